@@ -1,0 +1,15 @@
+"""Projectors: linear maps P from R^d into R^D with unit-length columns over the whole network."""
+
+from idim_cli.registry import Registry
+
+REGISTRY = Registry(
+    "projector",
+    {
+        "identity": "idim_cli.projectors.identity:Identity",
+        "dense": "idim_cli.projectors.dense:Dense",
+        "sparse": "idim_cli.projectors.sparse:Sparse",
+        "fastfood": "idim_cli.projectors.fastfood:Fastfood",
+        "tied": "idim_cli.projectors.tied:Tied",
+        "layerwise": "idim_cli.projectors.layerwise:Layerwise",
+    },
+)

@@ -1,0 +1,127 @@
+"""What every projector is: its contract, its cost, and how one is built from a recipe."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from idim_cli import rng
+from idim_cli.errors import ComponentError
+from idim_cli.projectors import REGISTRY
+from idim_cli.recipe.schema import Component
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a projector takes.
+
+    Attributes:
+        state_bytes: memory that P itself holds, in float32.
+        flops: additions and multiplications of one `project` and one `adjoint`.
+    """
+
+    state_bytes: int
+    flops: int
+
+
+class Projector(nn.Module, abc.ABC):
+    """A fixed random linear map P from R^d into R^D whose columns have unit length.
+
+    All randomness comes from `idim_cli.rng`, so that (kind, D, d, seed, parameters) say which map it is. P is
+    made on the CPU, moves like any module, and holds buffers only (they are not part of a state_dict).
+    Both directions take a batch of vectors in the leading dimensions.
+
+    Args:
+        D: number of native parameters.
+        d: dimension of the subspace, 1 <= d <= D.
+        seed: which P of its kind.
+    """
+
+    #: True for a kind whose constructor also takes the sizes of the parameter tensors.
+    needs_sizes: ClassVar[bool] = False
+
+    def __init__(self, D: int, d: int, seed: int) -> None:
+        super().__init__()
+        if not 1 <= d <= D:
+            raise ComponentError(
+                f"d = {d} is not in 1 .. D = {D}", "d counts the trained numbers, D all of them"
+            )
+        self.D, self.d, self.seed = D, d, seed
+
+    @abc.abstractmethod
+    def project(self, v: Tensor) -> Tensor:
+        """P v: [..., d] -> [..., D]."""
+
+    @abc.abstractmethod
+    def adjoint(self, g: Tensor) -> Tensor:
+        """P' g: [..., D] -> [..., d]."""
+
+    @classmethod
+    @abc.abstractmethod
+    def expected_cost(cls, D: int, d: int, **params: Any) -> Cost:
+        """The cost before anything is built; exact, or within a few per cent where P's size is random."""
+
+    @abc.abstractmethod
+    def cost(self) -> Cost:
+        """The cost of this P."""
+
+    def _stream(self, part: str = "") -> rng.Stream:
+        """The random numbers of one part of P; another d gives another P, independent of this one."""
+        return rng.Stream(self.seed, f"projector/{type(self).__name__.lower()}/{self.d}/{part}")
+
+    def _hold(self, name: str, array: np.ndarray | Tensor) -> None:
+        """Register an array as a buffer that moves with the module and is not saved."""
+        tensor = array if isinstance(array, Tensor) else torch.from_numpy(array)
+        self.register_buffer(name, tensor, persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Projector:
+        """Move and convert, but never below float32: rounded columns would not be of unit length."""
+
+        def exact(tensor: Tensor) -> Tensor:
+            moved = fn(tensor)
+            rounded = moved.is_floating_point() and moved.element_size() < 4
+            return tensor.to(moved.device) if rounded else moved
+
+        return super()._apply(exact, recurse)
+
+    def extra_repr(self) -> str:
+        """The numbers that name this P."""
+        return f"D={self.D}, d={self.d}, seed={self.seed}"
+
+
+def kind(component: Component) -> type[Projector]:
+    """The class of the projector that a recipe names."""
+    found: type[Projector] = REGISTRY.open(component.name)
+    return found
+
+
+def build(component: Component, sizes: Sequence[int], d: int, seed: int) -> Projector:
+    """Make the projector of a recipe for parameter tensors of these sizes (their sum is D).
+
+    Raises:
+        ComponentError: unknown kind, parameters that do not fit it, or d outside 1 .. D.
+    """
+    cls = kind(component)
+    return cls(sum(sizes), d, seed, **context(cls, sizes), **checked(component))
+
+
+def context(cls: type[Projector], sizes: Sequence[int]) -> dict[str, Any]:
+    """What a kind needs to know beside (D, d, seed) and its own parameters."""
+    return {"_sizes": tuple(sizes)} if cls.needs_sizes else {}
+
+
+def checked(component: Component) -> dict[str, Any]:
+    """The parameters of the component with the defaults filled in; ComponentError when they do not fit."""
+    known = inspect.signature(kind(component).__init__).parameters
+    unknown = sorted(set(component.params) - set(known))
+    if unknown:
+        raise ComponentError(f"projector {component.name!r} has no parameter {unknown[0]!r}")
+    model = REGISTRY.parameters(component.name)
+    return {name: value for name, value in model(**component.params) if not name.startswith("_")}

@@ -1,0 +1,58 @@
+"""Dense Gaussian projection (Li et al. 2018, section S7): the reference, O(D d) in time and memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from idim_cli import rng
+from idim_cli.projectors.base import Cost, Projector
+
+
+class Dense(Projector):
+    """Independent standard normals, each column divided by its length.
+
+    Args:
+        orthogonal: make the columns exactly orthogonal, by the QR decomposition of the same normals. It is
+            computed in float64 by LAPACK and rounded to float32, so two machines may differ in a last bit.
+    """
+
+    def __init__(self, D: int, d: int, seed: int, *, orthogonal: bool = False) -> None:
+        super().__init__(D, d, seed)
+        make = _orthonormal if orthogonal else _normalised
+        self._hold("rows", make(D, d, self._stream()))  # P transposed, [d, D]
+
+    def project(self, v: Tensor) -> Tensor:
+        """P v by one matrix product."""
+        return v @ self.rows
+
+    def adjoint(self, g: Tensor) -> Tensor:
+        """P' g by one matrix product."""
+        return g @ self.rows.T
+
+    @classmethod
+    def expected_cost(cls, D: int, d: int, **params: Any) -> Cost:
+        """The matrix itself, and two operations an entry in each direction."""
+        return Cost(4 * D * d, 4 * D * d)
+
+    def cost(self) -> Cost:
+        """As expected: the size of P is fixed."""
+        return self.expected_cost(self.D, self.d)
+
+
+def _normalised(D: int, d: int, stream: rng.Stream) -> np.ndarray:
+    rows = np.empty((d, D), dtype=np.float32)
+    for j in range(d):
+        column = stream.normals(D, j * D)
+        rows[j] = column / np.sqrt(rng.fixed_sum(column * column))
+    return rows
+
+
+def _orthonormal(D: int, d: int, stream: rng.Stream) -> Tensor:
+    gaussian = torch.from_numpy(stream.normals(D * d).reshape(d, D)).T
+    q, r = torch.linalg.qr(gaussian)
+    # With a positive diagonal of R the decomposition is unique, whatever the library.
+    return (q * torch.sign(torch.diagonal(r))).T.contiguous().float()

@@ -1,0 +1,95 @@
+"""Fastfood (Le, Sarlos, Smola, ICML 2013; paper, section S7): O(D log d) in time, O(D) in memory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from idim_cli import rng
+from idim_cli.projectors.base import Cost, Projector
+from idim_cli.projectors.hadamard import hadamard
+
+
+class Fastfood(Projector):
+    """Stacked blocks H G Pi H B: signs B, Hadamard H, permutation Pi, Gaussian diagonal G.
+
+    Blocks have the length n = 2^ceil(log2 d), and v is padded with zeros. Every column of a whole block has
+    the length sqrt(n) |G|, so that one number scales all columns to unit length exactly. A last, partial
+    block of r = D mod n rows would break this: it is sqrt(n) Pi H B instead, r distinct rows of a Hadamard
+    matrix, whose columns are of equal length too.
+
+    Args:
+        stacked: False gives the authors' form: one block of length 2^ceil(log2 D), cut to D rows, each
+            column divided by its own length (which takes d transforms when P is made). For comparison.
+    """
+
+    def __init__(self, D: int, d: int, seed: int, *, stacked: bool = True) -> None:
+        super().__init__(D, d, seed)
+        self.stacked = stacked
+        self.n, self.blocks, self.rest = _layout(D, d, stacked)
+        count = self.blocks + (self.rest > 0)
+        place = self._stream("Pi").permutations(count, self.n)
+        place = (place + np.arange(0, count * self.n, self.n)[:, None]).reshape(-1)
+        gauss = self._stream("G").normals(self.blocks * self.n).astype(np.float32)
+        self._hold("sign", self._stream("B").signs(count * self.n).reshape(count, self.n))
+        self._hold("place", place[: self.blocks * self.n + self.rest].astype(np.int32))
+        self._hold("gauss", gauss)
+        self._hold("scale", self._scales(gauss))
+
+    def project(self, v: Tensor) -> Tensor:
+        """P v, all blocks at once."""
+        v = torch.nn.functional.pad(v * self.scale, (0, self.n - self.d))
+        spread = hadamard(v[..., None, :] * self.sign).flatten(-2).index_select(-1, self.place)
+        whole = spread[..., : self.gauss.numel()] * self.gauss
+        whole = hadamard(whole.unflatten(-1, (self.blocks, self.n))).flatten(-2) if self.blocks else whole
+        rest = spread[..., self.gauss.numel() :] * math.sqrt(self.n)
+        return torch.cat([whole, rest], dim=-1)[..., : self.D]
+
+    def adjoint(self, g: Tensor) -> Tensor:
+        """P' g: the same steps, transposed, in reverse."""
+        size = self.gauss.numel()
+        g = torch.nn.functional.pad(g, (0, self.place.numel() - self.D))
+        whole = g[..., :size].unflatten(-1, (self.blocks, self.n)) if self.blocks else g[..., :0]
+        whole = (hadamard(whole).flatten(-2) if self.blocks else whole) * self.gauss
+        rest = g[..., size:] * math.sqrt(self.n)
+        # `place` never repeats, so this add is a plain move to the permuted places.
+        moved = g.new_zeros(*g.shape[:-1], self.sign.numel())
+        moved.index_add_(-1, self.place, torch.cat([whole, rest], dim=-1))
+        back = hadamard(moved.unflatten(-1, self.sign.shape)) * self.sign
+        return back.sum(-2)[..., : self.d] * self.scale
+
+    @classmethod
+    def expected_cost(cls, D: int, d: int, *, stacked: bool = True, **params: Any) -> Cost:
+        """Nine bytes for each parameter, and two transforms of its block in each direction."""
+        n, blocks, rest = _layout(D, d, stacked)
+        count, size = blocks + (rest > 0), blocks * n
+        scales = 1 if stacked else d
+        state = count * n + 4 * (size + rest) + 4 * size + 4 * scales
+        return Cost(state, 4 * count * n * int(math.log2(n)) + 8 * (size + rest))
+
+    def cost(self) -> Cost:
+        """As expected: the size of P is fixed."""
+        return self.expected_cost(self.D, self.d, stacked=self.stacked)
+
+    def _scales(self, gauss: np.ndarray) -> Tensor:
+        """One over the columns' lengths: [1] for stacked blocks, [d] for a truncated single one."""
+        if self.stacked:
+            square = self.n * rng.fixed_sum(gauss.astype(np.float64) ** 2) + float(self.n) * self.rest
+            return torch.tensor([1 / math.sqrt(square)], dtype=torch.float32)
+        self.scale = torch.ones(1)
+        basis = torch.eye(self.d).split(max(1, (1 << 24) // self.n))
+        lengths = torch.cat([self.project(part).double().square().sum(-1).sqrt() for part in basis])
+        del self.scale
+        return (1 / lengths).float()
+
+
+def _layout(D: int, d: int, stacked: bool) -> tuple[int, int, int]:
+    """Length of a block, number of whole blocks, rows of the partial one."""
+    if not stacked:
+        return 1 << (D - 1).bit_length(), 1, 0
+    n = 1 << (d - 1).bit_length()
+    return n, D // n, D % n

@@ -1,0 +1,40 @@
+"""The identity: direct training of all D parameters, with theta_d as the displacement from theta_0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from idim_cli.errors import ComponentError
+from idim_cli.projectors.base import Cost, Projector
+
+
+class Identity(Projector):
+    """P = 1 with d = D: direct training, the baseline of every sweep.
+
+    Raises:
+        ComponentError: d is not D.
+    """
+
+    def __init__(self, D: int, d: int, seed: int) -> None:
+        super().__init__(D, d, seed)
+        if d != D:
+            raise ComponentError(f"the identity projector needs d = D = {D}, not {d}", "leave d out")
+
+    def project(self, v: Tensor) -> Tensor:
+        """P v = v."""
+        return v.clone()
+
+    def adjoint(self, g: Tensor) -> Tensor:
+        """P' g = g."""
+        return g.clone()
+
+    @classmethod
+    def expected_cost(cls, D: int, d: int, **params: Any) -> Cost:
+        """Nothing is held and nothing is computed."""
+        return Cost(0, 0)
+
+    def cost(self) -> Cost:
+        """Nothing is held and nothing is computed."""
+        return Cost(0, 0)

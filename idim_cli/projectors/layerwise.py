@@ -1,0 +1,103 @@
+"""Any projector applied to each parameter tensor by itself, with d shared out by size. For comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from idim_cli.errors import ComponentError
+from idim_cli.projectors.base import Cost, Projector, build, checked, kind
+from idim_cli.recipe.schema import Component
+
+
+class Layerwise(Projector):
+    """A block-diagonal P: one projector of kind `inner` for each parameter tensor.
+
+    A tensor of size s gets about d s / D coordinates, and at least one while d allows (largest remainders
+    first). A tensor left without coordinates stays at its start.
+
+    Args:
+        inner: the projector of each tensor, by name or as a mapping with its parameters.
+    """
+
+    needs_sizes = True
+
+    def __init__(
+        self, D: int, d: int, seed: int, *, inner: str | dict[str, Any] = "tied", _sizes: Sequence[int] = ()
+    ) -> None:
+        super().__init__(D, d, seed)
+        self.sizes = tuple(_sizes) or (D,)
+        self.shares = share_out(d, self.sizes)
+        seeds = self._stream().words(len(self.sizes))
+        self.parts = nn.ModuleList(
+            build(component_of(inner), [size], share, int(part_seed))
+            for size, share, part_seed in zip(self.sizes, self.shares, seeds, strict=True)
+            if share
+        )
+
+    def project(self, v: Tensor) -> Tensor:
+        """P v: each tensor from its own coordinates."""
+        pieces, parts = v.split(self.shares, dim=-1), iter(self.parts)
+        out = [
+            next(parts).project(piece) if share else piece.new_zeros(*piece.shape[:-1], size)
+            for piece, share, size in zip(pieces, self.shares, self.sizes, strict=True)
+        ]
+        return torch.cat(out, dim=-1)
+
+    def adjoint(self, g: Tensor) -> Tensor:
+        """P' g: each tensor's gradient to its own coordinates."""
+        kept = [piece for piece, share in zip(g.split(self.sizes, dim=-1), self.shares, strict=True) if share]
+        return torch.cat([part.adjoint(x) for part, x in zip(self.parts, kept, strict=True)], dim=-1)
+
+    @classmethod
+    def expected_cost(
+        cls,
+        D: int,
+        d: int,
+        *,
+        inner: str | dict[str, Any] = "tied",
+        _sizes: Sequence[int] = (),
+        **params: Any,
+    ) -> Cost:
+        """The sum over the tensors."""
+        component, sizes = component_of(inner), tuple(_sizes) or (D,)
+        shares = zip(sizes, share_out(d, sizes), strict=True)
+        own = checked(component)
+        return _total([kind(component).expected_cost(size, share, **own) for size, share in shares if share])
+
+    def cost(self) -> Cost:
+        """The sum over the tensors."""
+        return _total([part.cost() for part in self.parts])
+
+
+def component_of(inner: str | dict[str, Any]) -> Component:
+    """The inner projector as a component; ComponentError when it cannot be one."""
+    spec = {"name": inner} if isinstance(inner, str) else dict(inner)
+    name = spec.pop("name", None)
+    if not isinstance(name, str) or name in ("layerwise", "identity"):
+        raise ComponentError(f"layerwise cannot hold {name!r}", "inner names one of the other projectors")
+    return Component(name=name, params=spec)
+
+
+def share_out(d: int, sizes: Sequence[int]) -> list[int]:
+    """Divide d over tensors in proportion to their sizes, each share at most its size; the sum is d."""
+    size = np.asarray(sizes, dtype=np.int64)
+    shares = (d * size) // size.sum()
+    if d >= len(size):
+        shares = np.maximum(shares, 1)
+    want = d * size / size.sum() - shares
+    while (missing := d - int(shares.sum())) != 0:
+        step = 1 if missing > 0 else -1
+        free = shares < size if step > 0 else shares > (1 if d >= len(size) else 0)
+        at = int(np.argmax(np.where(free, step * want, -np.inf)))
+        shares[at] += step
+        want[at] -= step
+    return [int(share) for share in shares]
+
+
+def _total(costs: list[Cost]) -> Cost:
+    return Cost(sum(c.state_bytes for c in costs), sum(c.flops for c in costs))

@@ -1,0 +1,152 @@
+"""Components by name: where each is defined, which parameters it takes, what it was perhaps meant to be.
+
+A component is listed as ``name: "module:object"`` in the ``REGISTRY`` of its room's ``__init__`` and is
+imported only when it is used. Its parameters are the keyword-only arguments of its signature, which is
+read from the source text, so that checking a recipe never imports torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import typing
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from idim_cli.errors import ComponentError
+
+ROOMS = {
+    "projector": "idim_cli.projectors",
+    "model": "idim_cli.models",
+    "dataset": "idim_cli.datasets",
+    "task": "idim_cli.tasks",
+    "optimizer": "idim_cli.training",
+    "schedule": "idim_cli.training",
+}
+_NAMES = {
+    **vars(typing),
+    "Sequence": Sequence,
+    "Mapping": Mapping,
+    "Callable": Callable,
+    "Iterable": Iterable,
+    "Path": Path,
+    "Field": pydantic.Field,
+}
+
+
+class Registry:
+    """The components of one kind.
+
+    Args:
+        kind: what they are, in the singular; outside packages join by entry points in ``idim.<kind>``.
+        entries: name -> ``"module:object"``.
+        shared: a further ``"module:object"`` whose keyword-only parameters every component of this kind takes
+            too, such as the transformations of data sets; a component's own parameter of that name wins.
+    """
+
+    def __init__(self, kind: str, entries: Mapping[str, str], shared: str = "") -> None:
+        self.kind = kind
+        self.shared = shared
+        outside = importlib.metadata.entry_points(group=f"idim.{kind}")
+        self._targets = {**{entry.name: entry.value for entry in outside}, **entries}
+
+    def __iter__(self) -> typing.Iterator[str]:
+        return iter(sorted(self._targets))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets
+
+    def target(self, name: str) -> str:
+        """Where `name` is defined, as ``"module:object"``; ComponentError with near misses if unknown."""
+        if name not in self._targets:
+            raise ComponentError(f"unknown {self.kind} {name!r}", did_you_mean(name, self))
+        return self._targets[name]
+
+    def open(self, name: str) -> Any:
+        """Import the component `name` and return its object."""
+        module, _, attribute = self.target(name).partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def summary(self, name: str) -> str:
+        """First line of the component's docstring, read without importing it."""
+        return (ast.get_docstring(_definition(self.target(name))) or "").partition("\n")[0]
+
+    def parameters(self, name: str) -> type[pydantic.BaseModel]:
+        """A pydantic model of the keyword-only parameters of `name`; unknown keys are forbidden."""
+        return _parameters(self.target(name), self.shared)
+
+
+def registry(kind: str) -> Registry:
+    """The registry of `kind`, one of `ROOMS`."""
+    room = importlib.import_module(ROOMS[kind])
+    return typing.cast(Registry, getattr(room, "REGISTRY", None) or getattr(room, f"{kind.upper()}S"))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest of the `known` words, or all of them when none is near."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+
+
+@functools.cache
+def _definition(target: str) -> ast.ClassDef | ast.FunctionDef:
+    module, _, attribute = target.partition(":")
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ComponentError(f"no module {module!r} for component {target!r}")
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
+            return node
+    raise ComponentError(f"{module} does not define {attribute!r} at its top level")
+
+
+@functools.cache
+def _parameters(target: str, shared: str) -> type[pydantic.BaseModel]:
+    fields = {**(_fields(shared) if shared else {}), **_fields(target)}
+    config = pydantic.ConfigDict(
+        extra="forbid",
+        strict=True,
+        arbitrary_types_allowed=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+    )
+    with warnings.catch_warnings():
+        # A parameter may share its name with a method of pydantic's models, such as `copy`.
+        warnings.simplefilter("ignore", UserWarning)
+        return pydantic.create_model(target.partition(":")[2], __config__=config, **fields)
+
+
+def _fields(target: str) -> dict[str, Any]:
+    arguments = _signature(_definition(target))
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return {
+        argument.arg: (_annotation(argument), _default(default))
+        for argument, default in pairs
+        if not argument.arg.startswith("_")  # passed by our own code, not by recipes
+    }
+
+
+def _signature(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:
+    if isinstance(node, ast.FunctionDef):
+        return node.args
+    found = [n.args for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+    return found[0] if found else ast.arguments(kwonlyargs=[], kw_defaults=[])
+
+
+def _default(node: ast.expr | None) -> Any:
+    return ... if node is None else ast.literal_eval(node)
+
+
+def _annotation(argument: ast.arg) -> Any:
+    if argument.annotation is None:
+        return Any
+    return eval(ast.unparse(argument.annotation), dict(_NAMES))

@@ -1,0 +1,119 @@
+"""Training any module in a random subspace of its parameters: theta = theta_0 + P theta_d."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from idim_cli.errors import ComponentError
+from idim_cli.projectors.base import Projector
+
+
+def native_parameters(
+    module: nn.Module, trainable: Sequence[str] | None = None
+) -> list[tuple[str, nn.Parameter]]:
+    """The parameters that a subspace moves, in the module's order; a tied parameter counts once.
+
+    Args:
+        module: the network.
+        trainable: shell patterns of parameter names (``"head.*"``); None means all.
+
+    Raises:
+        ComponentError: a pattern matches no parameter, or there is none at all.
+    """
+    named = list(module.named_parameters())
+    patterns = ["*"] if trainable is None else list(trainable)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name, _ in named):
+            raise ComponentError(
+                f"no parameter of the model matches {pattern!r}", f"it has {', '.join(n for n, _ in named)}"
+            )
+    return [(n, p) for n, p in named if any(fnmatchcase(n, pattern) for pattern in patterns)]
+
+
+class Subspace(nn.Module):
+    """A module whose only trainable parameter is `coords`, d numbers that start at zero (paper, eq. 2).
+
+    The module itself is kept as the submodule `module`, its parameters frozen at theta_0; its forward pass
+    runs at theta_0 + P coords. The gradient with respect to `coords` is P' g, by the projector's adjoint.
+    It is saved, moved, copied, compiled and put into evaluation mode like any other module. Buffers
+    (BatchNorm) live on in `module`. Under `torch.compile` the projection stays outside the compiled graph.
+
+    Args:
+        module: any network; it is taken over, not copied.
+        projector: P for D = the number of native parameters that `trainable` selects.
+        trainable: see `native_parameters`; the other parameters stay frozen.
+
+    Raises:
+        ComponentError: P is for another D.
+    """
+
+    def __init__(
+        self, module: nn.Module, projector: Projector, trainable: Sequence[str] | None = None
+    ) -> None:
+        super().__init__()
+        native = native_parameters(module, trainable)
+        self.sizes = [(name, parameter.numel()) for name, parameter in native]
+        total = sum(size for _, size in self.sizes)
+        if total != projector.D:
+            raise ComponentError(f"the projector is for D = {projector.D}, the module has D = {total}")
+        self._shapes = [parameter.shape for _, parameter in native]
+        self.module, self.projector = module.requires_grad_(False), projector
+        self.coords = nn.Parameter(torch.zeros(projector.d, device=native[0][1].device))
+        # A replica draws P from the same seed; only what is trained needs to be kept equal.
+        self._ddp_params_and_buffers_to_ignore = [f"projector.{n}" for n, _ in projector.named_buffers()]
+
+    @property
+    def D(self) -> int:
+        """Number of native parameters."""
+        return self.projector.D
+
+    @property
+    def d(self) -> int:
+        """Dimension of the subspace."""
+        return self.projector.d
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module returns at theta_0 + P coords."""
+        try:
+            return torch.func.functional_call(self.module, self.native(), args, kwargs)
+        finally:
+            self._forget()
+
+    @torch.compiler.disable
+    def native(self) -> dict[str, Tensor]:
+        """The native parameters theta at the present coords, by name; gradients flow back to coords."""
+        with torch.autocast(self.coords.device.type, enabled=False):
+            step = _Project.apply(self.coords, self.projector)
+        moves = step.split([size for _, size in self.sizes])
+        start = [self.module.get_parameter(name) for name, _ in self.sizes]
+        shaped = [
+            move.view(shape).to(p.dtype) for move, shape, p in zip(moves, self._shapes, start, strict=True)
+        ]
+        moved = torch._foreach_add(start, shaped)
+        return dict(zip((name for name, _ in self.sizes), moved, strict=True))
+
+    def _forget(self) -> None:
+        """Let go of this pass's weights: recurrent layers keep a list of them, which could not be copied."""
+        for layer in self._recurrent():
+            layer._init_flat_weights()
+
+    def _recurrent(self) -> list[nn.RNNBase]:
+        return [layer for layer in self.module.modules() if isinstance(layer, nn.RNNBase)]
+
+
+class _Project(torch.autograd.Function):
+    """P v with the gradient P' g, instead of autograd through the transform."""
+
+    @staticmethod
+    def forward(ctx: Any, coords: Tensor, projector: Projector) -> Tensor:
+        ctx.projector = projector
+        return projector.project(coords)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return ctx.projector.adjoint(grads[0]), None

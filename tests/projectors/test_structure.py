@@ -1,0 +1,139 @@
+"""What each kind of projector promises beyond the common laws."""
+
+import math
+
+import pytest
+import torch
+from scipy.linalg import hadamard as reference_hadamard
+
+from idim_cli.errors import CapacityError, ComponentError, RunError
+from idim_cli.projectors import REGISTRY, check
+from idim_cli.projectors.base import build
+from idim_cli.projectors.hadamard import hadamard
+from idim_cli.projectors.layerwise import share_out
+from idim_cli.recipe.schema import Component
+
+
+def matrix(name: str, D: int, d: int, **params: object) -> torch.Tensor:
+    return build(Component(name=name, params=params), [D], d, 1).double().project(torch.eye(d).double()).T
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 32, 64, 128, 2048])
+def test_hadamard_equals_the_explicit_matrix(n):
+    x = torch.arange(3.0 * n, dtype=torch.float64).reshape(3, n).sin()
+    expected = x @ torch.from_numpy(reference_hadamard(n)).double()
+    assert torch.allclose(hadamard(x), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(("D", "d"), [(1000, 7), (1000, 10), (5, 5), (10_007, 750)])
+def test_tied_rows_hold_one_entry_and_columns_are_balanced(D, d):
+    P = matrix("tied", D, d)
+    assert ((P != 0).sum(1) == 1).all()
+    counts = (P != 0).sum(0)
+    assert counts.max() - counts.min() <= 1
+    assert torch.allclose(P.T @ P, torch.eye(d).double(), atol=1e-6)
+    assert 0.3 < (P > 0).sum() / D < 0.7 or D < 100
+
+
+def test_sparse_has_the_density_of_the_paper():
+    P = matrix("sparse", 10_000, 200)
+    share = (P != 0).double().mean().item()
+    assert share == pytest.approx(1 / math.sqrt(10_000), rel=0.03)
+    magnitudes = P.abs().sum(0) / (P != 0).sum(0)  # one magnitude in each column
+    assert torch.allclose(P.abs().max(0).values, magnitudes, rtol=1e-6)
+
+
+def test_sparse_fills_an_empty_column():
+    P = matrix("sparse", 50, 50, density=1e-6)
+    assert ((P != 0).sum(0) == 1).all()
+
+
+def test_orthogonal_dense_spans_the_same_space():
+    plain, orthogonal = matrix("dense", 300, 20), matrix("dense", 300, 20, orthogonal=True)
+    assert torch.allclose(orthogonal.T @ orthogonal, torch.eye(20).double(), atol=1e-5)
+    inside = orthogonal @ (orthogonal.T @ plain)
+    assert torch.allclose(inside, plain, atol=1e-5)
+
+
+def test_dense_entries_are_normal():
+    entries = matrix("dense", 5_000, 20).flatten() * math.sqrt(5_000)
+    assert entries.mean().abs() < 0.02
+    assert entries.pow(4).mean().item() == pytest.approx(3, abs=0.1)
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_fastfood_is_its_definition(stacked):
+    D, d = 150, 20
+    P = build(Component(name="fastfood", params={"stacked": stacked}), [D], d, 1).double()
+    n, blocks, rest = P.n, P.blocks, P.rest
+    H, rows = torch.from_numpy(reference_hadamard(n)).double(), []
+    for b in range(blocks + (rest > 0)):
+        local = P.place[b * n : (b + 1) * n].long() - b * n
+        spread = (H @ torch.diag(P.sign[b].double()))[local]  # Pi H B
+        whole = b < blocks
+        rows.append(H @ torch.diag(P.gauss[b * n : (b + 1) * n]) @ spread if whole else spread * math.sqrt(n))
+    expected = torch.cat(rows)[:D, :d] * P.scale
+    assert torch.allclose(P.project(torch.eye(d).double()).T, expected, atol=1e-9)
+    assert n == (32 if stacked else 256)
+
+
+def test_layerwise_is_block_diagonal():
+    P = build(Component(name="layerwise", params={"inner": "dense"}), [30, 3, 67], 10, 1)
+    columns = P.project(torch.eye(10))
+    assert P.shares == [3, 1, 6]
+    assert columns[:3, 30:].abs().max() == 0
+    assert columns[3, :30].abs().max() == 0
+    assert columns[4:, :33].abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("d", "sizes", "shares"),
+    [
+        (10, [30, 3, 67], [3, 1, 6]),
+        (2, [30, 3, 67], [1, 0, 1]),
+        (100, [30, 3, 67], [30, 3, 67]),
+        (5, [1, 1, 1, 1, 1], [1, 1, 1, 1, 1]),
+        (6, [1, 1, 1, 1, 96], [1, 1, 1, 1, 2]),
+    ],
+)
+def test_d_is_shared_out_by_size(d, sizes, shares):
+    assert share_out(d, sizes) == shares
+
+
+@pytest.mark.parametrize("inner", ["layerwise", "identity", {"density": 1}])
+def test_layerwise_refuses_what_it_cannot_hold(inner):
+    with pytest.raises(ComponentError, match="layerwise"):
+        build(Component(name="layerwise", params={"inner": inner}), [10], 2, 0)
+
+
+def test_unknown_parameters_are_refused():
+    with pytest.raises(ComponentError, match="densty"):
+        build(Component(name="sparse", params={"densty": 0.1}), [10], 2, 0)
+
+
+def test_the_check_sees_a_wrong_scale_and_each_layers_share():
+    P = build(Component(name="tied"), [300, 700], 10, 0)
+    seen = check.inspect(P, [("a", 300), ("b", 700)])
+    assert seen.layer_share == pytest.approx({"a": 0.3, "b": 0.7}, abs=0.05)
+    assert seen.coherence == 0
+    assert seen.sampled == 10
+    P.scale *= 1.01
+    with pytest.raises(RunError, match=r"1\.01"):
+        check.inspect(P, [("a", 300), ("b", 700)])
+
+
+def test_one_column_has_no_coherence():
+    assert check.inspect(build(Component(name="dense"), [9], 1, 0), [("a", 9)]).coherence is None
+
+
+def test_a_P_that_does_not_fit_is_refused_with_those_that_do(monkeypatch):
+    monkeypatch.setattr(check, "free_bytes", lambda device: 10_000_000)
+    with pytest.raises(CapacityError, match=r"'dense' needs 4 GB .* cpu has 10 MB free") as caught:
+        check.check_fits(Component(name="dense"), [1_000_000], 1000, torch.device("cpu"))
+    assert "tied (4 MB)" in caught.value.hint
+    assert "sparse" not in caught.value.hint
+    check.check_fits(Component(name="tied"), [1_000_000], 1000, torch.device("cpu"))
+
+
+def test_every_kind_is_one_file():
+    assert {REGISTRY.target(name).split(":")[0].rsplit(".", 1)[1] for name in REGISTRY} == set(REGISTRY)

@@ -1,0 +1,134 @@
+"""The laws of a projector, held over every registered kind and its variants, at odd sizes too."""
+
+import pytest
+import torch
+
+from idim_cli.errors import ComponentError
+from idim_cli.projectors import REGISTRY
+from idim_cli.projectors.base import Projector, build
+from idim_cli.recipe.schema import Component
+
+VARIANTS = {
+    "dense": [{"orthogonal": True}],
+    "fastfood": [{"stacked": False}],
+    "sparse": [{"density": 0.2}],
+    "layerwise": [{"inner": "dense"}, {"inner": {"name": "fastfood"}}],
+}
+KINDS = [(name, params) for name in REGISTRY for params in [{}, *VARIANTS.get(name, [])]]
+SIZES = [(1, 1), (2, 1), (2, 2), (13, 1), (13, 13), (997, 10), (997, 750), (997, 997), (1000, 10), (1024, 32)]
+EXACT = {"identity", "tied"}  # orthonormal by construction
+
+
+def make(name: str, params: dict, D: int, d: int, seed: int = 3) -> Projector:
+    sizes = [D // 3, D - D // 3] if D > 2 else [D]
+    return build(Component(name=name, params=params), sizes, D if name == "identity" else d, seed)
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def label(case: object) -> str:
+    return "-".join(str(part) for part in case) if isinstance(case, tuple) else str(case)
+
+
+pytestmark = [pytest.mark.parametrize("kind", KINDS, ids=label)]
+at_all_sizes = pytest.mark.parametrize("size", SIZES, ids=label)
+
+
+@at_all_sizes
+def test_columns_have_unit_length(kind, size):
+    P = make(*kind, *size)
+    columns = P.project(torch.eye(P.d))
+    assert (columns.norm(dim=1) - 1).abs().max() < 1e-3
+    assert columns.shape == (P.d, P.D)
+
+
+@at_all_sizes
+def test_the_adjoint_is_the_transpose(kind, size):
+    P = make(*kind, *size).double()
+    v, u = noise(3, P.d), noise(3, P.D)
+    left, right = (P.project(v) * u).sum(-1), (v * P.adjoint(u)).sum(-1)
+    assert torch.allclose(left, right, rtol=1e-9, atol=1e-9)
+
+
+@at_all_sizes
+def test_it_is_linear(kind, size):
+    P = make(*kind, *size).double()
+    v, w = noise(2, P.d)
+    assert torch.allclose(P.project(2 * v - w), 2 * P.project(v) - P.project(w), rtol=1e-9, atol=1e-9)
+
+
+@at_all_sizes
+def test_a_batch_equals_its_vectors(kind, size):
+    P = make(*kind, *size).double()
+    v, u = noise(2, 3, P.d), noise(2, 3, P.D)
+    assert torch.allclose(P.project(v)[1, 2], P.project(v[1, 2]), rtol=1e-12, atol=1e-12)
+    assert torch.allclose(P.adjoint(u)[1, 2], P.adjoint(u[1, 2]), rtol=1e-12, atol=1e-12)
+
+
+@at_all_sizes
+def test_the_cost_is_what_is_used(kind, size):
+    P = make(*kind, *size)
+    assert P.cost().state_bytes == sum(buffer.nbytes for buffer in P.buffers())
+    assert not list(P.parameters())
+    assert not P.state_dict()
+
+
+def test_the_expected_cost_is_near(kind):
+    P = make(*kind, 20_000, 50)
+    sizes = {"_sizes": (6666, 13334)} if P.needs_sizes else {}
+    expected = type(P).expected_cost(P.D, P.d, **kind[1], **sizes)
+    assert expected.state_bytes == pytest.approx(P.cost().state_bytes, rel=0.05)
+    assert expected.flops == pytest.approx(P.cost().flops, rel=0.05)
+
+
+def test_columns_are_nearly_orthogonal(kind):
+    P = make(*kind, 9_973, 101 if kind[0] != "identity" else 9_973)
+    at = torch.arange(0, P.d, max(1, P.d // 50))
+    columns = P.project(torch.eye(P.d)[at])
+    coherence = (columns @ columns.T).fill_diagonal_(0).abs().max()
+    # The largest of ~1300 cosines of random vectors in R^D is about 4 / sqrt(D).
+    limit = 1e-6 if kind[0] in EXACT or kind[1].get("orthogonal") else 8 / 9_973**0.5
+    if kind[0] == "layerwise":
+        limit = 8 / 3_324**0.5  # inside the smaller tensor
+    assert coherence < limit
+
+
+def test_the_seed_decides(kind):
+    same = [
+        make(*kind, 997, 40, seed=s).project(torch.ones(40 if kind[0] != "identity" else 997))
+        for s in (5, 5, 6)
+    ]
+    assert torch.equal(same[0], same[1])
+    assert torch.equal(same[0], same[2]) == (kind[0] == "identity")
+
+
+def test_other_d_are_independent(kind):
+    if kind[0] != "identity":  # there is only one of those
+        small, large = make(*kind, 997, 20), make(*kind, 997, 40)
+        columns = small.project(torch.eye(20)) @ large.project(torch.eye(40)).T
+        assert columns.abs().max() < 0.5
+
+
+def test_half_precision_leaves_P_alone(kind):
+    P = make(*kind, 997, 40)
+    before = [buffer.clone() for buffer in P.buffers()]
+    assert all(torch.equal(a, b) for a, b in zip(before, P.bfloat16().buffers(), strict=True))
+
+
+@pytest.mark.parametrize("d", [0, -1, 14])
+def test_a_d_outside_is_refused(kind, d):
+    with pytest.raises(ComponentError, match="d = "):
+        build(Component(name=kind[0], params=kind[1]), [13], d, 0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_gpu_agrees(kind):
+    P = make(*kind, 9_973, 101)
+    v, u = noise(P.d).float(), noise(P.D).float()
+    there, back = P.project(v), P.adjoint(u)
+    P = P.cuda()
+    assert torch.allclose(P.project(v.cuda()).cpu(), there, atol=1e-5)
+    assert torch.allclose(P.adjoint(u.cuda()).cpu(), back, atol=1e-4)

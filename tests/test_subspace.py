@@ -1,0 +1,218 @@
+"""Subspace over the modules people have: tied weights, BatchNorm, recurrent, frozen, compiled, copied."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from idim_cli.errors import ComponentError
+from idim_cli.projectors.base import build
+from idim_cli.recipe.schema import Component
+from idim_cli.subspace import Subspace, native_parameters
+
+
+def subspace(
+    module: nn.Module, kind: str = "tied", d: int = 9, trainable: list[str] | None = None
+) -> Subspace:
+    sizes = [p.numel() for _, p in native_parameters(module, trainable)]
+    return Subspace(module, build(Component(name=kind), sizes, d, 1), trainable)
+
+
+def moved(wrapped: Subspace, scale: float = 1.0) -> Subspace:
+    with torch.no_grad():
+        wrapped.coords.copy_(scale * torch.linspace(-1, 1, wrapped.d))
+    return wrapped
+
+
+def mlp() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Tanh(), nn.Dropout(0.5), nn.Linear(7, 2))
+
+
+class TiedWeights(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.out = nn.Embedding(11, 6), nn.Linear(6, 11, bias=False)
+        self.out.weight = self.embed.weight
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.out(self.embed(tokens))
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru, self.head = nn.GRU(4, 5, num_layers=2, batch_first=True), nn.Linear(5, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.gru(x)[0])
+
+
+X = torch.linspace(-1, 1, 30).reshape(6, 5)
+
+
+def test_it_starts_at_theta_0():
+    plain = mlp().eval()
+    assert torch.equal(subspace(copy.deepcopy(plain))(X), plain(X))
+
+
+def test_the_coordinates_are_all_that_is_trainable():
+    wrapped = subspace(mlp())
+    assert [name for name, p in wrapped.named_parameters() if p.requires_grad] == ["coords"]
+    assert wrapped.coords.shape == (9,)
+    assert not wrapped.coords.any()
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "fastfood", "tied", "layerwise", "identity"])
+def test_the_gradient_is_that_of_autograd_through_an_explicit_P(kind):
+    plain = mlp().double().eval()
+    total = sum(p.numel() for p in plain.parameters())
+    wrapped = moved(subspace(copy.deepcopy(plain), kind, total if kind == "identity" else 9).double())
+    P = wrapped.projector.project(torch.eye(wrapped.d, dtype=torch.float64)).T.detach()
+    coords = wrapped.coords.detach().clone().requires_grad_()
+    step = (P @ coords).split([p.numel() for p in plain.parameters()])
+    theta = {n: p.detach() + s.view_as(p) for (n, p), s in zip(plain.named_parameters(), step, strict=True)}
+    x = X.double()
+    expected = torch.func.functional_call(plain, theta, (x,))
+    assert torch.allclose(wrapped(x), expected, atol=1e-12)
+    expected.square().sum().backward()
+    wrapped(x).square().sum().backward()
+    assert torch.allclose(wrapped.coords.grad, coords.grad, rtol=1e-9, atol=1e-11)
+
+
+def test_a_whole_step_of_training_lowers_the_loss():
+    wrapped = subspace(mlp(), d=40)
+    target, optimiser = (torch.arange(6) > 2).long(), torch.optim.Adam([wrapped.coords], lr=0.05)
+    losses = []
+    for _ in range(60):
+        loss = nn.functional.cross_entropy(wrapped(X), target)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_tied_weights_count_once_and_move_together():
+    wrapped = moved(subspace(TiedWeights()))
+    assert wrapped.D == 66
+    theta = wrapped.native()
+    assert list(theta) == ["embed.weight"]
+    tokens = torch.arange(11)
+    weight = theta["embed.weight"]
+    assert torch.allclose(wrapped(tokens), weight @ weight.T, atol=1e-6)
+
+
+def test_batchnorm_and_dropout_follow_the_mode():
+    wrapped = moved(subspace(mlp()))
+    mean = wrapped.module[1].running_mean.clone()
+    wrapped.train()
+    wrapped(X)
+    assert not torch.equal(wrapped.module[1].running_mean, mean)
+    wrapped.eval()
+    mean = wrapped.module[1].running_mean.clone()
+    assert torch.equal(wrapped(X), wrapped(X))
+    assert torch.equal(wrapped.module[1].running_mean, mean)
+
+
+@pytest.mark.parametrize("module", [mlp, TiedWeights, Recurrent])
+def test_a_copy_is_equal_and_independent(module):
+    inputs = {mlp: X, TiedWeights: torch.arange(11), Recurrent: torch.ones(2, 3, 4)}[module]
+    wrapped = moved(subspace(module().eval()))
+    before = wrapped(inputs)  # a pass leaves nothing behind that cannot be copied
+    before.sum().backward()
+    other = copy.deepcopy(wrapped)
+    assert torch.equal(other(inputs), before)
+    moved(other, 2.0)
+    assert not torch.equal(other(inputs), before)
+    assert torch.equal(wrapped(inputs), before)
+
+
+def test_a_recurrent_network_trains_all_its_weights():
+    wrapped = moved(subspace(Recurrent(), d=40))
+    x = torch.ones(2, 3, 4)
+    before = wrapped(x)
+    before.sum().backward()
+    assert (wrapped.coords.grad != 0).sum() > 35
+    explicit = Recurrent()
+    explicit.load_state_dict(wrapped.native())
+    assert torch.allclose(explicit(x), before, atol=1e-6)
+
+
+def test_state_dict_round_trip():
+    wrapped = moved(subspace(mlp()))
+    wrapped.train()(X)
+    other = subspace(mlp())
+    other.load_state_dict(wrapped.state_dict())
+    assert torch.equal(other.eval()(X), wrapped.eval()(X))
+    assert not any("projector" in name for name in wrapped.state_dict())
+
+
+def test_a_frozen_part_stays():
+    module = mlp()
+    first = module[0].weight.clone()
+    wrapped = moved(subspace(module, trainable=["4.*", "1.bias"]))
+    assert wrapped.D == 7 * 2 + 2 + 7
+    assert set(wrapped.native()) == {"1.bias", "4.weight", "4.bias"}
+    wrapped(X).sum().backward()
+    assert torch.equal(wrapped.module[0].weight, first)
+    assert not torch.equal(wrapped.native()["4.weight"], module[4].weight)
+
+
+def test_a_pattern_without_a_match_is_refused():
+    with pytest.raises(ComponentError, match=r"'head\.\*'") as caught:
+        subspace(mlp(), trainable=["head.*"])
+    assert "4.weight" in caught.value.hint
+
+
+def test_a_module_without_parameters_is_refused():
+    with pytest.raises(ComponentError, match="no parameter"):
+        native_parameters(nn.ReLU())
+
+
+def test_a_P_for_another_D_is_refused():
+    with pytest.raises(ComponentError, match="D = 10"):
+        Subspace(mlp(), build(Component(name="tied"), [10], 2, 0))
+
+
+def test_autocast_leaves_the_projection_in_float32():
+    wrapped = moved(subspace(mlp().eval(), "dense"))
+    exact = wrapped.native()["0.weight"]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(wrapped.native()["0.weight"], exact)
+        out = wrapped(X)
+        out.float().sum().backward()
+    assert out.dtype == torch.bfloat16
+    assert wrapped.coords.grad.dtype == torch.float32
+
+
+def test_it_moves_to_float64_and_back():
+    wrapped = moved(subspace(mlp().eval(), "fastfood"))
+    before = wrapped(X)
+    wrapped.double()
+    assert wrapped(X.double()).dtype == torch.float64
+    assert torch.allclose(wrapped.float()(X), before, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_torch_compile_gives_the_same():
+    wrapped = moved(subspace(mlp().eval()))
+    expected = wrapped(X)
+    compiled = torch.compile(wrapped, backend="aot_eager")
+    out = compiled(X)
+    out.sum().backward()
+    assert torch.allclose(out, expected, atol=1e-6)
+    gradient = wrapped.coords.grad.clone()
+    wrapped.coords.grad = None
+    wrapped(X).sum().backward()
+    assert torch.allclose(wrapped.coords.grad, gradient, atol=1e-6)
+    torch._dynamo.reset()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_it_moves_to_a_gpu():
+    wrapped = moved(subspace(mlp().eval(), "fastfood"))
+    before = wrapped(X)
+    assert torch.allclose(wrapped.cuda()(X.cuda()).cpu(), before, atol=1e-5)
