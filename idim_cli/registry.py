@@ -91,10 +91,16 @@ def registry(kind: str) -> Registry:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest of the `known` words, or all of them when none is near."""
+    """A hint that names the nearest of the `known` words (two when as near), or all when none is near."""
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
+    if len(near) == 2 and _likeness(word, near[1]) < _likeness(word, near[0]) - 0.1:
+        near.pop()
     return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+
+
+def _likeness(word: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, other, word).ratio()
 
 
 @functools.cache
@@ -139,7 +145,10 @@ def _signature(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:
     if isinstance(node, ast.FunctionDef):
         return node.args
     found = [n.args for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
-    return found[0] if found else ast.arguments(kwonlyargs=[], kw_defaults=[])
+    return found[0] if found else _no_arguments
+
+
+_no_arguments = typing.cast(ast.FunctionDef, ast.parse("def f(): ...").body[0]).args
 
 
 def _default(node: ast.expr | None) -> Any:

@@ -65,7 +65,7 @@ class Stream:
     def integers(self, n: int, high: int, start: int = 0) -> NDArray[np.int64]:
         """`n` integers in 0 .. high - 1, for high <= 2**32 (bias below high / 2**32)."""
         top = self.words(n, start) >> np.uint64(32)
-        return ((top * np.uint64(high)) >> np.uint64(32)).astype(np.int64)
+        return np.asarray((top * np.uint64(high)) >> np.uint64(32), dtype=np.int64)
 
     def signs(self, n: int) -> NDArray[np.int8]:
         """`n` signs +1 or -1: the bits of the words, least significant first (1 is +1)."""
@@ -84,7 +84,7 @@ class Stream:
 
     def permutation(self, n: int) -> NDArray[np.int64]:
         """A permutation of 0 .. n - 1."""
-        return self.permutations(1, n)[0].astype(np.int64)
+        return np.asarray(self.permutations(1, n)[0], dtype=np.int64)
 
     def permutations(self, count: int, n: int) -> NDArray[np.int32]:
         """`count` independent permutations of 0 .. n - 1, as [count, n].
@@ -109,13 +109,16 @@ class Stream:
         """
         if probability >= 1:
             return np.arange(n)
+        unlikely = _log(np.array([1.0 - probability]))
+        if unlikely == 0:  # a probability lost in rounding
+            return np.empty(0, dtype=np.int64)
         found, at, last = [np.empty(0, dtype=np.int64)], 0, -1
         while last < n:
-            gaps = np.floor(_log(1.0 - self.uniforms(_CHUNK, at)) / _log(np.array([1.0 - probability])))
+            gaps = np.floor(_log(1.0 - self.uniforms(_CHUNK, at)) / unlikely)
             # A gap beyond n ends the search; the bound keeps the sum inside an int64.
             found.append(last + np.cumsum(np.minimum(gaps, n).astype(np.int64) + 1))
             at, last = at + _CHUNK, int(found[-1][-1])
-        positions = np.concatenate(found)
+        positions: NDArray[np.int64] = np.concatenate(found)
         return positions[positions < n]
 
 

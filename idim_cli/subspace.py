@@ -84,13 +84,13 @@ class Subspace(nn.Module):
         finally:
             self._forget()
 
-    @torch.compiler.disable
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def native(self) -> dict[str, Tensor]:
         """The native parameters theta at the present coords, by name; gradients flow back to coords."""
         with torch.autocast(self.coords.device.type, enabled=False):
             step = _Project.apply(self.coords, self.projector)
         moves = step.split([size for _, size in self.sizes])
-        start = [self.module.get_parameter(name) for name, _ in self.sizes]
+        start: list[Tensor] = [self.module.get_parameter(name) for name, _ in self.sizes]
         shaped = [
             move.view(shape).to(p.dtype) for move, shape, p in zip(moves, self._shapes, start, strict=True)
         ]

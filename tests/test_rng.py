@@ -148,6 +148,10 @@ def test_hits_are_independent_trials(probability):
     assert abs(len(at) - 200_000 * probability) <= spread
 
 
+def test_a_vanishing_probability_hits_nothing():
+    assert len(Stream(0, "hits").hits(1000, 1e-300)) == 0
+
+
 def test_fixed_sum_is_right_and_ordered():
     values = Stream(0, "sum").normals(10_007)
     assert fixed_sum(values) == pytest.approx(float(np.sum(values)), abs=1e-9)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import abc
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import pydantic
 import torch
 from torch import Tensor, nn
 
@@ -119,9 +119,9 @@ def context(cls: type[Projector], sizes: Sequence[int]) -> dict[str, Any]:
 
 def checked(component: Component) -> dict[str, Any]:
     """The parameters of the component with the defaults filled in; ComponentError when they do not fit."""
-    known = inspect.signature(kind(component).__init__).parameters
-    unknown = sorted(set(component.params) - set(known))
-    if unknown:
-        raise ComponentError(f"projector {component.name!r} has no parameter {unknown[0]!r}")
-    model = REGISTRY.parameters(component.name)
-    return {name: value for name, value in model(**component.params) if not name.startswith("_")}
+    try:
+        return dict(REGISTRY.parameters(component.name)(**component.params))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg'].lower()}"
+        raise ComponentError(f"projector {component.name!r}: {what}") from error

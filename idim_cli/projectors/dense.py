@@ -20,6 +20,8 @@ class Dense(Projector):
             computed in float64 by LAPACK and rounded to float32, so two machines may differ in a last bit.
     """
 
+    rows: Tensor
+
     def __init__(self, D: int, d: int, seed: int, *, orthogonal: bool = False) -> None:
         super().__init__(D, d, seed)
         make = _orthonormal if orthogonal else _normalised

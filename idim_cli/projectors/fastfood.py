@@ -27,6 +27,11 @@ class Fastfood(Projector):
             column divided by its own length (which takes d transforms when P is made). For comparison.
     """
 
+    sign: Tensor
+    place: Tensor
+    gauss: Tensor
+    scale: Tensor
+
     def __init__(self, D: int, d: int, seed: int, *, stacked: bool = True) -> None:
         super().__init__(D, d, seed)
         self.stacked = stacked

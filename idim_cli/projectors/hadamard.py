@@ -36,5 +36,5 @@ def _factors(n: int) -> list[int]:
 def _matrix(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     bits = torch.arange(n, device=device)
     common = bits[:, None] & bits[None, :]
-    parity = sum((common >> k) & 1 for k in range(n.bit_length())) % 2
-    return (1 - 2 * parity).to(dtype) if n > 1 else torch.ones(1, 1, dtype=dtype, device=device)
+    parity = torch.stack([(common >> k) & 1 for k in range(n.bit_length())]).sum(0) % 2
+    return (1 - 2 * parity).to(dtype)

@@ -33,7 +33,7 @@ class Layerwise(Projector):
         self.sizes = tuple(_sizes) or (D,)
         self.shares = share_out(d, self.sizes)
         seeds = self._stream().words(len(self.sizes))
-        self.parts = nn.ModuleList(
+        self.parts: Sequence[Projector] = nn.ModuleList(  # type: ignore[assignment]
             build(component_of(inner), [size], share, int(part_seed))
             for size, share, part_seed in zip(self.sizes, self.shares, seeds, strict=True)
             if share

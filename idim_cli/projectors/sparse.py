@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from idim_cli.projectors.base import Cost, Projector
@@ -22,7 +23,11 @@ class Sparse(Projector):
         density: probability of an entry; the default is 1/sqrt(D) (paper, section S7).
     """
 
-    def __init__(self, D: int, d: int, seed: int, *, density: float | None = None) -> None:
+    forward_value: Tensor
+
+    def __init__(
+        self, D: int, d: int, seed: int, *, density: Annotated[float, Field(gt=0, le=1)] | None = None
+    ) -> None:
         super().__init__(D, d, seed)
         at = self._positions(_density(D, density))
         column, row = np.divmod(at, D)
@@ -75,7 +80,7 @@ class Sparse(Projector):
 
 
 def _density(D: int, density: float | None) -> float:
-    return 1 / math.sqrt(D) if density is None else min(1.0, density)
+    return 1 / math.sqrt(D) if density is None else density
 
 
 def _cost(D: int, d: int, nonzeros: int) -> Cost:

@@ -22,6 +22,9 @@ class Tied(Projector):
     brings the sign along.
     """
 
+    pick: Tensor
+    scale: Tensor
+
     def __init__(self, D: int, d: int, seed: int) -> None:
         super().__init__(D, d, seed)
         column = self._stream("column").permutations(-(-D // d), d).reshape(-1)[:D]

@@ -106,6 +106,12 @@ def test_layerwise_refuses_what_it_cannot_hold(inner):
         build(Component(name="layerwise", params={"inner": inner}), [10], 2, 0)
 
 
+@pytest.mark.parametrize("density", [-1.0, 0.0, 1.5])
+def test_a_density_that_is_none_is_refused(density):
+    with pytest.raises(ComponentError, match="density"):
+        build(Component(name="sparse", params={"density": density}), [10], 2, 0)
+
+
 def test_unknown_parameters_are_refused():
     with pytest.raises(ComponentError, match="densty"):
         build(Component(name="sparse", params={"densty": 0.1}), [10], 2, 0)

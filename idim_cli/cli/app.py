@@ -1,0 +1,92 @@
+"""The command line as a whole: its commands, and errors turned into messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from idim_cli.cli import (
+    compress,
+    console,
+    doctor,
+    evaluate,
+    expand,
+    recipes,
+    report,
+    sweep,
+    threshold,
+    train,
+)
+from idim_cli.errors import TERMINATED, IdimError
+
+app = typer.Typer(
+    name="idim",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+for name, module in {
+    "train": train,
+    "sweep": sweep,
+    "threshold": threshold,
+    "compress": compress,
+    "expand": expand,
+    "evaluate": evaluate,
+    "report": report,
+    "doctor": doctor,
+}.items():
+    app.command(name)(module.command)
+app.add_typer(recipes.app, name="recipes")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        console.out(f"idim {version('idim')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _idim(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Measure how many degrees of freedom a trainable problem needs.
+
+    It trains models in random d-dimensional subspaces of their parameters and
+    finds d_int90, the smallest d that reaches 90 % of a baseline.
+
+    Start with: idim sweep quickstart
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process with the exit codes of `idim_cli.errors`."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app(prog_name="idim")
+    except IdimError as error:
+        sys.exit(console.report_error(error))
+    except BrokenPipeError:
+        _be_quiet()
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    sys.exit(TERMINATED)
+
+
+def _be_quiet() -> None:
+    """The reader of stdout has gone, as `head` does; leave nothing to be written at the end."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

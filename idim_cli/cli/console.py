@@ -1,0 +1,105 @@
+"""Data on stdout, talk on stderr: printing, JSON, and errors as one message with an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.errors import IdimError, RecipeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@functools.cache
+def talk() -> Console:
+    """The console on stderr; it heeds NO_COLOR and never wraps what a script may read."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def on_terminal() -> bool:
+    """Whether a person watches stderr, so that progress bars make sense."""
+    return talk().is_terminal
+
+
+def colour() -> bool:
+    """Whether stdout takes colours: a terminal, and no NO_COLOR."""
+    from rich.console import Console
+
+    console = Console()
+    return console.is_terminal and not console.no_color
+
+
+def width() -> int:
+    """Columns of the terminal; 80 where there is none."""
+    return talk().width if on_terminal() else 80
+
+
+def say(message: str) -> None:
+    """One plain line of talk, on stderr."""
+    talk().print(message, markup=False)
+
+
+def out(text: str) -> None:
+    """Data for people or pipes, on stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def out_json(value: Any) -> None:
+    """Data for programs, on stdout: strict JSON, in which an unknown number is null."""
+    out(json.dumps(plain(value), indent=2, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """The same content in what JSON knows: NaN and infinities become null, paths become strings."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def report_error(error: IdimError) -> int:
+    """Print an error with its hint on stderr; returns the exit code of the process."""
+    # The faults of a recipe begin with file:line:column, which editors and terminals turn into links.
+    messages = str(error).splitlines() if isinstance(error, RecipeError) else [str(error)]
+    for message in messages:
+        fail(message, label=getattr(error, "label", "error"))
+    if error.hint:
+        _labelled("hint", "bold", error.hint)
+    return error.exit_code
+
+
+def fail(message: str, hint: str = "", label: str = "error") -> None:
+    """An error on stderr, and what to do about it."""
+    _labelled(label, "bold red", message)
+    if hint:
+        _labelled("hint", "bold", hint)
+
+
+@contextlib.contextmanager
+def resumable() -> Iterator[None]:
+    """Say how to go on when a signal ends the block between two savings."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        fail("what was finished or saved is kept", "the same command goes on from there", "stopped")
+        raise
+
+
+def _labelled(label: str, style: str, text: str) -> None:
+    talk().print(f"[{style}]{label}:[/]", end=" ")
+    talk().print(text, markup=False)

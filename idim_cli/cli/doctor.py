@@ -1,0 +1,56 @@
+"""`idim doctor`: what this machine has, and whether something needed is missing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from idim_cli.cli import console
+from idim_cli.errors import RUN_FAILED
+
+
+def command(
+    data: Annotated[
+        str | None,
+        typer.Option("--data", envvar="IDIM_DATA", help="Folder of the data sets.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show versions, devices, memory, disk, data sets and extras, and probe the speed.
+
+    Exit code: 0, or 1 when something that idim needs is missing.
+    """
+    from idim_cli.environment import describe
+
+    found = describe(data)
+    console.out_json(found) if as_json else console.out("\n".join(_lines(found)))
+    if found["problems"]:
+        raise typer.Exit(RUN_FAILED)
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    memory, data = found["memory"], found["data"]
+    rows = [(name, version or "MISSING") for name, version in found["versions"].items()]
+    rows += [("device", _device(device)) for device in found["devices"]]
+    rows += [
+        ("memory", f"{_gb(memory['free_bytes'])} free of {_gb(memory['total_bytes'])}"),
+        ("disk", f"{_gb(found['disk_free_bytes'])} free here"),
+        ("speed", "{matmul_gflops:.0f} GFLOP/s, copies {copy_gb_per_s:.1f} GB/s".format(**found["speed"])),
+        ("data root", data["root"] or "not set (--data or IDIM_DATA)"),
+    ]
+    rows += [(name, "found" if there else "not there") for name, there in data["found"].items()]
+    rows += [(f"idim[{name}]", "yes" if there else "no") for name, there in found["extras"].items()]
+    rows += [("PROBLEM", problem) for problem in found["problems"]]
+    return [f"{name:<14} {value}" for name, value in rows]
+
+
+def _device(device: dict[str, Any]) -> str:
+    if "cores" in device:
+        return f"cpu ({device['cores']} cores, {device['threads']} threads)"
+    free = f", {_gb(device['free_bytes'])} free" if "free_bytes" in device else ""
+    return f"{device['device']} ({device['name']}{free})"
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -1,0 +1,48 @@
+"""`idim evaluate`: score a compressed file or a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idim_cli.cli import console, options
+from idim_cli.cli.expand import TrustCode
+
+
+class SplitName(StrEnum):
+    """The splits of a data set."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="An .idim file, a run folder, or its checkpoint.safetensors.")],
+    split: Annotated[SplitName, typer.Option(help="What to score on.")] = SplitName.VALIDATION,
+    data: options.Data = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0, mps.")] = "auto",
+    trust_code: TrustCode = False,
+    as_json: options.Json = False,
+) -> None:
+    """Score a solution on the data that it was trained on; it is rebuilt in float32.
+
+    An .idim file and the checkpoint that it was made from give the same figures, to the last digit, on the
+    same device.
+
+    Examples: idim evaluate solution.idim --split test; idim evaluate results/mnist-fc/runs/RUN
+    """
+    from idim_cli.codec.evaluate import evaluate
+    from idim_cli.training.prepare import pick_device
+
+    score = evaluate(file, split.value, data, str(pick_device(device)), trust_code)
+    if as_json:
+        console.out_json(asdict(score))
+        return
+    for name, value in score.metrics.items():
+        console.out(f"{name} {value!r}")
+    console.say(f"on the {score.examples:,} examples of the {score.split} split")

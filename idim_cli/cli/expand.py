@@ -1,0 +1,42 @@
+"""`idim expand`: grow a compressed file into a plain state_dict."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idim_cli.cli import console, options
+
+TrustCode = Annotated[
+    bool, typer.Option("--trust-code", help="Import and run code that the file names (module:callable).")
+]
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="An .idim file.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="The file to write.", show_default="beside it, as .state.safetensors"
+        ),
+    ] = None,
+    trust_code: TrustCode = False,
+    as_json: options.Json = False,
+) -> None:
+    """Grow an .idim file into the whole network: a state_dict in a safetensors file.
+
+    Needs neither the data nor the checkpoint. A damaged file is refused, and so is one whose start theta0
+    comes out differently on this machine.
+
+    Example: idim expand solution.idim --out network.safetensors
+    """
+    from idim_cli.codec.expand import write
+
+    done = write(file, out, trust_code)
+    if as_json:
+        console.out_json(asdict(done))
+    else:
+        console.out(f"{done.path}: {done.tensors} tensors, {done.bytes:,} bytes")

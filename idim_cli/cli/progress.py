@@ -1,0 +1,143 @@
+"""How a training goes on, on stderr: a bar with ETA on a terminal, one line a finished run elsewhere."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.progress import Progress as Bars
+
+    from idim_cli.plan import Run
+    from idim_cli.training.sitting import Progress
+
+#: Off a terminal, seconds between two signs of life of a run that has not ended.
+PATIENCE = 60.0
+
+
+def shown(quiet: bool) -> AbstractContextManager[Plain | Bar | None]:
+    """What watches a sweep or a run here; None when quiet."""
+    if quiet:
+        return nullcontext()
+    return Bar() if console.on_terminal() else Plain()
+
+
+class Plain:
+    """Plain lines for logs: one for each finished run, and at most one a minute in between."""
+
+    def __init__(self) -> None:
+        self.runs, self.done, self.spoke = 1, 0, time.monotonic()
+
+    def __enter__(self) -> Plain:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def planned(self, runs: int, pending: int) -> None:
+        """Say how many runs there are."""
+        self.runs, self.done = runs, runs - pending
+        before = f", {self.done} of them done before" if self.done else ""
+        self._say(f"{runs} runs{before}")
+
+    def progress(self, run: Run, progress: Progress) -> None:
+        """Say how far a run is, if nothing was said for a minute."""
+        if time.monotonic() - self.spoke >= PATIENCE:
+            figures = f", {_figures(progress.figures)}" if progress.figures else ""
+            share = progress.step / progress.steps
+            self._say(
+                f"[{self.done}/{self.runs}] {run.run_id}: {share:.0%} of {progress.epochs} epochs{figures}"
+            )
+
+    def finished(self, run: Run, result: Mapping[str, Any]) -> None:
+        """Say what came of a run."""
+        self.done += 1
+        self._say(f"[{self.done}/{self.runs}] {line(result)}")
+
+    def _say(self, message: str) -> None:
+        console.say(message)
+        self.spoke = time.monotonic()
+
+
+class Bar:
+    """One bar over all runs. It is drawn when a run reports, so no thread takes time from the training."""
+
+    def __init__(self) -> None:
+        from rich import progress as rich
+
+        self.bars: Bars = rich.Progress(
+            rich.TextColumn("{task.description}"),
+            rich.BarColumn(),
+            rich.TextColumn("{task.fields[count]} {task.percentage:>3.0f}%"),
+            rich.TimeElapsedColumn(),
+            rich.TextColumn("ETA"),
+            rich.TimeRemainingColumn(),
+            rich.TextColumn("{task.fields[figures]}"),
+            console=console.talk(),
+            transient=True,
+            auto_refresh=False,
+            speed_estimate_period=300,
+        )
+        self.task = self.bars.add_task("training", total=1.0, count="", figures="")
+        self.runs, self.done = 1, 0
+
+    def __enter__(self) -> Bar:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    def planned(self, runs: int, pending: int) -> None:
+        """Set the bar's length; runs that were done before do not count in it."""
+        self.runs, self.done = runs, runs - pending
+        self.bars.reset(self.task, total=max(pending, 1), count=self._count(), figures="")
+        self.begun = self.done
+
+    def progress(self, run: Run, progress: Progress) -> None:
+        """Move the bar by a part of a run."""
+        share = progress.step / progress.steps
+        self._move(share, run.run_id, _figures(progress.figures))
+
+    def finished(self, run: Run, result: Mapping[str, Any]) -> None:
+        """Print what came of a run above the bar."""
+        self.done += 1
+        console.say(f"[{self.done}/{self.runs}] {line(result)}")
+        self._move(0.0, run.run_id, "")
+
+    begun = 0  # runs that were done before this sitting
+
+    def _move(self, share: float, description: str, figures: str) -> None:
+        completed = self.done - self.begun + share
+        self.bars.update(
+            self.task,
+            completed=completed,
+            description=description,
+            count=self._count(),
+            figures=figures,
+            refresh=True,
+        )
+
+    def _count(self) -> str:
+        return f"{self.done}/{self.runs}" if self.runs > 1 else ""
+
+
+def line(result: Mapping[str, Any]) -> str:
+    """A finished run in one line."""
+    if result["status"] != "ok":
+        return f"{result['run_id']}  {result['status'].upper()}: {result.get('reason') or 'no reason known'}"
+    name = f"{result['score_on']} {result['metric']}"
+    return f"{result['run_id']}  {name} {result['performance']:.4f}  {result['seconds']:.1f} s"
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    """The first figure of an evaluation that is a score."""
+    for name in figures:
+        if name.partition("_")[0] in ("validation", "train") and name != "train_loss":
+            return f"{name.replace('_', ' ')} {figures[name]:.4f}"
+    return ""

@@ -1,0 +1,85 @@
+"""`idim sweep`: all runs of a recipe's grid, and d_int at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from idim_cli.cli import console, options, progress
+from idim_cli.errors import RUN_FAILED, SOME_FAILED
+
+if TYPE_CHECKING:
+    from idim_cli.execute.sweep import Estimate, Outcome
+
+
+def command(
+    recipe: options.Recipe,
+    overrides: options.Overrides = None,
+    out: options.Out = Path("results"),
+    data: options.Data = None,
+    device: options.Device = None,
+    download: options.Download = False,
+    keep_going: options.KeepGoing = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the recipe's grid of d and seeds with its direct baseline, and estimate d_int.
+
+    results.csv is rewritten after every run. The same command goes on where it
+    was interrupted, and prints the summary again when all is done. A run that
+    fails does not stop the others.
+
+    Example: idim sweep mnist-fc 'sweep.d=[500, 600, 700]' sweep.seeds=5
+
+    Exit code: 0; 1 when a run failed (4 under --keep-going); 2 for a faulty
+    recipe or absent data, found before the first run; 130 or 143 when stopped.
+    """
+    from idim_cli.recipe.load import load
+
+    loaded = load(recipe, overrides or [])
+    from idim_cli.execute.sweep import sweep
+    from idim_cli.training.prepare import Where
+
+    with console.resumable(), progress.shown(quiet) as watcher:
+        outcome = sweep(loaded, out, where=Where(device, data, download), watcher=watcher)
+    if as_json:
+        console.out_json(outcome.as_dict())
+    else:
+        console.out(_text(outcome))
+    if outcome.failed:
+        console.fail(f"{outcome.failed} of {outcome.planned} runs failed", _where(outcome))
+        raise typer.Exit(SOME_FAILED if keep_going else RUN_FAILED)
+
+
+def _text(outcome: Outcome) -> str:
+    """The summary for people: for each group a plot and its reading in words."""
+    from idim_cli.threshold.groups import label
+
+    titled = len(outcome.estimates) + len(outcome.problems) > 1
+    parts = []
+    for estimate in outcome.estimates:
+        parts += [label(estimate.group)] if titled else []
+        parts += [_plot(estimate, _metric(outcome)), ""]
+    parts += [f"no estimate: {problem}" for problem in outcome.problems]
+    return "\n".join([*parts, f"results: {outcome.folder}"])
+
+
+def _plot(estimate: Estimate, metric: str) -> str:
+    from idim_cli.report import terminal, words
+
+    drawn = terminal.plot(
+        estimate.points, estimate.reading, console.width(), colour=console.colour(), label=metric
+    )
+    return "\n".join([drawn, "", *words.caption(estimate.reading)])
+
+
+def _metric(outcome: Outcome) -> str:
+    known = outcome.table["metric"].dropna()
+    return str(known.iloc[0]) if len(known) else "performance"
+
+
+def _where(outcome: Outcome) -> str:
+    failed = outcome.table.loc[outcome.table["status"] != "ok", "run_id"]
+    return f"see log.txt in {outcome.folder / 'runs' / failed.iloc[0]}"

@@ -1,0 +1,64 @@
+"""`idim train`: one run of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from idim_cli.cli import console, options, progress
+from idim_cli.errors import RUN_FAILED
+
+
+def command(
+    recipe: options.Recipe,
+    overrides: options.Overrides = None,
+    out: options.Out = Path("results"),
+    data: options.Data = None,
+    device: options.Device = None,
+    download: options.Download = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train one run: the recipe's model in its subspace of dimension d.
+
+    The same command goes on where it was interrupted, and prints the result
+    again when all is done. Direct training: projector=identity.
+
+    Example: idim train mnist-fc d=500 seeds=1
+
+    Exit code: 0; 1 when the run failed; 2 for a faulty recipe or absent data;
+    130 or 143 when stopped.
+    """
+    from idim_cli.plan import single
+    from idim_cli.recipe.load import load
+
+    loaded = load(recipe, overrides or [])
+    run = single(loaded.recipe)
+    from idim_cli.training.prepare import Where
+    from idim_cli.training.run import run_folder, train
+
+    where = Where(device, data, download)
+    with console.resumable(), progress.shown(quiet) as watcher:
+        tell = (lambda state: watcher.progress(run, state)) if watcher else None
+        result = train(loaded, out, where=where, on_step=tell)
+    folder = run_folder(out, run)
+    if as_json:
+        console.out_json({**result, "folder": folder})
+    if result["status"] != "ok":
+        console.fail(f"{run.run_id} failed: {result['reason']}", result.get("hint") or "")
+        raise typer.Exit(RUN_FAILED)
+    if not as_json:
+        console.out("\n".join(_lines(result, folder)))
+
+
+def _lines(result: Mapping[str, Any], folder: Path) -> list[str]:
+    of = f"{result['performance_is']}, epoch {result['epoch']} of {result['epochs']}"
+    size = f"D = {result['D']:,}, d = {result['d']:,}, projector {result['projector']}"
+    return [
+        f"{result['score_on']} {result['metric']} {result['performance']:.4f} ({of})",
+        f"{size}, {result['seconds']:.1f} s on {result['device']}",
+        f"results: {folder}",
+    ]

@@ -1,0 +1,91 @@
+"""Scoring a solution, from a checkpoint or a compressed file, by the same steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from idim_cli.codec import checkpoint, files, guard, solution
+from idim_cli.codec.components import filled
+from idim_cli.codec.rebuild import rebuild
+from idim_cli.codec.solution import Solution
+from idim_cli.datasets import base as datasets
+from idim_cli.datasets.split import Data, Split
+from idim_cli.errors import FileError
+from idim_cli.tasks import base as tasks
+
+SplitName = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a solution does.
+
+    Attributes:
+        split: what it was scored on, and `examples`, how many.
+        metrics: all figures of the task by name.
+        metric: which of them is the performance.
+        D, d: native parameters and coordinates.
+    """
+
+    split: str
+    examples: int
+    metrics: dict[str, float]
+    metric: str
+    D: int
+    d: int
+
+
+def evaluate(
+    path: Path,
+    split: SplitName = "validation",
+    data_root: str | None = None,
+    device: str = "cpu",
+    trust_code: bool = False,
+) -> Score:
+    """Score a solution. theta is grown in float32 on the CPU and only then moved to the device.
+
+    A checkpoint and the file compressed from it therefore give the same figures to the last digit on the
+    same device.
+
+    Args:
+        path: an `.idim` file, a run folder, or its checkpoint.safetensors.
+        split: of the data set that the solution was trained on.
+        data_root: where the data lie; else where the checkpoint's recipe says, else IDIM_DATA.
+        device: where to compute.
+        trust_code: whether code named in an `.idim` file may be imported; a checkpoint is the user's own.
+
+    Raises:
+        FileError: the file cannot be trusted, or is not what it claims to be.
+        DataError: the data are absent.
+    """
+    found, trusted = _read(path, trust_code)
+    guard.refuse_code(found.spec.dataset, trusted)
+    module = rebuild(found, trusted).module.to(device)
+    chosen = _split(_data(found, data_root), split)
+    with guard.as_file_error("task", found.spec.task):
+        task = tasks.build(filled("task", found.spec.task))
+        metrics = task.evaluate(module, chosen.to(device))
+    return Score(split, len(chosen), metrics, task.metric, found.D, found.d)
+
+
+def _read(path: Path, trust_code: bool) -> tuple[Solution, bool]:
+    if path.exists() and files.is_compressed(path):
+        return solution.read(path), trust_code
+    return checkpoint.read(checkpoint.locate(path)), True
+
+
+def _data(found: Solution, data_root: str | None) -> Data:
+    with guard.as_file_error("dataset", found.spec.dataset):
+        data = datasets.load(filled("dataset", found.spec.dataset), data_root or found.data_root)
+    if (list(data.shape), data.classes) != (found.spec.shape, found.spec.classes):
+        raise FileError(
+            f"the model is for {found.spec.classes} classes of examples of shape {found.spec.shape}, "
+            f"the data have {data.classes} of {list(data.shape)}"
+        )
+    return data
+
+
+def _split(data: Data, name: SplitName) -> Split:
+    return data.test() if name == "test" else data.train if name == "train" else data.validation

@@ -1,0 +1,95 @@
+"""What keeps a file from running code, filling the memory or ending in a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+
+from idim_cli.errors import CapacityError, DataError, FileError, IdimError, MissingExtraError
+from idim_cli.projectors.check import in_units
+from idim_cli.recipe.schema import Component
+
+_TENSORS = 100_000  # parameters of one model, at most
+
+
+def runs_code(component: Component) -> bool:
+    """Whether a component names code outside the registries, or fetches weights from the network."""
+    prefix, colon, _ = component.name.partition(":")
+    return bool(colon) and (prefix != "torchvision" or any("weights" in key for key in component.params))
+
+
+def refuse_code(component: Component, trust_code: bool) -> None:
+    """FileError for a component that runs code, unless it is trusted."""
+    if runs_code(component) and not trust_code:
+        raise FileError(
+            f"the file asks to run code: {component.name!r} {component.params or ''}".rstrip(),
+            "if you know it and trust it, add --trust-code",
+        )
+
+
+def refuse_size(D: int) -> None:
+    """CapacityError for a network that this machine's free memory cannot hold."""
+    # theta0, P theta_d, theta and one copy more, in float32.
+    need, free = 16 * D, psutil.virtual_memory().available
+    if need > free:
+        raise CapacityError(
+            f"D = {D:,} parameters need {in_units(need)}, {in_units(free)} are free", "use a larger machine"
+        )
+
+
+def refuse_numbers(component: Component, parameters: int) -> None:
+    """FileError for a model's parameter that is larger than its file can mean.
+
+    Depths, widths and the like never exceed the number of parameters, unless someone wants the memory filled
+    with something else than parameters.
+    """
+    limit = max(parameters, 2**20)
+    for value in _numbers(component.params):
+        if abs(value) > limit:
+            raise FileError(f"{value} in the file's model {component.name!r} is larger than the model itself")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(item)
+    elif isinstance(value, int | float):
+        yield value
+
+
+@contextmanager
+def bounded(parameters: int) -> Iterator[None]:
+    """Stop the building of a model of many more `parameters` than this, before it fills the memory."""
+    tensors, total = 0, 0
+
+    def grow(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal tensors, total
+        tensors, total = tensors + 1, total + (0 if parameter is None else parameter.numel())
+        # Some modules register a parameter more than once; the exact number is compared afterwards.
+        if tensors > _TENSORS or total > 4 * parameters + 2**20:
+            raise FileError(f"the model is larger than the file states ({parameters:,} parameters)")
+
+    handle = register_module_parameter_registration_hook(grow)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def as_file_error(kind: str, component: Component) -> Iterator[None]:
+    """Components check their parameters in ways of their own; here every refusal is a fault of the file."""
+    try:
+        yield
+    except (FileError, CapacityError, DataError, MissingExtraError):
+        raise
+    except IdimError as error:
+        raise FileError(f"the file's {kind} {component.name!r} does not work: {error}", error.hint) from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise FileError(f"the file's {kind} {component.name!r} does not work: {what}") from error

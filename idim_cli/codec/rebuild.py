@@ -1,0 +1,141 @@
+"""From a solution back to the network: theta = theta0 + P theta_d, in float32 on the CPU."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor, nn
+
+from idim_cli import rng
+from idim_cli.codec import guard
+from idim_cli.codec.components import filled
+from idim_cli.codec.solution import Solution, to_bytes
+from idim_cli.errors import FileError
+from idim_cli.models import base as models
+from idim_cli.projectors import base as projectors
+from idim_cli.projectors.base import Projector
+from idim_cli.projectors.check import check_fits
+from idim_cli.subspace import Subspace, native_parameters
+
+_TOLERANCE = 1e-4  # of the probe, relative to |P theta_d|; float32 sums differ by far less
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A network at its solution.
+
+    Attributes:
+        module: in evaluation mode, on the CPU.
+        theta0: `checksum` of its start.
+        probe: `probe` of its P theta_d.
+    """
+
+    module: nn.Module
+    theta0: int
+    probe: float
+
+
+def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
+    """Build the network of a solution and check it against all that the file states.
+
+    Args:
+        solution: from a file or a checkpoint.
+        trust_code: whether code named in it (``module:callable``) may be imported and run.
+
+    Raises:
+        FileError: it names code that is not trusted, does not fit its own claims, or leads to another start.
+        CapacityError: the network or P does not fit this machine's memory.
+    """
+    guard.refuse_code(solution.spec.model, trust_code)
+    guard.refuse_size(solution.D)
+    module = _start(solution)
+    theta0 = checksum(module)
+    _compare_start(solution, theta0)
+    with guard.as_file_error("projector", solution.spec.projector):
+        projector = _projector(module, solution)
+        step = probe(projector, solution)
+        _move(module, projector, solution)
+    _fill_buffers(module, solution.buffers)
+    return Rebuilt(module.eval(), theta0, step)
+
+
+def checksum(module: nn.Module) -> int:
+    """CRC-32 of all parameters in the module's order, each once, as float32 little-endian."""
+    total = 0
+    for parameter in module.parameters():
+        total = zlib.crc32(to_bytes(parameter.detach().to(torch.float32)), total)
+    return total
+
+
+def probe(projector: Projector, solution: Solution) -> float:
+    """The dot product of P theta_d with fixed random signs, as float32; FileError if the file states another.
+
+    It tells another P from the right one, with room for the last bits, in which processors differ.
+    """
+    step = projector.project(solution.coords).numpy().astype(np.float64)
+    size = math.sqrt(rng.fixed_sum(step * step))
+    step *= rng.Stream(0, "probe").signs(len(step))
+    value = float(np.float32(rng.fixed_sum(step)))
+    if solution.start and not abs(value - solution.start[1]) <= _TOLERANCE * size:
+        raise FileError(
+            f"projector {solution.spec.projector.name!r} gives another P than when the file was written",
+            f"this is random stream version {rng.VERSION}; use the idim that wrote the file",
+        )
+    return value
+
+
+def _start(solution: Solution) -> nn.Module:
+    """The network at theta0."""
+    spec = solution.spec
+    # Frozen parameters do not count in D: then only the machine's memory is a limit.
+    limit = solution.D if spec.trainable is None else psutil.virtual_memory().available // 64
+    checked: AbstractContextManager[None] = nullcontext()
+    if solution.start is not None and not guard.runs_code(spec.model):
+        guard.refuse_numbers(spec.model, solution.D)
+        checked = guard.bounded(limit)
+    with guard.as_file_error("model", spec.model), checked:
+        return models.build(filled("model", spec.model), spec.shape, spec.classes, solution.seeds.theta0)
+
+
+def _compare_start(solution: Solution, theta0: int) -> None:
+    if solution.start and solution.start[0] != theta0:
+        cause = (
+            f"random stream version {rng.VERSION} or this idim's model differs"
+            if models.portable(solution.spec.model)
+            else f"it depends on the model's code and on torch's version, here {torch.__version__}"
+        )
+        raise FileError("the model gives another theta0 than when the file was written", cause)
+
+
+def _projector(module: nn.Module, solution: Solution) -> Projector:
+    component, d = filled("projector", solution.spec.projector), solution.d
+    sizes = [parameter.numel() for _, parameter in native_parameters(module, solution.spec.trainable)]
+    if sum(sizes) != solution.D:
+        raise FileError(f"the model has D = {sum(sizes):,} parameters, the file states {solution.D:,}")
+    check_fits(component, sizes, d, torch.device("cpu"))
+    return projectors.build(component, sizes, d, solution.seeds.projector)
+
+
+@torch.no_grad()
+def _move(module: nn.Module, projector: Projector, solution: Solution) -> None:
+    subspace = Subspace(module, projector, solution.spec.trainable)
+    subspace.coords.copy_(solution.coords)
+    for name, value in subspace.native().items():
+        module.get_parameter(name).copy_(value)
+
+
+def _fill_buffers(module: nn.Module, stored: dict[str, Tensor]) -> None:
+    own, saved = dict(module.named_buffers()), module.state_dict()
+    missing = sorted((own.keys() & saved.keys()) - stored.keys())
+    if missing:
+        raise FileError(f"the file lacks the model's buffer {missing[0]!r}")
+    for name, value in stored.items():
+        if name not in own or own[name].shape != value.shape or own[name].dtype != value.dtype:
+            raise FileError(f"the file's buffer {name!r} does not fit the model")
+        own[name].copy_(value)

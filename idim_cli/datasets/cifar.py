@@ -1,0 +1,55 @@
+"""CIFAR-10, from its original files in the layout of torchvision."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+
+from idim_cli.datasets.files import locate, reading, scaled
+from idim_cli.datasets.split import Source, Split
+
+HELD_OUT = 5_000
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+_FOLDER = "cifar-10-batches-py"
+_BATCHES = [f"{_FOLDER}/data_batch_{k}" for k in range(1, 6)]
+
+
+def cifar10(root: Path | None, download: bool, *, normalise: bool = False) -> Source:
+    """CIFAR-10: 50,000 training and 10,000 test colour images of ten classes, 32 x 32.
+
+    The last 5,000 training images are held out for validation unless the recipe says otherwise. Pixels are
+    scaled to 0..1; an example has shape [3, 32, 32]. The files are pickles: they are opened only after
+    torchvision has compared their checksums with the published ones.
+
+    Args:
+        root: holds cifar-10-batches-py/ with the original files.
+        download: fetch them with torchvision if they are missing.
+        normalise: subtract each channel's mean over the training pixels, divide by its standard deviation.
+    """
+
+    def split(train: bool) -> Split:
+        files = [*_BATCHES, f"{_FOLDER}/test_batch", f"{_FOLDER}/batches.meta"]
+        folder = locate("CIFAR-10", root, files, _fetch if download else None)[0].parent
+        return _read(folder, train, normalise)
+
+    return Source(split(True), lambda: split(False), classes=10, validation=HELD_OUT)
+
+
+def _read(folder: Path, train: bool, normalise: bool) -> Split:
+    from torchvision.datasets import CIFAR10
+
+    with reading(folder), warnings.catch_warnings():
+        # numpy >= 2.4 warns about the way in which numpy of 2009 pickled its types.
+        warnings.simplefilter("ignore")
+        found = CIFAR10(folder.parent, train=train)
+        images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
+        labels = torch.tensor(found.targets, dtype=torch.int64)
+    return Split(scaled(images, *(MEAN, STD) if normalise else ()), labels)
+
+
+def _fetch(root: Path) -> None:
+    from torchvision.datasets import CIFAR10
+
+    CIFAR10(root, download=True)

@@ -1,0 +1,64 @@
+"""What the readers of image files share: where files lie, how errors are told, how pixels are scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from idim_cli.errors import DataError, IdimError
+
+HINT = (
+    "give the folder that holds them with --data FOLDER, data_root: FOLDER in the recipe or IDIM_DATA=FOLDER"
+)
+
+
+def locate(
+    name: str, root: Path | None, files: Sequence[str], fetch: Callable[[Path], Any] | None
+) -> list[Path]:
+    """The paths of `files` under `root`, all of which exist.
+
+    Args:
+        name: of the data set, for messages.
+        root: the data folder.
+        files: relative to `root`.
+        fetch: downloads them into a folder; None if that was not asked for.
+
+    Raises:
+        DataError: files are missing, or the download failed.
+    """
+    if root is None:
+        raise DataError(f"{name}: no data folder is set, looking for {', '.join(files)}", HINT)
+    paths = [root / file for file in files]
+    if fetch and not all(path.is_file() for path in paths):
+        with reading(f"{name}: the download into {root}"):
+            fetch(root)
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        more = "" if fetch else ", or fetch them with --download"
+        raise DataError(f"{name}: missing {', '.join(missing)}", HINT + more)
+    return paths
+
+
+@contextmanager
+def reading(what: object) -> Iterator[None]:
+    """Turn any error while reading `what` into a DataError that names it."""
+    try:
+        yield
+    except IdimError:
+        raise
+    except Exception as error:
+        hint = "it may be damaged or incomplete: remove it and fetch it again"
+        raise DataError(f"{what} failed: {type(error).__name__}: {error}", hint) from error
+
+
+def scaled(images: Tensor, mean: Sequence[float] = (), std: Sequence[float] = ()) -> Tensor:
+    """Images uint8 [n, C, H, W] as float32 in 0..1; with `mean` and `std` of each channel, standardised."""
+    x = images.to(torch.float32).div_(255)
+    if mean:
+        x.sub_(torch.tensor(mean).reshape(-1, 1, 1)).div_(torch.tensor(std).reshape(-1, 1, 1))
+    return x

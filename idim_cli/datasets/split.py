@@ -1,0 +1,71 @@
+"""The forms of data: a split, what a data set's own function returns, and what training gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples with their targets, each as one tensor.
+
+    Attributes:
+        x: float32 [n, *shape].
+        y: int64 [n], in 0 .. classes - 1.
+    """
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def to(self, device: str | torch.device) -> Split:
+        """The same split on another device."""
+        return Split(self.x.to(device), self.y.to(device))
+
+    def take(self, index: Tensor | slice) -> Split:
+        """The examples at `index`."""
+        return Split(self.x[index], self.y[index])
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it is stored, before anything is held out or transformed.
+
+    Attributes:
+        train: all training examples, in the order of the files.
+        test: reads the test split; called only for an explicit final evaluation.
+        classes: number of classes.
+        validation: the data set's own validation split, or how many of the last training examples are
+            held out unless the recipe says otherwise.
+    """
+
+    train: Split
+    test: Callable[[], Split]
+    classes: int
+    validation: Split | int
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run trains and is scored on; all tensors on the CPU.
+
+    Attributes:
+        train, validation: the splits, transformed as the recipe says.
+        test: reads the test split, which nothing else touches.
+        shape: of one example.
+        classes: number of classes.
+        notes: in words, how the splits were made.
+    """
+
+    train: Split
+    validation: Split
+    test: Callable[[], Split]
+    shape: tuple[int, ...]
+    classes: int
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,88 @@
+"""What every data set can be put through: held-out examples, shuffled labels or pixels, a fraction."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from idim_cli.datasets.split import Data, Source, Split
+from idim_cli.errors import DataError
+from idim_cli.rng import Stream
+
+
+def transform(
+    source: Source,
+    *,
+    validation: Annotated[int, Field(ge=1)] | None = None,
+    validation_seed: Annotated[int, Field(ge=0, lt=2**64)] | None = None,
+    shuffle_labels: Annotated[int, Field(ge=0, lt=2**64)] | None = None,
+    fraction: Annotated[float, Field(gt=0, le=1)] = 1.0,
+    shuffle_pixels: Annotated[int, Field(ge=0, lt=2**64)] | None = None,
+) -> Data:
+    """Split a data set and transform it; the steps are taken in the order of the arguments.
+
+    Args:
+        source: the data set as it is stored.
+        validation: how many training examples are held out; by default what the data set prescribes.
+        validation_seed: hold out random examples, drawn with this seed, instead of the last ones.
+        shuffle_labels: permute the labels of the training split with this seed (paper, section 3.1);
+            validation and test keep theirs.
+        fraction: train on the first part of the training split only.
+        shuffle_pixels: permute the positions of every image of all splits by one permutation of this
+            seed (paper, section 3.1); the channels of a pixel stay together.
+
+    Raises:
+        DataError: more examples would be held out than there are.
+    """
+    train, held, notes = _hold_out(source, validation, validation_seed)
+    if shuffle_labels is not None:
+        train = Split(train.x, train.y[_permutation(shuffle_labels, "shuffle_labels", len(train))])
+        notes.append(f"training labels permuted with seed {shuffle_labels}")
+    if fraction < 1:
+        train = train.take(slice(max(1, round(fraction * len(train)))))
+        notes.append(f"training on the first {len(train)}")
+    if shuffle_pixels is not None:
+        notes.append(f"pixels permuted with seed {shuffle_pixels}")
+    return Data(
+        train=_pixels(train, shuffle_pixels),
+        validation=_pixels(held, shuffle_pixels),
+        test=lambda: _pixels(source.test(), shuffle_pixels),
+        shape=tuple(train.x.shape[1:]),
+        classes=source.classes,
+        notes=tuple(notes),
+    )
+
+
+def _hold_out(source: Source, count: int | None, seed: int | None) -> tuple[Split, Split, list[str]]:
+    """Training split, validation split, and in words how they were made."""
+    if count is None and isinstance(source.validation, Split):
+        note = f"validation: the data set's own {len(source.validation)}, training: {len(source.train)}"
+        return source.train, source.validation, [note]
+    if count is None:
+        assert isinstance(source.validation, int)
+        count = source.validation
+    kept = len(source.train) - count
+    if kept < 1:
+        raise DataError(f"validation: {count} cannot be held out of {len(source.train)} training examples")
+    pool = source.train
+    if seed is not None:
+        pool = pool.take(_permutation(seed, "validation", len(pool)))
+    which = "last" if seed is None else f"random (seed {seed})"
+    note = f"validation: the {which} {count} of {len(pool)} training examples, training: the other {kept}"
+    return pool.take(slice(kept)), pool.take(slice(kept, None)), [note]
+
+
+def _pixels(split: Split, seed: int | None) -> Split:
+    """All positions of each example moved by one permutation; for [C, H, W] it is of the H x W pixels."""
+    if seed is None:
+        return split
+    flat = split.x.flatten(2 if split.x.ndim == 4 else 1)
+    moved = flat[..., _permutation(seed, "shuffle_pixels", flat.shape[-1])]
+    return Split(moved.reshape(split.x.shape), split.y)
+
+
+def _permutation(seed: int, purpose: str, n: int) -> Tensor:
+    return torch.from_numpy(Stream(seed, purpose).permutation(n))

@@ -1,0 +1,1 @@
+"""Carrying out the runs of a plan: executors, and the sweep that hands runs to them."""

@@ -1,0 +1,52 @@
+"""What an executor is: something that brings runs to their results, in whatever order and place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from idim_cli.plan import Run
+from idim_cli.training.prepare import Where
+from idim_cli.training.sitting import Progress
+
+Result = Mapping[str, Any]  # the content of a result.json
+
+
+class Watcher(Protocol):
+    """Told how a sweep goes on."""
+
+    def planned(self, runs: int, pending: int) -> None:
+        """So many runs are in the plan, so many still to be done."""
+
+    def progress(self, run: Run, progress: Progress) -> None:
+        """A run has come so far; about five times a second."""
+
+    def finished(self, run: Run, result: Result) -> None:
+        """A run has ended, with or without success."""
+
+
+class Silent:
+    """A `Watcher` that tells nobody."""
+
+    def planned(self, runs: int, pending: int) -> None:
+        """Nothing."""
+
+    def progress(self, run: Run, progress: Progress) -> None:
+        """Nothing."""
+
+    def finished(self, run: Run, result: Result) -> None:
+        """Nothing."""
+
+
+class Executor(Protocol):
+    """Carries out runs. Each has its own folder and one writer; a run that fails does not stop the others."""
+
+    def map(
+        self, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher
+    ) -> Iterator[tuple[Run, Result]]:
+        """Carry out `runs` below the folder `out` of all results; yields each as it ends.
+
+        Raises:
+            StoppedError: a signal asked to stop; what was begun is saved.
+        """

@@ -1,0 +1,138 @@
+"""A sweep: the runs of a plan that are not done yet, a table after each of them, and d_int at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idim_cli import results, threshold
+from idim_cli.errors import IdimError
+from idim_cli.execute.base import Executor, Silent, Watcher
+from idim_cli.execute.inline import Inline
+from idim_cli.plan import Run, plan
+from idim_cli.recipe.dump import to_yaml
+from idim_cli.recipe.load import Loaded
+from idim_cli.recipe.schema import Recipe
+from idim_cli.threshold import Options, Points, Reading
+from idim_cli.threshold.groups import label
+from idim_cli.training.preflight import preflight
+from idim_cli.training.prepare import Where
+from idim_cli.training.run import pending, run_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """d_int of one combination of `sweep.over`: its keys and values, performance at each d, the reading."""
+
+    group: dict[str, Any]
+    points: Points
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a sweep.
+
+    Attributes:
+        folder: where everything lies.
+        table: one row a run.
+        estimates: one for each combination of `sweep.over` whose runs allow it.
+        problems: why others have none.
+        planned, ok, failed: numbers of runs.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    estimates: list[Estimate]
+    problems: list[str]
+    planned: int
+    ok: int
+    failed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of summary.json."""
+        return {
+            "folder": str(self.folder),
+            "runs": {"planned": self.planned, "ok": self.ok, "failed": self.failed},
+            "estimates": [{"group": one.group, **one.reading.as_dict()} for one in self.estimates],
+            "problems": self.problems,
+        }
+
+
+def sweep(
+    loaded: Loaded,
+    out: Path,
+    *,
+    where: Where | None = None,
+    executor: Executor | None = None,
+    watcher: Watcher | None = None,
+) -> Outcome:
+    """Carry out what of a recipe's plan is not done yet, and estimate d_int from all of it.
+
+    results.csv is rewritten after every run. The same call goes on after an interruption, and only reads
+    when all is done; a run that diverged counts as done, one that crashed is tried again.
+
+    Args:
+        loaded: from `recipe.load`; needs a `sweep`.
+        out: folder of all results; these go to ``out/RECIPE``.
+        where: device and data.
+        executor: one run after the other by default.
+        watcher: told how it goes on.
+
+    Raises:
+        RecipeError: the recipe cannot be run here; nothing was started.
+        StoppedError: a signal asked to stop; what was begun is saved.
+    """
+    recipe = loaded.recipe
+    if recipe.sweep is None:
+        raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
+    where, watcher, runs = where or Where(), watcher or Silent(), plan(recipe)
+    todo = [run for run in runs if pending(run_folder(out, run))]
+    if todo:
+        preflight(todo, where, loaded.source, "sweep.d")
+    folder = _lay_out(recipe, runs, out)
+    watcher.planned(len(runs), len(todo))
+    for run, result in (executor or Inline()).map(todo, out, where, watcher):
+        results.write_csv(folder)
+        watcher.finished(run, result)
+    return summarise(recipe, folder, len(runs))
+
+
+def summarise(recipe: Recipe, folder: Path, planned: int) -> Outcome:
+    """Read all runs of a results folder, estimate d_int, and write results.csv and summary.json."""
+    results.write_csv(folder)
+    table = results.table(folder)
+    estimates, problems = _estimates(recipe, table)
+    ok = int((table["status"] == results.OK).sum())
+    outcome = Outcome(folder, table, estimates, problems, planned, ok, len(table) - ok)
+    text = json.dumps(outcome.as_dict(), indent=2, allow_nan=False)
+    results.write_atomic(folder / results.SUMMARY, text + "\n")
+    return outcome
+
+
+def _lay_out(recipe: Recipe, runs: Sequence[Run], out: Path) -> Path:
+    """Write recipe.yaml and plan.json; returns the folder of the recipe's results."""
+    folder = out / recipe.name
+    results.write_atomic(folder / results.RECIPE, to_yaml(recipe))
+    content = {"recipe": recipe.name, "runs": [run.run_id for run in runs]}
+    results.write_atomic(folder / results.PLAN, json.dumps(content, indent=1) + "\n")
+    return folder
+
+
+def _estimates(recipe: Recipe, table: pd.DataFrame) -> tuple[list[Estimate], list[str]]:
+    """d_int of each group, and for the others why there is none."""
+    options, found, problems = Options(**recipe.threshold.model_dump()), [], []
+    for group, rows in threshold.groups(table):
+        try:
+            runs = threshold.sample(rows)
+            found.append(Estimate(group, runs.points, threshold.read(runs, options)))
+        except IdimError as error:
+            name = f"{label(group)}: " if group else ""
+            problems.append(f"{name}{error}" + (f" ({error.hint})" if error.hint else ""))
+    return found, problems

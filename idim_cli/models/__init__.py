@@ -1,0 +1,12 @@
+"""Models: functions (shape of one example, number of classes, *, parameters) -> nn.Module."""
+
+from idim_cli.registry import Registry
+
+REGISTRY = Registry(
+    "model",
+    {
+        "fc": "idim_cli.models.fc:fc",
+        "lenet": "idim_cli.models.lenet:lenet",
+        "toy": "idim_cli.models.toy:toy",
+    },
+)

@@ -1,0 +1,76 @@
+"""How a model is made from a recipe: shipped by name, from torchvision, or the user's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from idim_cli import outside
+from idim_cli.errors import ComponentError
+from idim_cli.models import REGISTRY
+from idim_cli.models.init import initialise
+from idim_cli.recipe.schema import Component
+from idim_cli.registry import did_you_mean
+
+_TORCHVISION = "torchvision:"
+
+
+def build(component: Component, shape: Sequence[int], classes: int, seed: int) -> nn.Module:
+    """The model that a recipe names, at theta0 of `seed`, as float32 on the CPU, in training mode.
+
+    Names are those of the registry, ``torchvision:NAME``, ``module:callable`` or ``./file.py:callable``.
+    A callable gets the recipe's parameters and, if its signature names them, `shape` and `classes`.
+    torch's own generator is left as it was.
+
+    Args:
+        component: name and parameters.
+        shape: of one example, without the batch axis.
+        classes: number of classes.
+        seed: of theta0; where `portable` is false it seeds torch's own generator while the model is made.
+
+    Raises:
+        ComponentError: the name is unknown, the parameters do not fit, or the result is no nn.Module.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        module = _make(component, tuple(shape), classes)
+    if not isinstance(module, nn.Module):
+        raise ComponentError(f"{component.name} returned a {type(module).__name__}, not a torch.nn.Module")
+    module = module.to(device="cpu", dtype=torch.float32).train()
+    return initialise(module, seed) if portable(component) else module
+
+
+def portable(component: Component) -> bool:
+    """Whether theta0 comes from `idim_cli.rng`: the same bits on every machine, from the seed alone.
+
+    True for the shipped models. Others start as torch's generator makes them, which another version of
+    torch may do in another way, so their theta0 is known for certain only on the machine of the run.
+    """
+    return component.name in REGISTRY and REGISTRY.target(component.name).startswith("idim_cli.")
+
+
+def _make(component: Component, shape: tuple[int, ...], classes: int) -> Any:
+    name, params = component.name, component.params
+    if name.startswith(_TORCHVISION):
+        return _torchvision(name, params, classes)
+    if ":" in name and name not in REGISTRY:
+        return outside.call(name, outside.find(name), params, {"shape": shape, "classes": classes})
+    return REGISTRY.open(name)(shape, classes, **params)
+
+
+def _torchvision(name: str, params: dict[str, Any], classes: int) -> Any:
+    """A classification model of torchvision, without pretrained weights."""
+    import torchvision
+
+    wanted = name.removeprefix(_TORCHVISION)
+    known = torchvision.models.list_models(module=torchvision.models)
+    if wanted not in known:
+        raise ComponentError(
+            f"torchvision has no classification model {wanted!r}", did_you_mean(wanted, known)
+        )
+    context = {"weights": None, "num_classes": classes}
+    builder = torchvision.models.get_model_builder(wanted)
+    return outside.call(name, lambda **given: builder(**context | given), params, {})

@@ -1,0 +1,60 @@
+"""theta0 of the shipped models: drawn from `idim_cli.rng`, so that a seed gives the same bits everywhere."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from idim_cli.rng import Stream
+
+
+def initialise(module: nn.Module, seed: int) -> nn.Module:
+    """Set every parameter of `module` in place, as the paper's authors did, and return it.
+
+    Kernels (two axes or more) get He's normal distribution by fan in, truncated; vectors called ``weight``,
+    which are the scales of normalisation layers, get ones; all other vectors, the biases, get zeros.
+    A module with a method ``draw_theta0(seed)`` does it its own way instead.
+    """
+    with torch.no_grad():
+        if draw := getattr(module, "draw_theta0", None):
+            draw(seed)
+        else:
+            for name, parameter in module.named_parameters():
+                parameter.copy_(_start(name, parameter, seed))
+    return module
+
+
+def he_normal(seed: int, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Start of the kernel `name` of `shape` [out, in, ...]: sqrt(2 / fan_in) x a normal cut at 2.
+
+    As in the libraries of 2018, the scale is not corrected for the variance that the cut takes away, so
+    the standard deviation is 0.88 sqrt(2 / fan_in) (He et al. 2015, section 2.2, is without the cut).
+    """
+    scale = math.sqrt(2.0 / math.prod(shape[1:]))
+    return (
+        (scale * truncated_normals(seed, f"theta0/{name}", math.prod(shape)))
+        .astype(np.float32)
+        .reshape(shape)
+    )
+
+
+def truncated_normals(seed: int, purpose: str, n: int) -> NDArray[np.float64]:
+    """`n` standard normals within +-2: those beyond are drawn again, each time from a further stream."""
+    values = Stream(seed, purpose).normals(n)
+    beyond, turn = np.flatnonzero(np.abs(values) > 2), 0
+    while beyond.size:
+        turn += 1
+        values[beyond] = Stream(seed, f"{purpose}/redraw{turn}").normals(beyond.size)
+        beyond = beyond[np.abs(values[beyond]) > 2]
+    return values
+
+
+def _start(name: str, parameter: nn.Parameter, seed: int) -> torch.Tensor:
+    if parameter.ndim >= 2:
+        return torch.from_numpy(he_normal(seed, name, tuple(parameter.shape)))
+    is_scale = name.rpartition(".")[2] == "weight"
+    return torch.ones_like(parameter) if is_scale else torch.zeros_like(parameter)

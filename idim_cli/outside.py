@@ -1,0 +1,95 @@
+"""The user's own code by name: ``module:object`` or ``./file.py:object``, and calls into it."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from idim_cli.errors import ComponentError, IdimError
+from idim_cli.registry import did_you_mean
+
+
+def find(name: str) -> Any:
+    """The object called `name`: ``module:object``, or ``path/to/file.py:object`` from the working folder.
+
+    Raises:
+        ComponentError: the module, file or object is missing or cannot be imported.
+    """
+    where, _, attribute = name.rpartition(":")
+    module = _from_file(Path(where)) if where.endswith(".py") else _from_module(where)
+    if not hasattr(module, attribute):
+        names = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
+        near = difflib.get_close_matches(attribute, names, n=10, cutoff=0.3)
+        raise ComponentError(f"{where} has no {attribute!r}", did_you_mean(attribute, near or names[:10]))
+    return getattr(module, attribute)
+
+
+def call(
+    name: str, function: Callable[..., Any], params: Mapping[str, Any], context: Mapping[str, Any]
+) -> Any:
+    """Call the outside `function` with the user's `params` and what of `context` its signature names.
+
+    Raises:
+        ComponentError: the parameters do not fit its signature, or it raised an error.
+    """
+    signature = _signature(name, function)
+    given = {key: value for key, value in context.items() if key in signature.parameters} | dict(params)
+    try:
+        signature.bind(**given)
+    except TypeError as error:
+        raise ComponentError(f"{name}: {error}", f"its signature is {signature}") from error
+    return _guarded(name, lambda: function(**given))
+
+
+def _signature(name: str, function: object) -> inspect.Signature:
+    if not callable(function):
+        raise ComponentError(f"{name} is a {type(function).__name__}, not a function or class")
+    try:
+        return inspect.signature(function)
+    except ValueError as error:
+        raise ComponentError(f"{name} does not tell its parameters") from error
+
+
+def _guarded(name: str, action: Callable[[], Any]) -> Any:
+    """The result of `action`; any error of the foreign code becomes a ComponentError."""
+    try:
+        return action()
+    except IdimError:
+        raise
+    except Exception as error:
+        raise ComponentError(f"{name} failed: {type(error).__name__}: {error}") from error
+
+
+def _from_module(where: str) -> ModuleType:
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if f"{where}.".startswith(f"{error.name}."):
+            hint = "a file is named with its suffix: ./file.py:object"
+            raise ComponentError(f"no module {where!r}", hint) from error
+        raise ComponentError(f"{where} cannot be imported: {error}") from error
+    except Exception as error:
+        raise ComponentError(f"{where!r} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    """Run the file afresh, under a module name of its own, so that files of one name never mix."""
+    if not path.is_file():
+        near = [str(other) for other in path.parent.glob("*.py")]
+        raise ComponentError(f"no file {str(path)!r}", did_you_mean(str(path), near) if near else "")
+    unique = f"_idim_{path.stem}_{hashlib.blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()}"
+    spec = importlib.util.spec_from_file_location(unique, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[unique] = module
+    _guarded(str(path), lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+    return module

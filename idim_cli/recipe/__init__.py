@@ -1,0 +1,1 @@
+"""Recipes: YAML with line numbers, its schema, overrides, and all faults at once."""

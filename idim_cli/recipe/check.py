@@ -1,0 +1,86 @@
+"""Plain values to a `Recipe`, or everything that is wrong with them at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+
+from idim_cli.errors import Fault, RecipeError
+from idim_cli.recipe import components, wording
+from idim_cli.recipe.schema import COMPONENTS, EPOCHS_OR_STEPS, Grid, Recipe, Seeds
+from idim_cli.recipe.source import Problem, Source
+from idim_cli.recipe.sweep import sweep_problems
+
+Tree = dict[str, Any]
+
+
+def validate(tree: Any, source: Source, faults: list[Fault] | None = None) -> Recipe:
+    """The recipe that `tree` holds; RecipeError with all its faults, and those found before."""
+    if not isinstance(tree, dict):
+        message = "the file is empty" if tree is None else "should hold 'key: value' lines"
+        raise RecipeError([*(faults or []), source.fault("", message, "see: idim recipes show quickstart")])
+    recipe, problems = examine(tree)
+    problems += sweep_problems(tree, recipe, examine)
+    found = {*(faults or []), *map(source.locate, problems)}
+    if recipe is None or found:
+        raise RecipeError(list(found))
+    return recipe
+
+
+def examine(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
+    """Check `tree` but for what its sweep would set; the recipe is None when there are problems."""
+    problems: list[Problem] = []
+    normal = _normalise(tree, problems)
+    try:
+        recipe = Recipe.model_validate(normal)
+    except pydantic.ValidationError as error:
+        found = wording.problems(error, Recipe)
+        return None, problems + [problem for problem in found if problem.message != EPOCHS_OR_STEPS]
+    return (None if problems else recipe), problems
+
+
+def _normalise(tree: Tree, problems: list[Problem]) -> Tree:
+    """The tree with the short forms written out: components, grids of d, one number for all seeds."""
+    training, sweep = tree.get("training"), tree.get("sweep")
+    normal = dict(tree)
+    if isinstance(training, dict):
+        normal["training"] = dict(training)
+        if (training.get("epochs") is None) == (training.get("steps") is None):
+            problems.append(Problem(("training",), EPOCHS_OR_STEPS, at_key=True))
+    if isinstance(sweep, dict) and isinstance(sweep.get("d"), dict):
+        normal["sweep"] = {**sweep, "d": _grid(sweep["d"], problems)}
+    if type(tree.get("seeds")) is int:
+        normal["seeds"] = _seeds(tree["seeds"], problems)
+    _normalise_components(normal, problems)
+    return normal
+
+
+def _normalise_components(normal: Tree, problems: list[Problem]) -> None:
+    for path, kind in COMPONENTS.items():
+        holder: Any = normal
+        for part in path[:-1]:
+            holder = holder.get(part)
+        if isinstance(holder, dict) and path[-1] in holder:
+            holder[path[-1]] = components.resolve(holder[path[-1]], kind, path, problems)
+
+
+def _seeds(seed: int, problems: list[Problem]) -> Tree:
+    if not 0 <= seed < 2**64:
+        problems.append(Problem(("seeds",), f"should be a whole number from 0 to 2**64 - 1, not {seed}"))
+        return {}
+    return dict.fromkeys(Seeds.model_fields, seed)
+
+
+def _grid(spec: Tree, problems: list[Problem]) -> list[int]:
+    path = ("sweep", "d")
+    try:
+        grid = Grid.model_validate(spec)
+    except pydantic.ValidationError as error:
+        found = wording.problems(error, Grid)
+        problems += [problem._replace(path=path + problem.path) for problem in found]
+        return [1]
+    if grid.to < grid.start:
+        problems.append(Problem((*path, "to"), f"should be at least {grid.start} (from)"))
+        return [1]
+    return grid.values()

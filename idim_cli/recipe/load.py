@@ -1,0 +1,59 @@
+"""From a file, a shipped name or text to a checked recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from idim_cli.recipe import override, text
+from idim_cli.recipe.check import validate
+from idim_cli.recipe.dump import dump
+from idim_cli.recipe.find import find
+from idim_cli.recipe.schema import Recipe
+from idim_cli.recipe.source import Source
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checked recipe, and where each of its keys was written."""
+
+    recipe: Recipe
+    source: Source
+
+
+def load(source: str | Path, overrides: Sequence[str] = ()) -> Loaded:
+    """Read a recipe by path or shipped name, with ``key=value`` overrides.
+
+    Raises:
+        FileError: there is no such file, or it cannot be read.
+        RecipeError: the recipe is wrong; holds all faults, each with its place.
+    """
+    path = find(source)
+    return loads(text.read(path), str(path), overrides)
+
+
+def loads(yaml_text: str, file: str = "<recipe>", overrides: Sequence[str] = ()) -> Loaded:
+    """Read a recipe from YAML text; `file` is the name that faults carry. RecipeError as for `load`.
+
+    A recipe that does not say its name has that of its file.
+    """
+    tree, source, faults = text.parse(yaml_text, file)
+    if isinstance(tree, dict):
+        faults = faults + override.apply(tree, source, overrides)
+        tree.setdefault("name", _name(file))
+    return Loaded(validate(tree, source, faults), source)
+
+
+def _name(file: str) -> str:
+    """The name of `file` in the letters that a recipe's name may have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(file).stem).strip("-._") or "recipe"
+
+
+def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """`recipe` with dotted keys set, as in ``{"model.depth": 3}``; checked, RecipeError if wrong."""
+    tree = dump(recipe)
+    override.assign_all(tree, values)
+    return validate(tree, Source(recipe.name))

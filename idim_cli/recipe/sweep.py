@@ -1,0 +1,132 @@
+"""Checks of what a sweep would set: that every key is a recipe's, and every value valid there."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, product
+from math import prod
+from typing import Any, NamedTuple
+
+from idim_cli.errors import IdimError
+from idim_cli.recipe.override import assign, assign_all, split
+from idim_cli.recipe.schema import MAX_RUNS, Recipe, SeedLists
+from idim_cli.recipe.source import KeyPath, Problem
+from idim_cli.registry import did_you_mean
+
+Tree = dict[str, Any]
+Examine = Callable[[Tree], tuple[Recipe | None, list[Problem]]]
+
+MAX_COMBINATIONS = 5000  # looked at for one part of the recipe; what lies beyond is checked by `plan`
+_OVER = ("dataset", "model", "projector", "task", "trainable", "training")
+_SET = tuple(part for part in _OVER if part != "projector")
+_INSTEAD = {"d": "use sweep.d", "seeds": "use sweep.seeds", "projector": "direct runs have none"}
+
+
+class Setting(NamedTuple):
+    """One value that a sweep would put at a recipe key, and the path where the sweep says so."""
+
+    key: str
+    value: Any
+    path: KeyPath
+
+
+def sweep_problems(tree: Tree, recipe: Recipe | None, examine: Examine) -> list[Problem]:
+    """What is wrong with `sweep.over`, `sweep.baseline.set` and the number of runs."""
+    over, settings = _mapping(tree, "over"), _mapping(tree, "baseline", "set")
+    problems = list(_unknown(over, ("sweep", "over"), _OVER))
+    problems += _unknown(settings, ("sweep", "baseline", "set"), _SET)
+    base = {key: value for key, value in tree.items() if key != "sweep"}
+    known = {_essence(problem) for problem in examine(base)[1]} if over or settings else set()
+    for head in _OVER:
+        for combination in islice(_combinations(head, over, settings), MAX_COMBINATIONS):
+            problems += [p for p in _tried(base, combination, examine, known) if p not in problems]
+    return problems + (_too_many(recipe) if recipe else [])
+
+
+def _mapping(tree: Any, *path: str) -> Tree:
+    for part in ("sweep", *path):
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree if isinstance(tree, dict) else {}
+
+
+def _unknown(settings: Iterable[str], path: KeyPath, heads: tuple[str, ...]) -> Iterator[Problem]:
+    for key in settings:
+        head = key.partition(".")[0]
+        if head not in heads:
+            hint = _INSTEAD.get(head) or did_you_mean(head, heads)
+            yield Problem((*path, key), "not a recipe key that may be set here", hint, at_key=True)
+
+
+def _combinations(head: str, over: Tree, settings: Tree) -> Iterator[list[Setting]]:
+    """What groups of runs, then their baselines, would set within one part of the recipe."""
+    lists = [
+        [Setting(key, value, ("sweep", "over", key, i)) for i, value in enumerate(values)]
+        for key, values in over.items()
+        if split(key)[0] == head and isinstance(values, list)
+    ]
+    direct = [
+        Setting(key, value, ("sweep", "baseline", "set", key))
+        for key, value in settings.items()
+        if split(key)[0] == head
+    ]
+    for combination in product(*lists):
+        if combination:
+            yield list(combination)
+        if direct:
+            yield [*combination, *direct]
+
+
+def _tried(base: Tree, settings: list[Setting], examine: Examine, known: set[Problem]) -> list[Problem]:
+    tree = copy.deepcopy(base)
+    try:
+        assign_all(tree, {setting.key: setting.value for setting in settings})
+    except IdimError:
+        return [problem for setting in settings for problem in _unassignable(base, setting)]
+    return [_blamed(problem, settings) for problem in examine(tree)[1] if _essence(problem) not in known]
+
+
+def _essence(problem: Problem) -> Problem:
+    """The same for a component's short and long form."""
+    path = problem.path[:-1] if problem.path[-1:] == ("name",) else problem.path
+    return problem._replace(path=path)
+
+
+def _unassignable(base: Tree, setting: Setting) -> Iterator[Problem]:
+    try:
+        assign(copy.deepcopy(base), setting.key, setting.value)
+    except IdimError as error:
+        yield Problem(setting.path, str(error), error.hint)
+
+
+def _blamed(problem: Problem, settings: list[Setting]) -> Problem:
+    """The problem where the sweep's author sees it: at the setting nearest to its path."""
+
+    def overlap(setting: Setting) -> int:
+        pairs = zip(split(setting.key), problem.path, strict=False)
+        return sum(1 for mine, theirs in pairs if mine == theirs)
+
+    setting = max(reversed(settings), key=overlap)
+    keys = split(setting.key)
+    if problem.path == keys:
+        return problem._replace(path=setting.path, at_key=False)
+    if problem.path[: len(keys)] == keys and isinstance(setting.value, dict | list):
+        return problem._replace(path=setting.path + problem.path[len(keys) :])
+    return problem._replace(
+        path=setting.path, message=f"{'.'.join(map(str, problem.path))}: {problem.message}", at_key=False
+    )
+
+
+def _too_many(recipe: Recipe) -> list[Problem]:
+    if recipe.sweep is None:
+        return []
+    sweep = recipe.sweep
+    seeds = sweep.seeds
+    if isinstance(seeds, SeedLists):
+        each = len(seeds.theta0) * len(seeds.projector) * len(seeds.data)
+    else:
+        each = seeds if isinstance(seeds, int) else len(seeds)
+    runs = len(sweep.d) * each * prod(len(values) for values in sweep.over.values())
+    if runs <= MAX_RUNS:
+        return []
+    return [Problem(("sweep",), f"asks for {runs} runs, more than {MAX_RUNS}")]

@@ -1,0 +1,201 @@
+"""YAML text to plain values and the place of each; refuses what could only be a mistake or an attack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from idim_cli.errors import Fault, FileError, RecipeError
+from idim_cli.recipe.source import KeyPath, Place, Source, show
+from idim_cli.recipe.syntax import syntax_fault
+
+MAX_BYTES = 2**20
+MAX_NODES = 20_000  # entries, each use of an alias counted in full
+MAX_DEPTH = 40
+
+_TAG = "tag:yaml.org,2002:"
+_NUMBER = r"[0-9]+(?:_[0-9]+)*"
+# YAML 1.2's plain scalars (so `1e-3` is a number, `on` and `no` are text), and Python's 10_000.
+_PLAIN = [
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", rf"[-+]?{_NUMBER}|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    (
+        "float",
+        rf"[-+]?(?:\.[0-9]+|{_NUMBER}(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+]
+
+
+def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    table: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for tag, pattern, firsts in _PLAIN:
+        for first in firsts:
+            table.setdefault(first, []).append((_TAG + tag, re.compile(rf"(?:{pattern})\Z")))
+    return table
+
+
+def _error(mark: Any, message: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=message, problem_mark=mark)
+
+
+class Loader(yaml.SafeLoader):
+    """Composes nodes within `MAX_NODES` and `MAX_DEPTH`, aliases counted as often as they are used."""
+
+    yaml_implicit_resolvers = _resolvers()
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._count = self._depth = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose the next node; MarkedYAMLError beyond the limits."""
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        before = self._count
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise _error(event.start_mark, f"nested more than {MAX_DEPTH} levels deep")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        self._count += 1
+        if isinstance(event, yaml.AliasEvent):
+            self._count += self._size_of_alias(node, event)
+        self._sizes[id(node)] = self._count - before
+        if self._count > MAX_NODES:
+            raise _error(event.start_mark, f"more than {MAX_NODES} entries, aliases included")
+        return node
+
+    def _size_of_alias(self, node: yaml.Node | None, event: yaml.AliasEvent) -> int:
+        if id(node) not in self._sizes:
+            raise _error(event.start_mark, f"the alias *{event.anchor} contains itself")
+        return self._sizes[id(node)]
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes what `Loader` reads back unchanged."""
+
+    yaml_implicit_resolvers = _resolvers()
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write equal objects out in full."""
+        return True
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """Quote text with line breaks and the like, which PyYAML's other styles do not keep in all places."""
+        return self.represent_scalar(f"{_TAG}str", data, style=None if data.isprintable() else '"')
+
+
+Dumper.add_representer(str, Dumper.represent_str)
+
+
+class Document(NamedTuple):
+    """Plain values, where they stand, and the faults that did not stop the reading (duplicate keys)."""
+
+    value: Any
+    source: Source
+    faults: list[Fault]
+
+
+def read(path: Path) -> str:
+    """The text of a recipe file; FileError if it cannot be read, RecipeError if too big or not UTF-8."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise FileError(f"{path} is a directory, not a recipe") from None
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        raise RecipeError([Fault(str(path), 0, 0, "", "larger than 1 MiB, so not a recipe")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = "not UTF-8 text"
+        raise RecipeError([Fault(str(path), line, 0, "", message, "save the recipe as UTF-8")]) from None
+
+
+def parse(text: str, file: str) -> Document:
+    """Read one YAML document; RecipeError with its place if the text is not YAML at all."""
+    try:
+        loader = Loader(text)
+        node = loader.get_single_node()
+    except yaml.YAMLError as error:
+        raise RecipeError([syntax_fault(error, text, file)]) from None
+    reader = _Reader(file)
+    value = None if node is None else reader.value(node, ())
+    reader.source.values.setdefault("", Place(file, 1, 1))
+    return Document(value, reader.source, reader.faults)
+
+
+class _Reader:
+    """Walks the nodes of one document."""
+
+    def __init__(self, file: str) -> None:
+        self.source = Source(file)
+        self.faults: list[Fault] = []
+
+    def value(self, node: yaml.Node, path: KeyPath) -> Any:
+        self.source.values[show(path)] = self._place(node)
+        if len(path) > MAX_DEPTH:
+            return self._fault(node, path, f"nested more than {MAX_DEPTH} levels deep")
+        if node.tag not in _KNOWN_TAGS:
+            return self._fault(node, path, f"the tag {node.tag} is not used in recipes")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(child, (*path, i)) for i, child in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+        try:
+            node.value.encode()
+            return _SCALARS[node.tag.removeprefix(_TAG)](node.value)
+        except UnicodeEncodeError:
+            return self._fault(node, path, "half a character (a lone surrogate)")
+        except (KeyError, ValueError):
+            return self._fault(node, path, f"cannot be read as {node.tag.removeprefix(_TAG)}")
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key, str):
+                self._fault(key_node, path, "a key should be plain text")
+            elif key in found:
+                first = self.source.keys[show((*path, key))].line
+                self._fault(key_node, (*path, key), f"duplicate key, first given on line {first}")
+            else:
+                self.source.keys[show((*path, key))] = self._place(key_node)
+                found[key] = self.value(value_node, (*path, key))
+        return found
+
+    def _place(self, node: yaml.Node) -> Place:
+        return Place(self.source.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _fault(self, node: yaml.Node, path: KeyPath, message: str) -> None:
+        self.faults.append(Fault(*self._place(node), show(path), message))
+
+
+def _int(text: str) -> int:
+    return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
+
+
+def _float(text: str) -> float:
+    return float(text.lower().replace(".i", "i").replace(".n", "n"))
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "null": lambda text: None,
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "int": _int,
+    "float": _float,
+    "str": str,
+}
+_KNOWN_TAGS = {_TAG + name for name in (*_SCALARS, "seq", "map")}

@@ -1,0 +1,128 @@
+"""Pydantic's faults in plain words."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+import pydantic
+from pydantic_core import ErrorDetails
+
+from idim_cli.recipe.schema import PATTERNS
+from idim_cli.recipe.source import KeyPath, Problem
+from idim_cli.registry import did_you_mean
+
+# Pydantic's error types -> what the value should be; {braces} are filled from the error's context.
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "mapping_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "none_required": "empty",
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+}
+
+
+def problems(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -> list[Problem]:
+    """What `error`, raised by `model`, means to the author of a recipe; paths are relative to the model."""
+    found = []
+    for path, alternatives in groupby(error.errors(include_url=False), lambda e: _path(e["loc"], model)):
+        found.append(_problem(path, list(alternatives), model))
+    return found
+
+
+def known_keys(model: type[pydantic.BaseModel], path: KeyPath) -> list[str]:
+    """The keys that `model` knows at `path`; none where any key is allowed."""
+    if not path:
+        return sorted(field.alias or name for name, field in model.model_fields.items())
+    inner = model.model_fields.get(str(path[0]))
+    parts = list(_models(inner.annotation)) if inner else []
+    return known_keys(parts[0], path[1:]) if parts else []
+
+
+def display(value: Any) -> str:
+    """A value as a recipe would write it, short."""
+    words = {None: "nothing", True: "true", False: "false"}
+    if value is None or isinstance(value, bool):
+        return words[value]
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}" if value else "an empty list"
+    text = repr(value)
+    return text if len(text) <= 50 else f"{text[:47]}..."
+
+
+def _problem(path: KeyPath, errors: list[ErrorDetails], model: type[pydantic.BaseModel]) -> Problem:
+    first = errors[0]
+    if first["type"] == "missing":
+        return Problem(path, "is missing", at_key=True)
+    if first["type"] == "extra_forbidden":
+        known = known_keys(model, path[:-1])
+        hint = did_you_mean(str(path[-1]), known) if known else "it takes no parameters"
+        return Problem(path, "unknown key", hint, at_key=True)
+    expected = list(dict.fromkeys(filter(None, map(_expected, errors))))
+    if not expected:
+        return Problem(path, re.sub("^Value error, ", "", first["msg"]))
+    message = f"should be {' or '.join(expected)}, not {display(first['input'])}"
+    return Problem(path, message, _hint(first["type"], first["input"], first.get("ctx", {})))
+
+
+def _expected(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    if error["type"] == "string_pattern_mismatch":
+        return PATTERNS.get(context["pattern"], f"text like {context['pattern']}")
+    shown = {key: f"{value:g}" if isinstance(value, float) else value for key, value in context.items()}
+    return _EXPECTED.get(error["type"], "").format(**shown)
+
+
+def _hint(kind: str, value: Any, context: dict[str, Any]) -> str:
+    if not isinstance(value, str):
+        return ""
+    if kind == "bool_type":
+        return "write true or false"
+    if kind == "literal_error":
+        return did_you_mean(value, re.findall(r"'([^']*)'", context["expected"]))
+    looks_numeric = re.fullmatch(r"\s*[-+.]?[0-9][0-9._eE+-]*\s*", value)
+    return "remove the quotes" if looks_numeric and kind in ("int_type", "float_type") else ""
+
+
+def _path(location: tuple[int | str, ...], model: type[pydantic.BaseModel]) -> KeyPath:
+    """The key path of pydantic's `location`, without the names of a union's branches."""
+    field = model.model_fields.get(str(location[0]))
+    if field is not None and len(_members(field.annotation)) > 1:
+        return location[:1]
+    return tuple(part for part in location if not str(part).startswith(("<", "[")))
+
+
+def _members(annotation: Any) -> list[Any]:
+    """The types that `annotation` allows, but for None."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return [annotation]
+    return [member for member in typing.get_args(annotation) if member is not type(None)]
+
+
+def _models(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
+    """The models found anywhere in `annotation`."""
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _models(part)

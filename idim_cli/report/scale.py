@@ -1,0 +1,102 @@
+"""Axes: whether d is better spread on a log axis, where a value lies, and which ticks fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+LOG_SPAN = 20.0  # below this ratio of the largest to the smallest d a linear axis always reads well
+
+
+def use_log(values: Sequence[float]) -> bool:
+    """Whether `values` call for a log axis: a wide span, and more evenly spread by ratio than by step.
+
+    The paper's grids (10 ... 1500, closely spaced around the threshold) span a factor of 150 and are still
+    best seen on a linear axis, so the span alone does not decide.
+    """
+    known = sorted(set(values))
+    if not known or known[0] <= 0 or known[-1] < LOG_SPAN * known[0]:
+        return False
+    low, middle, high = known[0], known[len(known) // 2], known[-1]
+    by_step = (middle - low) / (high - low)
+    by_ratio = math.log(middle / low) / math.log(high / low)
+    return abs(by_ratio - 0.5) < abs(by_step - 0.5)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis from `low` to `high`, `low` < `high`; both above zero if `log`."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def place(self, value: float) -> float:
+        """Where `value` lies: 0 at `low`, 1 at `high`; values outside are drawn to the ends."""
+        inside = min(max(value, self.low), self.high)
+        if self.log:
+            return math.log(inside / self.low) / math.log(self.high / self.low)
+        return (inside - self.low) / (self.high - self.low)
+
+    def ticks(self, fits: Callable[[Sequence[float]], bool]) -> list[float]:
+        """The densest round values on the axis for which `fits` says that their labels have room."""
+        choices = [*(_log_ticks(self) if self.log else []), *_linear_ticks(self)]
+        enough = (ticks for ticks in choices if len(ticks) > 1 and fits(ticks))
+        return next(enough, [])
+
+
+def around(values: Sequence[float], log: bool = False, margin: float = 0.05) -> Scale:
+    """A scale that holds all `values` (at least one) with a margin, a share of the span, on both sides."""
+    low, high = min(values), max(values)
+    if log:
+        ratio = (high / low) ** margin if high > low else 2.0
+        return Scale(low / ratio, high * ratio, log=True)
+    room = (high - low) * margin if high > low else (abs(high) * margin or 0.5)
+    return Scale(low - room, high + room)
+
+
+def d_scale(d: Sequence[float], log: bool, margin: float = 0.05) -> Scale:
+    """The scale of the axis of d: a linear one starts at 0 when that costs little."""
+    scale = around(d, log, margin)
+    if log or (min(d) > max(d) / 2 and len(set(d)) > 1):
+        return scale
+    return Scale(0.0, scale.high)
+
+
+def decimals(span: float) -> int:
+    """Digits behind the point that tell values within `span` apart to about a hundredth of it."""
+    return max(0, 2 - math.floor(math.log10(span))) if span > 0 else 3
+
+
+def labels(ticks: Sequence[float]) -> list[str]:
+    """Round values of d as text: 500, 1,000, 1,500; in thousands (k) or millions (M) beyond 10,000."""
+    if max(ticks, default=0.0) < 1e4:
+        return [f"{tick:,.0f}" for tick in ticks]
+    return [_short(tick) for tick in ticks]
+
+
+def _short(number: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:g}{letter}"
+    return f"{number:g}"
+
+
+def _linear_ticks(scale: Scale) -> list[list[float]]:
+    top = math.floor(math.log10(scale.high - scale.low))
+    steps = [m * 10.0**power for power in (top - 1, top) for m in (1, 2, 5)]
+    return [_multiples(scale, step) for step in steps]
+
+
+def _multiples(scale: Scale, step: float) -> list[float]:
+    first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
+    return [round(k * step, 12) for k in range(first, last + 1)]
+
+
+def _log_ticks(scale: Scale) -> list[list[float]]:
+    first, last = math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high))
+    decades = [10.0**power for power in range(first, last + 1)]
+    every = [[m * ten for ten in decades for m in ms] for ms in ((1, 2, 5), (1, 3))]
+    every += [decades[::step] for step in (1, 2, 3)]
+    return [[tick for tick in ticks if scale.low <= tick <= scale.high] for ticks in every]

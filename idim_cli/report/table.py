@@ -1,0 +1,159 @@
+"""Tables of performance at each d under the headline of the reading: terminal, plain text, Markdown, CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.report import words
+from idim_cli.report.section import Section
+from idim_cli.threshold import describe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+_PLAIN_WIDTH = 1000  # columns: wide enough that plain text is never wrapped
+_SCORES = ("mean", "sd", "min", "max")
+# The reading in each line of the CSV: column and field of `Reading`.
+_READING = {
+    "d_int": "value", "d_int_low": "low", "d_int_high": "high", "d_int_low_is_open": "low_is_open",
+    "d_int_high_is_open": "high_is_open", "confidence": "confidence", "interval": "interval",
+    "baseline_kind": "baseline_kind", "baseline": "baseline", "fraction": "fraction", "level": "level",
+    "rule": "rule", "total_runs": "runs", "baseline_runs": "baseline_runs", "seeds": "seeds", "D": "D",
+    "verdict": "verdict", "next": "next",
+}  # fmt: skip
+
+
+def rows(section: Section) -> list[dict[str, Any]]:
+    """One row for each d, ascending, and one for the direct runs at the end if there are any.
+
+    Returns:
+        d, direct, runs, mean, sd (n - 1), min, max, solved. None stands for what is unknown: the sd of one
+        run, the D of direct runs; for direct runs `solved` is not asked.
+    """
+    runs = section.sample
+    swept = [
+        _row(int(d), values, direct=False, solved=words.solves(_centre(section, values), section.reading))
+        for d, values in zip(runs.d, runs.runs, strict=True)
+    ]
+    direct = [_row(runs.D, runs.direct, direct=True, solved=None)] if len(runs.direct) else []
+    return swept + direct
+
+
+def as_dict(section: Section) -> dict[str, Any]:
+    """Group, reading and rows as JSON can hold them."""
+    return {
+        "group": section.group,
+        "title": section.title,
+        "performance": section.performance,
+        "reading": section.reading.as_dict(),
+        "rows": rows(section),
+    }
+
+
+def terminal(sections: Sequence[Section], console: Console) -> None:
+    """Print the sections on a terminal, with its colours and in its width."""
+    from rich import box
+
+    for section in sections:
+        console.print(section.heading, style="bold", markup=False)
+        console.print(describe(section.reading, console.width), markup=False, soft_wrap=True)
+        console.print(_table(section, box.SIMPLE_HEAD))
+
+
+def text(sections: Sequence[Section]) -> str:
+    """The sections as plain text, without colours or drawn lines."""
+    parts = ["\n".join([s.heading, describe(s.reading), "", _plain(_table(s, None))]) for s in sections]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown(sections: Sequence[Section]) -> str:
+    """The sections as Markdown: a heading, the headline as a list, a pipe table."""
+    parts = []
+    for section in sections:
+        told = [f"- {label}: {_escaped(text)}" for label, text in words.headline(section.reading).items()]
+        header, *body = _cells(section)
+        lines = [_piped(header), _piped(["---:"] * len(header)), *(_piped(line) for line in body)]
+        parts.append("\n".join([f"## {_escaped(section.heading)}", "", *told, "", *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def to_csv(sections: Sequence[Section]) -> str:
+    """One line for each row of each section, with its group and its reading; unknown is an empty cell."""
+    keys = list(dict.fromkeys(key for section in sections for key in section.group))
+    buffer = io.StringIO()
+    columns = [*keys, "direct", "d", "runs", *_SCORES, "solved", *_READING]
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    for section in sections:
+        fields = section.reading.as_dict()
+        reading = {column: fields[field] for column, field in _READING.items()}
+        for row in rows(section):
+            writer.writerow(reading | section.group | row)
+    return buffer.getvalue()
+
+
+def _row(d: int | None, values: np.ndarray, *, direct: bool, solved: bool | None) -> dict[str, Any]:
+    return {
+        "d": d,
+        "direct": direct,
+        "runs": len(values),
+        "mean": float(values.mean()),
+        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "solved": solved,
+    }
+
+
+def _centre(section: Section, values: np.ndarray) -> float:
+    import numpy as np
+
+    return float(np.median(values) if section.reading.centre == "median" else values.mean())
+
+
+def _cells(section: Section) -> list[list[str]]:
+    """Header and rows as text; the performance is named in the header."""
+    header = ["d", "runs", f"mean {section.performance}", "sd", "min", "max", "solved"]
+    return [header, *(_texts(row) for row in rows(section))]
+
+
+def _texts(row: dict[str, Any]) -> list[str]:
+    d = words.UNKNOWN if row["d"] is None else str(row["d"])
+    scores = [words.score(math.nan if row[key] is None else row[key]) for key in _SCORES]
+    solved = {True: "yes", False: "no", None: ""}[row["solved"]]
+    return [f"{d} (direct)" if row["direct"] else d, str(row["runs"]), *scores, solved]
+
+
+def _table(section: Section, box: Any) -> Table:
+    from rich.table import Table
+
+    header, *body = _cells(section)
+    table = Table(box=box, pad_edge=False, padding=(0, 1))
+    for name in header:
+        table.add_column(name, justify="right")
+    for line in body:
+        table.add_row(*line, style="bold" if line[-1] == "yes" else "")
+    return table
+
+
+def _plain(table: Table) -> str:
+    from rich.console import Console
+
+    buffer = io.StringIO()
+    Console(file=buffer, width=_PLAIN_WIDTH, color_system=None, force_terminal=False).print(table)
+    return "\n".join(f"  {line}".rstrip() for line in buffer.getvalue().splitlines())
+
+
+def _piped(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(_escaped(cell) for cell in cells)} |"
+
+
+def _escaped(text: str) -> str:
+    """Text of which Markdown makes neither cells nor tags."""
+    return text.replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,183 @@
+"""Run folders as a table: one row a run. results.csv is derived from them and never a source."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.errors import FileError
+from idim_cli.registry import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OK, FAILED, CANCELLED, TIMEOUT = "ok", "failed", "cancelled", "timeout"
+PLAN, TABLE, SUMMARY, RECIPE = "plan.json", "results.csv", "summary.json", "recipe.yaml"
+RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
+    "runs", "result.json", "metrics.csv", "checkpoint.safetensors", "log.txt", "run.yaml",
+)  # fmt: skip
+
+_HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
+_BODY = (
+    "D", "d", "seed_theta0", "seed_projector", "seed_data", "performance", "performance_is", "metric",
+    "score_on", "epoch", "epochs",
+)  # fmt: skip
+_TAIL = (
+    "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "torch",
+    "config",
+)  # fmt: skip
+_WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
+
+
+def row(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells of one run, from the content of its result.json; what is unknown is None.
+
+    Beside the fixed columns there is one for each key of ``sweep.over`` and one for each further metric.
+    """
+    over = {key: _cell(value) for key, value in (result.get("over") or {}).items()}
+    fixed = {key: result.get(key) for key in (*_HEAD, *_BODY, *_TAIL)}
+    cells = {**fixed, **over, **(result.get("metrics") or {})}
+    return {key: cells[key] for key in _columns([result])}
+
+
+def table(folder: Path) -> pd.DataFrame:
+    """All finished runs below `folder`, in the order of plan.json (without one: by run_id).
+
+    Runs that the present plan does not name are left out. Writes nothing.
+
+    Raises:
+        FileError: there is no such folder.
+    """
+    import pandas as pd
+
+    if not folder.is_dir():
+        raise FileError(f"no folder {str(folder)!r}", "a results folder is made by `idim sweep`")
+    found = list(finished(folder))
+    frame = pd.DataFrame([row(result) for result in found], columns=_columns(found))
+    for name in _WHOLE:
+        frame[name] = _whole(frame[name])
+    return frame
+
+
+def finished(folder: Path) -> Iterator[dict[str, Any]]:
+    """The content of result.json of each run that has one, in the order of the plan."""
+    for run_id in _planned(folder):
+        result = read_result(folder / RUNS / run_id)
+        if result is not None:
+            yield result
+
+
+def read_result(run_folder: Path) -> dict[str, Any] | None:
+    """The content of a run's result.json; None when the run has not ended.
+
+    Raises:
+        FileError: the file is not what `idim` wrote.
+    """
+    path = run_folder / RESULT
+    try:
+        result = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot read {path}: {error}", "delete it and run again") from error
+    if not isinstance(result, dict) or "run_id" not in result:
+        raise FileError(f"{path} is not the result of a run", "delete it and run again")
+    return result
+
+
+def write_csv(folder: Path) -> Path:
+    """Write results.csv of a results folder anew; returns its path."""
+    path = folder / TABLE
+    write_atomic(path, table(folder).to_csv(index=False, lineterminator="\n"))
+    return path
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The table of a results folder, of one run's folder, or of any CSV file.
+
+    Raises:
+        FileError: there is nothing of that kind at `path`.
+    """
+    import pandas as pd
+
+    if path.is_file():
+        return _read_csv(path)
+    if (path / RUNS).is_dir():
+        return table(path)
+    result = read_result(path)
+    if result is not None:
+        return pd.DataFrame([row(result)])
+    if (path / TABLE).is_file():
+        return _read_csv(path / TABLE)
+    raise FileError(f"no results at {str(path)!r}", _near(path))
+
+
+def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> None:
+    """Write a file so that a reader, or a crash, meets the old content or the new, never a part.
+
+    `durable` waits for the disk: the content then outlives a power failure too.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _planned(folder: Path) -> list[str]:
+    try:
+        plan = json.loads((folder / PLAN).read_bytes())
+        return [str(run_id) for run_id in plan["runs"]]
+    except FileNotFoundError:
+        return sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileError(
+            f"{folder / PLAN} is damaged: {error}", "the next `idim sweep` writes it anew"
+        ) from error
+
+
+def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns of all results together: fixed ones in their places, others as they first appear."""
+    over = [key for result in results for key in result.get("over") or {}]
+    metrics = [key for result in results for key in result.get("metrics") or {}]
+    # A key such as "projector" may be swept over and is a fixed column already.
+    return list(dict.fromkeys([*_HEAD, *over, *_BODY, *metrics, *_TAIL]))
+
+
+def _cell(value: Any) -> Any:
+    """A value of ``sweep.over`` as one cell: numbers and words as they are, others as JSON."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
+
+
+def _whole(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Whole numbers as such, also where some are unknown (pandas would make them decimals)."""
+    if column.isna().any():
+        return column.astype("Int64")
+    return column.astype(object).infer_objects()
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        raise FileError(f"cannot read {path} as CSV: {error}") from error
+
+
+def _near(path: Path) -> str:
+    below = [child for child in path.glob("*") if (child / RUNS).is_dir()] if path.is_dir() else []
+    if below:
+        return f"it holds results of several recipes: {', '.join(str(p) for p in sorted(below))}"
+    others = [child.name for child in path.parent.glob("*")] if path.parent.is_dir() else []
+    return did_you_mean(path.name, others) if others else "a results folder is made by `idim sweep`"

@@ -1,0 +1,64 @@
+"""What a task is: all that the training loop asks of it, and how one is made from a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from idim_cli.datasets.split import Split
+from idim_cli.recipe.schema import Component
+from idim_cli.tasks import REGISTRY
+
+
+class Task(Protocol):
+    """What is minimised and what the score means. Higher performance is better.
+
+    The training loop calls `loss` on each batch and `evaluate` after an epoch, on the training split,
+    the validation split or both. The performance of a run is ``evaluate(...)[metric]`` on `score_on`.
+
+    Attributes:
+        metric: which of the figures of `evaluate` is the performance.
+        score_on: the split on which performance is measured.
+    """
+
+    metric: str
+    score_on: Literal["train", "validation"]
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """The scalar to minimise on one batch: inputs x [B, ...], targets y [B, ...]."""
+
+    def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
+        """All figures of `model` on a whole `split`, by name.
+
+        Without gradients and in evaluation mode; the modes of the model's parts are left as they were.
+        The split may lie on another device than the model.
+        """
+
+
+def build(component: Component) -> Task:
+    """The task that a recipe names; its parameters have been checked against the registry."""
+    return cast(Task, REGISTRY.open(component.name)(**component.params))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; afterwards every part of `model` has its own mode again."""
+    modes = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def batches(model: nn.Module, split: Split, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The split in its own order, in batches on the device of the model."""
+    device = next(model.parameters()).device
+    for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
+        yield x.to(device), y.to(device)

@@ -1,0 +1,170 @@
+"""From a table of runs to readings of d_int, one for each group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from idim_cli.errors import IdimError
+from idim_cli.threshold import advice
+from idim_cli.threshold.groups import Group, groups, label
+from idim_cli.threshold.interval import Draws, bootstrap, paper_bootstrap
+from idim_cli.threshold.options import Options
+from idim_cli.threshold.plateau import plateau
+from idim_cli.threshold.reading import Reading, Verdict, known
+from idim_cli.threshold.rules import crossings
+from idim_cli.threshold.sample import Sample, sample
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def estimate(
+    table: DataFrame, options: Options | None = None, *, source: str = "", **changes: Any
+) -> Reading:
+    """Read d_int from the runs of one group.
+
+    Args:
+        table: one row a run with at least the columns d and performance, see `rows.clean`.
+        options: how to read; `changes` are its fields by name, e.g. ``baseline="best", rule="first"``.
+        source: the table's file, named in errors.
+
+    Raises:
+        IdimError: the table cannot be read, or there are no direct runs for the baseline ``model``.
+    """
+    return read(sample(table, source), (options or Options()).but(**changes))
+
+
+def estimates(
+    table: DataFrame,
+    options: Options | None = None,
+    *,
+    by: Sequence[str] | None = None,
+    source: str = "",
+    **changes: Any,
+) -> list[tuple[Group, Reading]]:
+    """Read d_int of every group of a table; see `groups` for what a group is and `estimate` for the rest."""
+    chosen = (options or Options()).but(**changes)
+    return [(group, read(runs, chosen)) for group, runs in samples(table, by, source)]
+
+
+def samples(
+    table: DataFrame, by: Sequence[str] | None = None, source: str = ""
+) -> Iterator[tuple[Group, Sample]]:
+    """The clean runs of every group of a table."""
+    for group, rows in groups(table, by, source):
+        yield group, sample(rows, f"{source} ({named})" if (named := label(group)) else source)
+
+
+def read(runs: Sample, options: Options) -> Reading:
+    """Read d_int from the runs of one group."""
+    kind, baseline = _baseline(runs, options)
+    level = options.fraction * baseline
+    value = _value(runs, options, level)
+    draws = _draws(runs, options, level)
+    red = paper_bootstrap(runs, options.but(rule="first"), level)
+    mean, sd = red.moments() if red else (math.nan, math.nan)
+    flat = plateau(runs, options.confidence)
+    n = runs.points.n
+    return Reading(
+        value=None if value == math.inf else _inside(value, runs),
+        **_ends(draws, runs, options),
+        confidence=options.confidence,
+        baseline_kind=kind,
+        baseline=baseline,
+        baseline_sd=known(_spread(runs.direct)) if kind == "model" else None,
+        fraction=options.fraction,
+        level=level,
+        rule=options.rule,
+        centre=options.centre,
+        d_values=tuple(int(d) for d in runs.d),
+        d_min=int(runs.d[0]),
+        d_max=int(runs.d[-1]),
+        runs=int(n.sum()),
+        runs_per_d=tuple(int(k) for k in n),
+        baseline_runs=len(runs.direct),
+        left_out=runs.left_out,
+        seeds=runs.seeds,
+        D=runs.D,
+        verdict=_verdict(value),
+        next=_next(runs, value, draws, options),
+        bootstrap_mean=known(mean),
+        bootstrap_sd=known(sd),
+        performance_sd=tuple(known(float(sd)) for sd in runs.points.sd),
+        d_int100=flat.d,
+        d_int100_sees=known(flat.sees),
+        d_int100_test=flat.test,
+    )
+
+
+def _baseline(runs: Sample, options: Options) -> tuple[Literal["model", "best", "fixed"], float]:
+    if options.baseline == "best":
+        return "best", float(_centres(runs, options).max())
+    if options.baseline != "model":
+        return "fixed", float(options.baseline)
+    if not len(runs.direct):
+        where = f"{runs.source}: " if runs.source else ""
+        message = f"{where}no direct runs, so there is no baseline 'model'"
+        raise IdimError(message, "use --baseline best or a value, e.g. --baseline 1.0")
+    return "model", float(runs.direct.mean())
+
+
+def _centres(runs: Sample, options: Options) -> Any:
+    return runs.points.median if options.centre == "median" else runs.points.mean
+
+
+def _value(runs: Sample, options: Options, level: float) -> float:
+    """The crossing as a whole number, or -inf or +inf."""
+    curve, weights = _centres(runs, options)[None], runs.points.n.astype(float)
+    x = crossings(options.rule, runs.d.astype(float), curve, weights, np.array([level]))[0]
+    # d is whole; the slack undoes rounding in a crossing at a grid point.
+    return float(np.ceil(x * (1 - 1e-9)))
+
+
+def _inside(value: float, runs: Sample) -> int:
+    return int(runs.d[0]) if value == -math.inf else int(value)
+
+
+def _draws(runs: Sample, options: Options, level: float) -> Draws | None:
+    run = paper_bootstrap if options.interval == "paper" else bootstrap
+    return run(runs, options, level)
+
+
+def _ends(draws: Draws | None, runs: Sample, options: Options) -> dict[str, Any]:
+    if draws is None:
+        reason = "none: the runs are too few to show their noise"
+        return {"low": None, "high": None, "low_is_open": False, "high_is_open": False, "interval": reason}
+    low, high = draws.interval(options.confidence)
+    return {
+        "low": math.ceil(low) if math.isfinite(low) else None,
+        "high": math.ceil(high) if math.isfinite(high) else None,
+        "low_is_open": low == -math.inf,
+        "high_is_open": high == math.inf,
+        "interval": draws.method,
+    }
+
+
+def _spread(values: Any) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def _verdict(value: float) -> Verdict:
+    if value == math.inf:
+        return "not reached"
+    return "reached at the smallest d" if value == -math.inf else "reached"
+
+
+def _next(runs: Sample, value: float, draws: Draws | None, options: Options) -> str:
+    grid = [int(d) for d in runs.d]
+    if value == math.inf:
+        return advice.beyond(grid, runs.D)
+    if value == -math.inf:
+        return advice.below(grid)
+    if draws is None:
+        return "add seeds: sweep.seeds=3"
+    low, high = draws.interval(options.confidence)
+    near = int(np.searchsorted(runs.d, value))
+    return advice.narrower(grid, low, high, int(runs.points.n.min()), near)

@@ -1,0 +1,126 @@
+"""Which rows belong together: one estimate for each combination of projector, model, swept keys and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.errors import IdimError
+from idim_cli.threshold.rows import Columns, is_finished, require_columns, rows_are_direct
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+# The columns between these two in a table that `idim` wrote are the keys of `sweep.over`.
+_OVER_AFTER, _OVER_BEFORE = "task", "D"
+_FIXED = ("dataset", "model", "projector", "task")
+# Direct runs have none of a projector's columns in common with the sweep.
+_NOT_OF_DIRECT = ("projector", "config")
+_OF_THE_PROBLEM = ("dataset", "model", "task", "recipe")
+
+Group = dict[str, Any]
+
+
+def groups(
+    table: DataFrame, by: Sequence[str] | None = None, source: str = ""
+) -> Iterator[tuple[Group, DataFrame]]:
+    """Split a table into groups; each gets the direct runs that belong to it.
+
+    Args:
+        table: one row a run.
+        by: columns to group by; None takes those of a table that `idim` wrote, and none in any other.
+        source: the table's file, named in errors.
+
+    Yields:
+        The columns and values that name the group, and its rows, index kept; groups without a finished run
+        are passed over.
+
+    Raises:
+        IdimError: a column of `by` is missing.
+    """
+    import pandas
+
+    require_columns(table, (Columns.d, *(by or ())), source)
+    columns = list(by) if by is not None else group_columns(table)
+    direct = rows_are_direct(table)
+    if not columns or not (is_finished(table) & ~direct).any():
+        yield {}, table
+        return
+    for key, rows in table[~direct].groupby(columns, sort=False, dropna=False):
+        group = dict(zip(columns, key, strict=True))
+        if is_finished(rows).any():
+            baseline = _baseline(table[direct], group, strict=by is not None)
+            yield _plain(group), pandas.concat([baseline, rows])
+
+
+def label(group: Mapping[str, Any]) -> str:
+    """``model fc, model.depth 2`` for people; empty for the only group of a table."""
+    return ", ".join(f"{key} {value}" for key, value in group.items() if value is not None)
+
+
+def group_columns(table: DataFrame) -> list[str]:
+    """The columns that tell groups apart in a table that `idim` wrote; none for any other table."""
+    names = [str(c) for c in table.columns]
+    if not {"run_id", _OVER_AFTER, _OVER_BEFORE} <= set(names):
+        return []
+    over = names[names.index(_OVER_AFTER) + 1 : names.index(_OVER_BEFORE)]
+    columns = [c for c in (*_FIXED, *over) if c in names]
+    swept = table[~rows_are_direct(table)]
+    # Tables put together, or a recipe changed between runs: never mix what was trained in different ways.
+    for name in ("recipe", "config"):
+        if name in names and (swept.groupby(columns, dropna=False)[name].nunique() > 1).any():
+            columns.append(name)
+    return columns
+
+
+def select(table: DataFrame, where: Mapping[str, Sequence[str]], source: str = "") -> DataFrame:
+    """The rows whose columns have one of the given values, compared as text or as numbers.
+
+    Raises:
+        IdimError: a column is missing, or no row is left; names the values that there are.
+    """
+    for column, values in where.items():
+        require_columns(table, [column], source)
+        kept = table[table[column].map(lambda cell, values=values: any(_same(cell, v) for v in values))]
+        if kept.empty:
+            present = sorted({str(v) for v in table[column]})
+            shown = ", ".join(repr(v) for v in present[:12]) + (", ..." if len(present) > 12 else "")
+            raise IdimError(f"no row with {column} = {' or '.join(values)}", f"{column} is one of {shown}")
+        table = kept
+    return table
+
+
+def _baseline(direct: DataFrame, group: Mapping[str, Any], strict: bool) -> DataFrame:
+    """The direct runs of a group: equal in every column that they fill in.
+
+    Unless `strict`, those of the same problem stand in when all were trained in other ways.
+    """
+    shared = [c for c in group if not c.startswith(_NOT_OF_DIRECT) and c in direct]
+    exact = direct[_matches(direct, group, shared)]
+    if len(exact) or strict:
+        return exact
+    return direct[_matches(direct, group, [c for c in shared if c.startswith(_OF_THE_PROBLEM)])]
+
+
+def _matches(direct: DataFrame, group: Mapping[str, Any], columns: Sequence[str]) -> Series[bool]:
+    import pandas
+
+    fits = pandas.Series(True, index=direct.index)
+    for column in columns:
+        fits &= direct[column].isna() | (direct[column] == group[column])
+    return fits
+
+
+def _same(cell: Any, value: str) -> bool:
+    if str(cell) == value:
+        return True
+    try:
+        return float(cell) == float(value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _plain(group: Group) -> Group:
+    """Python's own numbers for numpy's, None for an empty cell."""
+    own = {key: value.item() if hasattr(value, "item") else value for key, value in group.items()}
+    return {key: None if value != value else value for key, value in own.items()}

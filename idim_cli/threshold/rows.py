@@ -1,0 +1,139 @@
+"""Checks of a table of runs: columns, numbers, which rows are direct, which are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.errors import IdimError
+from idim_cli.registry import did_you_mean
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Index, Series
+
+_TRUE = {"true", "1", "1.0", "yes"}
+_FALSE = {"false", "0", "0.0", "no"}
+
+
+class Columns:
+    """Names of the columns that are read; only d and performance must be there."""
+
+    d = "d"
+    performance = "performance"
+    status = "status"
+    direct = "direct"
+    projector = "projector"
+    D = "D"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Finished runs with numeric d and performance, and which of them are direct."""
+
+    rows: DataFrame
+    direct: Series[bool]
+    left_out: int
+
+
+def clean(table: DataFrame, source: str = "") -> Rows:
+    """Check `table` and keep its finished runs.
+
+    A row is direct if its column `direct` says so; where that is absent or empty, if its projector is
+    ``identity``, or d is 0, or d equals D. Rows whose `status` is there and not ``ok`` are left out.
+
+    Raises:
+        IdimError: a needed column is missing, a cell is not a number (named by file and line), d is below 1
+            or not whole.
+    """
+    require_columns(table, (Columns.d, Columns.performance), source)
+    finished = is_finished(table)
+    rows = table[finished].copy()
+    if rows.empty:
+        raise IdimError(f"{source or 'the table'} has no finished run", _why_empty(table, finished))
+    for column in (Columns.performance, Columns.d, Columns.D):
+        if column in rows:
+            rows[column] = _numbers(rows, column, source)
+    direct = rows_are_direct(rows)
+    _check_values(rows, direct, source)
+    return Rows(rows, direct, int((~finished).sum()))
+
+
+def rows_are_direct(rows: DataFrame) -> Series[bool]:
+    """Which rows are direct training, see `clean`."""
+    import pandas
+
+    d = pandas.to_numeric(rows[Columns.d], errors="coerce").astype(float)
+    guess = d == 0
+    if Columns.projector in rows:
+        guess |= rows[Columns.projector].astype(str) == "identity"
+    if Columns.D in rows:
+        guess |= d == pandas.to_numeric(rows[Columns.D], errors="coerce").astype(float)
+    if Columns.direct not in rows:
+        return guess
+    said = rows[Columns.direct].astype(str).str.strip().str.lower()
+    return said.isin(_TRUE) | (guess & ~said.isin(_FALSE))
+
+
+def require_columns(table: DataFrame, needed: Sequence[str], source: str = "") -> None:
+    """Raise IdimError, with near misses, unless all `needed` columns are in `table`."""
+    have = [str(c) for c in table.columns]
+    for name in needed:
+        if name not in have:
+            hint = did_you_mean(name, have)
+            if name in (Columns.d, Columns.performance):
+                hint = f"{hint}; take a column of another name by --column {name}=ITS_NAME"
+            raise IdimError(f"{source or 'the table'} has no column {name!r}", hint)
+
+
+def is_finished(table: DataFrame) -> Series[bool]:
+    """Which rows have the status ok, or none."""
+    import pandas
+
+    if Columns.status not in table:
+        return pandas.Series(True, index=table.index)
+    status = table[Columns.status]
+    return status.isna() | (status.astype(str).str.strip().str.lower() == "ok")
+
+
+def _why_empty(table: DataFrame, finished: Series[bool]) -> str:
+    if not len(table):
+        return "it has no rows"
+    return f"{int((~finished).sum())} of its rows have a status other than ok"
+
+
+def _numbers(rows: DataFrame, column: str, source: str) -> Series[float]:
+    import pandas
+
+    values = pandas.to_numeric(rows[column], errors="coerce").astype(float)
+    wrong = rows.index[values.isna() & rows[column].notna()]
+    if len(wrong):
+        text = rows.loc[wrong[0], column]
+        raise IdimError(f"{_place(source, wrong)}{column}: {text!r} is not a number")
+    return values
+
+
+def _check_values(rows: DataFrame, direct: Series[bool], source: str) -> None:
+    import numpy as np
+
+    value, d = rows[Columns.performance], rows.loc[~direct, Columns.d]
+    faults: list[tuple[Any, str]] = [
+        (
+            rows.index[~np.isfinite(value)],
+            "performance is empty or not finite",
+        ),
+        (d.index[~np.isfinite(d)], "d is empty"),
+        (d.index[d < 1], "d is below 1"),
+        (d.index[d % 1 != 0], "d is not a whole number"),
+    ]
+    for wrong, message in faults:
+        if len(wrong):
+            raise IdimError(_place(source, wrong) + message, "a row whose status is not ok is left out")
+
+
+def _place(source: str, wrong: Index) -> str:
+    """``file:line: `` of the first wrong row of a CSV, whose header is line 1."""
+    first = wrong[0]
+    if source.lower().endswith(".csv") and isinstance(first, int):
+        return f"{source}:{first + 2}: "
+    return f"{source or 'table'}: row {first}: "

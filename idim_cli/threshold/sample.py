@@ -1,0 +1,118 @@
+"""Clean numbers of one group of runs: swept performance at each d, and the direct runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idim_cli.errors import IdimError
+from idim_cli.threshold.rows import Columns, clean
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Floats = NDArray[np.float64]
+_SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
+
+
+@dataclass(frozen=True)
+class Points:
+    """Performance at each d, for plots.
+
+    Attributes:
+        d: ascending, [m].
+        mean, median: of the runs at each d, [m].
+        sd: with n - 1; NaN where there is one run, [m]. The paper's blue bars.
+        n: runs at each d, [m].
+    """
+
+    d: NDArray[np.int64]
+    mean: Floats
+    median: Floats
+    sd: Floats
+    n: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The runs of one group.
+
+    Attributes:
+        d: subspace dimensions, ascending, [m].
+        runs: performance of the runs at each d, in the order of `d`.
+        direct: performance of the direct runs, [k]; k may be 0.
+        D: number of native parameters, or None.
+        seeds: which seeds vary among the runs at one d, in words.
+        independent: whether P varies among them, so that their spread says how far a mean may be off.
+        left_out: rows that are not used, as their status is not ok.
+        source: file and group, for errors.
+    """
+
+    d: NDArray[np.int64]
+    runs: tuple[Floats, ...]
+    direct: Floats
+    D: int | None
+    seeds: str
+    independent: bool
+    left_out: int
+    source: str = ""
+
+    @property
+    def points(self) -> Points:
+        """Mean, median, standard deviation and number of runs at each d."""
+        n = np.array([len(r) for r in self.runs], dtype=np.int64)
+        sd = [float(np.std(r, ddof=1)) if len(r) > 1 else np.nan for r in self.runs]
+        mean = np.array([r.mean() for r in self.runs])
+        median = np.array([np.median(r) for r in self.runs])
+        return Points(self.d, mean, median, np.array(sd), n)
+
+
+def points(table: DataFrame) -> Points:
+    """Performance at each d of the swept runs in `table`, one group; errors as `sample`."""
+    return sample(table).points
+
+
+def sample(table: DataFrame, source: str = "") -> Sample:
+    """Take the runs of one group out of a table.
+
+    Args:
+        table: one row a run with at least the columns d and performance, see `rows.clean`.
+        source: the table's file, named in errors.
+
+    Raises:
+        IdimError: columns or numbers are missing or wrong, or there is no swept run.
+    """
+    tidy = clean(table, source)
+    swept, direct = tidy.rows[~tidy.direct], tidy.rows[tidy.direct]
+    if swept.empty:
+        raise IdimError(f"{source or 'the table'} has no finished run in a subspace", "run a sweep first")
+    by_d = swept.groupby(Columns.d, sort=True)[Columns.performance]
+    d = np.unique(swept[Columns.d].to_numpy(dtype=np.int64))
+    runs = tuple(by_d.get_group(float(k)).to_numpy(dtype=float) for k in d)
+    seeds, independent = _seeds(swept)
+    own = direct[Columns.performance].to_numpy(dtype=float)
+    return Sample(d, runs, own, _native(swept), seeds, independent, tidy.left_out, source)
+
+
+def _native(swept: DataFrame) -> int | None:
+    known = swept[Columns.D].dropna() if Columns.D in swept else ()
+    return int(max(known)) if len(known) else None
+
+
+def _seeds(swept: DataFrame) -> tuple[str, bool]:
+    """Which seeds vary among the runs at one d, and whether P's is among them."""
+    recorded = {c: w for c, w in _SEEDS.items() if c in swept and swept[c].notna().any()}
+    if swept.groupby(Columns.d).size().max() == 1:
+        return "one run at each d", False
+    if not recorded:
+        return "not recorded", False
+    varied = swept.groupby(Columns.d)[list(recorded)].nunique().max()
+    moved = [c for c in recorded if varied[c] > 1]
+    if not moved:
+        return "none vary", False
+    words = ", ".join(recorded[c] for c in moved)
+    count = "/".join(str(n) for n in sorted({int(varied[c]) for c in moved}))
+    return f"{words} ({count} values)", "seed_projector" in moved

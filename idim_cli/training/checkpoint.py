@@ -1,0 +1,66 @@
+"""checkpoint.safetensors: what was trained and what is needed to go on bit for bit, in one file, no pickle.
+
+Tensors: ``coords``; ``buffer/NAME`` for each buffer of the model; ``optimizer/NAME``; ``best/...`` when the
+best epoch counts. Metadata, as JSON: ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from idim_cli.errors import FileError
+from idim_cli.results import write_atomic
+
+FORMAT = "idim checkpoint 1"
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors and metadata (any JSON) in one atomic step."""
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = {"format": FORMAT, **{key: json.dumps(value) for key, value in metadata.items()}}
+    write_atomic(path, serialise(held, text))
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors (on the CPU) and the metadata of a checkpoint; FileError if it is not one."""
+    try:
+        with safe_open(path, "pt") as file:
+            text = dict(file.metadata() or {})
+            if text.pop("format", None) != FORMAT:
+                raise FileError(f"{path} is not a checkpoint of idim, or of another version")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, {key: json.loads(value) for key, value in text.items()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FileError(f"cannot read {path}: {error}", "delete it to start this run afresh") from error
+
+
+def buffers(module: nn.Module) -> dict[str, Tensor]:
+    """The buffers that belong to a module's state_dict, by name."""
+    kept = module.state_dict(keep_vars=True)
+    return {name: buffer for name, buffer in module.named_buffers() if name in kept}
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors below `prefix`, which their names lose."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def optimizer_tensors(optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of an optimiser of one parameter, by name."""
+    for name, value in optimizer.state_dict()["state"].get(0, {}).items():
+        if isinstance(value, Tensor):
+            yield name, value
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimiser the state that `optimizer_tensors` listed; its settings stay."""
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": {0: dict(tensors)} if tensors else {}, "param_groups": groups})

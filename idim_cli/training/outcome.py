@@ -1,0 +1,97 @@
+"""The content of result.json: what a run was, and what came of it."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from idim_cli import results
+from idim_cli.errors import IdimError, RunError
+from idim_cli.plan import Run, cell, config
+from idim_cli.training.loop import Loop
+from idim_cli.training.prepare import Problem
+from idim_cli.training.record import memory_peak
+
+_NOT_FIGURES = ("epoch", "step", "lr", "seconds")
+
+
+def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a run that was trained to its end; `solution` is the row of the reported epoch."""
+    columns, task = problem.columns, problem.task
+    figures = {name: _number(value) for name, value in solution.items() if name not in _NOT_FIGURES}
+    return {
+        **_identity(run),
+        "status": results.OK,
+        "D": problem.subspace.D,
+        "d": problem.subspace.d,
+        "performance": solution[loop.key],
+        "metric": task.metric,
+        "score_on": task.score_on,
+        "epoch": solution["epoch"],
+        "epochs": loop.epochs,
+        "steps": loop.steps,
+        "metrics": figures,
+        "column_norm_min": columns.norm_min,
+        "column_norm_max": columns.norm_max,
+        "coherence": _number(columns.coherence),
+        "columns_sampled": columns.sampled,
+        "layer_share": columns.layer_share,
+        "data": list(problem.data.notes),
+        "peak_memory_bytes": memory_peak(problem.device),
+        "device": _device_name(problem.device),
+    }
+
+
+def failed(run: Run, error: Exception, D: int | None, device: str) -> dict[str, Any]:
+    """The result of a run that came to no performance.
+
+    Divergence is an outcome: the same run would diverge again. Anything else (memory, a lost disk, a bug)
+    may be gone the next time, so `again` makes the same command try once more.
+    """
+    return {
+        **_identity(run),
+        "status": results.FAILED,
+        "reason": str(error) if isinstance(error, IdimError) else f"{type(error).__name__}: {error}",
+        "hint": getattr(error, "hint", f"the traceback is in {results.LOG} of the run's folder"),
+        "again": not isinstance(error, RunError),
+        "D": D,
+        "d": D if run.direct else run.recipe.d,
+        "device": device,
+    }
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    """What is known of a run before it is trained."""
+    recipe, seeds = run.recipe, run.recipe.seeds
+    return {
+        "run_id": run.run_id,
+        "recipe": recipe.name,
+        "status": None,
+        "direct": run.direct,
+        "dataset": recipe.dataset.name,
+        "model": recipe.model.name,
+        "projector": recipe.projector.name,
+        "task": recipe.task.name,
+        "over": {key: cell(value) for key, value in run.group.items()},
+        "seed_theta0": seeds.theta0,
+        "seed_projector": None if run.direct else seeds.projector,
+        "seed_data": seeds.data,
+        "performance_is": recipe.training.performance,
+        "config": config(recipe),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _number(value: float | None) -> float | None:
+    """JSON has no NaN and no infinity: both are unknown there."""
+    return value if value is not None and math.isfinite(value) else None

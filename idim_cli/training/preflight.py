@@ -1,0 +1,128 @@
+"""Everything that can be known to be wrong before the first run of a sweep starts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from idim_cli.datasets.split import Data
+from idim_cli.errors import ComponentError, Fault, IdimError, RecipeError
+from idim_cli.models import base as models
+from idim_cli.plan import Run
+from idim_cli.projectors.check import check_fits
+from idim_cli.recipe.schema import Recipe, Training
+from idim_cli.recipe.source import Source
+from idim_cli.subspace import native_parameters
+from idim_cli.tasks import base as tasks
+from idim_cli.training import optimizers, schedules
+from idim_cli.training.prepare import Where, load_data, pick_device
+
+T = TypeVar("T")
+
+
+def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d") -> None:
+    """Check that data, models, optimisers and projectors of all `runs` can be had, and that every d <= D.
+
+    Data are loaded and stay in memory for the runs; each model is built once, on the CPU.
+
+    Args:
+        runs: what is to be trained.
+        where: device and data.
+        source: the places in the recipe.
+        d_key: the recipe key that d came from.
+
+    Raises:
+        RecipeError: all that is wrong, each fault at its place in the recipe.
+        IdimError: there is no such device.
+    """
+    check = _Check(where, source, d_key)
+    for run in runs:
+        check.run(run)
+    if check.faults:
+        raise RecipeError(check.faults)
+
+
+class _Check:
+    """Collects faults; what several runs share is looked at once."""
+
+    def __init__(self, where: Where, source: Source, d_key: str) -> None:
+        self.where, self.source, self.d_key = where, source, d_key
+        self.faults: list[Fault] = []
+        self.seen: dict[str, object] = {}
+
+    def run(self, run: Run) -> None:
+        recipe = run.recipe
+        device = pick_device(self.where.device or recipe.device)
+        self._once([recipe.training], lambda: self._training(recipe.training))
+        network = [recipe.dataset, recipe.model, recipe.task, recipe.trainable]
+        sizes = self._once(network, lambda: self._sizes(recipe, device))
+        if sizes:
+            d = recipe.d or sum(sizes)
+            self._once([*network, recipe.projector, d], lambda: self._projector(recipe, sizes, d, device))
+
+    def _once(self, parts: Sequence[object], look: Callable[[], T]) -> T:
+        key = json.dumps(
+            [getattr(part, "model_dump", lambda part=part: part)() for part in parts], sort_keys=True
+        )
+        if key not in self.seen:
+            self.seen[key] = look()
+        return self.seen[key]  # type: ignore[return-value]
+
+    @contextlib.contextmanager
+    def _at(self, key: str) -> Iterator[None]:
+        """Errors of the block become faults at `key`."""
+        try:
+            yield
+        except RecipeError:
+            raise
+        except IdimError as error:
+            self.faults.append(self.source.fault(key, str(error), error.hint))
+
+    def _training(self, training: Training) -> None:
+        with self._at("training.optimizer"):
+            optimizers.build(training.optimizer, nn.Parameter(torch.zeros(1)))
+        with self._at("training.schedule"):
+            schedules.build(training.schedule, 1, 1)
+
+    def _sizes(self, recipe: Recipe, device: torch.device) -> list[int]:
+        """Sizes of the native parameters; empty when the network cannot be had, which is a fault."""
+        with self._at("dataset"):
+            data = load_data(recipe, self.where, device)
+            with self._at("model"):
+                module = models.build(recipe.model, data.shape, data.classes, recipe.seeds.theta0)
+                _try_step(module, recipe, data)
+                with self._at("trainable"):
+                    return [p.numel() for _, p in native_parameters(module, recipe.trainable)]
+        return []
+
+    def _projector(self, recipe: Recipe, sizes: list[int], d: int, device: torch.device) -> None:
+        D = sum(sizes)
+        if d > D:
+            message = f"d = {d:,} is more than D = {D:,}, the parameters of {recipe.model.name}"
+            self.faults.append(self.source.fault(self.d_key, message, "d counts the trained numbers"))
+            return
+        with self._at("projector"):
+            check_fits(recipe.projector, sizes, d, device)
+
+
+def _try_step(module: nn.Module, recipe: Recipe, data: Data) -> None:
+    """One loss of one example: does the model take the data, and the task what the model returns?"""
+    with torch.no_grad():
+        try:
+            loss = tasks.build(recipe.task).loss(
+                module.eval(), data.train.x[:1].cpu(), data.train.y[:1].cpu()
+            )
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise ComponentError(
+                f"model {recipe.model.name!r} with task {recipe.task.name!r} fails on an example of shape "
+                f"{tuple(data.shape)}: {str(error).partition(chr(10))[0]}"
+            ) from error
+    if loss.dim() != 0:
+        raise ComponentError(
+            f"task {recipe.task.name!r} returned a loss of shape {tuple(loss.shape)}, not a scalar"
+        )

@@ -1,0 +1,113 @@
+"""What a run needs before its first step: device, data, model, subspace, and a look at P."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from idim_cli.datasets import base as datasets
+from idim_cli.datasets.split import Data, Split
+from idim_cli.errors import IdimError
+from idim_cli.models import base as models
+from idim_cli.plan import Run
+from idim_cli.projectors import base as projectors
+from idim_cli.projectors.check import Columns, check_fits, free_bytes, inspect
+from idim_cli.recipe.schema import Component, Recipe
+from idim_cli.subspace import Subspace, native_parameters
+from idim_cli.tasks import base as tasks
+from idim_cli.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a run computes and where its data lie: nothing that is part of its identity.
+
+    Attributes:
+        device: ``auto``, or any name that torch knows; None leaves it to the recipe.
+        data_root: folder of the data sets; None leaves it to the recipe, then to IDIM_DATA.
+        download: whether an absent data set may be fetched.
+    """
+
+    device: str | None = None
+    data_root: str | Path | None = None
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that a training works on; module and data are on `device` (data only if they fit)."""
+
+    device: torch.device
+    data: Data
+    task: Task
+    subspace: Subspace
+    columns: Columns
+
+
+def problem(run: Run, where: Where) -> Problem:
+    """Build all that `run` needs, and check P's columns.
+
+    Raises:
+        IdimError: of the part that cannot be had (data, component, capacity).
+        RunError: P's columns are not of unit length.
+    """
+    recipe, device = run.recipe, pick_device(where.device or run.recipe.device)
+    data = load_data(recipe, where, device)
+    module = models.build(recipe.model, data.shape, data.classes, recipe.seeds.theta0).to(device)
+    sizes = [parameter.numel() for _, parameter in native_parameters(module, recipe.trainable)]
+    d = sum(sizes) if recipe.d is None else recipe.d
+    check_fits(recipe.projector, sizes, d, device)
+    projector = projectors.build(recipe.projector, sizes, d, recipe.seeds.projector).to(device)
+    subspace = Subspace(module, projector, recipe.trainable)
+    columns = inspect(projector, subspace.sizes)
+    return Problem(device, data, tasks.build(recipe.task), subspace, columns)
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called `name`; ``auto`` is CUDA, else MPS, else the CPU. IdimError if it is not there."""
+    if name == "auto":
+        has_mps = torch.backends.mps.is_available()
+        name = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise IdimError(f"no device {name!r} here: {reason}", "device=auto takes what there is") from error
+    return device
+
+
+def seeder(device: torch.device) -> Callable[[int], object]:
+    """What seeds the generator of one device (`torch.manual_seed` seeds all kinds, and takes its time)."""
+    if device.type == "cuda":
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        at = torch.cuda.current_device() if device.index is None else device.index
+        return torch.cuda.default_generators[at].manual_seed
+    return torch.mps.manual_seed if device.type == "mps" else torch.default_generator.manual_seed
+
+
+def load_data(recipe: Recipe, where: Where, device: torch.device) -> Data:
+    """The recipe's data on `device` where they fit; runs of one process that share them load them once."""
+    root = where.data_root or recipe.data_root or os.environ.get("IDIM_DATA")
+    component = json.dumps([recipe.dataset.name, recipe.dataset.params], sort_keys=True)
+    return _load_data(component, None if root is None else str(root), where.download, device)
+
+
+@functools.lru_cache(maxsize=2)
+def _load_data(component: str, root: str | None, download: bool, device: torch.device) -> Data:
+    name, params = json.loads(component)
+    data = datasets.load(Component(name=name, params=params), root, download=download)
+    need = sum(t.nbytes for s in (data.train, data.validation) for t in (s.x, s.y))
+    if device.type == "cpu" or need > free_bytes(device) // 2:
+        return data
+    return replace(data, train=_moved(data.train, device), validation=_moved(data.validation, device))
+
+
+def _moved(split: Split, device: torch.device) -> Split:
+    return Split(split.x.to(device), split.y.to(device))

@@ -1,0 +1,98 @@
+"""One run from its recipe to its folder: run.yaml, metrics.csv, checkpoint, log.txt and result.json."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from pathlib import Path
+from typing import Any
+
+from idim_cli import results
+from idim_cli.errors import IdimError
+from idim_cli.plan import Run, single
+from idim_cli.recipe.dump import to_yaml
+from idim_cli.recipe.load import Loaded
+from idim_cli.training import outcome
+from idim_cli.training.preflight import preflight
+from idim_cli.training.prepare import Where, problem
+from idim_cli.training.record import Record
+from idim_cli.training.sitting import OnStep, Sitting
+from idim_cli.training.stop import StoppedError
+
+
+def train(
+    loaded: Loaded, out: Path, *, where: Where | None = None, on_step: OnStep | None = None
+) -> dict[str, Any]:
+    """Train the one run that a recipe describes by its own `d` and `seeds`.
+
+    Args:
+        loaded: from `recipe.load`.
+        out: folder of all results; the run goes to ``out/RECIPE/runs/RUN_ID``.
+        where: device and data.
+        on_step: told the progress about five times a second.
+
+    Returns:
+        The content of result.json. The same call goes on after an interruption; after the end it only reads.
+
+    Raises:
+        RecipeError: the recipe cannot be run here; each fault with its place.
+        StoppedError: as for `run`.
+    """
+    one = single(loaded.recipe)
+    folder = run_folder(out, one)
+    if pending(folder):
+        preflight([one], where or Where(), loaded.source)
+    return run(one, folder, where=where, on_step=on_step)
+
+
+def run_folder(out: Path, run: Run) -> Path:
+    """The folder of `run`."""
+    return out / run.recipe.name / results.RUNS / run.run_id
+
+
+def pending(folder: Path) -> bool:
+    """Whether the run of this folder has not come to its outcome yet."""
+    result = results.read_result(folder)
+    return result is None or bool(result.get("again"))
+
+
+def run(
+    run: Run, folder: Path, *, where: Where | None = None, on_step: OnStep | None = None
+) -> dict[str, Any]:
+    """Train one run in its own folder, going on from a checkpoint that is there.
+
+    Args:
+        run: what to train.
+        folder: the run's own; made when absent.
+        where: device and data.
+        on_step: told the progress about five times a second.
+
+    Returns:
+        The content of result.json. A run that diverged or crashed has the status ``failed`` and a ``reason``,
+        and its traceback in log.txt; it raises nothing.
+
+    Raises:
+        StoppedError: SIGINT or SIGTERM came; the state is saved and the same call goes on.
+    """
+    done = results.read_result(folder)
+    if done is not None and not pending(folder):
+        return done
+    record, where = Record(folder), where or Where()
+    results.write_atomic(folder / results.RUN_RECIPE, to_yaml(run.recipe))
+    result = _attempt(run, record, where, on_step)
+    results.write_atomic(folder / results.RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
+    return result
+
+
+def _attempt(run: Run, record: Record, where: Where, on_step: OnStep | None) -> dict[str, Any]:
+    """Train, and turn every error into a result."""
+    D: int | None = None
+    try:
+        here = problem(run, where)
+        D = here.subspace.D
+        return Sitting(run, here, record, on_step).train()
+    except StoppedError:
+        raise
+    except Exception as error:
+        record.log(f"failed: {error}" if isinstance(error, IdimError) else traceback.format_exc())
+        return outcome.failed(run, error, D, where.device or run.recipe.device)

@@ -1,0 +1,125 @@
+"""One process at work on one run: it takes up a checkpoint, trains, saves, and stops when asked to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from idim_cli import results
+from idim_cli.plan import Run
+from idim_cli.recipe.dump import dump
+from idim_cli.training import checkpoint, outcome, stop
+from idim_cli.training.loop import Loop
+from idim_cli.training.prepare import Problem
+from idim_cli.training.record import Record, reset_memory_peak
+
+TICK_SECONDS = 0.2
+SAVE_SECONDS = 15.0
+#: At most this share of the time goes into saving.
+SAVE_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come: optimiser steps, epochs, and the last evaluation's figures (or none)."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    figures: Mapping[str, Any]
+
+
+OnStep = Callable[[Progress], None]
+
+
+class Sitting:
+    """Trains one run, from where its checkpoint left it.
+
+    Args:
+        run: what to train.
+        problem: what it is trained on.
+        record: writes the log and the metrics, in the run's folder.
+        on_step: told the progress about five times a second.
+    """
+
+    def __init__(self, run: Run, problem: Problem, record: Record, on_step: OnStep | None = None) -> None:
+        self.run, self.problem, self.record, self.on_step = run, problem, record, on_step
+        self.path = record.folder / results.CHECKPOINT
+        self.loop = Loop(problem, run.recipe.training, run.recipe.seeds.data)
+        self.request, self.save_seconds = stop.Request(), 0.0
+        reset_memory_peak(problem.device)
+        self.began = self.ticked = self.saved = time.monotonic()
+        self.record.header(run.run_id, problem)
+        self._take_up()
+
+    def train(self) -> dict[str, Any]:
+        """Train to the end; the content of result.json. StoppedError when a signal came."""
+        with stop.listening() as self.request:
+            self.loop.run(self._tick, self._evaluated)
+        solution = self.loop.solution()
+        self._save()
+        self.record.log(f"done in {self.seconds():.1f} s")
+        result = outcome.succeeded(self.run, self.problem, self.loop, solution)
+        return {**result, "seconds": round(self.seconds(), 3)}
+
+    def seconds(self) -> float:
+        """Spent on training and evaluation so far, over all sittings."""
+        return time.monotonic() - self.began
+
+    def _take_up(self) -> None:
+        if self.path.exists():
+            tensors, metadata = checkpoint.load(self.path)
+            self.loop.restore(tensors, metadata["state"])
+            self.began -= self.loop.state.seconds
+            self.record.log(f"goes on at step {self.loop.state.step} of {self.loop.steps}")
+        self.record.metrics(self.loop.state.rows)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if self.request.number:
+            self._stop()
+        if now - self.ticked < TICK_SECONDS:
+            return
+        self.ticked = now
+        self._tell()
+        self.loop.check_finite()
+        if now - self.saved > max(SAVE_SECONDS, self.save_seconds / SAVE_SHARE):
+            self._save()
+
+    def _evaluated(self, row: dict[str, Any]) -> None:
+        row["seconds"] = round(self.seconds(), 3)
+        self.record.row(row)
+        self.record.metrics(self.loop.state.rows)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.on_step is not None:
+            loop, state = self.loop, self.loop.state
+            figures = state.rows[-1] if state.rows else {}
+            self.on_step(Progress(state.step, loop.steps, state.epoch, loop.epochs, figures))
+
+    def _stop(self) -> None:
+        self._save()
+        message = f"{self.run.run_id} at step {self.loop.state.step} of {self.loop.steps}; its state is saved"
+        self.record.log(f"stopped: {message}")
+        raise stop.StoppedError(self.request.number, message)
+
+    def _save(self) -> None:
+        began = time.monotonic()
+        self.loop.state.seconds = self.seconds()
+        data, subspace = self.problem.data, self.problem.subspace
+        metadata = {
+            "run_id": self.run.run_id,
+            "recipe": dump(self.run.recipe),
+            "shape": list(data.shape),
+            "classes": data.classes,
+            "D": subspace.D,
+            "d": subspace.d,
+            "state": self.loop.counters(),
+        }
+        checkpoint.save(self.path, self.loop.tensors(), metadata)
+        self.saved = time.monotonic()
+        self.save_seconds = self.saved - began

@@ -1,0 +1,92 @@
+import json
+
+import pytest
+import safetensors.torch
+import typer
+from typer.testing import CliRunner
+
+from idim_cli.cli import compress, evaluate, expand
+from idim_cli.errors import FileError
+from idim_cli.plan import single
+from idim_cli.recipe.load import loads
+from idim_cli.training.run import Where, run
+
+RECIPE = """
+name: small
+dataset: digits
+model: {name: fc, depth: 1, width: 8}
+d: 20
+training: {epochs: 2}
+"""
+
+app = typer.Typer(pretty_exceptions_enable=False)
+for module in (compress, expand, evaluate):
+    app.command(module.__name__.rpartition(".")[2])(module.command)
+
+
+def idim(*arguments):
+    """Standard output of a command; errors come up as they are."""
+    result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run folder, and the content of its result.json."""
+    folder = tmp_path_factory.mktemp("run")
+    return folder, run(single(loads(RECIPE).recipe), folder, where=Where(device="cpu"))
+
+
+def test_sizes_are_those_of_the_file(trained, tmp_path):
+    folder, out = trained[0], tmp_path / "small.idim"
+    said = json.loads(idim("compress", folder, "--out", out, "--json"))
+    assert said["bytes"] == out.stat().st_size == sum(said["parts"].values())
+    assert said["D"] == 65 * 8 + 9 * 10
+    assert said["ratio"] == said["native_bytes"] / said["bytes"] == 4 * 610 / out.stat().st_size
+    assert said["parts"]["coords"] == 80
+    text = idim("compress", folder, "--out", out)
+    assert f"{said['bytes']} bytes" in text
+    assert "D x 4 = 610 x 4 = 2,440" in text
+    assert [line.split()[0] for line in text.splitlines()[1:]] == ["header", "coords", "buffers", "checksum"]
+
+
+def test_default_names_keep_the_checkpoint(trained):
+    folder = trained[0]
+    before = (folder / "checkpoint.safetensors").read_bytes()
+    idim("compress", folder)
+    assert str(folder / "checkpoint.state.safetensors") in idim("expand", folder / "checkpoint.idim")
+    assert (folder / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_expand_writes_every_tensor(trained, tmp_path):
+    idim("compress", trained[0], "--out", tmp_path / "a.idim")
+    said = json.loads(idim("expand", tmp_path / "a.idim", "--out", tmp_path / "state.st", "--json"))
+    assert said["bytes"] == (tmp_path / "state.st").stat().st_size
+    state = safetensors.torch.load_file(tmp_path / "state.st")
+    assert said["tensors"] == len(state) == 4
+    assert sum(tensor.numel() for tensor in state.values()) == 610
+
+
+def test_evaluate_repeats_the_run_to_the_last_digit(trained, tmp_path):
+    folder, result = trained
+    idim("compress", folder, "--out", tmp_path / "a.idim")
+    said = [
+        idim("evaluate", path, "--device", "cpu")
+        for path in (folder, folder / "checkpoint.safetensors", tmp_path / "a.idim")
+    ]
+    assert len(set(said)) == 1
+    assert f"accuracy {result['performance']!r}\n" in said[0]
+    test = json.loads(idim("evaluate", tmp_path / "a.idim", "--split", "test", "--device", "cpu", "--json"))
+    assert test["split"] == "test"
+    assert test["examples"] > 100
+
+
+def test_errors_are_plain(tmp_path):
+    for verb in ("compress", "expand", "evaluate"):
+        with pytest.raises(FileError):
+            idim(verb, tmp_path / "absent")
+    (tmp_path / "text.idim").write_text("hello")
+    for verb in ("compress", "expand", "evaluate"):
+        with pytest.raises(FileError):
+            idim(verb, tmp_path / "text.idim")

@@ -1,0 +1,123 @@
+"""`idim recipes`: what it prints where, and with which exit code."""
+
+import json
+
+import pytest
+
+from idim_cli.cli import recipes
+from idim_cli.errors import FileError, IdimError, RecipeError
+from idim_cli.recipe import find as finding
+
+GOOD = "# A good recipe.\nname: good\ndataset: digits\nmodel: fc\ntraining: {epochs: 1}\n"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Two shipped recipes, and an empty folder to work in."""
+    (tmp_path / "recipes" / "paper").mkdir(parents=True)
+    (tmp_path / "recipes" / "good.yaml").write_text(GOOD)
+    (tmp_path / "recipes" / "paper" / "bad.yaml").write_text("# A bad one.\nname: bad\n")
+    (tmp_path / "idim_cli").mkdir()
+    monkeypatch.setattr(finding, "_PACKAGE", tmp_path / "idim_cli")
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return work
+
+
+@pytest.fixture
+def run(capsys):
+    """Run `idim recipes ...`; returns stdout and the exit code, IdimErrors pass through."""
+
+    def call(*arguments):
+        try:
+            code = recipes.app(list(arguments), standalone_mode=False)
+        except SystemExit as stop:
+            code = stop.code
+        return capsys.readouterr().out, code or 0
+
+    return call
+
+
+def test_list(run):
+    assert run("list") == ("good       A good recipe.\npaper/bad  A bad one.\n", 0)
+
+
+def test_list_json(run):
+    listed = json.loads(run("list", "--json")[0])
+    assert [(item["name"], item["description"]) for item in listed] == [
+        ("good", "A good recipe."),
+        ("paper/bad", "A bad one."),
+    ]
+    assert listed[0]["path"].endswith("good.yaml")
+
+
+def test_show(run):
+    assert run("show", "good") == (GOOD, 0)
+
+
+def test_show_an_unknown_name(run):
+    with pytest.raises(FileError) as caught:
+        run("show", "god")
+    assert caught.value.hint == "did you mean good?"
+
+
+def test_copy_here_elsewhere_and_into_a_folder(run, home):
+    assert run("copy", "good")[0] == "good.yaml\n"
+    run("copy", "paper/bad", "mine.yaml")
+    (home / "folder").mkdir()
+    run("copy", "good", "folder")
+    assert (home / "good.yaml").read_text() == (home / "folder" / "good.yaml").read_text() == GOOD
+    assert "bad" in (home / "mine.yaml").read_text()
+
+
+def test_copy_replaces_only_by_force(run, home):
+    (home / "good.yaml").write_text("mine")
+    with pytest.raises(FileError, match="exists already") as caught:
+        run("copy", "good")
+    assert "--force" in caught.value.hint
+    assert (home / "good.yaml").read_text() == "mine"
+
+
+def test_copy_by_force(run, home):
+    (home / "mine.yaml").write_text("mine")
+    run("copy", "good", "mine.yaml", "--force")
+    assert (home / "mine.yaml").read_text() == GOOD
+
+
+def test_copy_to_nowhere(run):
+    with pytest.raises(FileError, match="cannot write"):
+        run("copy", "good", "absent/mine.yaml")
+
+
+def test_check_one_good(run):
+    assert run("check", "good") == ("ok good\n", 0)
+
+
+def test_check_names_all_faults_of_all_files(run, home, capsys):
+    (home / "tab.yaml").write_text("a:\n\tb: 1\n")
+    with pytest.raises(RecipeError) as caught:
+        run("check", "good", "paper/bad", "tab.yaml", "absent.yaml")
+    assert caught.value.exit_code == 2
+    assert capsys.readouterr().out == "ok good\n"
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 5
+    assert any(line.startswith("absent.yaml: no recipe 'absent.yaml'") for line in lines)
+    assert sum("bad.yaml:2:1: " in line for line in lines) == 3
+    assert "tab.yaml:2:1: a tab in the indentation (indent with spaces)" in lines
+
+
+def test_check_json(run):
+    out, code = run("check", "good", "paper/bad", "--json")
+    good, bad = json.loads(out)
+    assert code == 2
+    assert good == {"file": "good", "ok": True, "faults": []}
+    assert (bad["file"], bad["ok"], len(bad["faults"])) == ("paper/bad", False, 3)
+    assert bad["faults"][0]["path"] == "dataset"
+    assert run("check", "good", "--json")[1] == 0
+
+
+def test_errors_have_the_usage_exit_code(run):
+    with pytest.raises(IdimError) as caught:
+        run("check", "no/such/file")
+    assert caught.value.exit_code == 2

@@ -1,0 +1,165 @@
+"""`idim threshold` on files and folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from idim_cli.cli.threshold import command
+from idim_cli.errors import IdimError
+
+HEADER = "problem,series,x,acc\n"
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """Two problems; a saturating curve each, with three runs and direct ones at x = 0."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "points.csv"
+    lines = []
+    for problem, scale in (("MNIST", 1.0), ("CIFAR-10", 0.6)):
+        for series, grid in ((f"net, 3 runs (x=0: {problem})", [0, 100, 300, 500, 600, 700, 900, 1200]),):
+            for x in grid:
+                mean = scale * (x / (x + 70) if x else 1.0)
+                noisy = mean + 0.003 * rng.standard_normal(3)
+                lines += [f'{problem},"{series}",{x},{p:.4f}\n' for p in noisy]
+    path.write_text(HEADER + "".join(lines))
+    return path
+
+
+def run(*args: object, code: int = 0):
+    app = typer.Typer()
+    app.command()(command)
+    result = CliRunner().invoke(app, [str(a) for a in args])
+    if isinstance(result.exception, IdimError):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+COLUMNS = ("--column", "d=x", "--column", "performance=acc")
+MNIST = ("--where", "problem=MNIST", "--where", "series=net, 3 runs (x=0: MNIST)")
+
+
+def test_a_foreign_csv(published: Path) -> None:
+    out = run(published, *COLUMNS, *MNIST).stdout
+    assert out.startswith("d_int90 = ")
+    assert "21, 3 at each of 7 d from 100 to 1200" in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "\x1b" not in out
+
+
+def test_json(published: Path) -> None:
+    (reading,) = json.loads(run(published, *COLUMNS, *MNIST, "--json").stdout)
+    assert reading["group"] == {}
+    assert reading["low"] < 630 < reading["high"]
+    assert reading["verdict"] == "reached"
+    assert reading["rule"] == "isotonic"
+
+
+def test_paper(published: Path) -> None:
+    options = (*COLUMNS, *MNIST, "--paper", "--json")
+    (own,) = json.loads(run(published, *options).stdout)
+    assert (own["rule"], own["value"], own["baseline_kind"]) == ("first", 700, "model")
+    assert "paper's bootstrap" in own["interval"]
+    (fixed,) = json.loads(run(published, *options, "--baseline", "0.5", "--fraction", 1).stdout)
+    assert (fixed["level"], fixed["value"]) == (0.5, 100)
+
+
+def test_all(published: Path) -> None:
+    out = run(published, *COLUMNS, *MNIST, "--all").stdout
+    assert len(out.splitlines()) == 11
+    assert "first above .90 x 1.0 (global baseline)" in out.splitlines()[1]
+    assert max(map(len, out.splitlines())) <= 80
+    (block,) = json.loads(run(published, *COLUMNS, *MNIST, "--all", "--json").stdout)
+    assert len(block["readings"]) == 10
+
+
+def test_groups(published: Path) -> None:
+    out = run(published, *COLUMNS, "--group-by", "problem").stdout
+    assert "problem MNIST\nd_int90" in out
+    assert "problem CIFAR-10\nd_int90" in out
+
+
+def test_not_reached_is_exit_code_3(published: Path) -> None:
+    out = run(published, *COLUMNS, "--group-by", "problem", "--baseline", "1.0", code=3).stdout
+    assert "d_int90 > 1200" in out
+    assert "sweep.d=[100,300,500,600,700,900,1200,1800" in out
+
+
+def test_a_mixture_is_pointed_out(published: Path) -> None:
+    result = run(published, *COLUMNS)
+    assert "differ in problem, series" in result.stderr
+    assert "note" not in result.stdout
+    assert not run(published, *COLUMNS, *MNIST).stderr
+
+
+def test_a_direct_column_recognises_identity(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("d,performance,projector\n10,.5,tied\n20,.95,tied\n999,1,identity\n")
+    assert "1 direct run)" in run(path).stdout
+
+
+def test_baseline_best_without_direct_runs(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("d,performance\n10,.5\n20,.7\n40,1\n")
+    with pytest.raises(IdimError, match="no direct runs"):
+        run(path)
+    assert "best: 1.0000" in run(path, "--baseline", "best").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "message"),
+    [
+        ("", (), "a.csv"),
+        ("d,performance\n", (), "no finished run"),
+        ("dim,performance\n1,1\n", (), "no column 'd'"),
+        ("d,performance\n1,1\n2,high\n", (), "a.csv:3: performance: 'high' is not a number"),
+        ("d,performance\n1,1\n2,nan\n", (), "a.csv:3: performance is empty"),
+        ("d,performance\n1,1\n", ("--column", "d"), "--column 'd' is not of the form"),
+        ("d,performance\n1,1\n", ("--column", "e=d"), "'e' is not read"),
+        ("d,performance\n1,1\n", ("--column", "d=e"), "no column 'e'"),
+        ("d,performance\n1,1\n", ("--where", "net=a"), "no column 'net'"),
+        ("d,performance\n1,1\n", ("--group-by", "net"), "no column 'net'"),
+        ("d,performance\n1,1\n", ("--rule", "frist"), "rule: 'frist'"),
+        ("d,performance\n1,1\n", ("--baseline", "modle"), "baseline: 'modle'"),
+    ],
+)
+def test_faults(tmp_path: Path, text: str, args: tuple[str, ...], message: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(IdimError) as error:
+        run(path, *args)
+    assert message in str(error.value)
+
+
+def test_missing_results(tmp_path: Path) -> None:
+    with pytest.raises(IdimError, match="no results"):
+        run(tmp_path / "nothing")
+
+
+def test_a_results_folder_is_read_as_its_recipe_says(tmp_path: Path) -> None:
+    for i, (d, p) in enumerate([(10, 0.3), (20, 0.6), (40, 0.97), (90, 1.0)]):
+        folder = tmp_path / "runs" / f"r{i}"
+        folder.mkdir(parents=True)
+        result = {
+            "run_id": f"r{i}", "recipe": "mine", "status": "ok", "direct": d == 90, "dataset": "toy",
+            "model": "fc", "projector": "identity" if d == 90 else "tied", "task": "toy", "D": 90, "d": d,
+            "performance": p,
+        }  # fmt: skip
+        (folder / "result.json").write_text(json.dumps(result))
+    recipe = (
+        "name: mine\ndataset: toy\nmodel: toy\ntask: toy\ntraining: {steps: 5}\nthreshold: {fraction: 0.5}\n"
+    )
+    (reading,) = json.loads(run(tmp_path, "--json").stdout)
+    assert (reading["fraction"], reading["group"]["projector"]) == (0.9, "tied")
+    (tmp_path / "recipe.yaml").write_text(recipe + "threshold: {fraction: 0.5}\n")
+    (reading,) = json.loads(run(tmp_path, "--json").stdout)
+    assert reading["fraction"] == 0.5
+    (reading,) = json.loads(run(tmp_path, "--json", "--fraction", "0.8").stdout)
+    assert reading["fraction"] == 0.8

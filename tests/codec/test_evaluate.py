@@ -1,0 +1,156 @@
+import dataclasses
+import json
+import math
+
+import pytest
+import torch
+from codec_cases import DIGITS, USER_CODE, write_checkpoint
+
+from idim_cli.codec import container
+from idim_cli.codec.compress import compress
+from idim_cli.codec.evaluate import evaluate
+from idim_cli.codec.expand import expand
+from idim_cli.errors import DataError, FileError
+from idim_cli.models import base as models
+from idim_cli.plan import single
+from idim_cli.recipe.load import loads
+from idim_cli.recipe.schema import Component
+from idim_cli.training.run import Where, run
+
+TOY = """
+name: toy
+dataset: toy
+model: toy
+task: toy
+projector: dense
+d: 10
+training: {steps: 1}
+"""
+MNIST = """
+name: mnist-fc
+dataset: mnist
+model: fc
+d: 750
+training: {epochs: 1}
+"""
+
+
+def trained(text, folder):
+    """A real run on the CPU: the content of its result.json."""
+    return run(single(loads(text).recipe), folder, where=Where(device="cpu"))
+
+
+def respecified(path, **changes):
+    content = container.unpack(path.read_bytes())
+    spec = content.spec.model_copy(update=changes)
+    path.write_bytes(container.pack(dataclasses.replace(content, spec=spec)))
+    return path
+
+
+@pytest.mark.parametrize("projector", ["tied", "fastfood"])
+def test_same_figures_from_training_checkpoint_and_file(projector, tmp_path):
+    result = trained(DIGITS.replace("PROJECTOR", projector), tmp_path)
+    before, after = evaluate(tmp_path), evaluate(compress(tmp_path).path)
+    assert before == after
+    assert after.metrics[after.metric] == result["performance"]
+    assert after.metrics["nll"] == result["metrics"]["validation_nll"]
+    assert (after.D, after.d) == (result["D"], 12)
+
+
+def test_batchnorm_and_tied_weights(tmp_path, user_code):
+    text = DIGITS.replace("{name: fc, depth: 1, width: 6}", "./own.py:tied").replace("PROJECTOR", "tied")
+    result = trained(text, tmp_path / "run")
+    assert result["status"] == "ok"
+    path = compress(tmp_path / "run").path
+    score = evaluate(path, trust_code=True)
+    assert score == evaluate(tmp_path / "run" / "checkpoint.safetensors")
+    assert score.metrics["accuracy"] == result["performance"]
+    with pytest.raises(FileError, match="run code"):
+        evaluate(path)
+
+
+def test_direct_training_and_toy(tmp_path):
+    result = trained(TOY, tmp_path / "toy")
+    assert evaluate(compress(tmp_path / "toy").path).metrics["exp_minus_loss"] == result["performance"]
+    text = DIGITS.replace("PROJECTOR", "identity").replace("d: 12\n", "")
+    result = trained(text, tmp_path / "direct")
+    assert evaluate(compress(tmp_path / "direct").path).metrics["accuracy"] == result["performance"]
+
+
+def test_splits_and_expanded_state_agree(tmp_path):
+    write_checkpoint(DIGITS.replace("PROJECTOR", "sparse"), tmp_path)
+    path = compress(tmp_path).path
+    scores = {split: evaluate(path, split) for split in ("train", "validation", "test")}
+    assert len({score.examples for score in scores.values()}) > 1
+    assert all(0 <= score.metrics["accuracy"] <= 1 for score in scores.values())
+    component = Component(name="fc", params={"depth": 1, "width": 6})
+    module = models.build(component, (1, 8, 8), 10, seed=99)
+    module.load_state_dict(expand(path))
+    from idim_cli.datasets.base import load
+
+    test = load(Component(name="digits")).test()
+    with torch.no_grad():
+        right = (module.eval()(test.x).argmax(1) == test.y).double().mean().item()
+    assert math.isclose(right, scores["test"].metrics["accuracy"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset": Component(name="nothing")},
+        {"dataset": Component(name="digits", params={"fraction": 7.0})},
+        {"dataset": Component(name="digits", params={"validation": 10**9})},
+        {"dataset": Component(name="toy")},
+        {"task": Component(name="nothing")},
+        {"task": Component(name="classify", params={"score": "all"})},
+        {"dataset": Component(name="os:abort")},
+    ],
+)
+def test_files_that_do_not_fit_together(changes, tmp_path):
+    write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
+    with pytest.raises((FileError, DataError)):
+        evaluate(respecified(compress(tmp_path).path, **changes))
+
+
+def test_code_of_a_data_set_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.py").write_text("raise SystemExit('was run')\n" + USER_CODE)
+    write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
+    path = respecified(compress(tmp_path).path, dataset=Component(name="./bad.py:data"))
+    with pytest.raises(FileError, match="run code"):
+        evaluate(path)
+
+
+@pytest.mark.data
+def test_mnist(tmp_path, data_root):
+    write_checkpoint(MNIST, tmp_path, shape=(1, 28, 28))
+    done = compress(tmp_path)
+    assert done.bytes <= 3064
+    score = evaluate(done.path, data_root=str(data_root))
+    assert score == evaluate(tmp_path, data_root=str(data_root))
+    assert score.examples == 10_000
+
+
+@pytest.mark.gpu
+def test_same_figures_on_a_gpu(tmp_path):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
+    assert evaluate(tmp_path, device="cuda") == evaluate(compress(tmp_path).path, device="cuda")
+
+
+def test_absent_data(tmp_path, monkeypatch):
+    monkeypatch.delenv("IDIM_DATA", raising=False)
+    write_checkpoint(MNIST, tmp_path, shape=(1, 28, 28))
+    with pytest.raises(DataError):
+        evaluate(compress(tmp_path).path)
+
+
+def test_recipe_in_the_metadata_is_json_or_yaml(tmp_path):
+    from idim_cli.recipe.dump import dump
+
+    text = DIGITS.replace("PROJECTOR", "tied")
+    write_checkpoint(json.dumps(dump(loads(text).recipe)), tmp_path / "json")
+    write_checkpoint(text, tmp_path / "yaml")
+    files = [compress(tmp_path / kind).path.read_bytes() for kind in ("json", "yaml")]
+    assert files[0] == files[1]

@@ -1,0 +1,66 @@
+import pytest
+import torch
+from tiny_data import write_cifar
+
+from idim_cli.datasets.base import load
+from idim_cli.errors import ComponentError, DataError
+from idim_cli.recipe.schema import Component
+
+
+def test_cifar10_from_the_original_pickles(tmp_path, monkeypatch):
+    write_cifar(tmp_path, monkeypatch)
+    data = load(Component(name="cifar10", params={"validation": 5}), str(tmp_path))
+    assert data.train.x.shape == (15, 3, 32, 32)
+    assert data.train.x.is_contiguous()
+    assert len(data.test()) == 4
+    standard = load(Component(name="cifar10", params={"validation": 5, "normalise": True}), str(tmp_path))
+    assert torch.allclose(standard.train.x[:, 2], (data.train.x[:, 2] - 0.4465) / 0.2616, atol=1e-5)
+
+
+def test_a_cifar10_pickle_with_another_checksum_is_never_opened(tmp_path, monkeypatch):
+    write_cifar(tmp_path, monkeypatch)
+    path = tmp_path / "cifar-10-batches-py" / "data_batch_2"
+    path.write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
+    with pytest.raises(DataError, match="not found or corrupted"):
+        load(Component(name="cifar10"), str(tmp_path))
+
+
+def test_missing_cifar10_files_are_named(tmp_path, monkeypatch):
+    write_cifar(tmp_path, monkeypatch)
+    (tmp_path / "cifar-10-batches-py" / "data_batch_4").unlink()
+    with pytest.raises(DataError, match=r"missing [^,]*data_batch_4$"):
+        load(Component(name="cifar10"), str(tmp_path))
+
+
+def test_the_digits_are_the_same_every_time():
+    first, second = load(Component(name="digits")), load(Component(name="digits"))
+    assert (len(first.train), len(first.validation), len(first.test())) == (1197, 300, 300)
+    assert torch.equal(first.train.x, second.train.x)
+    assert first.train.y[:8].tolist() == [3, 9, 2, 8, 8, 0, 9, 6]
+    assert (first.train.y.bincount() > 90).all()
+
+
+def test_an_epoch_of_the_toy_is_one_step():
+    assert len(load(Component(name="toy")).train) == 1
+
+
+OWN = """
+import torch
+from idim_cli.datasets.split import Source, Split
+
+def noise(root, *, n=12):
+    split = Split(torch.rand(n, 4), torch.arange(n) % 2)
+    return Source(split, lambda: split, 2, 3)
+
+def wrong():
+    return 7
+"""
+
+
+def test_a_data_set_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    data = load(Component(name="./mine.py:noise", params={"n": 20, "fraction": 0.5}))
+    assert (len(data.train), len(data.validation)) == (8, 3)
+    with pytest.raises(ComponentError, match="returned a int"):
+        load(Component(name="./mine.py:wrong"))

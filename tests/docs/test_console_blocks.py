@@ -1,0 +1,110 @@
+"""Every console block of the README and the docs is run, and what it prints is compared.
+
+A block's lines that begin with ``$ `` are commands, the others what they print on stdout. ``...`` stands for
+anything, within a line or as a line of its own. Blocks of one page run in order, in one empty folder. What
+needs real data, or minutes, stands in ``sh`` blocks, which are not run.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path) -> list[tuple[str, str]]:
+    """The (command, expected stdout) pairs of a page, in order."""
+    found: list[tuple[str, str]] = []
+    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], ""))
+            else:
+                command, printed = found.pop()
+                found.append((command, printed + line + "\n"))
+    return found
+
+
+def matches(expected: str, printed: str) -> bool:
+    """Whether `printed` is `expected`, with ``...`` standing for anything; spaces at line ends do not count."""
+    parts = [re.escape(part) for part in tidy(expected).split("...")]
+    return re.fullmatch(".*?".join(parts), tidy(printed), re.DOTALL) is not None
+
+
+def tidy(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
+def test_what_a_page_shows_is_what_is_printed(page, tmp_path):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "80"}
+    for name in ("IDIM_DATA", "IDIM_OUT"):
+        environment.pop(name, None)
+    for command, expected in commands(page):
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        assert matches(expected, done.stdout), f"$ {command}\n{done.stdout}\n--- the page says\n{expected}"
+
+
+def test_pages_and_blocks_are_found():
+    counts = {page.name: len(commands(page)) for page in PAGES}
+    assert counts["README.md"] >= 4
+    assert sum(counts.values()) >= 8
+
+
+def test_every_command_shown_exists():
+    from idim_cli.cli.app import app
+
+    known = {info.name for info in [*app.registered_commands, *app.registered_groups]}
+    pattern = re.compile(r"^(?:\$ )?(?:\S*/)?idim (\w+)", re.MULTILINE)
+    shown = {verb for page in PAGES for verb in pattern.findall(page.read_text(encoding="utf-8"))}
+    assert shown <= known
+    assert known <= shown, "each verb is shown somewhere"
+
+
+def test_links_lead_somewhere():
+    count = 0
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                count += 1
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+    assert count >= 5
+
+
+def test_ci_runs_the_readmes_test_command():
+    readme, ci = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
+    command = re.search(r"^\.venv/bin/(python -m pytest.*)$", readme, re.MULTILINE)
+    assert command
+    assert shlex.split(command[1]) in [
+        shlex.split(line, comments=True) for line in ci.splitlines() if "'" not in line
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "same"),
+    [
+        ("a b", "a b\n", True),
+        ("a ... c", "a b c", True),
+        ("a\n...\nd", "a\nb\nc\nd", True),
+        ("a", "a b", False),
+        ("1.0", "1x0", False),
+    ],
+)
+def test_the_comparison_itself(expected, printed, same):
+    assert matches(expected, printed) == same

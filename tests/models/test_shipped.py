@@ -1,0 +1,72 @@
+import hashlib
+
+import pytest
+import torch
+
+from idim_cli.errors import ComponentError
+from idim_cli.models.base import build
+from idim_cli.recipe.schema import Component
+
+
+def make(name, shape=(1, 28, 28), seed=0, **params):
+    return build(Component(name=name, params=params), shape, 10, seed)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "params", "D"),
+    [
+        ("fc", (1, 28, 28), {}, 199_210),
+        ("fc", (1, 28, 28), {"width": 400}, 478_410),
+        ("fc", (1, 28, 28), {"depth": 5, "width": 400}, 959_610),
+        ("fc", (1, 28, 28), {"depth": 1, "width": 50}, 39_760),
+        ("fc", (3, 32, 32), {}, 656_810),
+        ("fc", (3, 32, 32), {"depth": 5, "width": 400}, 1_874_810),
+        ("fc", (7,), {"depth": 0}, 80),
+        ("lenet", (1, 28, 28), {}, 44_426),
+        ("lenet", (3, 32, 32), {}, 62_006),
+        ("toy", (1,), {}, 1000),
+    ],
+)
+def test_number_of_parameters(name, shape, params, D):
+    assert sum(p.numel() for p in make(name, shape, **params).parameters()) == D
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "digest"),
+    [("fc", 0, "ea9281ea9cfd6353"), ("lenet", 1, "c3f2e1e5af29fcf6"), ("toy", 2, "06be2b411ee575dd")],
+)
+def test_theta0_never_changes(name, seed, digest):
+    # Compressed solutions hold theta0 as its seed alone: another start would make noise of all of them.
+    start = [p.detach().numpy().astype("<f4").tobytes() for p in make(name, seed=seed).parameters()]
+    assert hashlib.sha256(b"".join(start)).hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize("name", ["fc", "lenet"])
+def test_dropout_stands_before_every_fully_connected_layer(name):
+    module = make(name, dropout=0.5)
+    kinds = [type(layer).__name__ for layer in module]
+    linear = [k for k, kind in enumerate(kinds) if kind == "Linear"]
+    assert all(kinds[k - 1] == "Dropout" for k in linear)
+    assert "Dropout" not in [type(layer).__name__ for layer in make(name)]
+    x = torch.rand(4, 1, 28, 28)
+    assert not torch.equal(module(x), module(x))
+    module.eval()
+    assert torch.equal(module(x), module(x))
+
+
+def test_dropout_leaves_the_start_alone():
+    with_dropout = dict(make("lenet", dropout=0.5).named_parameters())
+    for name, parameter in make("lenet").named_parameters():
+        assert torch.equal(parameter, with_dropout[name])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 8, 8), (64,)])
+def test_lenet_refuses_what_is_too_small(shape):
+    with pytest.raises(ComponentError, match="at least 16 x 16"):
+        make("lenet", shape)
+
+
+def test_the_toy_starts_gaussian():
+    theta = make("toy", (1,), std=0.5).theta
+    assert theta.std().item() == pytest.approx(0.5, rel=0.1)
+    assert torch.equal(make("toy", (1,), std=1.0).theta, 2 * theta)

@@ -1,0 +1,38 @@
+"""The structure of the package: imports go down only, and the light half stays light."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "scipy", "pandas", "matplotlib", "sklearn"}
+
+
+def test_imports_go_down_only():
+    lint = Path(sys.executable).parent / "lint-imports"
+    if not lint.exists():
+        pytest.skip(reason="import-linter is not installed")
+    done = subprocess.run([str(lint), "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["idim_cli", "cli.app", "recipe.load", "plan", "results", "threshold", "report", "registry", "errors"],
+)
+def test_the_light_half_imports_nothing_heavy(module):
+    name = module if module == "idim_cli" else f"idim_cli.{module}"
+    code = f"import sys, {name}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == ""
+
+
+def test_every_module_says_what_lives_there():
+    import ast
+
+    modules = sorted((ROOT / "idim_cli").rglob("*.py"))
+    silent = [str(m) for m in modules if not ast.get_docstring(ast.parse(m.read_text(encoding="utf-8")))]
+    assert silent == []
+    assert len(modules) > 50

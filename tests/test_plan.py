@@ -1,0 +1,151 @@
+"""From a recipe to runs: how many, in which order, under which names."""
+
+import pytest
+
+from idim_cli.errors import IdimError
+from idim_cli.plan import cell, config, plan, single
+from idim_cli.recipe.dump import to_yaml
+from idim_cli.recipe.load import loads
+from idim_cli.recipe.schema import Component, Seeds
+
+BASE = """
+name: small
+dataset: digits
+model: {name: fc, depth: 1}
+training: {epochs: 2, optimizer: {name: adam, lr: 0.01}}
+"""
+
+
+def recipe(more="", *overrides):
+    return loads(BASE + more, "small.yaml", overrides).recipe
+
+
+def brief(runs):
+    return [("direct" if r.direct else r.recipe.d, r.recipe.seeds.theta0) for r in runs]
+
+
+def test_direct_runs_come_first_then_d_then_seeds():
+    runs = plan(recipe("sweep: {d: [20, 10], seeds: 2, baseline: {seeds: [5, 6]}}"))
+    assert brief(runs) == [("direct", 5), ("direct", 6), (10, 0), (10, 1), (20, 0), (20, 1)]
+
+
+def test_a_single_run_is_self_contained():
+    run = plan(recipe("sweep: {d: [10], seeds: 1, baseline: null}"))[0]
+    assert run.recipe.sweep is None
+    assert (run.recipe.d, run.recipe.seeds, run.direct, run.group) == (10, Seeds(), False, {})
+    again = single(loads(to_yaml(run.recipe)).recipe)
+    assert again == run
+
+
+def test_direct_runs_have_neither_d_nor_projector_seed():
+    run = plan(recipe("sweep: {d: [10], baseline: {seeds: [7]}}"))[0]
+    assert run.recipe.projector == Component(name="identity")
+    assert run.recipe.d is None
+    assert run.recipe.seeds == Seeds(theta0=7, projector=0, data=7)
+    assert run.run_id.startswith("direct-s7.7-")
+
+
+def test_run_ids():
+    runs = plan(recipe("sweep: {d: [10, 20], seeds: {theta0: [0, 1], projector: [3], data: [4, 5]}}"))
+    ids = [run.run_id for run in runs]
+    assert len(set(ids)) == 9
+    assert [i.rpartition("-")[0] for i in ids[1:5]] == [
+        "tied-d10-s0.3.4",
+        "tied-d10-s0.3.5",
+        "tied-d10-s1.3.4",
+        "tied-d10-s1.3.5",
+    ]
+
+
+def test_groups_in_order_with_a_baseline_each():
+    runs = plan(recipe("sweep: {d: [10], seeds: 1, over: {model.depth: [1, 2], model.width: [5, 6]}}"))
+    assert [(run.direct, run.group["model.depth"], run.group["model.width"]) for run in runs] == [
+        (direct, depth, width) for depth in (1, 2) for width in (5, 6) for direct in (True, False)
+    ]
+    assert runs[-1].recipe.model.params == {"depth": 2, "width": 6}
+
+
+def test_projectors_share_their_baseline():
+    runs = plan(recipe("sweep: {d: [10], seeds: 1, over: {projector: [tied, dense], model.depth: [1, 2]}}"))
+    direct = [run for run in runs if run.direct]
+    assert [run.group for run in direct] == [{"model.depth": 1}, {"model.depth": 2}]
+    assert len(runs) == 2 + 4
+
+
+def test_keys_fixed_for_the_baseline_share_it():
+    more = (
+        "sweep: {d: [10], seeds: 1, over: {training.optimizer.lr: [0.1, 0.2]},"
+        " baseline: {set: {training.optimizer: adam}}}"
+    )
+    direct, *rest = plan(recipe(more))
+    assert (direct.group, direct.recipe.training.optimizer) == ({}, Component(name="adam"))
+    assert [run.group for run in rest] == [{"training.optimizer.lr": 0.1}, {"training.optimizer.lr": 0.2}]
+
+
+def test_a_baseline_that_two_groups_ask_for_names_what_they_have_in_common():
+    more = (
+        "sweep: {d: [10], seeds: 1, over: {model: [fc, {name: fc, depth: 3}], training.l2: [0, 1]},"
+        " baseline: {set: {model.depth: 2}}}"
+    )
+    direct = [run for run in plan(recipe(more)) if run.direct]
+    assert [run.group for run in direct] == [{"training.l2": 0}, {"training.l2": 1}]
+
+
+def test_identity_in_a_sweep_is_the_baseline():
+    runs = plan(recipe("sweep: {d: [10, 20], seeds: 1, over: {projector: [identity, tied]}}"))
+    assert brief(runs) == [("direct", 0), (10, 0), (20, 0)]
+
+
+def test_equal_runs_are_planned_once():
+    runs = plan(recipe("sweep: {d: [10], seeds: [1, 1], over: {model.depth: [1, 1]}, baseline: null}"))
+    assert brief(runs) == [(10, 1)]
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        ("name=other", True),
+        ("device=cpu", True),
+        ("data_root=/x", True),
+        ("threshold.fraction=0.5", True),
+        ("training.optimizer.lr=1e-2", True),
+        ("training.l2=0", True),
+        ("training.epochs=3", False),
+        ("model.depth=2", False),
+        ("dataset.validation=100", False),
+    ],
+)
+def test_only_what_a_run_is_enters_its_name(override, same):
+    sweep = "sweep: {d: [10], seeds: 1}"
+    before, after = plan(recipe(sweep)), plan(recipe(sweep, override))
+    assert ([r.run_id for r in before] == [r.run_id for r in after]) is same
+    assert (config(before[1].recipe) == config(after[1].recipe)) is same
+
+
+def test_run_ids_stay_the_same_for_ever():
+    direct, first, *_ = plan(recipe("sweep: {d: [10], seeds: 1}"))
+    assert direct.run_id == "direct-s0.0-f2ced98f"
+    assert first.run_id == "tied-d10-s0.0.0-2a80fd9d"
+
+
+def test_config_leaves_out_d_and_seeds():
+    runs = plan(recipe("sweep: {d: [10, 20], seeds: 2, baseline: null}"))
+    assert len({config(run.recipe) for run in runs}) == 1
+
+
+def test_without_a_sweep_there_is_one_run():
+    assert brief(plan(recipe("d: 30\nseeds: 4"))) == [(30, 4)]
+
+
+def test_single_needs_d():
+    with pytest.raises(IdimError, match="does not say d") as caught:
+        single(recipe())
+    assert "d=500" in caught.value.hint
+    assert single(recipe("projector: identity")).direct
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, 1), ("tied", "tied"), (None, None), ({"a": [1]}, '{"a": [1]}')]
+)
+def test_cells(value, text):
+    assert cell(value) == text

@@ -1,0 +1,103 @@
+import json
+
+import pandas as pd
+import pytest
+
+from idim_cli import results
+from idim_cli.errors import FileError
+
+
+def result(run_id, **changes):
+    content = {
+        "run_id": run_id, "recipe": "r", "status": "ok", "direct": False, "dataset": "mnist", "model": "fc",
+        "projector": "tied", "task": "classify", "over": {"model.depth": 2}, "D": 199210, "d": 750,
+        "seed_theta0": 0, "seed_projector": 1, "seed_data": 2, "performance": 0.9, "performance_is": "final",
+        "metric": "accuracy", "score_on": "validation", "epoch": 3, "epochs": 3,
+        "metrics": {"validation_accuracy": 0.9, "validation_nll": 0.4}, "column_norm_min": 1.0,
+        "column_norm_max": 1.0, "coherence": 0.0, "seconds": 1.5, "peak_memory_bytes": 10, "device": "cpu",
+        "torch": "2.6.0", "config": "abcd0123",
+    }  # fmt: skip
+    return content | changes
+
+
+def store(folder, *contents):
+    for content in contents:
+        results.write_atomic(folder / results.RUNS / content["run_id"] / results.RESULT, json.dumps(content))
+    return folder
+
+
+def test_table_has_over_columns_before_D_and_metrics_before_the_checks(tmp_path):
+    columns = list(results.table(store(tmp_path, result("a"))).columns)
+    assert columns[7:10] == ["task", "model.depth", "D"]
+    assert columns[columns.index("epochs") + 1 :][:3] == [
+        "validation_accuracy",
+        "validation_nll",
+        "column_norm_min",
+    ]
+
+
+def test_plan_gives_order_and_leaves_other_runs_out(tmp_path):
+    store(tmp_path, result("a"), result("b"), result("c"))
+    results.write_atomic(tmp_path / results.PLAN, json.dumps({"runs": ["c", "a", "not-yet-run"]}))
+    assert list(results.table(tmp_path)["run_id"]) == ["c", "a"]
+
+
+def test_unknown_figures_are_empty_cells_and_counts_stay_whole(tmp_path):
+    failed = result("b", status="failed", performance=None, epoch=None, metrics={}, D=None)
+    path = results.write_csv(store(tmp_path, result("a"), failed))
+    lines = path.read_text().splitlines()
+    assert ",199210,750," in lines[1]
+    cells = dict(zip(lines[0].split(","), lines[2].split(","), strict=True))
+    assert [cells[c] for c in ("status", "performance", "D", "epoch", "validation_nll")] == [
+        "failed",
+        "",
+        "",
+        "",
+        "",
+    ]
+
+
+def test_csv_round_trip(tmp_path):
+    store(tmp_path, result("a", performance=0.1 + 0.2), result("b", metrics={"train_nll": 1e-17}))
+    results.write_csv(tmp_path)
+    again = results.read(tmp_path / results.TABLE)
+    pd.testing.assert_frame_equal(again, results.table(tmp_path), check_dtype=False)
+
+
+def test_a_component_that_is_swept_over_stays_one_column(tmp_path):
+    frame = results.table(
+        store(tmp_path, result("a", over={"projector": {"name": "dense", "orthogonal": True}}))
+    )
+    assert list(frame.columns).count("projector") == 1
+    assert frame["projector"][0] == '{"name": "dense", "orthogonal": true}'
+
+
+def test_read_takes_a_results_folder_a_run_folder_and_a_csv(tmp_path):
+    store(tmp_path, result("a"))
+    csv = results.write_csv(tmp_path)
+    for path in (tmp_path, tmp_path / results.RUNS / "a", csv):
+        assert list(results.read(path)["run_id"]) == ["a"]
+
+
+def test_read_of_the_parent_names_the_results_below(tmp_path):
+    store(tmp_path / "mnist-fc", result("a"))
+    with pytest.raises(FileError) as caught:
+        results.read(tmp_path)
+    assert "mnist-fc" in caught.value.hint
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '"x"'])
+def test_damaged_result_is_named(tmp_path, content):
+    results.write_atomic(tmp_path / results.RUNS / "a" / results.RESULT, content)
+    with pytest.raises(FileError, match=r"result\.json"):
+        results.table(tmp_path)
+
+
+def test_write_atomic_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    results.write_atomic(path, "old")
+    monkeypatch.setattr(results.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        results.write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
