@@ -1,1 +1,50 @@
-"""Measure the intrinsic dimension of trainable problems: the Python API on one page."""
+"""Measure the intrinsic dimension of trainable problems: the Python API on one page.
+
+The names below are imported on first use, so that ``import idim_cli`` alone stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from idim_cli.codec.compress import compress as compress
+    from idim_cli.codec.evaluate import evaluate as evaluate
+    from idim_cli.codec.expand import expand as expand
+    from idim_cli.execute.sweep import sweep as sweep
+    from idim_cli.projectors.base import build as build_projector
+    from idim_cli.recipe.load import load as load_recipe
+    from idim_cli.recipe.schema import Component as Component
+    from idim_cli.results import read as read_results
+    from idim_cli.subspace import Subspace as Subspace
+    from idim_cli.subspace import native_parameters as native_parameters
+    from idim_cli.threshold import estimates as estimates
+    from idim_cli.training.run import train as train
+
+_HOMES = {
+    "Component": "idim_cli.recipe.schema:Component",
+    "Subspace": "idim_cli.subspace:Subspace",
+    "build_projector": "idim_cli.projectors.base:build",
+    "compress": "idim_cli.codec.compress:compress",
+    "estimates": "idim_cli.threshold:estimates",
+    "evaluate": "idim_cli.codec.evaluate:evaluate",
+    "expand": "idim_cli.codec.expand:expand",
+    "load_recipe": "idim_cli.recipe.load:load",
+    "native_parameters": "idim_cli.subspace:native_parameters",
+    "read_results": "idim_cli.results:read",
+    "sweep": "idim_cli.execute.sweep:sweep",
+    "train": "idim_cli.training.run:train",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -63,12 +63,15 @@ def terminal(sections: Sequence[Section], console: Console) -> None:
     for section in sections:
         console.print(section.heading, style="bold", markup=False)
         console.print(describe(section.reading, console.width), markup=False, soft_wrap=True)
+        console.print(f"\n{_what(section)}", markup=False)
         console.print(_table(section, box.SIMPLE_HEAD))
 
 
 def text(sections: Sequence[Section]) -> str:
     """The sections as plain text, without colours or drawn lines."""
-    parts = ["\n".join([s.heading, describe(s.reading), "", _plain(_table(s, None))]) for s in sections]
+    parts = [
+        "\n".join([s.heading, describe(s.reading), "", _what(s), _plain(_table(s, None))]) for s in sections
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -79,7 +82,9 @@ def markdown(sections: Sequence[Section]) -> str:
         told = [f"- {label}: {_escaped(text)}" for label, text in words.headline(section.reading).items()]
         header, *body = _cells(section)
         lines = [_piped(header), _piped(["---:"] * len(header)), *(_piped(line) for line in body)]
-        parts.append("\n".join([f"## {_escaped(section.heading)}", "", *told, "", *lines]))
+        parts.append(
+            "\n".join([f"## {_escaped(section.heading)}", "", *told, "", _what(section), "", *lines])
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -111,6 +116,10 @@ def _row(d: int | None, values: np.ndarray, *, direct: bool, solved: bool | None
     }
 
 
+def _what(section: Section) -> str:
+    return f"{section.performance} at each d:"
+
+
 def _centre(section: Section, values: np.ndarray) -> float:
     import numpy as np
 
@@ -118,8 +127,8 @@ def _centre(section: Section, values: np.ndarray) -> float:
 
 
 def _cells(section: Section) -> list[list[str]]:
-    """Header and rows as text; the performance is named in the header."""
-    header = ["d", "runs", f"mean {section.performance}", "sd", "min", "max", "solved"]
+    """Header and rows as text."""
+    header = ["d", "runs", "mean", "sd", "min", "max", "solved"]
     return [header, *(_texts(row) for row in rows(section))]
 
 

@@ -153,9 +153,7 @@ def test_a_results_folder_is_read_as_its_recipe_says(tmp_path: Path) -> None:
             "performance": p,
         }  # fmt: skip
         (folder / "result.json").write_text(json.dumps(result))
-    recipe = (
-        "name: mine\ndataset: toy\nmodel: toy\ntask: toy\ntraining: {steps: 5}\nthreshold: {fraction: 0.5}\n"
-    )
+    recipe = "name: mine\ndataset: toy\nmodel: toy\ntask: toy\ntraining: {steps: 5}\n"
     (reading,) = json.loads(run(tmp_path, "--json").stdout)
     assert (reading["fraction"], reading["group"]["projector"]) == (0.9, "tied")
     (tmp_path / "recipe.yaml").write_text(recipe + "threshold: {fraction: 0.5}\n")

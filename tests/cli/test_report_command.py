@@ -1,0 +1,145 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from idim_cli import results
+from idim_cli.cli import report
+from idim_cli.errors import IdimError
+
+RUNS = Path(__file__).parents[1] / "report" / "mnist-fc.csv"
+FIGURES = ["mnist-fc-sparse.png", "mnist-fc-sparse.svg", "mnist-fc-tied.png", "mnist-fc-tied.svg"]
+RECIPE = """
+name: mnist-fc
+dataset: mnist
+model: fc
+training: {epochs: 1}
+threshold: {baseline: best, fraction: 0.95}
+"""
+
+app = typer.Typer()
+app.command()(report.command)
+
+
+def call(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if isinstance(result.exception, IdimError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A results folder that holds its table alone."""
+    shutil.copy(RUNS, tmp_path / results.TABLE)
+    return tmp_path
+
+
+@pytest.fixture
+def no_drawing(monkeypatch):
+    """Figures of no content, where the drawing is not what is tested."""
+    from idim_cli.report import figure
+
+    calls = []
+
+    def draw(points, reading, **options):
+        calls.append(options)
+        return {"png": b"", "svg": b""}
+
+    monkeypatch.setattr(figure, "draw", draw)
+    return calls
+
+
+def test_table_on_stdout_figures_beside_the_results_and_talk_on_stderr(folder):
+    result = call(folder)
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == FIGURES
+    assert result.stdout.startswith("mnist, fc, tied, D = 199,210\nd_int90 = ")
+    assert "wrote" not in result.stdout
+    assert [Path(line.removeprefix("wrote ")).name for line in sorted(result.stderr.splitlines())] == FIGURES
+
+
+def test_figures_of_a_csv_go_beside_it_or_where_told(folder, no_drawing):
+    call(folder / results.TABLE)
+    call(folder / results.TABLE, "--out", folder / "a" / "b")
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == FIGURES
+    assert sorted(path.name for path in (folder / "a" / "b").iterdir()) == FIGURES
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("table", "mnist, fc"), ("markdown", "## mnist, fc"), ("csv", "dataset,model")]
+)
+def test_formats(folder, no_drawing, form, start):
+    assert call(folder, "--format", form).stdout.startswith(start)
+
+
+def test_json_has_groups_readings_rows_and_figures(folder, no_drawing):
+    told = json.loads(call(folder, "--json").stdout)
+    assert [group["group"]["projector"] for group in told["groups"]] == ["tied", "sparse"]
+    assert {group["reading"]["verdict"] for group in told["groups"]} == {"reached"}
+    assert sorted(Path(path).name for path in told["figures"]) == FIGURES
+
+
+def test_reading_by_flags_then_by_the_recipe_then_by_default(folder, no_drawing):
+    def read(*flags):
+        reading = json.loads(call(folder, "--json", *flags).stdout)["groups"][0]["reading"]
+        return reading["baseline_kind"], reading["fraction"], reading["rule"]
+
+    assert read() == ("model", 0.9, "isotonic")
+    assert read("--baseline", "1.0", "--rule", "first") == ("fixed", 0.9, "first")
+    (folder / results.RECIPE).write_text(RECIPE)
+    assert read() == ("best", 0.95, "isotonic")
+    assert read("--fraction", "0.8") == ("best", 0.8, "isotonic")
+
+
+@pytest.mark.parametrize(("flags", "log"), [([], None), (["--log"], True), (["--linear"], False)])
+def test_axis_flags(folder, no_drawing, flags, log):
+    call(folder, *flags)
+    assert {options["log"] for options in no_drawing} == {log}
+
+
+def test_published_points_lie_behind_without_their_direct_runs(folder, no_drawing):
+    (folder / "paper.csv").write_text("d,performance\n0,0.98\n100,0.5\n200,0.7\n200,0.72\n")
+    call(folder, "--published", folder / "paper.csv")
+    assert no_drawing[0]["published"].d == (100, 200, 200)
+    assert no_drawing[0]["published"].mean == (0.5, 0.7, 0.72)
+    call(folder, "--published", RUNS)
+    assert max(no_drawing[-1]["published"].d) == 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no file"), ("x,performance\n1,1\n", "no column d"), ("d,performance\n1,a\n", "not a number")],
+)
+def test_faulty_published_points_are_named_before_anything_is_written(folder, content, message):
+    if content is not None:
+        (folder / "paper.csv").write_text(content)
+    with pytest.raises(IdimError, match=message):
+        call(folder, "--published", folder / "paper.csv")
+    assert not (folder / "figures").exists()
+
+
+def test_faulty_flags_and_paths_are_usage_errors(folder):
+    for arguments in ([folder / "nowhere"], [folder, "--rule", "firts"], [folder, "--baseline", "modle"]):
+        with pytest.raises(IdimError) as caught:
+            call(*arguments)
+        assert caught.value.exit_code == 2
+
+
+def test_a_group_that_cannot_be_read_is_named_on_stderr(folder, no_drawing):
+    lines = RUNS.read_text().splitlines()
+    more = [line.replace(",mnist,fc", ",digits,fc") for line in lines if ",sparse," in line]
+    (folder / results.TABLE).write_text("\n".join([*lines, *more]) + "\n")
+    result = call(folder)
+    assert "left out: digits, fc, sparse" in result.stderr
+    assert "digits" not in result.stdout
+
+
+def test_a_rerun_writes_the_same_bytes(folder):
+    call(folder)
+    first = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    call(folder)
+    assert {path.name: path.read_bytes() for path in (folder / "figures").iterdir()} == first
