@@ -138,6 +138,6 @@ def line(result: Mapping[str, Any]) -> str:
 def _figures(figures: Mapping[str, Any]) -> str:
     """The first figure of an evaluation that is a score."""
     for name in figures:
-        if name.partition("_")[0] in ("validation", "train") and name != "train_loss":
-            return f"{name.replace('_', ' ')} {figures[name]:.4f}"
+        if name.partition("_")[0] in ("validation", "train"):
+            return f"{name.replace('_', ' ', 1)} {figures[name]:.4f}"
     return ""

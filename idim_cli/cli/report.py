@@ -105,7 +105,7 @@ def _beside(path: Path) -> Path:
 def _stem(path: Path, runs: DataFrame) -> str:
     """What the figures' names begin with: the recipe's name, else that of the folder or file."""
     recipes = set(runs["recipe"].dropna()) if "recipe" in runs else set()
-    return str(recipes.pop()) if len(recipes) == 1 else path.resolve().stem
+    return str(recipes.pop()) if len(recipes) == 1 else path.resolve().name.removesuffix(".csv")
 
 
 def _draw(

@@ -194,7 +194,7 @@ def _interval(axes: Axes, reading: Reading | None) -> list[Any]:
     limits, height = axes.get_xlim(), reading.level
     low, high = (min(max(end, limits[0]), limits[1]) for end in ends)
     label = f"{words.percent(reading.confidence)} % interval of {_math_name(reading)}"
-    style: dict[str, Any] = {"color": RED, "markeredgewidth": 1.6, "zorder": 2.5, "clip_on": False}
+    style: dict[str, Any] = {"color": RED, "markeredgewidth": 1.6, "zorder": 3.5, "clip_on": False}
     for end, shown, arrow in ((ends[0], low, "<"), (ends[1], high, ">")):
         axes.plot(shown, height, arrow if math.isinf(end) else "|", markersize=9, **style)
     if reading.value is not None:

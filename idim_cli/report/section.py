@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
@@ -69,7 +70,7 @@ def sections(
     parts = list(groups(table, source=source))
     slugs = _slugs([group for group, _ in parts])
     for (group, rows), slug in zip(parts, slugs, strict=True):
-        title = _title(group) or source
+        title = _title(group) or Path(source).name.removesuffix(".csv")
         try:
             runs = sample(rows, source)
             reading = read(runs, options or Options())

@@ -133,10 +133,15 @@ def _cells(section: Section) -> list[list[str]]:
 
 
 def _texts(row: dict[str, Any]) -> list[str]:
-    d = words.UNKNOWN if row["d"] is None else str(row["d"])
     scores = [words.score(math.nan if row[key] is None else row[key]) for key in _SCORES]
     solved = {True: "yes", False: "no", None: ""}[row["solved"]]
-    return [f"{d} (direct)" if row["direct"] else d, str(row["runs"]), *scores, solved]
+    return [_d(row), str(row["runs"]), *scores, solved]
+
+
+def _d(row: dict[str, Any]) -> str:
+    if not row["direct"]:
+        return str(row["d"])
+    return "direct" if row["d"] is None else f"{row['d']} (direct)"
 
 
 def _table(section: Section, box: Any) -> Table:

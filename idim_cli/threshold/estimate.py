@@ -33,7 +33,8 @@ def estimate(
         source: the table's file, named in errors.
 
     Raises:
-        IdimError: the table cannot be read, or there are no direct runs for the baseline ``model``.
+        IdimError: the table cannot be read, there are no direct runs for the baseline ``model``,
+            or the baseline is not positive.
     """
     return read(sample(table, source), (options or Options()).but(**changes))
 
@@ -62,6 +63,9 @@ def samples(
 def read(runs: Sample, options: Options) -> Reading:
     """Read d_int from the runs of one group."""
     kind, baseline = _baseline(runs, options)
+    if baseline <= 0:
+        message = f"the baseline is {baseline:g}, of which no fraction can be taken"
+        raise IdimError(message, "shift performance so that its worst value is 0")
     level = options.fraction * baseline
     value = _value(runs, options, level)
     draws = _draws(runs, options, level)

@@ -178,7 +178,7 @@ class Loop:
             "epoch": state.epoch,
             "step": state.step,
             "lr": self.optimizer.param_groups[0]["lr"],
-            "train_loss": self.loss_sum.item() / batches,
+            "loss": self.loss_sum.item() / batches,
             **self._figures(sorted({"validation", self.task.score_on})),
         }
         self._note(row)

@@ -45,8 +45,8 @@ def test_slugs_are_safe_file_names_and_differ(table):
 
 def test_a_foreign_table_is_one_section_named_by_its_source():
     table = pd.DataFrame({"d": [1, 2, 3], "performance": [0.1, 0.5, 0.95]})
-    (section,), _ = sections(table, Options(baseline=1.0), "points.csv")
-    assert (section.title, section.slug, section.performance) == ("points.csv", "", "performance")
+    (section,), _ = sections(table, Options(baseline=1.0), "some/where/points.csv")
+    assert (section.title, section.slug, section.performance) == ("points", "", "performance")
 
 
 def test_a_group_that_cannot_be_read_does_not_hide_the_others(table):

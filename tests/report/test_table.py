@@ -45,6 +45,13 @@ def test_the_sd_of_one_run_is_unknown_not_zero():
     assert next(csv.DictReader(io.StringIO(tables.to_csv(found))))["sd"] == ""
 
 
+def test_direct_runs_of_unknown_size_are_named_all_the_same():
+    table = pd.DataFrame({"d": [0, 1, 2, 3], "performance": [0.99, 0.1, 0.5, 0.95]})
+    assert tables.text(sections(table, source="points.csv")[0]).endswith(
+        "\n  direct     1  0.9900   -  0.9900  0.9900\n"
+    )
+
+
 def test_text_has_headline_and_rows_in_80_columns(found):
     text = tables.text(found)
     assert text.startswith("mnist, fc, tied, D = 199,210\nd_int90 = ")
@@ -73,8 +80,8 @@ def test_markdown_is_a_heading_a_list_and_a_pipe_table(found):
 
 def test_markdown_escapes_what_it_would_take_for_markup():
     table = pd.DataFrame({"d": [10, 20, 30], "performance": [0.95, 0.96, 0.97]})
-    found, _ = sections(table, Options(baseline=1.0), "a|b.csv")
-    assert tables.markdown(found).startswith("## a\\|b.csv\n")
+    found, _ = sections(table, Options(baseline=1.0), "a|b")
+    assert tables.markdown(found).startswith("## a\\|b\n")
     assert "- d_int90: &lt;= 10\n" in tables.markdown(found)
 
 

@@ -187,3 +187,17 @@ def test_text_never_gives_the_value_alone() -> None:
     ):  # fmt: skip
         assert part in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_baseline_below_zero_has_no_fraction() -> None:
+    with pytest.raises(IdimError, match="no fraction"):
+        estimate(table({10: [-5.0], 20: [-3.0]}, [-2.0]))
+
+
+@pytest.mark.parametrize(
+    ("performance", "verdict"), [(0.99, "reached at the smallest d"), (0.5, "not reached")]
+)
+def test_a_grid_of_one_d(performance: float, verdict: str) -> None:
+    reading = estimate(table({10: [performance, performance + 0.001]}, [1.0, 1.0]))
+    assert (reading.verdict, reading.d_min, reading.d_max) == (verdict, 10, 10)
+    assert "sweep.d=" in reading.next

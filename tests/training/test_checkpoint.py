@@ -37,7 +37,7 @@ def test_other_files_are_refused(tmp_path, content):
         save_file({"coords": torch.zeros(2)}, path)
     else:
         path.write_bytes(content)
-    with pytest.raises(FileError, match="checkpoint|cannot read"):
+    with pytest.raises(FileError, match=r"checkpoint|cannot read"):
         checkpoint.load(path)
 
 

@@ -103,14 +103,14 @@ def test_going_on_after_a_crash_is_bit_for_bit(one, tmp_path, every_step, overri
     assert "goes on at step" in (broken / "log.txt").read_text()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_stops(one, tmp_path, monkeypatch, number, code):
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_stops(one, tmp_path, monkeypatch, number, exit_code):
     monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     before = signal.getsignal(number)
     with pytest.raises(StoppedError, match="step 8 of 20") as caught:
         run(one(), stopped, on_step=at_step(7, lambda: os.kill(os.getpid(), number)))
-    assert caught.value.exit_code == code
+    assert caught.value.exit_code == exit_code
     assert signal.getsignal(number) is before
     assert checkpoint.load(stopped / results.CHECKPOINT)[1]["state"]["step"] == 8
     assert without_times(run(one(), stopped)) == without_times(run(one(), whole))
@@ -127,7 +127,7 @@ def test_divergence_is_a_result_that_stands(one, folder):
 
 
 def test_a_crash_leaves_its_traceback_and_is_tried_again(one, code, folder):
-    run_ = one(f"model.name={code}:broken")
+    run_ = one(f"model.name={code}:broken", "d=5")
     result = run(run_, folder)
     assert (result["status"], result["reason"]) == ("failed", "ZeroDivisionError: a bug in the user's model")
     assert 'raise ZeroDivisionError("a bug' in (folder / "log.txt").read_text()

@@ -1,0 +1,135 @@
+"""The command line as a whole: quick, quiet where it should be, errors as messages with exit codes."""
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from idim_cli.cli import app, console, doctor
+from idim_cli.errors import FileError, RunError
+
+ROOT = Path(app.__file__).parents[2]
+COMMANDS = ["train", "sweep", "threshold", "compress", "expand", "evaluate", "report", "recipes", "doctor"]
+
+
+def call(*arguments, **settings):
+    command = [sys.executable, "-m", "idim_cli.cli.app", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, **settings)
+
+
+@pytest.fixture
+def idim(monkeypatch, capsys):
+    """Run the command line in this process: exit code, stdout, stderr."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["idim", *arguments])
+        console.talk.cache_clear()
+        with pytest.raises(SystemExit) as stop:
+            app.main()
+        said = capsys.readouterr()
+        return stop.value.code or 0, said.out, said.err
+
+    yield run
+    console.talk.cache_clear()
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['idim', '--help']\n"
+        "from idim_cli.cli import app\n"
+        "try: app.main()\n"
+        "finally: print(*{'torch', 'numpy', 'pandas', 'scipy', 'matplotlib', 'sklearn'} & set(sys.modules),"
+        " file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stderr.strip() == ""
+    listed = re.findall(r"^\W*([a-z]+)  ", done.stdout, flags=re.MULTILINE)
+    assert [name for name in listed if name in COMMANDS] == [*COMMANDS[:7], "doctor", "recipes"]
+
+
+def test_help_takes_under_half_a_second_of_the_processor():
+    import resource
+
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert call("--help").returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - spent.ru_utime - spent.ru_stime < 0.5
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(idim, command):
+    code, out, err = idim(command, "--help")
+    assert (code, err) == (0, "")
+    assert "Usage: idim " + command in out
+
+
+def test_version(idim, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.2.3")
+    assert idim("--version") == (0, "idim 1.2.3\n", "")
+
+
+def test_usage_errors_exit_with_2(idim):
+    for arguments in (["swep"], ["sweep"], ["train", "quickstart", "--no-such-option"]):
+        assert idim(*arguments)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(FileError("no file 'x'", "look again"), 2), (RunError("it diverged"), 1)]
+)
+def test_errors_are_one_message_with_a_hint_and_a_code(idim, monkeypatch, error, code):
+    def fail(data):
+        raise error
+
+    monkeypatch.setattr("idim_cli.environment.describe", fail)
+    expected = f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")
+    assert idim("doctor") == (code, "", expected)
+
+
+def test_recipe_faults_each_have_their_line(idim, tmp_path):
+    path = tmp_path / "wrong.yaml"
+    path.write_text("dataset: digits\nmodel: {name: fc, widht: 3}\ntraining: {epochs: 0}\n")
+    code, out, err = idim("train", str(path))
+    assert (code, out) == (2, "")
+    first, second = err.splitlines()
+    assert first.startswith(f"error: {path}:2:19: model.widht: ")
+    assert second.startswith(f"error: {path}:3:")
+
+
+def test_a_reader_that_leaves_is_no_error():
+    done = subprocess.run(
+        f"{sys.executable} -m idim_cli.cli.app recipes list | true",
+        shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stderr == ""
+
+
+def test_json_output_is_strict(capsys):
+    console.out_json({"a": float("nan"), "b": (1, Path("x")), "c": {"d": float("inf")}})
+    assert (
+        capsys.readouterr().out
+        == '{\n  "a": null,\n  "b": [\n    1,\n    "x"\n  ],\n  "c": {\n    "d": null\n  }\n}\n'
+    )
+
+
+def test_no_color(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    console.talk.cache_clear()
+    with console.talk().capture() as shown:
+        console.fail("x", "y")
+    assert "\x1b[" in shown.get()
+    monkeypatch.setenv("NO_COLOR", "1")
+    console.talk.cache_clear()
+    with console.talk().capture() as shown:
+        console.fail("x", "y")
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", shown.get())
+    console.talk.cache_clear()
+
+
+def test_doctor_is_a_command():
+    assert doctor.command

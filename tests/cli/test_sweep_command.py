@@ -1,0 +1,94 @@
+"""`idim sweep`: progress on stderr, the summary on stdout, and the exit codes."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from idim_cli.cli import console, progress, sweep
+from idim_cli.errors import RecipeError
+
+RECIPE = """
+name: toy
+dataset: toy
+model: toy
+task: toy
+device: cpu
+training: {steps: 150, evaluate_every: 50, optimizer: {name: adam, lr: 0.5}}
+sweep:
+  d: [5, 20]
+  seeds: 1
+  baseline: {set: {training.optimizer.lr: 0.05}}
+"""
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(sweep.command)
+
+
+@pytest.fixture
+def idim(tmp_path, monkeypatch):
+    """Run `idim sweep` on the recipe, with results in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("IDIM_OUT", raising=False)
+    (tmp_path / "toy.yaml").write_text(RECIPE)
+
+    def run(*arguments):
+        console.talk.cache_clear()
+        return CliRunner().invoke(app, ["toy.yaml", *arguments], catch_exceptions=False)
+
+    yield run
+    console.talk.cache_clear()
+
+
+def test_one_plain_line_a_run_on_stderr_and_the_summary_on_stdout(idim):
+    done = idim()
+    assert done.exit_code == 0
+    lines = done.stderr.splitlines()
+    assert lines[0] == "3 runs"
+    assert [line.partition(" ")[0] for line in lines[1:]] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert "d_int90" in done.stdout
+    assert "exp_minus_loss against" in done.stdout
+    assert done.stdout.splitlines()[-1] == "results: results/toy"
+
+
+def test_again_prints_the_same_summary(idim):
+    first, again = idim(), idim()
+    assert again.stdout == first.stdout
+    assert again.stderr.splitlines() == ["3 runs, 3 of them done before"]
+
+
+def test_json(idim, tmp_path):
+    done = idim("--json", "-q")
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == json.loads((tmp_path / "results/toy/summary.json").read_text())
+
+
+@pytest.mark.parametrize(("flags", "code"), [([], 1), (["--keep-going"], 4)])
+def test_failed_runs_set_the_exit_code(idim, flags, code):
+    done = idim("sweep.over={training.optimizer.lr: [1.0e+30, 0.5]}", "sweep.d=[20]", *flags)
+    assert done.exit_code == code
+    assert "FAILED: the loss is not finite" in done.stderr
+    assert "error: 1 of 3 runs failed" in done.stderr
+    assert "d_int90" in done.stdout
+
+
+def test_faults_come_before_the_first_run(idim, tmp_path):
+    with pytest.raises(RecipeError, match=r"sweep\.d: d = 2,000 is more than D"):
+        idim("sweep.d=[5, 2000]")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_long_run_gives_a_sign_of_life_each_minute(idim, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    monkeypatch.setattr("idim_cli.training.sitting.TICK_SECONDS", -1.0)
+    lines = idim("sweep.d=[20]", "training.steps=4", "training.evaluate_every=1").stderr.splitlines()
+    assert any("75% of 4 epochs, train exp_minus_loss 0." in line for line in lines)
+
+
+def test_a_bar_on_a_terminal(idim, monkeypatch):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = idim("sweep.d=[20]").stderr
+    assert "ETA" in shown
+    assert "2/2 100%" in shown
+    assert shown.count("train exp_minus_loss") >= 2
