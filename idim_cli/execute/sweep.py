@@ -67,7 +67,7 @@ class Outcome:
 
 def sweep(
     loaded: Loaded,
-    out: Path,
+    out: str | Path = "results",
     *,
     where: Where | None = None,
     executor: Executor | None = None,
@@ -92,7 +92,8 @@ def sweep(
     recipe = loaded.recipe
     if recipe.sweep is None:
         raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
-    where, watcher, runs = where or Where(), watcher or Silent(), plan(recipe)
+    out, runs = Path(out), plan(recipe)
+    where, watcher = where or Where(), watcher or Silent()
     todo = [run for run in runs if pending(run_folder(out, run))]
     if todo:
         preflight(todo, where, loaded.source, "sweep.d")

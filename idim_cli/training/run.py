@@ -21,7 +21,11 @@ from idim_cli.training.stop import StoppedError
 
 
 def train(
-    loaded: Loaded, out: Path, *, where: Where | None = None, on_step: OnStep | None = None
+    loaded: Loaded,
+    out: str | Path = "results",
+    *,
+    where: Where | None = None,
+    on_step: OnStep | None = None,
 ) -> dict[str, Any]:
     """Train the one run that a recipe describes by its own `d` and `seeds`.
 
@@ -45,9 +49,9 @@ def train(
     return run(one, folder, where=where, on_step=on_step)
 
 
-def run_folder(out: Path, run: Run) -> Path:
-    """The folder of `run`."""
-    return out / run.recipe.name / results.RUNS / run.run_id
+def run_folder(out: str | Path, run: Run) -> Path:
+    """The folder of `run` below the folder `out` of all results."""
+    return Path(out) / run.recipe.name / results.RUNS / run.run_id
 
 
 def pending(folder: Path) -> bool:

@@ -92,3 +92,13 @@ def test_a_bar_on_a_terminal(idim, monkeypatch):
     assert "ETA" in shown
     assert "2/2 100%" in shown
     assert shown.count("train exp_minus_loss") >= 2
+
+
+def test_ctrl_c_between_two_runs_says_how_to_go_on(idim, monkeypatch):
+    def interrupted(self, run, result):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress.Plain, "finished", interrupted)
+    stopped = idim()
+    assert stopped.exit_code == 130
+    assert "stopped: what was finished or saved is kept\nhint: the same command goes on" in stopped.stderr

@@ -79,7 +79,7 @@ def test_a_done_run_is_only_read(one, folder, monkeypatch):
     assert not pending(folder)
 
 
-@pytest.mark.parametrize("kill_at", [2, 5, 13, 20])
+@pytest.mark.parametrize("kill_at", [5, 13, 20])
 @pytest.mark.parametrize(
     "overrides",
     [
