@@ -36,7 +36,20 @@ _HOMES = {
     "sweep": "idim_cli.execute.sweep:sweep",
     "train": "idim_cli.training.run:train",
 }
-__all__ = sorted(_HOMES)
+__all__ = [
+    "Component",
+    "Subspace",
+    "build_projector",
+    "compress",
+    "estimates",
+    "evaluate",
+    "expand",
+    "load_recipe",
+    "native_parameters",
+    "read_results",
+    "sweep",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

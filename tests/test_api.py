@@ -8,6 +8,7 @@ import idim_cli
 
 
 def test_every_name_can_be_had():
+    assert set(idim_cli.__all__) == set(idim_cli._HOMES)
     assert len(idim_cli.__all__) >= 10
     for name in idim_cli.__all__:
         assert callable(getattr(idim_cli, name)), name
