@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from idim_cli.errors import FileError
 from idim_cli.registry import did_you_mean
@@ -132,6 +133,33 @@ def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> N
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, by a lock on its log; the lock falls with the process, however that ends.
+
+    Raises:
+        FileError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOG).open("a") as file:
+        _lock(file, folder)
+        yield
+
+
+def _lock(file: IO[str], folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        hint = "wait until it has ended, or give another --out"
+        raise FileError(f"another process is at work in {folder}", hint) from error
+    except OSError:  # a file system without locks
+        return
 
 
 def _planned(folder: Path) -> list[str]:

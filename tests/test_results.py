@@ -101,3 +101,12 @@ def test_write_atomic_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
         results.write_atomic(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_has_one_writer(tmp_path):
+    folder = tmp_path / "run"
+    first = results.sole_writer(folder)
+    with first, pytest.raises(FileError, match="another process"), results.sole_writer(folder):
+        pass
+    with results.sole_writer(folder):
+        pass

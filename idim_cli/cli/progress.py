@@ -72,9 +72,8 @@ class Bar:
 
         self.bars: Bars = rich.Progress(
             rich.TextColumn("{task.description}"),
-            rich.BarColumn(),
-            rich.TextColumn("{task.fields[count]} {task.percentage:>3.0f}%"),
-            rich.TimeElapsedColumn(),
+            rich.BarColumn(bar_width=12),
+            rich.TextColumn("{task.fields[count]}"),
             rich.TextColumn("ETA"),
             rich.TimeRemainingColumn(),
             rich.TextColumn("{task.fields[figures]}"),
@@ -102,13 +101,13 @@ class Bar:
     def progress(self, run: Run, progress: Progress) -> None:
         """Move the bar by a part of a run."""
         share = progress.step / progress.steps
-        self._move(share, run.run_id, _figures(progress.figures))
+        self._move(share, _short(run), _figures(progress.figures))
 
     def finished(self, run: Run, result: Mapping[str, Any]) -> None:
         """Print what came of a run above the bar."""
         self.done += 1
         console.say(f"[{self.done}/{self.runs}] {line(result)}")
-        self._move(0.0, run.run_id, "")
+        self._move(0.0, _short(run), "")
 
     begun = 0  # runs that were done before this sitting
 
@@ -125,6 +124,11 @@ class Bar:
 
     def _count(self) -> str:
         return f"{self.done}/{self.runs}" if self.runs > 1 else ""
+
+
+def _short(run: Run) -> str:
+    """The run's name without its hash, so that the bar fits 80 columns."""
+    return run.run_id.rpartition("-")[0]
 
 
 def line(result: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from idim_cli.cli import console, options, progress
-from idim_cli.errors import RUN_FAILED, SOME_FAILED
+from idim_cli.errors import NOT_REACHED, RUN_FAILED, SOME_FAILED
 
 if TYPE_CHECKING:
     from idim_cli.execute.sweep import Estimate, Outcome
@@ -34,7 +34,8 @@ def command(
     Example: idim sweep mnist-fc 'sweep.d=[500, 600, 700]' sweep.seeds=5
 
     Exit code: 0; 1 when a run failed (4 under --keep-going); 2 for a faulty
-    recipe or absent data, found before the first run; 130 or 143 when stopped.
+    recipe or absent data, found before the first run; 3 when some d_int lies
+    beyond the grid; 130 or 143 when stopped.
     """
     from idim_cli.recipe.load import load
 
@@ -51,6 +52,8 @@ def command(
     if outcome.failed:
         console.fail(f"{outcome.failed} of {outcome.planned} runs failed", _where(outcome))
         raise typer.Exit(SOME_FAILED if keep_going else RUN_FAILED)
+    if any(estimate.reading.value is None for estimate in outcome.estimates):
+        raise typer.Exit(NOT_REACHED)
 
 
 def _text(outcome: Outcome) -> str:

@@ -37,7 +37,7 @@ class Record:
             self.log(f"data: {note}")
         self.log(
             f"P: {columns.sampled} columns, length {columns.norm_min:.6f} .. {columns.norm_max:.6f}, "
-            f"coherence {columns.coherence:.4f}"
+            + ("coherence unknown" if columns.coherence is None else f"coherence {columns.coherence:.4f}")
         )
         for name, share in columns.layer_share.items():
             self.log(f"P: {share:8.4%} of a unit step falls on {name}")

@@ -77,14 +77,15 @@ def run(
 
     Raises:
         StoppedError: SIGINT or SIGTERM came; the state is saved and the same call goes on.
+        FileError: another process is training this run.
     """
     done = results.read_result(folder)
     if done is not None and not pending(folder):
         return done
-    record, where = Record(folder), where or Where()
-    results.write_atomic(folder / results.RUN_RECIPE, to_yaml(run.recipe))
-    result = _attempt(run, record, where, on_step)
-    results.write_atomic(folder / results.RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
+    with results.sole_writer(folder):
+        results.write_atomic(folder / results.RUN_RECIPE, to_yaml(run.recipe))
+        result = _attempt(run, Record(folder), where or Where(), on_step)
+        results.write_atomic(folder / results.RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
     return result
 
 
