@@ -6,12 +6,17 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-PACKAGES = ("idim", "torch", "torchvision", "numpy", "pandas", "pydantic", "scikit-learn", "typer")
+from idim_cli.errors import IdimError
+
+if TYPE_CHECKING:
+    import torch
+
 EXTRAS = {"hf": "datasets"}
 #: Files by which a data set is known to be there, below the data root.
 DATASETS = {
@@ -21,7 +26,7 @@ DATASETS = {
 }
 
 
-def describe(data_root: str | None = None) -> dict[str, Any]:
+def describe(root: str | None = None) -> dict[str, Any]:
     """Everything about this machine that bears on a run; `problems` lists what is needed and missing."""
     packages = versions()
     found = {
@@ -29,7 +34,7 @@ def describe(data_root: str | None = None) -> dict[str, Any]:
         "devices": devices(),
         "memory": memory(),
         "disk_free_bytes": shutil.disk_usage(".").free,
-        "data": data(data_root),
+        "data": data(root),
         "extras": {extra: importlib.util.find_spec(package) is not None for extra, package in EXTRAS.items()},
         "speed": speed(),
     }
@@ -40,6 +45,22 @@ def describe(data_root: str | None = None) -> dict[str, Any]:
 def versions() -> dict[str, str | None]:
     """Versions of Python, the system and the packages that matter; None where one is missing."""
     return {"python": platform.python_version(), "system": platform.platform(), **_packages()}
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called `name`; ``auto`` is CUDA, else MPS, else the CPU. IdimError if it is not there."""
+    import torch
+
+    if name == "auto":
+        has_mps = torch.backends.mps.is_available()
+        name = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise IdimError(f"no device {name!r} here: {reason}", "device=auto takes what there is") from error
+    return device
 
 
 def devices() -> list[dict[str, Any]]:
@@ -68,11 +89,44 @@ def memory() -> dict[str, int]:
     return {"total_bytes": int(status.total), "free_bytes": int(status.available)}
 
 
-def data(data_root: str | None = None) -> dict[str, Any]:
+def resident_bytes() -> int:
+    """Main memory that this process holds now."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def free_bytes(device: torch.device | None = None) -> int:
+    """Memory in bytes that can still be had on a device; None is main memory."""
+    if device is None or device.type != "cuda":
+        return memory()["free_bytes"]
+    import torch
+
+    # What torch holds for reuse counts as taken outside, but can be had here.
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + unused
+
+
+def in_units(size: float) -> str:
+    """A number of bytes for people, in decimal units."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
+
+
+def data_root(root: str | Path | None = None) -> Path | None:
+    """The folder of all data sets: `root`, else the environment variable IDIM_DATA, else None."""
+    chosen = root or os.environ.get("IDIM_DATA")
+    return Path(chosen).expanduser() if chosen else None
+
+
+def data(root: str | None = None) -> dict[str, Any]:
     """The data root and which data sets lie below it."""
-    root = data_root or os.environ.get("IDIM_DATA")
-    found = {name: bool(root) and (Path(root or "") / file).is_file() for name, file in DATASETS.items()}
-    return {"root": root, "found": {"digits": True, "toy": True, **found}}
+    folder = data_root(root)
+    found = {name: folder is not None and (folder / file).is_file() for name, file in DATASETS.items()}
+    return {"root": str(folder) if folder else None, "found": {"digits": True, "toy": True, **found}}
 
 
 def speed(seconds: float = 0.5) -> dict[str, float]:
@@ -98,10 +152,17 @@ def _rate(call: Any, seconds: float) -> float:
 
 
 def _packages() -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+    """Versions of idim and of all that it requires."""
+    try:
+        required = importlib.metadata.requires("idim") or []
+    except importlib.metadata.PackageNotFoundError:  # run from a folder, not installed
+        return {"idim": None}
+    names = [re.split(r"[\s<>=!~;\[]", line)[0] for line in required if "extra ==" not in line]
+    return {name: _version(name) for name in ["idim", *sorted(names)]}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

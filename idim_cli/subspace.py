@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -64,6 +65,7 @@ class Subspace(nn.Module):
         self._shapes = [parameter.shape for _, parameter in native]
         self.module, self.projector = module.requires_grad_(False), projector
         self.coords = nn.Parameter(torch.zeros(projector.d, device=native[0][1].device))
+        self._held: dict[str, Tensor] = {}
         # A replica draws P from the same seed; only what is trained needs to be kept equal.
         self._ddp_params_and_buffers_to_ignore = [f"projector.{n}" for n, _ in projector.named_buffers()]
 
@@ -79,10 +81,24 @@ class Subspace(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module returns at theta_0 + P coords."""
+        return self.at(self._held or self.native(), *args, **kwargs)
+
+    def at(self, theta: dict[str, Tensor], *args: Any, **kwargs: Any) -> Any:
+        """What the module returns at the native parameters `theta`, which `native` made."""
         try:
-            return torch.func.functional_call(self.module, self.native(), args, kwargs)
+            return torch.func.functional_call(self.module, theta, args, kwargs)
         finally:
             self._forget()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Project once for many forward passes: theta stays as it is now, and carries no gradient."""
+        with torch.no_grad():
+            self._held = self.native()
+        try:
+            yield
+        finally:
+            self._held = {}
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def native(self) -> dict[str, Tensor]:

@@ -149,6 +149,16 @@ def test_state_dict_round_trip():
     assert not any("projector" in name for name in wrapped.state_dict())
 
 
+def test_held_parameters_stay_for_a_block():
+    wrapped = moved(subspace(mlp().eval()))
+    before = wrapped(X)
+    with wrapped.held():
+        moved(wrapped, 2.0)
+        assert torch.equal(wrapped(X), before)
+        assert not wrapped(X).requires_grad
+    assert not torch.equal(wrapped(X), before)
+
+
 def test_a_frozen_part_stays():
     module = mlp()
     first = module[0].weight.clone()

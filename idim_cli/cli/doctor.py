@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from idim_cli.cli import console
+from idim_cli.environment import describe, in_units
 from idim_cli.errors import RUN_FAILED
 
 
@@ -21,8 +22,6 @@ def command(
 
     Exit code: 0, or 1 when something that idim needs is missing.
     """
-    from idim_cli.environment import describe
-
     found = describe(data)
     console.out_json(found) if as_json else console.out("\n".join(_lines(found)))
     if found["problems"]:
@@ -34,8 +33,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     rows = [(name, version or "MISSING") for name, version in found["versions"].items()]
     rows += [("device", _device(device)) for device in found["devices"]]
     rows += [
-        ("memory", f"{_gb(memory['free_bytes'])} free of {_gb(memory['total_bytes'])}"),
-        ("disk", f"{_gb(found['disk_free_bytes'])} free here"),
+        ("memory", f"{in_units(memory['free_bytes'])} free of {in_units(memory['total_bytes'])}"),
+        ("disk", f"{in_units(found['disk_free_bytes'])} free here"),
         ("speed", "{matmul_gflops:.0f} GFLOP/s, copies {copy_gb_per_s:.1f} GB/s".format(**found["speed"])),
         ("data root", data["root"] or "not set (--data or IDIM_DATA)"),
     ]
@@ -48,9 +47,5 @@ def _lines(found: dict[str, Any]) -> list[str]:
 def _device(device: dict[str, Any]) -> str:
     if "cores" in device:
         return f"cpu ({device['cores']} cores, {device['threads']} threads)"
-    free = f", {_gb(device['free_bytes'])} free" if "free_bytes" in device else ""
+    free = f", {in_units(device['free_bytes'])} free" if "free_bytes" in device else ""
     return f"{device['device']} ({device['name']}{free})"
-
-
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"

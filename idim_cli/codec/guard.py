@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psutil
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import CapacityError, DataError, FileError, IdimError, MissingExtraError
-from idim_cli.projectors.check import in_units
 from idim_cli.recipe.schema import Component
 
 _TENSORS = 100_000  # parameters of one model, at most
@@ -35,7 +34,7 @@ def refuse_code(component: Component, trust_code: bool) -> None:
 def refuse_size(D: int) -> None:
     """CapacityError for a network that this machine's free memory cannot hold."""
     # theta0, P theta_d, theta and one copy more, in float32.
-    need, free = 16 * D, psutil.virtual_memory().available
+    need, free = 16 * D, free_bytes()
     if need > free:
         raise CapacityError(
             f"D = {D:,} parameters need {in_units(need)}, {in_units(free)} are free", "use a larger machine"

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from idim_cli import rng
 from idim_cli.codec import guard
 from idim_cli.codec.components import filled
 from idim_cli.codec.solution import Solution, to_bytes
+from idim_cli.environment import free_bytes
 from idim_cli.errors import FileError
 from idim_cli.models import base as models
 from idim_cli.projectors import base as projectors
@@ -94,7 +94,7 @@ def _start(solution: Solution) -> nn.Module:
     """The network at theta0."""
     spec = solution.spec
     # Frozen parameters do not count in D: then only the machine's memory is a limit.
-    limit = solution.D if spec.trainable is None else psutil.virtual_memory().available // 64
+    limit = solution.D if spec.trainable is None else free_bytes() // 64
     checked: AbstractContextManager[None] = nullcontext()
     if solution.start is not None and not guard.runs_code(spec.model):
         guard.refuse_numbers(spec.model, solution.D)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ from idim_cli import outside
 from idim_cli.datasets import REGISTRY
 from idim_cli.datasets.split import Data, Source, Split
 from idim_cli.datasets.transform import transform
+from idim_cli.environment import data_root
 from idim_cli.errors import ComponentError
 from idim_cli.recipe.schema import Component
 
-__all__ = ["Data", "Source", "Split", "data_root", "load"]
+__all__ = ["Data", "Source", "Split", "load"]
 
 _SHARED = frozenset(inspect.signature(transform).parameters) - {"source"}
 
@@ -38,12 +38,6 @@ def load(component: Component, root: str | None = None, download: bool = False) 
     own = {key: value for key, value in component.params.items() if key not in _SHARED}
     shared = {key: value for key, value in component.params.items() if key in _SHARED}
     return transform(_source(component.name, own, data_root(root), download), **shared)
-
-
-def data_root(root: str | None = None) -> Path | None:
-    """The folder of all data: `root`, else the environment variable IDIM_DATA, else None."""
-    chosen = root or os.environ.get("IDIM_DATA")
-    return Path(chosen).expanduser() if chosen else None
 
 
 def _source(name: str, params: dict[str, Any], root: Path | None, download: bool) -> Source:

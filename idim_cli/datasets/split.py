@@ -53,7 +53,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run trains and is scored on; all tensors on the CPU.
+    """What a run trains and is scored on.
 
     Attributes:
         train, validation: the splits, transformed as the recipe says.

@@ -37,6 +37,7 @@ def transform(
     Raises:
         DataError: more examples would be held out than there are.
     """
+    read_test = source.test  # alone, so that the data as they were stored can be let go
     train, held, notes = _hold_out(source, validation, validation_seed)
     if shuffle_labels is not None:
         train = Split(train.x, train.y[_permutation(shuffle_labels, "shuffle_labels", len(train))])
@@ -49,7 +50,7 @@ def transform(
     return Data(
         train=_pixels(train, shuffle_pixels),
         validation=_pixels(held, shuffle_pixels),
-        test=lambda: _pixels(source.test(), shuffle_pixels),
+        test=lambda: _pixels(read_test(), shuffle_pixels),
         shape=tuple(train.x.shape[1:]),
         classes=source.classes,
         notes=tuple(notes),

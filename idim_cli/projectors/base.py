@@ -24,10 +24,12 @@ class Cost:
 
     Attributes:
         state_bytes: memory that P itself holds, in float32.
+        build_bytes: main memory that making it takes at most, P included.
         flops: additions and multiplications of one `project` and one `adjoint`.
     """
 
     state_bytes: int
+    build_bytes: int
     flops: int
 
 

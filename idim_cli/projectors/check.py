@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psutil
 import torch
 
+from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import CapacityError, RunError
-from idim_cli.projectors import REGISTRY
-from idim_cli.projectors.base import Projector, checked, context, kind
+from idim_cli.projectors.base import Cost, Projector, checked, context, kind
 from idim_cli.recipe.schema import Component
 
 TOLERANCE = 1e-3
@@ -44,7 +43,7 @@ def inspect(projector: Projector, sizes: Sequence[tuple[str, int]], sample: int 
     """
     columns = _columns(projector, min(sample, max(2, _SAMPLE_BYTES // (4 * projector.D))))
     norms = columns.norm(dim=1)
-    if (norms - 1).abs().max() > TOLERANCE:
+    if not (norms - 1).abs().max() <= TOLERANCE:  # also when they are NaN
         raise RunError(f"columns of P have lengths {norms.min():.4f} .. {norms.max():.4f}, not 1")
     gram = (columns @ columns.T / norms / norms[:, None]).abs().fill_diagonal_(-1.0)
     share = columns.square().mean(0).split([size for _, size in sizes])
@@ -60,51 +59,46 @@ def inspect(projector: Projector, sizes: Sequence[tuple[str, int]], sample: int 
 def _columns(projector: Projector, sample: int) -> torch.Tensor:
     """Columns of P as rows, float32, by projecting unit vectors."""
     device = next((b.device for b in projector.buffers()), torch.device("cpu"))
-    at = torch.linspace(0, projector.d - 1, min(sample, projector.d)).round().long()
+    at = torch.linspace(0, projector.d - 1, min(sample, projector.d), dtype=torch.float64).round().long()
     units = torch.zeros(len(at), projector.d, device=device)
     units[torch.arange(len(at)), at] = 1.0
     return projector.project(units).detach()
 
 
 def check_fits(component: Component, sizes: Sequence[int], d: int, device: torch.device) -> None:
-    """Refuse a P larger than the free memory of `device`, before any of it is made.
+    """Refuse a P that would not fit the free memory of `device`, or of the CPU that it is made on.
+
+    Nothing of P is made yet.
 
     Raises:
         CapacityError: with the size of P, what is free, and the projectors that would fit.
     """
-    need, free = expected_bytes(component, sizes, d), free_bytes(device)
-    if need <= free:
+    shortage = _shortage(component, sizes, d, device)
+    if not shortage:
         return
-    others = [Component(name=name) for name in _ALTERNATIVES if name in REGISTRY and name != component.name]
+    others = [Component(name=name) for name in _ALTERNATIVES if name != component.name]
     fitting = [
-        f"{other.name} ({in_units(size)})"
+        f"{other.name} ({in_units(expected(other, sizes, d).state_bytes)})"
         for other in others
-        if (size := expected_bytes(other, sizes, d)) <= free
+        if not _shortage(other, sizes, d, device)
     ]
     raise CapacityError(
-        f"projector {component.name!r} needs {in_units(need)} for D = {sum(sizes):,}, d = {d:,}; "
-        f"{device} has {in_units(free)} free",
+        f"projector {component.name!r} for D = {sum(sizes):,}, d = {d:,} {shortage}",
         f"these fit: {', '.join(fitting)}" if fitting else "no projector of this size fits this device",
     )
 
 
-def expected_bytes(component: Component, sizes: Sequence[int], d: int) -> int:
-    """Memory of P in bytes, without building it."""
+def expected(component: Component, sizes: Sequence[int], d: int) -> Cost:
+    """The cost of a P that is not built."""
     cls = kind(component)
-    return cls.expected_cost(sum(sizes), d, **context(cls, sizes), **checked(component)).state_bytes
+    return cls.expected_cost(sum(sizes), d, **context(cls, sizes), **checked(component))
 
 
-def free_bytes(device: torch.device) -> int:
-    """Memory that is free on a device, in bytes."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
-
-
-def in_units(size: float) -> str:
-    """A number of bytes for people, in decimal units."""
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if size < 1000 or unit == "TB":
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
+def _shortage(component: Component, sizes: Sequence[int], d: int, device: torch.device) -> str:
+    """What does not fit, in words; empty if all does."""
+    cost = expected(component, sizes, d)
+    if cost.state_bytes > (free := free_bytes(device)):
+        return f"needs {in_units(cost.state_bytes)}; {device} has {in_units(free)} free"
+    if cost.build_bytes > (free := free_bytes()):
+        return f"needs {in_units(cost.build_bytes)} while it is made; {in_units(free)} are free"
+    return ""

@@ -24,6 +24,7 @@ class Dense(Projector):
 
     def __init__(self, D: int, d: int, seed: int, *, orthogonal: bool = False) -> None:
         super().__init__(D, d, seed)
+        self.orthogonal = orthogonal
         make = _orthonormal if orthogonal else _normalised
         self._hold("rows", make(D, d, self._stream()))  # P transposed, [d, D]
 
@@ -36,13 +37,15 @@ class Dense(Projector):
         return g @ self.rows.T
 
     @classmethod
-    def expected_cost(cls, D: int, d: int, **params: Any) -> Cost:
+    def expected_cost(cls, D: int, d: int, *, orthogonal: bool = False, **params: Any) -> Cost:
         """The matrix itself, and two operations an entry in each direction."""
-        return Cost(4 * D * d, 4 * D * d)
+        matrix = 4 * D * d
+        # LAPACK's copies of the normals and of Q, in float64, stand beside the result for a while.
+        return Cost(matrix, (10 if orthogonal else 1) * matrix + 64 * D + (1 << 22), matrix)
 
     def cost(self) -> Cost:
         """As expected: the size of P is fixed."""
-        return self.expected_cost(self.D, self.d)
+        return self.expected_cost(self.D, self.d, orthogonal=self.orthogonal)
 
 
 def _normalised(D: int, d: int, stream: rng.Stream) -> np.ndarray:

@@ -74,7 +74,8 @@ class Fastfood(Projector):
         count, size = blocks + (rest > 0), blocks * n
         scales = 1 if stacked else d
         state = count * n + 4 * (size + rest) + 4 * size + 4 * scales
-        return Cost(state, 4 * count * n * int(math.log2(n)) + 8 * (size + rest))
+        build = 40 * (count * n + d) + (1 << 23) + (0 if stacked else 1 << 28)
+        return Cost(state, build, 4 * count * n * int(math.log2(n)) + 8 * (size + rest))
 
     def cost(self) -> Cost:
         """As expected: the size of P is fixed."""
@@ -86,10 +87,15 @@ class Fastfood(Projector):
             square = self.n * rng.fixed_sum(gauss.astype(np.float64) ** 2) + float(self.n) * self.rest
             return torch.tensor([1 / math.sqrt(square)], dtype=torch.float32)
         self.scale = torch.ones(1)
-        basis = torch.eye(self.d).split(max(1, (1 << 24) // self.n))
-        lengths = torch.cat([self.project(part).double().square().sum(-1).sqrt() for part in basis])
+        rows = max(1, (1 << 22) // self.n)
+        lengths = [self._lengths(range(j, min(j + rows, self.d))) for j in range(0, self.d, rows)]
         del self.scale
-        return (1 / lengths).float()
+        return (1 / torch.cat(lengths)).float()
+
+    def _lengths(self, columns: range) -> Tensor:
+        units = torch.zeros(len(columns), self.d)
+        units[torch.arange(len(columns)), torch.tensor(columns)] = 1.0
+        return self.project(units).double().square().sum(-1).sqrt()
 
 
 def _layout(D: int, d: int, stacked: bool) -> tuple[int, int, int]:

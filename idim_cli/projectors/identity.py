@@ -33,8 +33,8 @@ class Identity(Projector):
     @classmethod
     def expected_cost(cls, D: int, d: int, **params: Any) -> Cost:
         """Nothing is held and nothing is computed."""
-        return Cost(0, 0)
+        return Cost(0, 0, 0)
 
     def cost(self) -> Cost:
         """Nothing is held and nothing is computed."""
-        return Cost(0, 0)
+        return Cost(0, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -100,4 +101,5 @@ def share_out(d: int, sizes: Sequence[int]) -> list[int]:
 
 
 def _total(costs: list[Cost]) -> Cost:
-    return Cost(sum(c.state_bytes for c in costs), sum(c.flops for c in costs))
+    state, build, flops = (sum(parts) for parts in zip(*map(astuple, costs), strict=True))
+    return Cost(state, build, flops)

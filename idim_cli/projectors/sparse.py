@@ -85,4 +85,5 @@ def _density(D: int, density: float | None) -> float:
 
 def _cost(D: int, d: int, nonzeros: int) -> Cost:
     index = 4 if nonzeros < 2**31 else 8
-    return Cost(2 * nonzeros * (4 + index) + (D + d + 2) * index, 4 * nonzeros)
+    state = 2 * nonzeros * (4 + index) + (D + d + 2) * index
+    return Cost(state, 80 * nonzeros + 24 * (D + d) + (1 << 23), 4 * nonzeros)

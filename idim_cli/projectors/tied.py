@@ -45,7 +45,7 @@ class Tied(Projector):
     @classmethod
     def expected_cost(cls, D: int, d: int, **params: Any) -> Cost:
         """One index a parameter, one scale a column."""
-        return Cost(4 * D + 4 * d, 2 * D + 6 * d)
+        return Cost(4 * D + 4 * d, 24 * D + 24 * d + (1 << 22), 2 * D + 6 * d)
 
     def cost(self) -> Cost:
         """As expected: the size of P is fixed."""

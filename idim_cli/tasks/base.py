@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal, Protocol, cast
 
@@ -28,8 +28,8 @@ class Task(Protocol):
     metric: str
     score_on: Literal["train", "validation"]
 
-    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """The scalar to minimise on one batch: inputs x [B, ...], targets y [B, ...]."""
+    def loss(self, model: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
+        """The scalar to minimise on one batch: `model` maps inputs x [B, ...] to outputs; targets y [B, ...]."""
 
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
         """All figures of `model` on a whole `split`, by name.

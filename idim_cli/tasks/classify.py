@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -25,7 +26,7 @@ class Classify:
     def __init__(self, *, score: Literal["validation", "train"] = "validation") -> None:
         self.score_on: Literal["train", "validation"] = score
 
-    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, model: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
         """Mean cross-entropy, in nats, of the logits [B, classes] against the labels y [B]."""
         return functional.cross_entropy(model(x), y)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -25,7 +26,7 @@ class Toy:
     metric = "exp_minus_loss"
     score_on: Literal["train", "validation"] = "train"
 
-    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, model: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
         """Squared error of the sums of ten equal groups of ``model(x)`` [D]; `y` is ignored."""
         theta: Tensor = model(x)
         sums = theta.reshape(GROUPS, -1).sum(dim=1)

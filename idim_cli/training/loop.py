@@ -6,11 +6,11 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from idim_cli.datasets.split import Split
 from idim_cli.errors import RunError
@@ -151,12 +151,8 @@ class Loop:
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
         """The task's loss, and l2 * sum(theta^2) over the kernels, in the full space as the authors did."""
         theta = self.subspace.native()
-
-        def model(*inputs: Any) -> Any:
-            return functional_call(self.subspace.module, theta, inputs)
-
         with self._autocast():
-            loss = self.task.loss(cast(nn.Module, model), x, y)
+            loss = self.task.loss(partial(self.subspace.at, theta), x, y)
         if self.training.l2:
             kernels = [t.reshape(-1) for t in theta.values() if t.dim() >= 2]
             loss = loss + self.training.l2 * sum(torch.dot(k, k) for k in kernels)
@@ -199,12 +195,13 @@ class Loop:
         """The task's figures on the splits called `names`; a split without examples has none."""
         data = self.problem.data
         splits: dict[str, Split] = {"validation": data.validation, "train": data.train}
-        return {
-            f"{name}_{key}": value
-            for name in names
-            if len(splits[name])
-            for key, value in self.task.evaluate(self.subspace, splits[name]).items()
-        }
+        with self.subspace.held():
+            return {
+                f"{name}_{key}": value
+                for name in names
+                if len(splits[name])
+                for key, value in self.task.evaluate(self.subspace, splits[name]).items()
+            }
 
     def _point(self) -> dict[str, Tensor]:
         """Where the training is: coordinates and buffers."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,12 @@ from pathlib import Path
 import torch
 
 from idim_cli.datasets import base as datasets
-from idim_cli.datasets.split import Data, Split
-from idim_cli.errors import IdimError
+from idim_cli.datasets.split import Data
+from idim_cli.environment import data_root, free_bytes, pick_device
 from idim_cli.models import base as models
 from idim_cli.plan import Run
 from idim_cli.projectors import base as projectors
-from idim_cli.projectors.check import Columns, check_fits, free_bytes, inspect
+from idim_cli.projectors.check import Columns, check_fits, inspect
 from idim_cli.recipe.schema import Component, Recipe
 from idim_cli.subspace import Subspace, native_parameters
 from idim_cli.tasks import base as tasks
@@ -69,20 +68,6 @@ def problem(run: Run, where: Where) -> Problem:
     return Problem(device, data, tasks.build(recipe.task), subspace, columns)
 
 
-def pick_device(name: str) -> torch.device:
-    """The device called `name`; ``auto`` is CUDA, else MPS, else the CPU. IdimError if it is not there."""
-    if name == "auto":
-        has_mps = torch.backends.mps.is_available()
-        name = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).partition("\n")[0]
-        raise IdimError(f"no device {name!r} here: {reason}", "device=auto takes what there is") from error
-    return device
-
-
 def seeder(device: torch.device) -> Callable[[int], object]:
     """What seeds the generator of one device (`torch.manual_seed` seeds all kinds, and takes its time)."""
     if device.type == "cuda":
@@ -94,7 +79,7 @@ def seeder(device: torch.device) -> Callable[[int], object]:
 
 def load_data(recipe: Recipe, where: Where, device: torch.device) -> Data:
     """The recipe's data on `device` where they fit; runs of one process that share them load them once."""
-    root = where.data_root or recipe.data_root or os.environ.get("IDIM_DATA")
+    root = data_root(where.data_root or recipe.data_root)
     component = json.dumps([recipe.dataset.name, recipe.dataset.params], sort_keys=True)
     return _load_data(component, None if root is None else str(root), where.download, device)
 
@@ -106,8 +91,4 @@ def _load_data(component: str, root: str | None, download: bool, device: torch.d
     need = sum(t.nbytes for s in (data.train, data.validation) for t in (s.x, s.y))
     if device.type == "cpu" or need > free_bytes(device) // 2:
         return data
-    return replace(data, train=_moved(data.train, device), validation=_moved(data.validation, device))
-
-
-def _moved(split: Split, device: torch.device) -> Split:
-    return Split(split.x.to(device), split.y.to(device))
+    return replace(data, train=data.train.to(device), validation=data.validation.to(device))

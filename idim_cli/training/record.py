@@ -1,10 +1,9 @@
-"""What a run writes about itself while it goes on: log.txt, metrics.csv, peak memory."""
+"""What a run writes about itself while it goes on: log.txt and metrics.csv."""
 
 from __future__ import annotations
 
 import csv
 import io
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,24 +53,6 @@ class Record:
         writer.writeheader()
         writer.writerows(rows)
         results.write_atomic(self.folder / results.METRICS, text.getvalue(), durable=False)
-
-
-def reset_memory_peak(device: torch.device) -> None:
-    """Begin a new measurement of `memory_peak` where the device allows it."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def memory_peak(device: torch.device) -> int | None:
-    """Most memory held so far, in bytes: by this run on CUDA, else by the whole process; None if unknown."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _short(value: Any) -> str:

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from idim_cli import results
+from idim_cli.environment import resident_bytes
 from idim_cli.plan import Run
 from idim_cli.recipe.dump import dump
 from idim_cli.training import checkpoint, outcome, stop
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Problem
-from idim_cli.training.record import Record, reset_memory_peak
+from idim_cli.training.record import Record
 
 TICK_SECONDS = 0.2
 SAVE_SECONDS = 15.0
@@ -49,8 +52,9 @@ class Sitting:
         self.run, self.problem, self.record, self.on_step = run, problem, record, on_step
         self.path = record.folder / results.CHECKPOINT
         self.loop = Loop(problem, run.recipe.training, run.recipe.seeds.data)
-        self.request, self.save_seconds = stop.Request(), 0.0
-        reset_memory_peak(problem.device)
+        self.request, self.save_seconds, self.peak = stop.Request(), 0.0, 0
+        if problem.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(problem.device)
         self.began = self.ticked = self.saved = time.monotonic()
         self.record.header(run.run_id, problem)
         self._take_up()
@@ -59,15 +63,23 @@ class Sitting:
         """Train to the end; the content of result.json. StoppedError when a signal came."""
         with stop.listening() as self.request:
             self.loop.run(self._tick, self._evaluated)
+            if self.request.number:  # it came after the last step
+                self._stop()
         solution = self.loop.solution()
         self._save()
         self.record.log(f"done in {self.seconds():.1f} s")
         result = outcome.succeeded(self.run, self.problem, self.loop, solution)
-        return {**result, "seconds": round(self.seconds(), 3)}
+        return {**result, "seconds": round(self.seconds(), 3), "peak_memory_bytes": self._peak()}
 
     def seconds(self) -> float:
         """Spent on training and evaluation so far, over all sittings."""
         return time.monotonic() - self.began
+
+    def _peak(self) -> int:
+        """Most memory held, in bytes: on CUDA by tensors, else by the process (five looks a second)."""
+        if self.problem.device.type == "cuda":
+            return int(torch.cuda.max_memory_allocated(self.problem.device))
+        return max(self.peak, resident_bytes())
 
     def _take_up(self) -> None:
         if self.path.exists():
@@ -84,6 +96,7 @@ class Sitting:
         if now - self.ticked < TICK_SECONDS:
             return
         self.ticked = now
+        self.peak = max(self.peak, resident_bytes())
         self._tell()
         self.loop.check_finite()
         if now - self.saved > max(SAVE_SECONDS, self.save_seconds / SAVE_SHARE):

@@ -128,13 +128,33 @@ def test_the_check_sees_a_wrong_scale_and_each_layers_share():
         check.inspect(P, [("a", 300), ("b", 700)])
 
 
+def test_a_P_that_is_too_large_to_make_is_refused_too(monkeypatch):
+    free = {None: 30_000_000, torch.device("meta"): 10**12}
+    monkeypatch.setattr(check, "free_bytes", lambda device=None: free[device])
+    component = Component(name="dense", params={"orthogonal": True})
+    with pytest.raises(CapacityError, match="while it is made"):
+        check.check_fits(component, [10_000], 100, torch.device("meta"))
+
+
+def test_columns_that_are_not_numbers_are_seen():
+    P = build(Component(name="tied"), [100], 10, 0)
+    P.scale[3] = float("nan")
+    with pytest.raises(RunError):
+        check.inspect(P, [("a", 100)])
+
+
+def test_the_last_column_of_a_large_identity_can_be_looked_at():
+    seen = check.inspect(build(Component(name="identity"), [16_777_220], 16_777_220, 0), [("a", 16_777_220)])
+    assert seen.norm_min == seen.norm_max == 1
+
+
 def test_one_column_has_no_coherence():
     assert check.inspect(build(Component(name="dense"), [9], 1, 0), [("a", 9)]).coherence is None
 
 
 def test_a_P_that_does_not_fit_is_refused_with_those_that_do(monkeypatch):
-    monkeypatch.setattr(check, "free_bytes", lambda device: 10_000_000)
-    with pytest.raises(CapacityError, match=r"'dense' needs 4 GB .* cpu has 10 MB free") as caught:
+    monkeypatch.setattr(check, "free_bytes", lambda device=None: 40_000_000)
+    with pytest.raises(CapacityError, match=r"'dense' for D .* needs 4 GB; cpu has 40 MB free") as caught:
         check.check_fits(Component(name="dense"), [1_000_000], 1000, torch.device("cpu"))
     assert "tied (4 MB)" in caught.value.hint
     assert "sparse" not in caught.value.hint

@@ -1,5 +1,7 @@
 """The laws of a projector, held over every registered kind and its variants, at odd sizes too."""
 
+import tracemalloc
+
 import pytest
 import torch
 
@@ -81,6 +83,18 @@ def test_the_expected_cost_is_near(kind):
     expected = type(P).expected_cost(P.D, P.d, **kind[1], **sizes)
     assert expected.state_bytes == pytest.approx(P.cost().state_bytes, rel=0.05)
     assert expected.flops == pytest.approx(P.cost().flops, rel=0.05)
+
+
+def test_making_it_takes_no_more_memory_than_expected(kind):
+    sizes = {"_sizes": (66_666, 133_334)} if kind[0] == "layerwise" else {}
+    make(*kind, 2000, 20)  # what is imported or kept on first use does not count
+    tracemalloc.start()
+    P = make(*kind, 200_000 if kind[0] != "identity" else 2000, 50)
+    peak = tracemalloc.get_traced_memory()[1]  # numpy's arrays; P itself is made of them
+    tracemalloc.stop()
+    expected = type(P).expected_cost(P.D, P.d, **kind[1], **sizes)
+    assert peak <= expected.build_bytes + (1 << 20)
+    assert expected.state_bytes <= expected.build_bytes
 
 
 def test_columns_are_nearly_orthogonal(kind):

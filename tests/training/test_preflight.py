@@ -5,7 +5,8 @@ import pytest
 from idim_cli.errors import IdimError, RecipeError
 from idim_cli.plan import plan
 from idim_cli.training.preflight import preflight
-from idim_cli.training.prepare import Where, load_data, pick_device
+from idim_cli.environment import pick_device
+from idim_cli.training.prepare import Where, load_data
 
 
 def faults(loaded, key="sweep.d", **where):
@@ -53,7 +54,7 @@ def test_a_pattern_that_matches_no_parameter(loaded):
 
 
 def test_a_projector_that_does_not_fit(loaded, monkeypatch):
-    monkeypatch.setattr("idim_cli.projectors.check.free_bytes", lambda device: 1000)
+    monkeypatch.setattr("idim_cli.projectors.check.free_bytes", lambda device=None: 1000 if device else 10**9)
     found = faults(loaded("projector=dense"))
     assert [fault.path for fault in found] == ["projector"]
     assert "these fit: tied" in found[0].hint

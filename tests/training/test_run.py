@@ -116,6 +116,15 @@ def test_a_signal_saves_and_stops(one, tmp_path, monkeypatch, number, exit_code)
     assert without_times(run(one(), stopped)) == without_times(run(one(), whole))
 
 
+def test_a_signal_during_the_last_evaluation_is_not_lost(one, tmp_path, monkeypatch):
+    undisturbed = run(one(), tmp_path / "undisturbed")
+    ask = lambda progress: progress.step == progress.steps and os.kill(os.getpid(), signal.SIGTERM)  # noqa: E731
+    with pytest.raises(StoppedError):
+        run(one(), tmp_path / "stopped", on_step=ask)
+    again = run(one(), tmp_path / "stopped")
+    assert again["performance"] == undisturbed["performance"]
+
+
 def test_divergence_is_a_result_that_stands(one, folder):
     overrides = ["training.optimizer.lr=1e25", "training.l2=1.0"]
     result = run(one(*overrides), folder)
