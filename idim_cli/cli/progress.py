@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
     from idim_cli.plan import Run
+    from idim_cli.projectors.check import Columns
     from idim_cli.training.sitting import Progress
 
 #: Off a terminal, seconds between two signs of life of a run that has not ended.
 PATIENCE = 60.0
+_LAYERS = 3  # that are named in P's check
 
 
 def shown(quiet: bool) -> AbstractContextManager[Plain | Bar | None]:
@@ -27,10 +29,24 @@ def shown(quiet: bool) -> AbstractContextManager[Plain | Bar | None]:
     return Bar() if console.on_terminal() else Plain()
 
 
-class Plain:
+class Watching:
+    """What both ways of showing share: P's check is told once for each kind of P and group of runs."""
+
+    def __init__(self) -> None:
+        self.told: set[str] = set()
+
+    def _check(self, run: Run, progress: Progress) -> None:
+        about = f"{run.recipe.projector.name} {dict(run.group)}"
+        if not run.direct and about not in self.told:
+            self.told.add(about)
+            console.say(check(run, progress.columns))
+
+
+class Plain(Watching):
     """Plain lines for logs: one for each finished run, and at most one a minute in between."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.runs, self.done, self.spoke = 1, 0, time.monotonic()
 
     def __enter__(self) -> Plain:
@@ -47,6 +63,7 @@ class Plain:
 
     def progress(self, run: Run, progress: Progress) -> None:
         """Say how far a run is, if nothing was said for a minute."""
+        self._check(run, progress)
         if time.monotonic() - self.spoke >= PATIENCE:
             figures = f", {_figures(progress.figures)}" if progress.figures else ""
             share = progress.step / progress.steps
@@ -64,12 +81,13 @@ class Plain:
         self.spoke = time.monotonic()
 
 
-class Bar:
+class Bar(Watching):
     """One bar over all runs. It is drawn when a run reports, so no thread takes time from the training."""
 
     def __init__(self) -> None:
         from rich import progress as rich
 
+        super().__init__()
         self.bars: Bars = rich.Progress(
             rich.TextColumn("{task.description}"),
             rich.BarColumn(bar_width=12),
@@ -100,6 +118,7 @@ class Bar:
 
     def progress(self, run: Run, progress: Progress) -> None:
         """Move the bar by a part of a run."""
+        self._check(run, progress)
         share = progress.step / progress.steps
         self._move(share, _short(run), _figures(progress.figures))
 
@@ -124,6 +143,19 @@ class Bar:
 
     def _count(self) -> str:
         return f"{self.done}/{self.runs}" if self.runs > 1 else ""
+
+
+def check(run: Run, columns: Columns) -> str:
+    """P's check in two lines: lengths and coherence of its columns, the layers that a step falls on most."""
+    most = sorted(columns.layer_share.items(), key=lambda item: -item[1])
+    shares = [f"{name} {share:.1%}" for name, share in most[:_LAYERS]]
+    more = f", {len(most) - _LAYERS} more" if len(most) > _LAYERS else ""
+    coherence = "" if columns.coherence is None else f", coherence {columns.coherence:.3f}"
+    lengths = f"{columns.norm_min:.4f} .. {columns.norm_max:.4f}"
+    return (
+        f"P {run.recipe.projector.name}: {columns.sampled} columns of length {lengths}{coherence}\n"
+        f"  a unit step falls on {', '.join(shares)}{more}"
+    )
 
 
 def _short(run: Run) -> str:

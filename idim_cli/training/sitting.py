@@ -12,6 +12,7 @@ import torch
 from idim_cli import results
 from idim_cli.environment import resident_bytes
 from idim_cli.plan import Run
+from idim_cli.projectors.check import Columns
 from idim_cli.recipe.dump import dump
 from idim_cli.training import checkpoint, outcome, stop
 from idim_cli.training.loop import Loop
@@ -26,13 +27,20 @@ SAVE_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come: optimiser steps, epochs, and the last evaluation's figures (or none)."""
+    """How far a run has come.
+
+    Attributes:
+        step, epoch: done so far, of `steps` and `epochs`.
+        figures: of the last evaluation; empty before the first.
+        columns: how P looks.
+    """
 
     step: int
     steps: int
     epoch: int
     epochs: int
     figures: Mapping[str, Any]
+    columns: Columns
 
 
 OnStep = Callable[[Progress], None]
@@ -62,6 +70,7 @@ class Sitting:
     def train(self) -> dict[str, Any]:
         """Train to the end; the content of result.json. StoppedError when a signal came."""
         with stop.listening() as self.request:
+            self._tell()
             self.loop.run(self._tick, self._evaluated)
             if self.request.number:  # it came after the last step
                 self._stop()
@@ -112,7 +121,8 @@ class Sitting:
         if self.on_step is not None:
             loop, state = self.loop, self.loop.state
             figures = state.rows[-1] if state.rows else {}
-            self.on_step(Progress(state.step, loop.steps, state.epoch, loop.epochs, figures))
+            columns = self.problem.columns
+            self.on_step(Progress(state.step, loop.steps, state.epoch, loop.epochs, figures, columns))
 
     def _stop(self) -> None:
         self._save()
