@@ -1,4 +1,4 @@
-"""The user's own code by name: ``module:object`` or ``./file.py:object``, and calls into it."""
+"""The user's own code by name: ``module:object`` or ``./file.py:object``, calls into it, its digest."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +48,34 @@ def call(
     except TypeError as error:
         raise ComponentError(f"{name}: {error}", f"its signature is {signature}") from error
     return _guarded(name, lambda: function(**given))
+
+
+def digest(name: str) -> str:
+    """A digest of the source file of the object called `name`; empty when there is none to be read.
+
+    Nothing is imported, and what the file itself imports does not count.
+    """
+    where = name.rpartition(":")[0]
+    path = Path(where) if where.endswith(".py") else _source_of(where)
+    try:
+        return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() if path else ""
+    except OSError:
+        return ""
+
+
+def _source_of(module: str) -> Path | None:
+    """Where the source of a module lies; found by the paths of the packages above, without importing them."""
+    top, *below = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top) if top else None
+        for depth in range(len(below)):
+            if spec is None:
+                return None
+            inside = list(spec.submodule_search_locations or [])
+            spec = PathFinder.find_spec(".".join([top, *below[: depth + 1]]), inside)
+    except (ImportError, ValueError):  # a module without a spec, such as __main__
+        return None
+    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
 def _signature(name: str, function: object) -> inspect.Signature:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from idim_cli import outside
 from idim_cli.errors import IdimError
-from idim_cli.recipe.dump import dump
+from idim_cli.recipe.components import is_code
+from idim_cli.recipe.dump import dump, filled
 from idim_cli.recipe.load import with_values
-from idim_cli.recipe.schema import Recipe, SeedLists, Seeds
+from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds
 
-# Which runs are made, and where: not what one run is.
-_NOT_IDENTITY = ("name", "sweep", "threshold", "device", "data_root")
+# Which runs are made, and where: not what one run is. d and seeds stand apart.
+_NOT_CONFIG = ("name", "sweep", "threshold", "device", "data_root", "d", "seeds")
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,23 @@ class Run:
     """One training at one (recipe, d, seeds).
 
     Attributes:
-        recipe: no sweep; `seeds` set; `d` set, but None for direct training.
+        recipe: no sweep; components with all their parameters; `seeds` set; `d` set, but None for direct
+            training.
         group: the recipe keys of `sweep.over` and their values here. A direct run leaves out keys that do
-            not touch it (the projector's, those that `baseline.set` fixes): it serves all their values.
+            not touch it (the projector's, those that `baseline.set` fixes).
         direct: all D parameters are trained (projector `identity`).
         run_id: unique within a recipe, the same whenever the run is the same.
+        config: name of all that the run is but for its d and seeds: every parameter, whether written or a
+            default, the code that it names, and the version of the random stream.
+        baseline: the config of the direct runs that are its 100 %; None if the sweep has none.
     """
 
     recipe: Recipe
     group: Mapping[str, Any]
     direct: bool
     run_id: str
+    config: str
+    baseline: str | None = None
 
 
 def plan(recipe: Recipe) -> list[Run]:
@@ -58,17 +66,7 @@ def single(recipe: Recipe) -> Run:
         raise IdimError(
             "the recipe does not say d", "add d=500, the subspace dimension, or projector=identity"
         )
-    return _run(recipe, {}, recipe.d, recipe.seeds)
-
-
-def config(recipe: Recipe) -> str:
-    """Eight hex digits for all that a run is but for its d and seeds."""
-    return _hash(recipe, (*_NOT_IDENTITY, "d", "seeds"))
-
-
-def cell(value: Any) -> Any:
-    """A value of `sweep.over` for one cell of a table: plain values as they are, others as JSON text."""
-    return json.dumps(value) if isinstance(value, dict | list) else value
+    return next(_runs(recipe, {}, [(recipe.d, recipe.seeds)]))
 
 
 def _groups(recipe: Recipe) -> Iterator[dict[str, Any]]:
@@ -80,20 +78,20 @@ def _groups(recipe: Recipe) -> Iterator[dict[str, Any]]:
 def _group(recipe: Recipe, group: dict[str, Any]) -> Iterator[Run]:
     assert recipe.sweep is not None
     here = with_values(recipe.model_copy(update={"sweep": None}), group)
-    yield from _baseline(recipe, here, group)
-    for d, seeds in product(recipe.sweep.d, _seeds(recipe.sweep.seeds)):
-        yield _run(here, group, d, seeds)
+    direct = _baseline(recipe, here, group)
+    yield from direct
+    points = product(recipe.sweep.d, _seeds(recipe.sweep.seeds))
+    yield from _runs(here, group, points, direct[0].config if direct else None)
 
 
-def _baseline(recipe: Recipe, here: Recipe, group: dict[str, Any]) -> Iterator[Run]:
+def _baseline(recipe: Recipe, here: Recipe, group: dict[str, Any]) -> list[Run]:
     assert recipe.sweep is not None
     baseline = recipe.sweep.baseline
     if baseline is None:
-        return
+        return []
     direct = with_values(here, {**baseline.set, "projector": "identity"})
     kept = {key: value for key, value in group.items() if not _covered(key, baseline.set)}
-    for seeds in _seeds(baseline.seeds):
-        yield _run(direct, kept, None, seeds)
+    return list(_runs(direct, kept, ((None, seeds) for seeds in _seeds(baseline.seeds))))
 
 
 def _shared(first: Run, again: Run) -> Run:
@@ -109,27 +107,52 @@ def _covered(key: str, settings: Mapping[str, Any]) -> bool:
     return any(key == fixed or key.startswith(f"{fixed}.") for fixed in settings)
 
 
-def _run(recipe: Recipe, group: Mapping[str, Any], d: int | None, seeds: Seeds) -> Run:
-    direct = recipe.projector.name == "identity"
+def _runs(
+    recipe: Recipe,
+    group: Mapping[str, Any],
+    points: Iterable[tuple[int | None, Seeds]],
+    baseline: str | None = None,
+) -> Iterator[Run]:
+    """Runs that differ in nothing but d and seeds."""
+    whole = filled(recipe.model_copy(update={"sweep": None}))
+    content, direct = _content(whole), recipe.projector.name == "identity"
+    kind = "direct" if direct else re.sub(r"[^A-Za-z0-9_]", "_", recipe.projector.name)
+    config = f"{kind}-{_digest(content)}"
     if direct:
-        d, seeds = None, seeds.model_copy(update={"projector": 0})
         group = {key: value for key, value in group.items() if key.partition(".")[0] != "projector"}
-    one = recipe.model_copy(update={"sweep": None, "d": d, "seeds": seeds})
-    return Run(one, group, direct, _run_id(one))
+    for d, seeds in points:
+        if direct:
+            d, seeds, baseline = None, seeds.model_copy(update={"projector": 0}), None
+        one = whole.model_copy(update={"d": d, "seeds": seeds})
+        run_id = f"{kind}-{_point(one)}-{_digest(content, _point(one))}"
+        yield Run(one, group, direct, run_id, config, baseline)
 
 
-def _run_id(recipe: Recipe) -> str:
-    seeds, digest = recipe.seeds, _hash(recipe, _NOT_IDENTITY)
+def _point(recipe: Recipe) -> str:
+    """d and seeds, as far as they touch the run."""
+    d, seeds = recipe.d, recipe.seeds
     if recipe.projector.name == "identity":
-        return f"direct-s{seeds.theta0}.{seeds.data}-{digest}"
-    kind = re.sub(r"[^A-Za-z0-9_]", "_", recipe.projector.name)
-    return f"{kind}-d{recipe.d}-s{seeds.theta0}.{seeds.projector}.{seeds.data}-{digest}"
+        return f"s{seeds.theta0}.{seeds.data}"
+    return f"d{d}-s{seeds.theta0}.{seeds.projector}.{seeds.data}"
 
 
-def _hash(recipe: Recipe, without: tuple[str, ...]) -> str:
-    content = {key: value for key, value in dump(recipe).items() if key not in without}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def _content(recipe: Recipe) -> str:
+    """All that decides what comes of a run, but for d and seeds, as canonical text."""
+    from idim_cli.rng import VERSION  # brings numpy along
+
+    plain = dump(recipe, defaults=True)
+    content = {key: value for key, value in plain.items() if key not in _NOT_CONFIG}
+    return json.dumps({**content, "code": _code(recipe), "rng": VERSION}, sort_keys=True)
+
+
+def _code(recipe: Recipe) -> dict[str, str]:
+    """Digests of the source files of components that are named by their code."""
+    named = {kind: getattr(recipe, path[0]) for path, kind in COMPONENTS.items() if len(path) == 1}
+    return {kind: outside.digest(c.name) for kind, c in named.items() if is_code(c.name, kind)}
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
 
 
 def _seeds(spec: int | list[int] | SeedLists) -> Iterator[Seeds]:

@@ -13,6 +13,7 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import json
 import typing
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,6 +32,10 @@ ROOMS = {
     "optimizer": "idim_cli.training",
     "schedule": "idim_cli.training",
 }
+#: A parameter of this name holds another component of the same kind ...
+INNER = "inner"
+#: ... but none of these, which work on the whole network alone.
+NEVER_INNER = ("layerwise", "identity")
 _NAMES = {
     **vars(typing),
     "Sequence": Sequence,
@@ -83,11 +88,75 @@ class Registry:
         """A pydantic model of the keyword-only parameters of `name`; unknown keys are forbidden."""
         return _parameters(self.target(name), self.shared)
 
+    def validated(self, name: str, params: Mapping[str, Any]) -> pydantic.BaseModel:
+        """`params` checked, as JSON: a list may stand for a tuple and text for a path.
+
+        Raises:
+            ComponentError: the name is unknown, or a value is none that a recipe could hold.
+            pydantic.ValidationError: they do not fit the signature.
+        """
+        model = self.parameters(name)
+        try:
+            text = json.dumps(params)
+        except (TypeError, ValueError) as error:
+            raise ComponentError(f"{self.kind} {name!r}: {error}") from error
+        return model.model_validate_json(text)
+
+    def filled(self, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters of `name` as plain JSON values: `params`, checked, and the defaults of the others.
+
+        An inner component is filled too.
+
+        Raises:
+            ComponentError: the name or a parameter is unknown, or a value does not fit.
+        """
+        try:
+            plain = self.validated(name, params).model_dump(mode="json")
+        except pydantic.ValidationError as error:
+            raise self._misfit(name, error.errors(include_url=False)[0]) from error
+        if INNER in plain:
+            try:
+                plain[INNER] = self._inner(plain[INNER])
+            except ComponentError as error:
+                raise ComponentError(f"{self.kind} {name!r}: {INNER}: {error}", error.hint) from error
+        return plain
+
+    def _inner(self, spec: str | dict[str, Any]) -> str | dict[str, Any]:
+        name, params = split(spec)
+        if name in NEVER_INNER:
+            raise ComponentError(f"{name} cannot be the inner {self.kind}", "it works on the whole network")
+        return short(name, self.filled(name, params))
+
+    def _misfit(self, name: str, fault: Mapping[str, Any]) -> ComponentError:
+        """Pydantic's `fault` as an error with a hint."""
+        where = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "extra_forbidden":
+            known = self.parameters(name).model_fields
+            hint = did_you_mean(where, known) if known else "it takes no parameters"
+            return ComponentError(f"{self.kind} {name!r} has no parameter {where!r}", hint)
+        message = fault["msg"][:1].lower() + fault["msg"][1:]
+        return ComponentError(f"{self.kind} {name!r}: {where}: {message}")
+
 
 def registry(kind: str) -> Registry:
     """The registry of `kind`, one of `ROOMS`."""
     room = importlib.import_module(ROOMS[kind])
     return typing.cast(Registry, getattr(room, "REGISTRY", None) or getattr(room, f"{kind.upper()}S"))
+
+
+def split(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and parameters of a component written as a name, or as a mapping with a `name`."""
+    if isinstance(spec, str):
+        return spec, {}
+    name = spec.get("name")
+    if not isinstance(name, str):
+        raise ComponentError(f"a component needs a name, not {name!r}", "write {name: ..., parameter: value}")
+    return name, {key: value for key, value in spec.items() if key != "name"}
+
+
+def short(name: str, params: dict[str, Any]) -> str | dict[str, Any]:
+    """The shortest way to write a component; the inverse of `split`."""
+    return {"name": name, **params} if params else name
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

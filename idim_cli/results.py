@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from idim_cli.registry import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Known = MutableMapping[str, dict[str, Any]]
 
 OK, FAILED, CANCELLED, TIMEOUT = "ok", "failed", "cancelled", "timeout"
 PLAN, TABLE, SUMMARY, RECIPE = "plan.json", "results.csv", "summary.json", "recipe.yaml"
@@ -28,13 +31,18 @@ _BODY = (
 )  # fmt: skip
 _TAIL = (
     "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "torch",
-    "config",
+    "config", "baseline_config",
 )  # fmt: skip
+_PLANNED = ("run_id", "over", "baseline_config")
 _WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
 
 
+class HeldError(FileError):
+    """Another process is at work on a run."""
+
+
 def row(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The cells of one run, from the content of its result.json; what is unknown is None.
+    """The cells of one run, from what `finished` says of it; what is unknown is None.
 
     Beside the fixed columns there is one for each key of ``sweep.over`` and one for each further metric.
     """
@@ -44,10 +52,14 @@ def row(result: Mapping[str, Any]) -> dict[str, Any]:
     return {key: cells[key] for key in _columns([result])}
 
 
-def table(folder: Path) -> pd.DataFrame:
+def table(folder: Path, known: Known | None = None) -> pd.DataFrame:
     """All finished runs below `folder`, in the order of plan.json (without one: by run_id).
 
     Runs that the present plan does not name are left out. Writes nothing.
+
+    Args:
+        folder: a recipe's, as `idim sweep` makes it.
+        known: see `finished`.
 
     Raises:
         FileError: there is no such folder.
@@ -56,19 +68,36 @@ def table(folder: Path) -> pd.DataFrame:
 
     if not folder.is_dir():
         raise FileError(f"no folder {str(folder)!r}", "a results folder is made by `idim sweep`")
-    found = list(finished(folder))
-    frame = pd.DataFrame([row(result) for result in found], columns=_columns(found))
+    found = list(finished(folder, known))
+    rows = [row(result) for result in found]
+    frame = pd.DataFrame(rows, columns=_columns(found))
     for name in _WHOLE:
-        frame[name] = _whole(frame[name])
+        frame[name] = _whole([one[name] for one in rows])
     return frame
 
 
-def finished(folder: Path) -> Iterator[dict[str, Any]]:
-    """The content of result.json of each run that has one, in the order of the plan."""
-    for run_id in _planned(folder):
-        result = read_result(folder / RUNS / run_id)
+def finished(folder: Path, known: Known | None = None) -> Iterator[dict[str, Any]]:
+    """What is known of each run that has a result.json, in the order of the plan.
+
+    The plan says what a run is for (`over`, `baseline_config`), and result.json what came of it: a run may
+    serve another plan later. Without a plan it serves none.
+
+    Args:
+        folder: a recipe's, as `idim sweep` makes it.
+        known: results by run_id that need not be read again; those read now are added.
+    """
+    known = {} if known is None else known
+    for planned in _planned(folder):
+        run_id = planned["run_id"]
+        result = known.get(run_id) or read_result(folder / RUNS / run_id)
         if result is not None:
-            yield result
+            known[run_id] = result
+            yield {**result, **planned}
+
+
+def plan_text(recipe: str, runs: Iterable[Mapping[str, Any]]) -> str:
+    """The content of plan.json; each of the `runs` has `run_id`, `over` and `baseline_config`."""
+    return json.dumps({"recipe": recipe, "runs": [dict(run) for run in runs]}, indent=1) + "\n"
 
 
 def read_result(run_folder: Path) -> dict[str, Any] | None:
@@ -89,10 +118,10 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
     return result
 
 
-def write_csv(folder: Path) -> Path:
-    """Write results.csv of a results folder anew; returns its path."""
+def write_csv(folder: Path, known: Known | None = None) -> Path:
+    """Write results.csv of a results folder anew; returns its path. For `known` see `finished`."""
     path = folder / TABLE
-    write_atomic(path, table(folder).to_csv(index=False, lineterminator="\n"))
+    write_atomic(path, table(folder, known).to_csv(index=False, lineterminator="\n"))
     return path
 
 
@@ -123,7 +152,7 @@ def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> N
     """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -140,7 +169,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
     """Hold a run's folder, by a lock on its log; the lock falls with the process, however that ends.
 
     Raises:
-        FileError: another process holds it.
+        HeldError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOG).open("a") as file:
@@ -157,17 +186,18 @@ def _lock(file: IO[str], folder: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         hint = "wait until it has ended, or give another --out"
-        raise FileError(f"another process is at work in {folder}", hint) from error
+        raise HeldError(f"another process is at work in {folder}", hint) from error
     except OSError:  # a file system without locks
         return
 
 
-def _planned(folder: Path) -> list[str]:
+def _planned(folder: Path) -> list[dict[str, Any]]:
     try:
         plan = json.loads((folder / PLAN).read_bytes())
-        return [str(run_id) for run_id in plan["runs"]]
+        return [{key: run[key] for key in _PLANNED} for run in plan["runs"]]
     except FileNotFoundError:
-        return sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
+        names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
+        return [{"run_id": name, "over": {}, "baseline_config": None} for name in names]
     except (ValueError, KeyError, TypeError) as error:
         raise FileError(
             f"{folder / PLAN} is damaged: {error}", "the next `idim sweep` writes it anew"
@@ -187,11 +217,13 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
 
 
-def _whole(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Whole numbers as such, also where some are unknown (pandas would make them decimals)."""
-    if column.isna().any():
-        return column.astype("Int64")
-    return column.astype(object).infer_objects()
+def _whole(values: list[Any]) -> pd.Series[Any]:
+    """Whole numbers as such, also where some are unknown: as decimals, large seeds would lose digits."""
+    import pandas as pd
+
+    if None in values:
+        return pd.Series(values, dtype="Int64")
+    return pd.Series(values, dtype=object).infer_objects()
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

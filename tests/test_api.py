@@ -29,6 +29,6 @@ def test_the_main_job(tmp_path):
     short = ["sweep.d=[20, 200]", "sweep.seeds=2", "training.epochs=3"]
     outcome = idim_cli.sweep(idim_cli.load_recipe("quickstart", short), tmp_path)
     assert outcome.ok == len(outcome.table) == 8
-    (_, reading), *more = idim_cli.estimates(idim_cli.read_results(outcome.folder))
+    one, *more = idim_cli.estimates(idim_cli.read_results(outcome.folder))
     assert not more
-    assert reading.d_values == (20, 200)
+    assert one.reading.d_values == (20, 200)

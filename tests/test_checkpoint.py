@@ -5,9 +5,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from idim_cli import checkpoint
 from idim_cli.errors import FileError
 from idim_cli.recipe.schema import Component
-from idim_cli.training import checkpoint, optimizers
+from idim_cli.training import optimizers
 
 
 def test_round_trip(tmp_path):

@@ -60,6 +60,46 @@ def test_parameters_are_checked(made_up, bad):
         made_up.parameters("full").model_validate(bad)
 
 
+def test_filled_gives_all_parameters_as_json_would(made_up):
+    assert made_up.filled("full", {"depth": 2, "copy": 1}) == {
+        "depth": 2, "mode": "a", "copy": 1.0, "fraction": 1.0,
+    }  # fmt: skip
+    betas = registry("optimizer").filled("adam", {"betas": (0, 1)})["betas"]
+    assert betas == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("params", "message", "hint"),
+    [
+        ({"depth": 1, "fractoin": 1.0}, "thing 'full' has no parameter 'fractoin'", "did you mean fraction?"),
+        ({}, "thing 'full': depth: field required", ""),
+        ({"depth": 1, "mode": "c"}, "thing 'full': mode: input should be 'a' or 'b'", ""),
+        ({"depth": object()}, "thing 'full': Object of type object is not JSON", ""),
+        ({"depth": 1, "copy": float("nan")}, "thing 'full': copy: ", ""),
+    ],
+)
+def test_filled_says_what_does_not_fit(made_up, params, message, hint):
+    with pytest.raises(ComponentError) as caught:
+        made_up.filled("full", params)
+    assert str(caught.value).startswith(message)
+    assert caught.value.hint == hint
+
+
+def test_an_inner_component_is_filled_too():
+    filled = registry("projector").filled
+    assert filled("layerwise", {}) == {"inner": "tied"}
+    whole = {"inner": {"name": "dense", "orthogonal": False}}
+    assert filled("layerwise", {"inner": "dense"}) == filled("layerwise", whole) == whole
+
+
+@pytest.mark.parametrize(
+    "inner", ["layerwise", "identity", {"density": 1}, "nothing", {"name": "sparse", "densty": 1}]
+)
+def test_an_inner_component_is_checked_too(inner):
+    with pytest.raises(ComponentError):
+        registry("projector").filled("layerwise", {"inner": inner})
+
+
 def test_summary(made_up):
     assert made_up.summary("plain") == "A class without parameters."
     assert made_up.summary("full") == ""

@@ -5,12 +5,13 @@ import pytest
 
 from idim_cli import results
 from idim_cli.errors import FileError
+from idim_cli.recipe.schema import Seeds
 
 
 def result(run_id, **changes):
     content = {
         "run_id": run_id, "recipe": "r", "status": "ok", "direct": False, "dataset": "mnist", "model": "fc",
-        "projector": "tied", "task": "classify", "over": {"model.depth": 2}, "D": 199210, "d": 750,
+        "projector": "tied", "task": "classify", "D": 199210, "d": 750,
         "seed_theta0": 0, "seed_projector": 1, "seed_data": 2, "performance": 0.9, "performance_is": "final",
         "metric": "accuracy", "score_on": "validation", "epoch": 3, "epochs": 3,
         "metrics": {"validation_accuracy": 0.9, "validation_nll": 0.4}, "column_norm_min": 1.0,
@@ -26,7 +27,14 @@ def store(folder, *contents):
     return folder
 
 
+def planned(folder, *run_ids, **over):
+    runs = [{"run_id": run_id, "over": over, "baseline_config": "direct-1"} for run_id in run_ids]
+    results.write_atomic(folder / results.PLAN, results.plan_text("r", runs))
+    return folder
+
+
 def test_table_has_over_columns_before_D_and_metrics_before_the_checks(tmp_path):
+    planned(tmp_path, "a", **{"model.depth": 2})
     columns = list(results.table(store(tmp_path, result("a"))).columns)
     assert columns[7:10] == ["task", "model.depth", "D"]
     assert columns[columns.index("epochs") + 1 :][:3] == [
@@ -38,8 +46,34 @@ def test_table_has_over_columns_before_D_and_metrics_before_the_checks(tmp_path)
 
 def test_plan_gives_order_and_leaves_other_runs_out(tmp_path):
     store(tmp_path, result("a"), result("b"), result("c"))
-    results.write_atomic(tmp_path / results.PLAN, json.dumps({"runs": ["c", "a", "not-yet-run"]}))
+    planned(tmp_path, "c", "a", "not-yet-run")
     assert list(results.table(tmp_path)["run_id"]) == ["c", "a"]
+
+
+def test_what_a_run_is_for_comes_from_the_plan_alone(tmp_path):
+    store(tmp_path, result("a", over={"model.width": 3}))
+    assert "model.width" not in results.table(tmp_path)
+    for depth in (1, 2):
+        frame = results.table(planned(tmp_path, "a", **{"model.depth": depth}))
+        assert frame["model.depth"].tolist() == [depth]
+        assert frame["baseline_config"].tolist() == ["direct-1"]
+        assert "model.width" not in frame
+
+
+def test_known_results_are_not_read_again(tmp_path):
+    store(planned(tmp_path, "a", "b"), result("a"))
+    known = {}
+    assert list(results.table(tmp_path, known)["run_id"]) == ["a"]
+    (tmp_path / results.RUNS / "a" / results.RESULT).write_text("{")
+    store(tmp_path, result("b"))
+    assert list(results.table(tmp_path, known)["run_id"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"runs": ["a"]}', '{"runs": [{"run_id": "a"}]}'])
+def test_a_damaged_plan_is_named(tmp_path, content):
+    results.write_atomic(store(tmp_path, result("a")) / results.PLAN, content)
+    with pytest.raises(FileError, match=r"plan\.json"):
+        results.table(tmp_path)
 
 
 def test_unknown_figures_are_empty_cells_and_counts_stay_whole(tmp_path):
@@ -57,17 +91,23 @@ def test_unknown_figures_are_empty_cells_and_counts_stay_whole(tmp_path):
     ]
 
 
+def test_the_largest_seed_of_a_recipe_fits_beside_an_unknown_one(tmp_path):
+    store(tmp_path, result("a", seed_projector=2**63 - 1), result("b", seed_projector=None))
+    assert results.table(tmp_path)["seed_projector"].tolist() == [2**63 - 1, pd.NA]
+    with pytest.raises(ValueError, match="theta0"):
+        Seeds(theta0=2**63)
+
+
 def test_csv_round_trip(tmp_path):
     store(tmp_path, result("a", performance=0.1 + 0.2), result("b", metrics={"train_nll": 1e-17}))
-    results.write_csv(tmp_path)
+    results.write_csv(planned(tmp_path, "a", "b"))
     again = results.read(tmp_path / results.TABLE)
     pd.testing.assert_frame_equal(again, results.table(tmp_path), check_dtype=False)
 
 
 def test_a_component_that_is_swept_over_stays_one_column(tmp_path):
-    frame = results.table(
-        store(tmp_path, result("a", over={"projector": {"name": "dense", "orthogonal": True}}))
-    )
+    planned(tmp_path, "a", projector={"orthogonal": True, "name": "dense"})
+    frame = results.table(store(tmp_path, result("a")))
     assert list(frame.columns).count("projector") == 1
     assert frame["projector"][0] == '{"name": "dense", "orthogonal": true}'
 

@@ -21,9 +21,9 @@ KINDS = [
 def test_the_toy_needs_ten(kind, tmp_path):
     changes = [f"projector={kind}", "sweep.d=[8, 9, 10]", "sweep.seeds=2"]
     outcome = sweep(load_recipe("toy", changes), tmp_path)
-    [(_, reading)] = estimates(outcome.table)
-    assert reading.value == 10
-    assert reading.d_int100 == 10
+    (one,) = estimates(outcome.table)
+    assert one.reading.value == 10
+    assert one.reading.d_int100 == 10
     means = outcome.table[~outcome.table["direct"]].groupby("d")["performance"].mean()
     assert means[8] < 0.5
     assert means[9] < 0.7

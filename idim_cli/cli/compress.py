@@ -24,6 +24,8 @@ def command(
     `idim expand` makes the whole network of it again, `idim evaluate` scores it.
 
     Example: idim compress results/mnist-fc/runs/RUN --out solution.idim
+
+    Exit code: 0; 2 when the checkpoint cannot be read or packed.
     """
     from idim_cli.codec.compress import compress
 

@@ -38,6 +38,11 @@ def colour() -> bool:
     return console.is_terminal and not console.no_color
 
 
+def unicode(marks: str) -> bool:
+    """Whether stdout can show these characters."""
+    return _shown(marks) == marks
+
+
 def width() -> int:
     """Columns of the terminal; 80 where there is none."""
     return talk().width if on_terminal() else 80
@@ -49,8 +54,8 @@ def say(message: str) -> None:
 
 
 def out(text: str) -> None:
-    """Data for people or pipes, on stdout."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    r"""Data for people or pipes, on stdout; what its encoding does not have is written as \\u2500."""
+    sys.stdout.write(_shown(text if text.endswith("\n") else text + "\n"))
     sys.stdout.flush()
 
 
@@ -63,7 +68,9 @@ def plain(value: Any) -> Any:
     """The same content in what JSON knows: NaN and infinities become null, paths become strings."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
+    if isinstance(value, set | frozenset):  # whose order differs from one process to the next
+        return [plain(item) for item in sorted(value)]
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
@@ -98,6 +105,11 @@ def resumable() -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         fail("what was finished or saved is kept", "the same command goes on from there", "stopped")
         raise
+
+
+def _shown(text: str) -> str:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _labelled(label: str, style: str, text: str) -> None:

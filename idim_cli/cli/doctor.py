@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from idim_cli.cli import console
+from idim_cli.cli import console, options
 from idim_cli.environment import describe, in_units
 from idim_cli.errors import RUN_FAILED
 
@@ -16,7 +16,7 @@ def command(
         str | None,
         typer.Option("--data", envvar="IDIM_DATA", help="Folder of the data sets.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Show versions, devices, memory, disk, data sets and extras, and probe the speed.
 

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from idim_cli.cli import console, options
-from idim_cli.cli.expand import TrustCode
 
 
 class SplitName(StrEnum):
@@ -26,7 +25,7 @@ def command(
     split: Annotated[SplitName, typer.Option(help="What to score on.")] = SplitName.VALIDATION,
     data: options.Data = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0, mps.")] = "auto",
-    trust_code: TrustCode = False,
+    trust_code: options.TrustCode = False,
     as_json: options.Json = False,
 ) -> None:
     """Score a solution on the data that it was trained on; it is rebuilt in float32.
@@ -35,9 +34,11 @@ def command(
     same device.
 
     Examples: idim evaluate solution.idim --split test; idim evaluate results/mnist-fc/runs/RUN
+
+    Exit code: 0; 2 when the file is refused or the data are absent.
     """
     from idim_cli.codec.evaluate import evaluate
-    from idim_cli.training.prepare import pick_device
+    from idim_cli.environment import pick_device
 
     score = evaluate(file, split.value, data, str(pick_device(device)), trust_code)
     if as_json:

@@ -10,10 +10,6 @@ import typer
 
 from idim_cli.cli import console, options
 
-TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="Import and run code that the file names (module:callable).")
-]
-
 
 def command(
     file: Annotated[Path, typer.Argument(help="An .idim file.")],
@@ -23,7 +19,7 @@ def command(
             "--out", "-o", help="The file to write.", show_default="beside it, as .state.safetensors"
         ),
     ] = None,
-    trust_code: TrustCode = False,
+    trust_code: options.TrustCode = False,
     as_json: options.Json = False,
 ) -> None:
     """Grow an .idim file into the whole network: a state_dict in a safetensors file.
@@ -32,6 +28,8 @@ def command(
     comes out differently on this machine.
 
     Example: idim expand solution.idim --out network.safetensors
+
+    Exit code: 0; 2 when the file is refused.
     """
     from idim_cli.codec.expand import write
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from idim_cli.threshold import Options
 
 
 def _recipes() -> list[str]:
@@ -39,6 +42,80 @@ Device = Annotated[
     str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.", show_default="the recipe's")
 ]
 Download = Annotated[bool, typer.Option("--download", help="Fetch an absent data set.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Exit with 4 instead of 1 when runs failed.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+TrustCode = Annotated[
+    bool, typer.Option("--trust-code", help="Import and run code that the file names (module:callable).")
+]
+
+# How to read d_int. None leaves it to the recipe of a results folder, and then to the default.
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline", metavar="model|best|VALUE", help="What 100 % means.", show_default="recipe, then model"
+    ),
+]
+Fraction = Annotated[
+    float | None,
+    typer.Option("--fraction", help="Share of the baseline to reach.", show_default="recipe, then 0.9"),
+]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        "--rule",
+        metavar="first|interpolate|isotonic",
+        help="How the runs at each d become one d.",
+        show_default="recipe, then isotonic",
+    ),
+]
+Confidence = Annotated[
+    float | None,
+    typer.Option(
+        "--confidence", help="Of the interval and the d_int100 test.", show_default="recipe, then 0.95"
+    ),
+]
+Centre = Annotated[
+    str | None,
+    typer.Option(
+        "--centre",
+        metavar="mean|median",
+        help="What stands for the runs at one d.",
+        show_default="recipe, then mean",
+    ),
+]
+Paper = Annotated[
+    bool, typer.Option("--paper", help="As Li et al. 2018, whatever the recipe: rule first, their bootstrap.")
+]
+
+
+def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
+    """How to read the results at `path`: flags, then the recipe of a results folder, then the defaults.
+
+    Args:
+        path: a results folder, or a file.
+        paper: take the paper's reading in place of the recipe and the defaults.
+        given: fields of `Options` by name; None is not given, and `baseline` may be a number as text.
+
+    Raises:
+        IdimError: a value is not known or out of range, or the folder's recipe is faulty.
+    """
+    from idim_cli.recipe.load import load
+    from idim_cli.results import RECIPE
+    from idim_cli.threshold import PAPER, Options
+
+    flags = {key: value for key, value in given.items() if value is not None}
+    if "baseline" in flags:
+        flags["baseline"] = _number_or_word(flags["baseline"])
+    if paper:
+        return PAPER.but(**flags)
+    recipe = path / RECIPE
+    settings = load(recipe).recipe.threshold.model_dump() if recipe.is_file() else {}
+    return Options(**{**settings, **flags})
+
+
+def _number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

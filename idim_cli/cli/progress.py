@@ -76,6 +76,10 @@ class Plain(Watching):
         self.done += 1
         self._say(f"[{self.done}/{self.runs}] {line(result)}")
 
+    def waiting(self, runs: int) -> None:
+        """Say what is waited for."""
+        self._say(_waiting(runs))
+
     def _say(self, message: str) -> None:
         console.say(message)
         self.spoke = time.monotonic()
@@ -128,6 +132,10 @@ class Bar(Watching):
         console.say(f"[{self.done}/{self.runs}] {line(result)}")
         self._move(0.0, _short(run), "")
 
+    def waiting(self, runs: int) -> None:
+        """Say above the bar what is waited for."""
+        console.say(_waiting(runs))
+
     begun = 0  # runs that were done before this sitting
 
     def _move(self, share: float, description: str, figures: str) -> None:
@@ -156,6 +164,10 @@ def check(run: Run, columns: Columns) -> str:
         f"P {run.recipe.projector.name}: {columns.sampled} columns of length {lengths}{coherence}\n"
         f"  a unit step falls on {', '.join(shares)}{more}"
     )
+
+
+def _waiting(runs: int) -> str:
+    return f"waiting for {'1 run' if runs == 1 else f'{runs} runs'} of another process"
 
 
 def _short(run: Run) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from idim_cli.cli import console
+from idim_cli.cli import console, options
 from idim_cli.errors import USAGE, Fault, FileError, IdimError, RecipeError
 from idim_cli.recipe.find import description, find, shipped
 from idim_cli.recipe.load import load
@@ -18,14 +18,16 @@ app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes
 Name = Annotated[
     str, typer.Argument(help="A shipped recipe's name, or a file.", autocompletion=lambda: list(shipped()))
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 
 @app.command("list")
-def list_(json: Json = False) -> None:
-    """Print the shipped recipes and what each is for."""
+def list_(as_json: options.Json = False) -> None:
+    """Print the shipped recipes and what each is for.
+
+    Exit code: 0.
+    """
     about = {name: description(path) for name, path in shipped().items()}
-    if json:
+    if as_json:
         paths = shipped()
         console.out_json([{"name": n, "description": about[n], "path": str(paths[n])} for n in about])
         return
@@ -36,7 +38,10 @@ def list_(json: Json = False) -> None:
 
 @app.command()
 def show(name: Name) -> None:
-    """Print a recipe."""
+    """Print a recipe.
+
+    Exit code: 0; 2 when there is none of that name.
+    """
     console.out(_text(find(name)))
 
 
@@ -46,7 +51,10 @@ def copy(
     destination: Annotated[Path | None, typer.Argument(metavar="[DEST]", help="A file or a folder.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Copy a recipe, to change it and run the copy."""
+    """Copy a recipe, to change it and run the copy.
+
+    Exit code: 0; 2 when there is none of that name, or the copy cannot be written.
+    """
     source = find(name)
     target = destination or Path()
     if target.is_dir():
@@ -58,12 +66,15 @@ def copy(
 @app.command()
 def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Recipes, by file or name.")],
-    json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
-    """Check recipes and name all their faults; exit code 2 if there are any."""
+    """Check recipes and name all their faults.
+
+    Exit code: 0; 2 when there are faults.
+    """
     faults = {file: _faults(file) for file in files}
     found = [fault for some in faults.values() for fault in some]
-    if json:
+    if as_json:
         console.out_json(
             [{"file": f, "ok": not some, "faults": list(map(asdict, some))} for f, some in faults.items()]
         )

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idim_cli.cli import console
+from idim_cli.cli import console, options
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from idim_cli.report.curve import Curve
     from idim_cli.report.section import Section
-    from idim_cli.threshold import Options
 
 
 class Format(StrEnum):
@@ -38,64 +37,45 @@ def command(
         bool | None,
         typer.Option("--log/--linear", help="Axis of d.", show_default="by how d is spread"),
     ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(metavar="model|best|VALUE", help="What 100 % means.", show_default="the recipe's"),
-    ] = None,
-    fraction: Annotated[
-        float | None, typer.Option(help="Share of the baseline to reach.", show_default="the recipe's")
-    ] = None,
-    rule: Annotated[
-        str | None, typer.Option(metavar="first|interpolate|isotonic", show_default="the recipe's")
-    ] = None,
+    baseline: options.Baseline = None,
+    fraction: options.Fraction = None,
+    rule: options.Rule = None,
+    confidence: options.Confidence = None,
+    centre: options.Centre = None,
+    paper: options.Paper = False,
     published: Annotated[
         Path | None,
         typer.Option(metavar="CSV", help="Points to draw faintly behind; columns d and performance."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Print a table of the results and draw performance against d as PNG and SVG.
 
-    One figure for each group of runs (model, projector, swept keys); files of the same name are replaced.
+    One figure for each group of runs (model, projector, swept keys); files of
+    the same name are replaced. A group that cannot be read is named on stderr.
 
     Examples: idim report results/mnist-fc; idim report runs.csv --format markdown --baseline best
+
+    Exit code: 0; 2 when the results, or all of their groups, cannot be read.
     """
     from idim_cli import results
     from idim_cli.report import published as others
     from idim_cli.report import section
 
-    given = {"baseline": _baseline(baseline), "fraction": fraction, "rule": rule}
-    options = _options(path, {key: value for key, value in given.items() if value is not None})
+    given = {"baseline": baseline, "fraction": fraction, "rule": rule}
+    how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
     behind = others.read(published) if published else None
     runs = results.read(path)
-    found, faults = section.sections(runs, options, str(path))
-    for title, error in faults:
-        console.say(f"left out: {title}: {error}")
+    found, faults = section.sections(runs, how, str(path))
+    for title, problem in faults:
+        console.say(f"left out: {title}: {problem}")
     figures = _draw(found, _stem(path, runs), out or _beside(path), log, behind)
-    if json:
+    if as_json:
         _print_json(found, figures)
     else:
         _print(found, form)
     for file in figures:
         console.say(f"wrote {file}")
-
-
-def _baseline(text: str | None) -> float | str | None:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return text
-
-
-def _options(path: Path, given: dict[str, Any]) -> Options:
-    """Flags, then the recipe of a results folder, then the defaults."""
-    from idim_cli.recipe.load import load
-    from idim_cli.results import RECIPE
-    from idim_cli.threshold import Options
-
-    recipe = path / RECIPE
-    settings = load(recipe).recipe.threshold.model_dump() if recipe.is_file() else {}
-    return Options(**{**settings, **given})
 
 
 def _beside(path: Path) -> Path:
@@ -131,7 +111,9 @@ def _print(found: Sequence[Section], form: Format) -> None:
 
     screen = Console(highlight=False)
     if form == Format.table and screen.is_terminal:
-        table.terminal(found, screen)
+        with screen.capture() as shown:
+            table.terminal(found, screen)
+        console.out(shown.get())
     else:
         as_text = {Format.table: table.text, Format.markdown: table.markdown, Format.csv: table.to_csv}
         console.out(as_text[form](found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,7 +11,8 @@ from idim_cli.cli import console, options, progress
 from idim_cli.errors import NOT_REACHED, RUN_FAILED, SOME_FAILED
 
 if TYPE_CHECKING:
-    from idim_cli.execute.sweep import Estimate, Outcome
+    from idim_cli.execute.sweep import Outcome
+    from idim_cli.threshold import Estimate
 
 
 def command(
@@ -52,35 +53,25 @@ def command(
     if outcome.failed:
         console.fail(f"{outcome.failed} of {outcome.planned} runs failed", _where(outcome))
         raise typer.Exit(SOME_FAILED if keep_going else RUN_FAILED)
-    if any(estimate.reading.value is None for estimate in outcome.estimates):
+    if any(one.not_reached for one in outcome.estimates):
         raise typer.Exit(NOT_REACHED)
 
 
 def _text(outcome: Outcome) -> str:
-    """The summary for people: for each group a plot and its reading in words."""
-    from idim_cli.threshold.groups import label
-
-    titled = len(outcome.estimates) + len(outcome.problems) > 1
-    parts = []
-    for estimate in outcome.estimates:
-        parts += [label(estimate.group)] if titled else []
-        parts += [_plot(estimate, _metric(outcome)), ""]
-    parts += [f"no estimate: {problem}" for problem in outcome.problems]
-    return "\n".join([*parts, f"results: {outcome.folder}"])
+    """The summary for people: for each group a plot and its reading in words, or why it has none."""
+    titled = len(outcome.estimates) > 1
+    blocks = [one.describe(_plot(one), titled) for one in outcome.estimates]
+    return "\n\n".join([*blocks, f"results: {outcome.folder}"])
 
 
-def _plot(estimate: Estimate, metric: str) -> str:
-    from idim_cli.report import terminal, words
+def _plot(one: Estimate) -> str:
+    """Of the runs alone where there is no reading; empty where there are no runs either."""
+    from idim_cli.report import terminal
 
-    drawn = terminal.plot(
-        estimate.points, estimate.reading, console.width(), colour=console.colour(), label=metric
-    )
-    return "\n".join([drawn, "", *words.caption(estimate.reading)])
-
-
-def _metric(outcome: Outcome) -> str:
-    known = outcome.table["metric"].dropna()
-    return str(known.iloc[0]) if len(known) else "performance"
+    if one.sample is None:
+        return ""
+    look: dict[str, Any] = {"colour": console.colour(), "unicode": console.unicode(terminal.MARKS)}
+    return terminal.plot(one.sample.points, one.reading, console.width(), label=one.sample.measure, **look)
 
 
 def _where(outcome: Outcome) -> str:

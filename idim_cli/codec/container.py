@@ -144,7 +144,7 @@ class _Reader:
             if byte < 0x80:
                 break
         # One number has one spelling: no padding with zero groups.
-        if value >= 2**64 or (shift > 7 and byte == 0):
+        if value >= 2**63 or (shift > 7 and byte == 0):
             _damaged("a number in its header is out of range")
         return value
 

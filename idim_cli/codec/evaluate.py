@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from idim_cli.codec import checkpoint, files, guard, solution
-from idim_cli.codec.components import filled
 from idim_cli.codec.rebuild import rebuild
 from idim_cli.codec.solution import Solution
 from idim_cli.datasets import base as datasets
@@ -65,7 +64,7 @@ def evaluate(
     module = rebuild(found, trusted).module.to(device)
     chosen = _split(_data(found, data_root), split)
     with guard.as_file_error("task", found.spec.task):
-        task = tasks.build(filled("task", found.spec.task))
+        task = tasks.build(found.spec.task)
         metrics = task.evaluate(module, chosen.to(device))
     return Score(split, len(chosen), metrics, task.metric, found.D, found.d)
 
@@ -78,7 +77,7 @@ def _read(path: Path, trust_code: bool) -> tuple[Solution, bool]:
 
 def _data(found: Solution, data_root: str | None) -> Data:
     with guard.as_file_error("dataset", found.spec.dataset):
-        data = datasets.load(filled("dataset", found.spec.dataset), data_root or found.data_root)
+        data = datasets.load(found.spec.dataset, data_root or found.data_root)
     if (list(data.shape), data.classes) != (found.spec.shape, found.spec.classes):
         raise FileError(
             f"the model is for {found.spec.classes} classes of examples of shape {found.spec.shape}, "

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from idim_cli import rng
 from idim_cli.codec import guard
-from idim_cli.codec.components import filled
 from idim_cli.codec.solution import Solution, to_bytes
 from idim_cli.environment import free_bytes
 from idim_cli.errors import FileError
@@ -100,7 +99,7 @@ def _start(solution: Solution) -> nn.Module:
         guard.refuse_numbers(spec.model, solution.D)
         checked = guard.bounded(limit)
     with guard.as_file_error("model", spec.model), checked:
-        return models.build(filled("model", spec.model), spec.shape, spec.classes, solution.seeds.theta0)
+        return models.build(spec.model, spec.shape, spec.classes, solution.seeds.theta0)
 
 
 def _compare_start(solution: Solution, theta0: int) -> None:
@@ -114,7 +113,7 @@ def _compare_start(solution: Solution, theta0: int) -> None:
 
 
 def _projector(module: nn.Module, solution: Solution) -> Projector:
-    component, d = filled("projector", solution.spec.projector), solution.d
+    component, d = solution.spec.projector, solution.d
     sizes = [parameter.numel() for _, parameter in native_parameters(module, solution.spec.trainable)]
     if sum(sizes) != solution.D:
         raise FileError(f"the model has D = {sum(sizes):,} parameters, the file states {solution.D:,}")

@@ -12,6 +12,7 @@ from idim_cli.datasets.split import Data, Source, Split
 from idim_cli.datasets.transform import transform
 from idim_cli.environment import data_root
 from idim_cli.errors import ComponentError
+from idim_cli.recipe.components import filled
 from idim_cli.recipe.schema import Component
 
 __all__ = ["Data", "Source", "Split", "load"]
@@ -35,8 +36,9 @@ def load(component: Component, root: str | None = None, download: bool = False) 
         ComponentError: the name is unknown, or the parameters do not fit.
         MissingExtraError: the data set needs a package that is not installed.
     """
-    own = {key: value for key, value in component.params.items() if key not in _SHARED}
-    shared = {key: value for key, value in component.params.items() if key in _SHARED}
+    params = filled(component, "dataset").params
+    own = {key: value for key, value in params.items() if key not in _SHARED}
+    shared = {key: value for key, value in params.items() if key in _SHARED}
     return transform(_source(component.name, own, data_root(root), download), **shared)
 
 

@@ -17,10 +17,10 @@ def transform(
     source: Source,
     *,
     validation: Annotated[int, Field(ge=1)] | None = None,
-    validation_seed: Annotated[int, Field(ge=0, lt=2**64)] | None = None,
-    shuffle_labels: Annotated[int, Field(ge=0, lt=2**64)] | None = None,
+    validation_seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None,
+    shuffle_labels: Annotated[int, Field(ge=0, lt=2**63)] | None = None,
     fraction: Annotated[float, Field(gt=0, le=1)] = 1.0,
-    shuffle_pixels: Annotated[int, Field(ge=0, lt=2**64)] | None = None,
+    shuffle_pixels: Annotated[int, Field(ge=0, lt=2**63)] | None = None,
 ) -> Data:
     """Split a data set and transform it; the steps are taken in the order of the arguments.
 

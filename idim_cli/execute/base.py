@@ -25,6 +25,9 @@ class Watcher(Protocol):
     def finished(self, run: Run, result: Result) -> None:
         """A run has ended, with or without success."""
 
+    def waiting(self, runs: int) -> None:
+        """So many runs are left, and other processes are at work on all of them."""
+
 
 class Silent:
     """A `Watcher` that tells nobody."""
@@ -38,9 +41,16 @@ class Silent:
     def finished(self, run: Run, result: Result) -> None:
         """Nothing."""
 
+    def waiting(self, runs: int) -> None:
+        """Nothing."""
+
 
 class Executor(Protocol):
-    """Carries out runs. Each has its own folder and one writer; a run that fails does not stop the others."""
+    """Carries out runs. Each has its own folder and one writer; a run that fails does not stop the others.
+
+    Processes may share the folder: what another is at work on is left to it, and its result is passed on.
+    If it ends without one, the run is taken over.
+    """
 
     def map(
         self, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher

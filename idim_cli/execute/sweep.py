@@ -16,8 +16,7 @@ from idim_cli.plan import Run, plan
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded
 from idim_cli.recipe.schema import Recipe
-from idim_cli.threshold import Options, Points, Reading
-from idim_cli.threshold.groups import label
+from idim_cli.threshold import Estimate, Options
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where
 from idim_cli.training.run import pending, run_folder
@@ -27,30 +26,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """d_int of one combination of `sweep.over`: its keys and values, performance at each d, the reading."""
-
-    group: dict[str, Any]
-    points: Points
-    reading: Reading
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What came of a sweep.
 
     Attributes:
         folder: where everything lies.
         table: one row a run.
-        estimates: one for each combination of `sweep.over` whose runs allow it.
-        problems: why others have none.
+        estimates: one for each combination of `sweep.over`, with its reading or why it has none.
         planned, ok, failed: numbers of runs.
     """
 
     folder: Path
     table: pd.DataFrame
     estimates: list[Estimate]
-    problems: list[str]
     planned: int
     ok: int
     failed: int
@@ -60,9 +48,14 @@ class Outcome:
         return {
             "folder": str(self.folder),
             "runs": {"planned": self.planned, "ok": self.ok, "failed": self.failed},
-            "estimates": [{"group": one.group, **one.reading.as_dict()} for one in self.estimates],
-            "problems": self.problems,
+            "estimates": [one.as_dict() for one in self.estimates],
         }
+
+    @property
+    def problems(self) -> list[str]:
+        """Why some combinations have no reading."""
+        unread = (one for one in self.estimates if one.error is not None)
+        return [f"{one.label}: {one.problem}" if one.label else one.problem for one in unread]
 
 
 def sweep(
@@ -76,7 +69,8 @@ def sweep(
     """Carry out what of a recipe's plan is not done yet, and estimate d_int from all of it.
 
     results.csv is rewritten after every run. The same call goes on after an interruption, and only reads
-    when all is done; a run that diverged counts as done, one that crashed is tried again.
+    when all is done; a run that diverged counts as done, one that crashed is tried again. Several processes
+    may make the same call at the same time: they share the runs, and each returns when all are done.
 
     Args:
         loaded: from `recipe.load`; needs a `sweep`.
@@ -99,19 +93,30 @@ def sweep(
         preflight(todo, where, loaded.source, "sweep.d")
     folder = _lay_out(recipe, runs, out)
     watcher.planned(len(runs), len(todo))
+    known: results.Known = {}
     for run, result in (executor or Inline()).map(todo, out, where, watcher):
-        results.write_csv(folder)
+        known[run.run_id] = dict(result)
+        results.write_csv(folder, known)
         watcher.finished(run, result)
     return summarise(recipe, folder, len(runs))
 
 
 def summarise(recipe: Recipe, folder: Path, planned: int) -> Outcome:
     """Read all runs of a results folder, estimate d_int, and write results.csv and summary.json."""
-    results.write_csv(folder)
-    table = results.table(folder)
-    estimates, problems = _estimates(recipe, table)
+    known: results.Known = {}
+    outcome = _summary(recipe, folder, planned, known)
+    # Another process may have finished a run in the meantime, and its tables have been overwritten.
+    if len(list(results.finished(folder, {**known}))) > len(known):
+        return summarise(recipe, folder, planned)
+    return outcome
+
+
+def _summary(recipe: Recipe, folder: Path, planned: int, known: results.Known) -> Outcome:
+    results.write_csv(folder, known)
+    table = results.table(folder, known)
+    estimates = threshold.estimates(table, Options(**recipe.threshold.model_dump()))
     ok = int((table["status"] == results.OK).sum())
-    outcome = Outcome(folder, table, estimates, problems, planned, ok, len(table) - ok)
+    outcome = Outcome(folder, table, estimates, planned, ok, len(table) - ok)
     text = json.dumps(outcome.as_dict(), indent=2, allow_nan=False)
     results.write_atomic(folder / results.SUMMARY, text + "\n")
     return outcome
@@ -121,19 +126,8 @@ def _lay_out(recipe: Recipe, runs: Sequence[Run], out: Path) -> Path:
     """Write recipe.yaml and plan.json; returns the folder of the recipe's results."""
     folder = out / recipe.name
     results.write_atomic(folder / results.RECIPE, to_yaml(recipe))
-    content = {"recipe": recipe.name, "runs": [run.run_id for run in runs]}
-    results.write_atomic(folder / results.PLAN, json.dumps(content, indent=1) + "\n")
+    planned = [
+        {"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline} for run in runs
+    ]
+    results.write_atomic(folder / results.PLAN, results.plan_text(recipe.name, planned))
     return folder
-
-
-def _estimates(recipe: Recipe, table: pd.DataFrame) -> tuple[list[Estimate], list[str]]:
-    """d_int of each group, and for the others why there is none."""
-    options, found, problems = Options(**recipe.threshold.model_dump()), [], []
-    for group, rows in threshold.groups(table):
-        try:
-            runs = threshold.sample(rows)
-            found.append(Estimate(group, runs.points, threshold.read(runs, options)))
-        except IdimError as error:
-            name = f"{label(group)}: " if group else ""
-            problems.append(f"{name}{error}" + (f" ({error.hint})" if error.hint else ""))
-    return found, problems

@@ -58,7 +58,7 @@ def _make(component: Component, shape: tuple[int, ...], classes: int) -> Any:
         return _torchvision(name, params, classes)
     if ":" in name and name not in REGISTRY:
         return outside.call(name, outside.find(name), params, {"shape": shape, "classes": classes})
-    return REGISTRY.open(name)(shape, classes, **params)
+    return REGISTRY.open(name)(shape, classes, **REGISTRY.filled(name, params))
 
 
 def _torchvision(name: str, params: dict[str, Any], classes: int) -> Any:

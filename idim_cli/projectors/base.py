@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import pydantic
 import torch
 from torch import Tensor, nn
 
@@ -111,7 +110,7 @@ def build(component: Component, sizes: Sequence[int], d: int, seed: int) -> Proj
         ComponentError: unknown kind, parameters that do not fit it, or d outside 1 .. D.
     """
     cls = kind(component)
-    return cls(sum(sizes), d, seed, **context(cls, sizes), **checked(component))
+    return cls(sum(sizes), d, seed, **context(cls, sizes), **params_of(component))
 
 
 def context(cls: type[Projector], sizes: Sequence[int]) -> dict[str, Any]:
@@ -119,11 +118,6 @@ def context(cls: type[Projector], sizes: Sequence[int]) -> dict[str, Any]:
     return {"_sizes": tuple(sizes)} if cls.needs_sizes else {}
 
 
-def checked(component: Component) -> dict[str, Any]:
-    """The parameters of the component with the defaults filled in; ComponentError when they do not fit."""
-    try:
-        return dict(REGISTRY.parameters(component.name)(**component.params))
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        what = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg'].lower()}"
-        raise ComponentError(f"projector {component.name!r}: {what}") from error
+def params_of(component: Component) -> dict[str, Any]:
+    """All parameters of the projector that a recipe names; ComponentError when they do not fit."""
+    return REGISTRY.filled(component.name, component.params)

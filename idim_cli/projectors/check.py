@@ -9,7 +9,7 @@ import torch
 
 from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import CapacityError, RunError
-from idim_cli.projectors.base import Cost, Projector, checked, context, kind
+from idim_cli.projectors.base import Cost, Projector, context, kind, params_of
 from idim_cli.recipe.schema import Component
 
 TOLERANCE = 1e-3
@@ -91,7 +91,7 @@ def check_fits(component: Component, sizes: Sequence[int], d: int, device: torch
 def expected(component: Component, sizes: Sequence[int], d: int) -> Cost:
     """The cost of a P that is not built."""
     cls = kind(component)
-    return cls.expected_cost(sum(sizes), d, **context(cls, sizes), **checked(component))
+    return cls.expected_cost(sum(sizes), d, **context(cls, sizes), **params_of(component))
 
 
 def _shortage(component: Component, sizes: Sequence[int], d: int, device: torch.device) -> str:

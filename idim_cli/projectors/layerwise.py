@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from idim_cli.errors import ComponentError
-from idim_cli.projectors.base import Cost, Projector, build, checked, kind
+from idim_cli.projectors.base import Cost, Projector, build, kind, params_of
 from idim_cli.recipe.schema import Component
 
 
@@ -35,7 +34,7 @@ class Layerwise(Projector):
         self.shares = share_out(d, self.sizes)
         seeds = self._stream().words(len(self.sizes))
         self.parts: Sequence[Projector] = nn.ModuleList(  # type: ignore[assignment]
-            build(component_of(inner), [size], share, int(part_seed))
+            build(Component.of(inner), [size], share, int(part_seed))
             for size, share, part_seed in zip(self.sizes, self.shares, seeds, strict=True)
             if share
         )
@@ -65,23 +64,14 @@ class Layerwise(Projector):
         **params: Any,
     ) -> Cost:
         """The sum over the tensors."""
-        component, sizes = component_of(inner), tuple(_sizes) or (D,)
+        component, sizes = Component.of(inner), tuple(_sizes) or (D,)
         shares = zip(sizes, share_out(d, sizes), strict=True)
-        own = checked(component)
+        own = params_of(component)
         return _total([kind(component).expected_cost(size, share, **own) for size, share in shares if share])
 
     def cost(self) -> Cost:
         """The sum over the tensors."""
         return _total([part.cost() for part in self.parts])
-
-
-def component_of(inner: str | dict[str, Any]) -> Component:
-    """The inner projector as a component; ComponentError when it cannot be one."""
-    spec = {"name": inner} if isinstance(inner, str) else dict(inner)
-    name = spec.pop("name", None)
-    if not isinstance(name, str) or name in ("layerwise", "identity"):
-        raise ComponentError(f"layerwise cannot hold {name!r}", "inner names one of the other projectors")
-    return Component(name=name, params=spec)
 
 
 def share_out(d: int, sizes: Sequence[int]) -> list[int]:

@@ -66,8 +66,8 @@ def _normalise_components(normal: Tree, problems: list[Problem]) -> None:
 
 
 def _seeds(seed: int, problems: list[Problem]) -> Tree:
-    if not 0 <= seed < 2**64:
-        problems.append(Problem(("seeds",), f"should be a whole number from 0 to 2**64 - 1, not {seed}"))
+    if not 0 <= seed < 2**63:
+        problems.append(Problem(("seeds",), f"should be a whole number from 0 to 2**63 - 1, not {seed}"))
         return {}
     return dict.fromkeys(Seeds.model_fields, seed)
 

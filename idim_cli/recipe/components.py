@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pydantic
@@ -10,12 +9,12 @@ import pydantic
 from idim_cli import registry
 from idim_cli.errors import ComponentError
 from idim_cli.recipe import wording
+from idim_cli.recipe.schema import Component
 from idim_cli.recipe.source import KeyPath, Problem
+from idim_cli.registry import INNER, NEVER_INNER, short
 
 # Kinds whose names may also point to code ("package.module:callable", "./file.py:callable").
 _OPEN = ("model", "dataset")
-# Projectors that work on the whole network alone.
-_NEVER_INNER = ("layerwise", "identity")
 
 
 def resolve(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> dict[str, Any]:
@@ -24,14 +23,28 @@ def resolve(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> dic
     What is wrong goes to `problems`; the result then holds what can be kept.
     """
     name, params = _split(spec, kind, path, problems)
-    if name and not _is_code(name, kind, path, problems):
+    if is_code(name, kind):
+        _check_code(name, path, problems)
+    elif name:
         params = _checked(name, params, kind, (path, isinstance(spec, str)), problems)
     return {"name": name, "params": params}
 
 
-def short(name: str, params: dict[str, Any]) -> str | dict[str, Any]:
-    """The shortest way to write a component."""
-    return {"name": name, **params} if params else name
+def filled(component: Component, kind: str) -> Component:
+    """The component with all its parameters; one that is named by its code stays as it is.
+
+    Raises:
+        ComponentError: unknown, or its parameters do not fit.
+    """
+    if is_code(component.name, kind):
+        return component
+    params = registry.registry(kind).filled(component.name, component.params)
+    return Component(name=component.name, params=params)
+
+
+def is_code(name: str, kind: str) -> bool:
+    """Whether a name points to code (``module:callable``, ``./file.py:callable``), not into a registry."""
+    return kind in _OPEN and ":" in name
 
 
 def _split(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> tuple[str, dict[str, Any]]:
@@ -54,39 +67,33 @@ def _split(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> tupl
     return "", params
 
 
-def _is_code(name: str, kind: str, path: KeyPath, problems: list[Problem]) -> bool:
-    if kind not in _OPEN or ":" not in name:
-        return False
+def _check_code(name: str, path: KeyPath, problems: list[Problem]) -> None:
     module, _, attribute = name.rpartition(":")
     if not (module and attribute):
         problems.append(Problem(path, f"{name!r} is not 'module:callable'", "or './file.py:callable'"))
-    return True
 
 
 def _checked(
     name: str, params: dict[str, Any], kind: str, where: tuple[KeyPath, bool], problems: list[Problem]
 ) -> dict[str, Any]:
     path, is_short = where
+    room = registry.registry(kind)
     try:
-        model = registry.registry(kind).parameters(name)
+        plain = room.validated(name, params).model_dump(mode="json", include=set(params))
     except ComponentError as error:
         problems.append(Problem(path if is_short else (*path, "name"), str(error), error.hint))
         return params
-    try:
-        # As JSON, so that a list may stand for a tuple and text for a path.
-        given = model.model_validate_json(json.dumps(params))
     except pydantic.ValidationError as error:
-        found = wording.problems(error, model)
+        found = wording.problems(error, room.parameters(name))
         problems += [problem._replace(path=path + problem.path) for problem in found]
         return params
-    plain = given.model_dump(mode="json", include=set(params))
-    if kind == "projector" and "inner" in params:
-        plain["inner"] = _inner(plain["inner"], (*path, "inner"), problems)
+    if INNER in plain:
+        plain[INNER] = _inner(plain[INNER], kind, (*path, INNER), problems)
     return {key: plain[key] for key in params}
 
 
-def _inner(spec: Any, path: KeyPath, problems: list[Problem]) -> str | dict[str, Any]:
-    found = resolve(spec, "projector", path, problems)
-    if found["name"] in _NEVER_INNER:
-        problems.append(Problem(path, f"{found['name']} cannot be the inner projector"))
+def _inner(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> str | dict[str, Any]:
+    found = resolve(spec, kind, path, problems)
+    if found["name"] in NEVER_INNER:
+        problems.append(Problem(path, f"{found['name']} cannot be the inner {kind}"))
     return short(**found)

@@ -1,37 +1,59 @@
-"""A recipe back to its short YAML form, which reads back as an equal recipe."""
+"""A recipe back to its YAML form, which reads back as an equal recipe: short, or with every default."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel
 
-from idim_cli.recipe import components
-from idim_cli.recipe.schema import Component, Recipe
+from idim_cli.recipe.components import filled as filled_component
+from idim_cli.recipe.schema import COMPONENTS, Component, Recipe
 from idim_cli.recipe.text import Dumper
+from idim_cli.registry import short
+
+Part = TypeVar("Part", bound=BaseModel)
 
 
-def dump(recipe: Recipe) -> dict[str, Any]:
-    """Plain values of `recipe`: defaults left out, components in their short form."""
-    return _mapping(recipe)
+def dump(recipe: Recipe, *, defaults: bool = False) -> dict[str, Any]:
+    """Plain values of `recipe`, components in their short form; `defaults` also of keys left at theirs."""
+    return _mapping(recipe, defaults)
 
 
-def to_yaml(recipe: Recipe) -> str:
-    """The YAML text of `recipe`."""
-    return yaml.dump(dump(recipe), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+def to_yaml(recipe: Recipe, *, defaults: bool = False) -> str:
+    """The YAML text of `recipe`, as `dump`."""
+    plain = dump(recipe, defaults=defaults)
+    return yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _mapping(part: BaseModel) -> dict[str, Any]:
+def filled(recipe: Recipe) -> Recipe:
+    """The recipe with the parameters of all its components written out, so that it outlives their defaults.
+
+    Raises:
+        ComponentError: a component is unknown, or its parameters do not fit.
+    """
+    for path, kind in COMPONENTS.items():
+        recipe = _with(recipe, path, kind)
+    return recipe
+
+
+def _with(part: Part, path: tuple[str, ...], kind: str) -> Part:
+    """`part` with the component at `path` filled in."""
+    here = getattr(part, path[0])
+    new = filled_component(here, kind) if len(path) == 1 else _with(here, path[1:], kind)
+    return part.model_copy(update={path[0]: new})
+
+
+def _mapping(part: BaseModel, defaults: bool) -> dict[str, Any]:
     given = {}
     for name, field in type(part).model_fields.items():
         value = getattr(part, name)
-        if field.is_required() or value != field.get_default():
-            given[name] = _plain(value)
+        if defaults or field.is_required() or value != field.get_default():
+            given[name] = _plain(value, defaults)
     return given
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, defaults: bool) -> Any:
     if isinstance(value, Component):
-        return components.short(value.name, value.params)
-    return _mapping(value) if isinstance(value, BaseModel) else value
+        return short(value.name, value.params)
+    return _mapping(value, defaults) if isinstance(value, BaseModel) else value

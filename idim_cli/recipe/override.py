@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def assign(tree: Tree, key: str, value: Any) -> None:
             raise IdimError(f"{'.'.join(parents[:depth])} holds a value, so there is no {key}")
         node[part] = child
         node = child
-    node[last] = value
+    node[last] = copy.deepcopy(value)  # a later key may be set inside it, and its giver keeps it
 
 
 def assign_all(tree: Tree, values: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from idim_cli.registry import split
+
 MAX_RUNS = 100_000
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"
@@ -36,7 +38,7 @@ COMPONENTS = {
 }
 EPOCHS_OR_STEPS = "needs exactly one of epochs and steps"
 
-Seed = Annotated[int, Field(ge=0, lt=2**64)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # an int64 in tables
 
 
 class Frozen(BaseModel):
@@ -53,10 +55,9 @@ class Component(Frozen):
 
     @classmethod
     def of(cls, spec: str | dict[str, Any]) -> Component:
-        """The component that `spec`, a name or a mapping with a `name`, stands for."""
-        if isinstance(spec, str):
-            return cls(name=spec)
-        return cls(name=spec["name"], params={key: value for key, value in spec.items() if key != "name"})
+        """The component that `spec` stands for; ComponentError for a mapping without a `name`."""
+        name, params = split(spec)
+        return cls(name=name, params=params)
 
 
 class Seeds(Frozen):

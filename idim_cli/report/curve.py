@@ -9,36 +9,45 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean performance against d, ascending in d, all values finite.
+    """Performance against d, ascending in d, all values finite.
 
     Attributes:
         d: subspace dimensions, above zero.
-        mean: performance at each d, the mean over runs.
+        mean: performance at each d, the mean over runs (or their median, see `centre`).
         sd: standard deviation over runs; 0 where it is unknown (one run).
         n: number of runs at each d.
+        centre: what stands for the runs at one d, ``mean`` or ``median``.
     """
 
     d: tuple[float, ...] = ()
     mean: tuple[float, ...] = ()
     sd: tuple[float, ...] = ()
     n: tuple[int, ...] = ()
+    centre: str = "mean"
 
     @classmethod
-    def of(cls, points: Any) -> Curve:
-        """The curve of `points`: anything with the columns d and mean, and perhaps sd and n.
+    def of(cls, points: Any, centre: str = "mean") -> Curve:
+        """The curve of `points`: anything with the columns d and mean (or median), and perhaps sd and n.
 
-        `points` is a `threshold.Points`, a mapping, a DataFrame or a Curve. Where d or the mean is unknown,
-        or d is not above zero, the point is left out.
+        `points` is a `threshold.Points`, a mapping, a DataFrame or a Curve, which stays as it is. Where d or
+        the mean is unknown, or d is not above zero, the point is left out.
         """
-        columns = [_column(points, name) for name in ("d", "mean", "sd", "n")]
+        if isinstance(points, cls):
+            return points
+        columns = [_column(points, name) for name in ("d", centre, "sd", "n")]
         size = len(columns[0])
-        d, mean, sd, n = (column or [math.nan] * size for column in columns)
         rows = sorted(
-            (d_, mean_, sd_ if math.isfinite(sd_) else 0.0, int(n_) if math.isfinite(n_) else 1)
-            for d_, mean_, sd_, n_ in zip(d, mean, sd, n, strict=True)
-            if math.isfinite(mean_) and math.isfinite(d_) and d_ > 0
+            (d, mean, sd if math.isfinite(sd) else 0.0, int(n) if math.isfinite(n) else 1)
+            for d, mean, sd, n in zip(*(column or [math.nan] * size for column in columns), strict=True)
+            if math.isfinite(mean) and math.isfinite(d) and d > 0
         )
-        return cls(*zip(*rows, strict=True)) if rows else cls()
+        return cls(
+            tuple(row[0] for row in rows),
+            tuple(row[1] for row in rows),
+            tuple(row[2] for row in rows),
+            tuple(row[3] for row in rows),
+            centre,
+        )
 
 
 def _column(points: Any, name: str) -> list[float]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from idim_cli.errors import IdimError
 from idim_cli.report import scale, words
 from idim_cli.report.curve import Curve
+from idim_cli.threshold import number
+from idim_cli.threshold.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +68,7 @@ def draw(
     """The figure as files: ``{"png": ..., "svg": ...}``.
 
     Args:
-        points: mean, sd and n at each d, as `Curve.of` takes it.
+        points: mean (or median), sd and n at each d, as `Curve.of` takes it.
         reading: a `Reading` of these runs: baseline (solid line), level (dashed), d_int and its interval
             (horizontal bar at the level). The smallest d at or above d_int is filled.
         labels: title and names of the axes.
@@ -76,7 +78,7 @@ def draw(
     Returns:
         Bytes by kind of file. They hold no dates and no versions.
     """
-    curve = Curve.of(points)
+    curve = Curve.of(points, reading.centre if reading else "mean")
     if not curve.d:
         raise IdimError("there is no finished run to draw")
     with _style():
@@ -150,10 +152,10 @@ def _line_labels(axes: Axes, reading: Reading | None) -> None:
     lines = sorted(words.lines_of(reading).items(), key=lambda line: line[1])
     low, high = axes.get_ylim()
     close = len(lines) == 2 and lines[1][1] - lines[0][1] < 0.1 * (high - low)
-    names = {"baseline": "baseline", "level": f"{words.percent(reading.fraction)} % level" if reading else ""}
+    names = {"baseline": "baseline", "level": f"{percent(reading.fraction)} % level" if reading else ""}
     for (name, height), align in zip(lines, ("top", "bottom"), strict=False):
         axes.text(
-            1.025, height, f"{names[name]}\n{words.score(height)}", transform=axes.get_yaxis_transform(),
+            1.025, height, f"{names[name]}\n{number(height)}", transform=axes.get_yaxis_transform(),
             va=align if close else "center", fontsize=8, color=BLACK, linespacing=1.1,
         )  # fmt: skip
 
@@ -183,7 +185,7 @@ def _what_points_are(curve: Curve) -> str:
     if most == 1:
         return "one run at each d"
     runs = str(most) if least == most else f"{least} to {most}"
-    return f"mean ± sd of {runs} runs"
+    return f"{curve.centre} ± sd of {runs} runs"
 
 
 def _interval(axes: Axes, reading: Reading | None) -> list[Any]:
@@ -193,7 +195,7 @@ def _interval(axes: Axes, reading: Reading | None) -> list[Any]:
         return []
     limits, height = axes.get_xlim(), reading.level
     low, high = (min(max(end, limits[0]), limits[1]) for end in ends)
-    label = f"{words.percent(reading.confidence)} % interval of {_math_name(reading)}"
+    label = f"{percent(reading.confidence)} % interval of {_math_name(reading)}"
     style: dict[str, Any] = {"color": RED, "markeredgewidth": 1.6, "zorder": 3.5, "clip_on": False}
     for end, shown, arrow in ((ends[0], low, "<"), (ends[1], high, ">")):
         axes.plot(shown, height, arrow if math.isinf(end) else "|", markersize=9, **style)
@@ -212,7 +214,7 @@ def _words(figure: Figure, reading: Reading | None, labels: Labels) -> None:
         title = textwrap.fill(labels.title, 66)
         figure.suptitle(title, x=0.012, ha="left", fontsize=10.5, fontweight="bold")
     if reading is not None:
-        lines = [line for text in words.caption(reading)[:2] for line in textwrap.wrap(text, _CAPTION_WIDTH)]
+        lines = [line for text in words.caption(reading) for line in textwrap.wrap(text, _CAPTION_WIDTH)]
         lines[0] = lines[0].replace(reading.name, _math_name(reading), 1)
         figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=7.5, color="#444444", linespacing=1.4)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+_MOST_DECIMALS = 8
 LOG_SPAN = 20.0  # below this ratio of the largest to the smallest d a linear axis always reads well
 
 
@@ -38,6 +39,13 @@ class Scale:
         if self.log:
             return math.log(inside / self.low) / math.log(self.high / self.low)
         return (inside - self.low) / (self.high - self.low)
+
+    def label(self, value: float) -> str:
+        """`value` as text that tells it apart from others on the axis, short for tiny and huge ones too."""
+        largest = max(abs(self.low), abs(self.high))
+        if largest < 1e-3 or largest >= 1e7:
+            return f"{value:.2e}"
+        return f"{value:.{min(decimals(self.high - self.low), _MOST_DECIMALS)}f}"
 
     def ticks(self, fits: Callable[[Sequence[float]], bool]) -> list[float]:
         """The densest round values on the axis for which `fits` says that their labels have room."""
@@ -86,12 +94,13 @@ def _short(number: float) -> str:
 def _linear_ticks(scale: Scale) -> list[list[float]]:
     top = math.floor(math.log10(scale.high - scale.low))
     steps = [m * 10.0**power for power in (top - 1, top) for m in (1, 2, 5)]
-    return [_multiples(scale, step) for step in steps]
+    return [_multiples(scale, step) for step in steps if step > 0]
 
 
 def _multiples(scale: Scale, step: float) -> list[float]:
     first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
-    return [round(k * step, 12) for k in range(first, last + 1)]
+    digits = 2 - math.floor(math.log10(step))  # rounding undoes that 3 * 0.1 is not 0.3
+    return [round(k * step, digits) for k in range(first, last + 1)]
 
 
 def _log_ticks(scale: Scale) -> list[list[float]]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.errors import IdimError
 from idim_cli.report.curve import Curve
-from idim_cli.threshold import Group, Options, Reading, Sample, groups, read, sample
+from idim_cli.threshold import Group, Options, Reading, Sample, estimates, require_any
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -27,7 +26,6 @@ class Section:
         group: the columns and values that tell the group apart; empty for a table without groups.
         title: the group in words.
         slug: the group as part of a file name; empty if it is the only one.
-        performance: what the performance is, such as "validation accuracy".
         sample: its runs.
         reading: its d_int.
     """
@@ -35,9 +33,13 @@ class Section:
     group: Group
     title: str
     slug: str
-    performance: str
     sample: Sample
     reading: Reading
+
+    @property
+    def performance(self) -> str:
+        """What the performance is, such as "validation accuracy"."""
+        return self.sample.measure
 
     @property
     def heading(self) -> str:
@@ -47,12 +49,12 @@ class Section:
     @property
     def curve(self) -> Curve:
         """Performance at each d."""
-        return Curve.of(self.sample.points)
+        return Curve.of(self.sample.points, self.reading.centre)
 
 
 def sections(
     table: DataFrame, options: Options | None = None, source: str = ""
-) -> tuple[list[Section], list[tuple[str, IdimError]]]:
+) -> tuple[list[Section], list[tuple[str, str]]]:
     """Read every group of a table of runs.
 
     Args:
@@ -61,24 +63,20 @@ def sections(
         source: the table's file, named in errors.
 
     Returns:
-        The groups that could be read, and of the others title and error.
+        The groups that could be read, and of the others the title and why not.
 
     Raises:
         IdimError: no group could be read.
     """
+    every = estimates(table, options, source=source)
+    require_any(every)
     found, faults = [], []
-    parts = list(groups(table, source=source))
-    slugs = _slugs([group for group, _ in parts])
-    for (group, rows), slug in zip(parts, slugs, strict=True):
-        title = _title(group) or Path(source).name.removesuffix(".csv")
-        try:
-            runs = sample(rows, source)
-            reading = read(runs, options or Options())
-            found.append(Section(group, title, slug, _performance(rows), runs, reading))
-        except IdimError as error:
-            faults.append((title, error))
-    if not found:
-        raise faults[0][1]
+    for one, slug in zip(every, _slugs([one.group for one in every]), strict=True):
+        title = _title(one.group) or Path(source).name.removesuffix(".csv")
+        if one.sample is not None and one.reading is not None:
+            found.append(Section(one.group, title, slug, one.sample, one.reading))
+        else:
+            faults.append((title, one.problem))
     return found, faults
 
 
@@ -91,17 +89,6 @@ def _title(group: Group) -> str:
 def _settings(group: Group) -> dict[str, Any]:
     """The keys that were swept over."""
     return {key: value for key, value in group.items() if key not in (*_NAMED_BY_VALUE, "task")}
-
-
-def _performance(rows: DataFrame) -> str:
-    """Such as "validation accuracy"; "performance" where the table does not say."""
-    words = [_only(rows, "score_on"), _only(rows, "metric")]
-    return " ".join(word for word in words if word) or "performance"
-
-
-def _only(rows: DataFrame, column: str) -> str:
-    known = set(rows[column].dropna()) if column in rows else set()
-    return str(known.pop()) if len(known) == 1 else ""
 
 
 def _slugs(found: Sequence[Group]) -> list[str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.report import words
 from idim_cli.report.section import Section
-from idim_cli.threshold import describe
+from idim_cli.threshold import describe, facts, number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +24,7 @@ _READING = {
     "d_int_high_is_open": "high_is_open", "confidence": "confidence", "interval": "interval",
     "baseline_kind": "baseline_kind", "baseline": "baseline", "fraction": "fraction", "level": "level",
     "rule": "rule", "total_runs": "runs", "baseline_runs": "baseline_runs", "seeds": "seeds", "D": "D",
+    "d_int100": "d_int100", "d_int100_sees": "d_int100_sees", "d_int100_test": "d_int100_test",
     "verdict": "verdict", "next": "next",
 }  # fmt: skip
 
@@ -38,8 +38,8 @@ def rows(section: Section) -> list[dict[str, Any]]:
     """
     runs = section.sample
     swept = [
-        _row(int(d), values, direct=False, solved=words.solves(_centre(section, values), section.reading))
-        for d, values in zip(runs.d, runs.runs, strict=True)
+        _row(int(d), values, direct=False, solved=words.solves(float(centre), section.reading))
+        for d, values, centre in zip(runs.d, runs.runs, runs.centres(section.reading.centre), strict=True)
     ]
     direct = [_row(runs.D, runs.direct, direct=True, solved=None)] if len(runs.direct) else []
     return swept + direct
@@ -76,10 +76,10 @@ def text(sections: Sequence[Section]) -> str:
 
 
 def markdown(sections: Sequence[Section]) -> str:
-    """The sections as Markdown: a heading, the headline as a list, a pipe table."""
+    """The sections as Markdown: a heading, the facts as a list, a pipe table."""
     parts = []
     for section in sections:
-        told = [f"- {label}: {_escaped(text)}" for label, text in words.headline(section.reading).items()]
+        told = [f"- {label}: {_escaped(text)}" for label, text in facts(section.reading).items()]
         header, *body = _cells(section)
         lines = [_piped(header), _piped(["---:"] * len(header)), *(_piped(line) for line in body)]
         parts.append(
@@ -120,12 +120,6 @@ def _what(section: Section) -> str:
     return f"{section.performance} at each d:"
 
 
-def _centre(section: Section, values: np.ndarray) -> float:
-    import numpy as np
-
-    return float(np.median(values) if section.reading.centre == "median" else values.mean())
-
-
 def _cells(section: Section) -> list[list[str]]:
     """Header and rows as text."""
     header = ["d", "runs", "mean", "sd", "min", "max", "solved"]
@@ -133,7 +127,7 @@ def _cells(section: Section) -> list[list[str]]:
 
 
 def _texts(row: dict[str, Any]) -> list[str]:
-    scores = [words.score(math.nan if row[key] is None else row[key]) for key in _SCORES]
+    scores = [number(row[key]) for key in _SCORES]
     solved = {True: "yes", False: "no", None: ""}[row["solved"]]
     return [_d(row), str(row["runs"]), *scores, solved]
 

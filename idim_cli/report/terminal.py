@@ -22,6 +22,8 @@ _ASCII = {
     "baseline": "-", "level": ".", "interval": "=", "value": "|", "below": "o", "solved": "@",
     "axis": "-", "side": "|", "tick": "+", "notch": "+", "corner": "+", "left": "<", "right": ">",
 }  # fmt: skip
+#: Every character beyond ASCII that a plot may draw.
+MARKS = "".join(_UNICODE.values())
 _COLOURS = {"baseline": "90", "level": "33", "interval": "31", "value": "31", "below": "36", "solved": "1;36"}
 Cell = tuple[str, str]  # a character, and the name of what it shows
 _FRAME_ROWS = 4  # heading, axis, tick labels, and a legend of at least one line
@@ -41,19 +43,19 @@ def plot(
     """A plot of performance against d with the baseline, the level to reach and the interval of d_int.
 
     Args:
-        points: mean performance at each d, as `Curve.of` takes it; unknown means are left out.
+        points: mean (or median) performance at each d, as `Curve.of` takes it; unknown ones are left out.
         reading: a `Reading` of these runs; None draws the points alone.
         width: columns at most; fewer than 30 are taken as 30.
         height: lines of the whole plot; the legend may need more of them on a narrow terminal.
         colour: whether to add ANSI colours; nothing depends on them.
         unicode: False draws with ASCII alone.
         log: axis of d; None chooses by how d is spread.
-        label: name of the performance, such as "accuracy".
+        label: name of the performance, such as "validation accuracy".
 
     Returns:
         Lines without a newline at the end, none longer than `width`.
     """
-    curve = Curve.of(points)
+    curve = Curve.of(points, reading.centre if reading else "mean")
     if not curve.d:
         return "no finished runs to plot"
     width = max(width, 30)
@@ -125,15 +127,14 @@ class _Canvas:
 
     def _side_labels(self) -> dict[int, str]:
         """Labels by row: those of the two lines first, then round values that keep a free row between."""
-        digits = scale.decimals(self.y.high - self.y.low)
         labels: dict[int, str] = {}
         for value in (self.lines_at[name] for name in ("level", "baseline") if name in self.lines_at):
-            labels.setdefault(self._row(value), f"{value:.{digits}f}")
+            labels.setdefault(self._row(value), self.y.label(value))
         ticks = self.y.ticks(lambda ticks: len(ticks) <= max(self.rows // 2, 2))
         for value in ticks:
             row = self._row(value)
             if not {row - 1, row, row + 1} & labels.keys():
-                labels[row] = f"{value:.{digits}f}"
+                labels[row] = self.y.label(value)
         return labels
 
     def _axis(self, colour: bool) -> list[str]:

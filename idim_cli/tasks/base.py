@@ -29,7 +29,7 @@ class Task(Protocol):
     score_on: Literal["train", "validation"]
 
     def loss(self, model: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
-        """The scalar to minimise on one batch: `model` maps inputs x [B, ...] to outputs; targets y [B, ...]."""
+        """The scalar to minimise on a batch: `model` maps inputs x [B, ...] to outputs; targets y [B, ...]."""
 
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
         """All figures of `model` on a whole `split`, by name.
@@ -40,8 +40,9 @@ class Task(Protocol):
 
 
 def build(component: Component) -> Task:
-    """The task that a recipe names; its parameters have been checked against the registry."""
-    return cast(Task, REGISTRY.open(component.name)(**component.params))
+    """The task that a recipe names; ComponentError for parameters that do not fit."""
+    params = REGISTRY.filled(component.name, component.params)
+    return cast(Task, REGISTRY.open(component.name)(**params))
 
 
 @contextmanager

@@ -1,16 +1,14 @@
-"""From a table of runs to readings of d_int, one for each group."""
+"""From the runs of one group to a reading of d_int."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from idim_cli.errors import IdimError
 from idim_cli.threshold import advice
-from idim_cli.threshold.groups import Group, groups, label
 from idim_cli.threshold.interval import Draws, bootstrap, paper_bootstrap
 from idim_cli.threshold.options import Options
 from idim_cli.threshold.plateau import plateau
@@ -37,27 +35,6 @@ def estimate(
             or the baseline is not positive.
     """
     return read(sample(table, source), (options or Options()).but(**changes))
-
-
-def estimates(
-    table: DataFrame,
-    options: Options | None = None,
-    *,
-    by: Sequence[str] | None = None,
-    source: str = "",
-    **changes: Any,
-) -> list[tuple[Group, Reading]]:
-    """Read d_int of every group of a table; see `groups` for what a group is and `estimate` for the rest."""
-    chosen = (options or Options()).but(**changes)
-    return [(group, read(runs, chosen)) for group, runs in samples(table, by, source)]
-
-
-def samples(
-    table: DataFrame, by: Sequence[str] | None = None, source: str = ""
-) -> Iterator[tuple[Group, Sample]]:
-    """The clean runs of every group of a table."""
-    for group, rows in groups(table, by, source):
-        yield group, sample(rows, f"{source} ({named})" if (named := label(group)) else source)
 
 
 def read(runs: Sample, options: Options) -> Reading:
@@ -106,7 +83,7 @@ def read(runs: Sample, options: Options) -> Reading:
 
 def _baseline(runs: Sample, options: Options) -> tuple[Literal["model", "best", "fixed"], float]:
     if options.baseline == "best":
-        return "best", float(_centres(runs, options).max())
+        return "best", float(runs.centres(options.centre).max())
     if options.baseline != "model":
         return "fixed", float(options.baseline)
     if not len(runs.direct):
@@ -116,13 +93,9 @@ def _baseline(runs: Sample, options: Options) -> tuple[Literal["model", "best", 
     return "model", float(runs.direct.mean())
 
 
-def _centres(runs: Sample, options: Options) -> Any:
-    return runs.points.median if options.centre == "median" else runs.points.mean
-
-
 def _value(runs: Sample, options: Options, level: float) -> float:
     """The crossing as a whole number, or -inf or +inf."""
-    curve, weights = _centres(runs, options)[None], runs.points.n.astype(float)
+    curve, weights = runs.centres(options.centre)[None], runs.points.n.astype(float)
     x = crossings(options.rule, runs.d.astype(float), curve, weights, np.array([level]))[0]
     # d is whole; the slack undoes rounding in a crossing at a grid point.
     return float(np.ceil(x * (1 - 1e-9)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
-from idim_cli.threshold.rows import Columns, is_finished, require_columns, rows_are_direct
+from idim_cli.threshold.rows import READ, Columns, require_columns, rows_are_direct
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -32,8 +32,8 @@ def groups(
         source: the table's file, named in errors.
 
     Yields:
-        The columns and values that name the group, and its rows, index kept; groups without a finished run
-        are passed over.
+        The columns and values that name the group, and its rows, index kept; also of groups without a
+        finished run.
 
     Raises:
         IdimError: a column of `by` is missing.
@@ -43,14 +43,15 @@ def groups(
     require_columns(table, (Columns.d, *(by or ())), source)
     columns = list(by) if by is not None else group_columns(table)
     direct = rows_are_direct(table)
-    if not columns or not (is_finished(table) & ~direct).any():
+    if not columns or direct.all():
         yield {}, table
         return
     for key, rows in table[~direct].groupby(columns, sort=False, dropna=False):
         group = dict(zip(columns, key, strict=True))
-        if is_finished(rows).any():
+        baseline = _named(table[direct], rows)
+        if baseline is None:
             baseline = _baseline(table[direct], group, strict=by is not None)
-            yield _plain(group), pandas.concat([baseline, rows])
+        yield _plain(group), pandas.concat([baseline, rows])
 
 
 def label(group: Mapping[str, Any]) -> str:
@@ -73,6 +74,21 @@ def group_columns(table: DataFrame) -> list[str]:
     return columns
 
 
+def mixed(table: DataFrame, by: Sequence[str] | None = None, chosen: Collection[str] = ()) -> list[str]:
+    """Columns of words that vary within what is read as one group: they may tell problems apart.
+
+    Args:
+        table: one row a run; tables that `idim` wrote have groups of their own and are not looked at.
+        by: the columns that the user groups by; nothing is mixed then.
+        chosen: columns whose values the user has picked.
+    """
+    if by or Columns.d not in table or group_columns(table):
+        return []
+    swept = table[~rows_are_direct(table)]
+    words = swept.select_dtypes(exclude=["number", "bool"]).columns.difference([*READ, *chosen])
+    return [str(column) for column in words if swept[column].nunique() > 1]
+
+
 def select(table: DataFrame, where: Mapping[str, Sequence[str]], source: str = "") -> DataFrame:
     """The rows whose columns have one of the given values, compared as text or as numbers.
 
@@ -90,8 +106,15 @@ def select(table: DataFrame, where: Mapping[str, Sequence[str]], source: str = "
     return table
 
 
+def _named(direct: DataFrame, rows: DataFrame) -> DataFrame | None:
+    """The direct runs that the rows of a group name as theirs; None where no row names any."""
+    if not {"config", "baseline_config"} <= set(rows.columns) or rows["baseline_config"].isna().all():
+        return None
+    return direct[direct["config"].isin(rows["baseline_config"].dropna())]
+
+
 def _baseline(direct: DataFrame, group: Mapping[str, Any], strict: bool) -> DataFrame:
-    """The direct runs of a group: equal in every column that they fill in.
+    """The direct runs of a group: equal in every column that any direct run fills in.
 
     Unless `strict`, those of the same problem stand in when all were trained in other ways.
     """
@@ -107,7 +130,9 @@ def _matches(direct: DataFrame, group: Mapping[str, Any], columns: Sequence[str]
 
     fits = pandas.Series(True, index=direct.index)
     for column in columns:
-        fits &= direct[column].isna() | (direct[column] == group[column])
+        cells, value = direct[column], group[column]
+        if cells.notna().any():  # else the column does not touch direct runs
+            fits &= cells.isna() if pandas.isna(value) else cells == value
     return fits
 
 

@@ -29,7 +29,8 @@ class Options:
         fraction: share of the baseline to be reached.
         rule: see `idim_cli.threshold.rules.crossings`.
         confidence: of the interval and of the test for d_int100.
-        centre: what stands for the runs at one d.
+        centre: what stands for the runs at one d, in the value and in its interval; the baseline ``model``
+            stays a mean.
         interval: ``bootstrap`` (pooled residuals) or ``paper`` (one run picked at each d, 50 times).
         seed: of the bootstrap's random numbers.
     """

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from idim_cli.threshold.options import Centre
+
 Verdict = Literal["reached", "not reached", "reached at the smallest d"]
 
 
@@ -51,7 +53,7 @@ class Reading:
     fraction: float
     level: float
     rule: str
-    centre: str
+    centre: Centre
     d_values: tuple[int, ...]
     d_min: int
     d_max: int

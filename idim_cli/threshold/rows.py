@@ -25,6 +25,12 @@ class Columns:
     direct = "direct"
     projector = "projector"
     D = "D"
+    metric = "metric"
+    split = "score_on"
+
+
+#: Columns that `rename` gives a meaning to.
+READ = (Columns.d, Columns.performance, Columns.direct, Columns.projector, Columns.D, Columns.status)
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,19 @@ def require_columns(table: DataFrame, needed: Sequence[str], source: str = "") -
             if name in (Columns.d, Columns.performance):
                 hint = f"{hint}; take a column of another name by --column {name}=ITS_NAME"
             raise IdimError(f"{source or 'the table'} has no column {name!r}", hint)
+
+
+def rename(table: DataFrame, ours: str, theirs: str, source: str = "") -> DataFrame:
+    """The table with its column `theirs` read as `ours`, one of `READ`, in place of what had that name.
+
+    Raises:
+        IdimError: `ours` is none of them, or there is no column `theirs`.
+    """
+    if ours not in READ:
+        raise IdimError(f"{ours}={theirs}: no column {ours!r} is read", did_you_mean(ours, READ))
+    require_columns(table, [theirs], source)
+    kept = table.drop(columns=[ours]) if ours in table and ours != theirs else table
+    return kept.rename(columns={theirs: ours})
 
 
 def is_finished(table: DataFrame) -> Series[bool]:

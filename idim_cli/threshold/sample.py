@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.errors import IdimError
+from idim_cli.threshold.options import Centre
 from idim_cli.threshold.rows import Columns, clean
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 Floats = NDArray[np.float64]
+MEASURE = "performance"
 _SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
 
 
@@ -48,7 +50,8 @@ class Sample:
         seeds: which seeds vary among the runs at one d, in words.
         independent: whether P varies among them, so that their spread says how far a mean may be off.
         left_out: rows that are not used, as their status is not ok.
-        source: file and group, for errors.
+        source: the table's file, for errors.
+        measure: what the performance is, such as "validation accuracy".
     """
 
     d: NDArray[np.int64]
@@ -59,6 +62,11 @@ class Sample:
     independent: bool
     left_out: int
     source: str = ""
+    measure: str = MEASURE
+
+    def centres(self, centre: Centre) -> Floats:
+        """What stands for the runs at each d, [m]: their mean or their median."""
+        return self.points.median if centre == "median" else self.points.mean
 
     @property
     def points(self) -> Points:
@@ -88,13 +96,30 @@ def sample(table: DataFrame, source: str = "") -> Sample:
     tidy = clean(table, source)
     swept, direct = tidy.rows[~tidy.direct], tidy.rows[tidy.direct]
     if swept.empty:
-        raise IdimError(f"{source or 'the table'} has no finished run in a subspace", "run a sweep first")
+        message = f"{source or 'the table'} has no finished run in a subspace"
+        raise IdimError(message, _why_none(tidy.left_out))
     by_d = swept.groupby(Columns.d, sort=True)[Columns.performance]
     d = np.unique(swept[Columns.d].to_numpy(dtype=np.int64))
     runs = tuple(by_d.get_group(float(k)).to_numpy(dtype=float) for k in d)
     seeds, independent = _seeds(swept)
     own = direct[Columns.performance].to_numpy(dtype=float)
-    return Sample(d, runs, own, _native(swept), seeds, independent, tidy.left_out, source)
+    measure = _measure(swept)
+    return Sample(d, runs, own, _native(swept), seeds, independent, tidy.left_out, source, measure)
+
+
+def _why_none(left_out: int) -> str:
+    return f"{left_out} of its rows have a status other than ok" if left_out else "run a sweep first"
+
+
+def _measure(swept: DataFrame) -> str:
+    """Split and metric, as far as all runs agree on them."""
+    words = [_only(swept, Columns.split), _only(swept, Columns.metric)]
+    return " ".join(word for word in words if word) or MEASURE
+
+
+def _only(rows: DataFrame, column: str) -> str:
+    known = set(rows[column].dropna()) if column in rows else set()
+    return str(known.pop()) if len(known) == 1 else ""
 
 
 def _native(swept: DataFrame) -> int | None:

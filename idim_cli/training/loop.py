@@ -12,12 +12,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from idim_cli.checkpoint import buffers, optimizer_tensors, part, restore_optimizer
 from idim_cli.datasets.split import Split
 from idim_cli.errors import RunError
 from idim_cli.recipe.schema import Training
 from idim_cli.rng import Stream
 from idim_cli.training import optimizers, schedules
-from idim_cli.training.checkpoint import buffers, optimizer_tensors, part, restore_optimizer
 from idim_cli.training.prepare import Problem, seeder
 
 

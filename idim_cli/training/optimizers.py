@@ -16,9 +16,10 @@ from idim_cli.training import OPTIMIZERS
 
 
 def build(component: Component, coords: nn.Parameter) -> Optimizer:
-    """The optimiser that a recipe names; ComponentError for settings outside their range."""
+    """The optimiser that a recipe names; ComponentError for settings unknown or outside their range."""
+    params = OPTIMIZERS.filled(component.name, component.params)
     try:
-        made: Optimizer = OPTIMIZERS.open(component.name)(coords, **component.params)
+        made: Optimizer = OPTIMIZERS.open(component.name)(coords, **params)
     except (ValueError, TypeError) as error:
         raise ComponentError(f"optimizer {component.name!r}: {error}") from error
     return made

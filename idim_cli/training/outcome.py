@@ -11,10 +11,9 @@ import torch
 
 from idim_cli import results
 from idim_cli.errors import IdimError, RunError
-from idim_cli.plan import Run, cell, config
+from idim_cli.plan import Run
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Problem
-from idim_cli.training.record import memory_peak
 
 _NOT_FIGURES = ("epoch", "step", "lr", "seconds")
 
@@ -41,7 +40,6 @@ def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any
         "columns_sampled": columns.sampled,
         "layer_share": columns.layer_share,
         "data": list(problem.data.notes),
-        "peak_memory_bytes": memory_peak(problem.device),
         "device": _device_name(problem.device),
     }
 
@@ -76,12 +74,11 @@ def _identity(run: Run) -> dict[str, Any]:
         "model": recipe.model.name,
         "projector": recipe.projector.name,
         "task": recipe.task.name,
-        "over": {key: cell(value) for key, value in run.group.items()},
         "seed_theta0": seeds.theta0,
         "seed_projector": None if run.direct else seeds.projector,
         "seed_data": seeds.data,
         "performance_is": recipe.training.performance,
-        "config": config(recipe),
+        "config": run.config,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),

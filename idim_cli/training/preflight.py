@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from idim_cli.datasets.split import Data
+from idim_cli.environment import pick_device
 from idim_cli.errors import ComponentError, Fault, IdimError, RecipeError
 from idim_cli.models import base as models
 from idim_cli.plan import Run
@@ -20,7 +21,7 @@ from idim_cli.recipe.source import Source
 from idim_cli.subspace import native_parameters
 from idim_cli.tasks import base as tasks
 from idim_cli.training import optimizers, schedules
-from idim_cli.training.prepare import Where, load_data, pick_device
+from idim_cli.training.prepare import Where, load_data
 
 T = TypeVar("T")
 

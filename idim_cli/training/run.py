@@ -56,8 +56,13 @@ def run_folder(out: str | Path, run: Run) -> Path:
 
 def pending(folder: Path) -> bool:
     """Whether the run of this folder has not come to its outcome yet."""
+    return done(folder) is None
+
+
+def done(folder: Path) -> dict[str, Any] | None:
+    """The outcome of the run of this folder; None while it has none that stands."""
     result = results.read_result(folder)
-    return result is None or bool(result.get("again"))
+    return None if result is None or result.get("again") else result
 
 
 def run(
@@ -77,15 +82,21 @@ def run(
 
     Raises:
         StoppedError: SIGINT or SIGTERM came; the state is saved and the same call goes on.
-        FileError: another process is training this run.
+        HeldError: another process is training this run.
     """
-    done = results.read_result(folder)
-    if done is not None and not pending(folder):
-        return done
+    result = done(folder)
+    if result is not None:
+        return result
     with results.sole_writer(folder):
-        results.write_atomic(folder / results.RUN_RECIPE, to_yaml(run.recipe))
-        result = _attempt(run, Record(folder), where or Where(), on_step)
-        results.write_atomic(folder / results.RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
+        # Whoever held the folder until now may have brought the run to its end.
+        return done(folder) or _carried_out(run, folder, where or Where(), on_step)
+
+
+def _carried_out(run: Run, folder: Path, where: Where, on_step: OnStep | None) -> dict[str, Any]:
+    """Train, with all files of the folder but the checkpoint's."""
+    results.write_atomic(folder / results.RUN_RECIPE, to_yaml(run.recipe, defaults=True))
+    result = _attempt(run, Record(folder), where, on_step)
+    results.write_atomic(folder / results.RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
     return result
 
 

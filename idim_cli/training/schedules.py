@@ -16,8 +16,13 @@ Schedule = Callable[[int], float]
 
 
 def build(component: Component, steps: int, per_epoch: int) -> Schedule:
-    """The schedule that a recipe names, for a training of `steps` in all, `per_epoch` in each epoch."""
-    made: Schedule = SCHEDULES.open(component.name)(steps, per_epoch, **component.params)
+    """The schedule that a recipe names, for a training of `steps` in all, `per_epoch` in each epoch.
+
+    Raises:
+        ComponentError: unknown, or its parameters do not fit.
+    """
+    params = SCHEDULES.filled(component.name, component.params)
+    made: Schedule = SCHEDULES.open(component.name)(steps, per_epoch, **params)
     return made
 
 

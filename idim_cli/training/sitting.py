@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from idim_cli import results
+from idim_cli import checkpoint, results
 from idim_cli.environment import resident_bytes
 from idim_cli.plan import Run
 from idim_cli.projectors.check import Columns
 from idim_cli.recipe.dump import dump
-from idim_cli.training import checkpoint, outcome, stop
+from idim_cli.training import outcome, stop
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Problem
 from idim_cli.training.record import Record

@@ -1,5 +1,7 @@
 """The command line as a whole: quick, quiet where it should be, errors as messages with exit codes."""
 
+import json
+import os
 import re
 import signal
 import subprocess
@@ -7,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from idim_cli.cli import app, console, doctor
 from idim_cli.errors import FileError, RunError
@@ -53,20 +56,37 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     assert [name for name in listed if name in COMMANDS] == [*COMMANDS[:7], "doctor", "recipes"]
 
 
-def test_help_takes_under_half_a_second_of_the_processor():
-    import resource
-
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert call("--help").returncode == 0
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - spent.ru_utime - spent.ru_stime < 0.5
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(idim, command):
     code, out, err = idim(command, "--help")
     assert (code, err) == (0, "")
     assert "Usage: idim " + command in out
+
+
+def leaves(command, name=""):
+    """Name and command of all that is no group of commands."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        return [(name, command)]
+    return [leaf for word, inner in below.items() for leaf in leaves(inner, f"{name} {word}".strip())]
+
+
+@pytest.mark.parametrize(("name", "command"), leaves(typer.main.get_command(app.app)))
+def test_help_names_the_exit_codes_and_says_what_each_option_is_for(name, command):
+    assert re.search(r"\bExit code: 0", command.help), name
+    for parameter in command.params:
+        if parameter.name not in ("help", "install_completion", "show_completion"):
+            assert getattr(parameter, "help", None), f"{name}: {parameter.name}"
+
+
+def test_json_is_worded_alike_everywhere():
+    texts = {
+        parameter.help
+        for _, command in leaves(typer.main.get_command(app.app))
+        for parameter in command.params
+        if "--json" in parameter.opts
+    }
+    assert texts == {"Print JSON on stdout."}
 
 
 def test_version(idim, monkeypatch):
@@ -86,7 +106,7 @@ def test_errors_are_one_message_with_a_hint_and_a_code(idim, monkeypatch, error,
     def fail(data):
         raise error
 
-    monkeypatch.setattr("idim_cli.environment.describe", fail)
+    monkeypatch.setattr("idim_cli.cli.doctor.describe", fail)
     expected = f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")
     assert idim("doctor") == (code, "", expected)
 
@@ -115,6 +135,23 @@ def test_json_output_is_strict(capsys):
         capsys.readouterr().out
         == '{\n  "a": null,\n  "b": [\n    1,\n    "x"\n  ],\n  "c": {\n    "d": null\n  }\n}\n'
     )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_text_beyond_the_encoding_of_stdout_is_no_crash(encoding):
+    code = "from idim_cli.cli import console; print(console.unicode('─é')); console.out('é ─ \\udc80')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    expected = {"ascii": r"\xe9 \u2500", "latin-1": r"é \u2500", "utf-8": "é ─"}[encoding]
+    assert done.stdout.decode(encoding).split("\n")[:2] == [str(encoding == "utf-8"), expected + r" \udc80"]
+
+
+def test_json_lists_a_set_in_the_same_order_every_time(capsys):
+    console.out_json({"b", "a", "c"})
+    assert json.loads(capsys.readouterr().out) == ["a", "b", "c"]
 
 
 def test_no_color(monkeypatch):

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli import results
-from idim_cli.cli import report
+from idim_cli.cli import report, threshold
 from idim_cli.errors import IdimError
 
 RUNS = Path(__file__).parents[1] / "report" / "mnist-fc.csv"
@@ -93,6 +93,25 @@ def test_reading_by_flags_then_by_the_recipe_then_by_default(folder, no_drawing)
     (folder / results.RECIPE).write_text(RECIPE)
     assert read() == ("best", 0.95, "isotonic")
     assert read("--fraction", "0.8") == ("best", 0.8, "isotonic")
+
+
+def test_report_reads_as_threshold_does(folder, no_drawing):
+    (folder / results.RECIPE).write_text(RECIPE)
+    other = typer.Typer()
+    other.command()(threshold.command)
+    for flags in ([], ["--paper"], ["--confidence", "0.8", "--centre", "median"], ["--baseline", "1.0"]):
+        told = CliRunner().invoke(other, [str(folder), *flags]).stdout.split("\n\n")
+        reported = call(folder, *flags).stdout
+        for block in told:
+            reading = block.partition("\n")[2].strip()
+            assert reading.startswith("d_int")
+            assert reading in reported
+        for line in told[0].splitlines():
+            if line.startswith("  level"):
+                assert (
+                    line.removeprefix("  level").strip()
+                    in call(folder, "--format", "markdown", *flags).stdout
+                )
 
 
 @pytest.mark.parametrize(("flags", "log"), [([], None), (["--log"], True), (["--linear"], False)])

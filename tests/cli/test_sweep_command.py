@@ -1,6 +1,9 @@
 """`idim sweep`: progress on stderr, the summary on stdout, and the exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -45,9 +48,12 @@ def test_one_plain_line_a_run_on_stderr_and_the_summary_on_stdout(idim):
     assert done.exit_code == 0
     lines = done.stderr.splitlines()
     assert lines[0] == "3 runs"
-    assert [line.partition(" ")[0] for line in lines[1:]] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert [line.partition(" ")[0] for line in lines[1:]] == ["[1/3]", "P", "", "[2/3]", "[3/3]"]
+    assert lines[2].startswith("P tied: 5 columns of length 1.0000 .. 1.0000")
     assert "d_int90" in done.stdout
-    assert "exp_minus_loss against" in done.stdout
+    assert "train exp_minus_loss against" in done.stdout
+    assert "\n  d_int100   " in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stdout.splitlines()[-1] == "results: results/toy"
 
 
@@ -108,3 +114,40 @@ def test_a_level_beyond_the_grid_is_told_by_the_exit_code(idim):
     done = idim("sweep.d=[1, 2]")
     assert done.exit_code == 3
     assert "> 2" in done.stdout
+
+
+def test_a_combination_without_a_finished_run_is_listed(idim):
+    done = idim("sweep.over={training.optimizer.lr: [1.0e+30, 0.5]}", "sweep.d=[20]", "--keep-going")
+    assert "training.optimizer.lr 1e+30\nno estimate: " in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_without_a_baseline_the_runs_are_drawn_and_the_reason_told(idim):
+    done = idim("sweep.baseline=null", "sweep.d=[5, 20]")
+    assert "○" in done.stdout
+    assert "no estimate: no direct runs" in done.stdout
+
+
+def test_the_words_are_those_of_threshold(idim):
+    from idim_cli.cli import threshold
+
+    shown = idim().stdout
+    other = typer.Typer()
+    other.command()(threshold.command)
+    told = CliRunner().invoke(other, ["results/toy"]).stdout.partition("\n")[2]
+    assert told.startswith("d_int90")
+    assert told in shown
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_plot_in_the_characters_that_stdout_has(idim, tmp_path, encoding):
+    idim("-q")
+    done = subprocess.run(
+        [sys.executable, "-m", "idim_cli.cli.app", "sweep", "toy.yaml"],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=tmp_path, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout.decode(encoding)
+    assert ("●" if encoding == "utf-8" else "@") in shown
+    assert shown.isascii() is (encoding != "utf-8")

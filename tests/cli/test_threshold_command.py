@@ -110,7 +110,26 @@ def test_baseline_best_without_direct_runs(tmp_path: Path) -> None:
     path.write_text("d,performance\n10,.5\n20,.7\n40,1\n")
     with pytest.raises(IdimError, match="no direct runs"):
         run(path)
-    assert "best: 1.0000" in run(path, "--baseline", "best").stdout
+    assert "best of the sweep: 1.0000" in run(path, "--baseline", "best").stdout
+
+
+def test_a_group_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("net,d,performance\na,10,.5\na,20,.95\na,0,1\nb,10,.5\nb,20,.9\n")
+    by = ("--group-by", "net")
+    out = run(path, *by).stdout
+    assert "net a\nd_int90 = " in out
+    assert "net b\nno estimate: " in out
+    assert "no direct runs" in out
+    assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
+    a, b = json.loads(run(path, *by, "--json").stdout)
+    assert (a["group"], a["verdict"]) == ({"net": "a"}, "reached")
+    assert (b["group"], list(b)) == ({"net": "b"}, ["group", "error", "hint"])
+    assert "[1]" in run(path, *by, "--all").stdout
+    path.write_text("net,d,performance\na,10,.5\na,20,.95\na,0,1\nb,10,.5\nb,20,high\n")
+    assert "a.csv:6: performance: 'high'" in run(path, *by).stdout.replace("\n  ", " ")
+    assert "a.csv:6: performance: 'high'" in json.loads(run(path, *by, "--all", "--json").stdout)[1]["error"]
+    assert "net b\nno estimate" in run(path, *by, "--all").stdout
 
 
 @pytest.mark.parametrize(
@@ -122,7 +141,7 @@ def test_baseline_best_without_direct_runs(tmp_path: Path) -> None:
         ("d,performance\n1,1\n2,high\n", (), "a.csv:3: performance: 'high' is not a number"),
         ("d,performance\n1,1\n2,nan\n", (), "a.csv:3: performance is empty"),
         ("d,performance\n1,1\n", ("--column", "d"), "--column 'd' is not of the form"),
-        ("d,performance\n1,1\n", ("--column", "e=d"), "'e' is not read"),
+        ("d,performance\n1,1\n", ("--column", "e=d"), "e=d: no column 'e' is read"),
         ("d,performance\n1,1\n", ("--column", "d=e"), "no column 'e'"),
         ("d,performance\n1,1\n", ("--where", "net=a"), "no column 'net'"),
         ("d,performance\n1,1\n", ("--group-by", "net"), "no column 'net'"),

@@ -1,13 +1,13 @@
 """Checkpoints as training leaves them, without the training."""
 
-import json
 from pathlib import Path
 
-import safetensors.torch
 import torch
 
+from idim_cli import checkpoint
 from idim_cli.models import base as models
 from idim_cli.projectors import base as projectors
+from idim_cli.recipe.dump import dump
 from idim_cli.recipe.load import loads
 from idim_cli.results import CHECKPOINT
 from idim_cli.subspace import Subspace, native_parameters
@@ -63,12 +63,10 @@ def subspace_of(recipe, shape, classes):
 
 def write_checkpoint(text: str, folder: Path, shape=(1, 8, 8), classes=10) -> Subspace:
     """A run folder's checkpoint; returns the network in it."""
-    subspace = subspace_of(loads(text).recipe, shape, classes)
-    tensors = {f"buffer/{name}": value for name, value in subspace.module.named_buffers()}
-    metadata = {"recipe": text, "D": str(subspace.D), "d": str(subspace.d)}
-    metadata |= {"shape": json.dumps(shape), "classes": json.dumps(classes)}
-    folder.mkdir(parents=True, exist_ok=True)
+    recipe = loads(text).recipe
+    subspace = subspace_of(recipe, shape, classes)
+    metadata = {"recipe": dump(recipe), "D": subspace.D, "d": subspace.d, "shape": shape, "classes": classes}
+    held = {f"buffer/{name}": value for name, value in subspace.module.named_buffers()}
     moments = {"optimizer/coords/exp_avg": torch.zeros(subspace.d)}
-    tensors |= {"coords": subspace.coords.detach(), **moments}
-    safetensors.torch.save_file(tensors, folder / CHECKPOINT, metadata)
+    checkpoint.save(folder / CHECKPOINT, {**held, **moments, "coords": subspace.coords}, metadata)
     return subspace

@@ -1,5 +1,4 @@
 import dataclasses
-import json
 import math
 
 import pytest
@@ -144,13 +143,3 @@ def test_absent_data(tmp_path, monkeypatch):
     write_checkpoint(MNIST, tmp_path, shape=(1, 28, 28))
     with pytest.raises(DataError):
         evaluate(compress(tmp_path).path)
-
-
-def test_recipe_in_the_metadata_is_json_or_yaml(tmp_path):
-    from idim_cli.recipe.dump import dump
-
-    text = DIGITS.replace("PROJECTOR", "tied")
-    write_checkpoint(json.dumps(dump(loads(text).recipe)), tmp_path / "json")
-    write_checkpoint(text, tmp_path / "yaml")
-    files = [compress(tmp_path / kind).path.read_bytes() for kind in ("json", "yaml")]
-    assert files[0] == files[1]

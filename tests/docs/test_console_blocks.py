@@ -1,8 +1,8 @@
 """Every console block of the README and the docs is run, and what it prints is compared.
 
 A block's lines that begin with ``$ `` are commands, the others what they print on stdout. ``...`` stands for
-anything, within a line or as a line of its own. Blocks of one page run in order, in one empty folder. What
-needs real data, or minutes, stands in ``sh`` blocks, which are not run.
+anything, within a line or as a line of its own. Blocks of one page run in order, in one folder, which holds
+nothing but docs/. What needs real data, or minutes, stands in ``sh`` blocks, which are not run.
 """
 
 import os
@@ -66,6 +66,7 @@ def test_what_a_page_shows_is_what_is_printed(page, tmp_path):
     environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "80"}
     for name in ("IDIM_DATA", "IDIM_OUT"):
         environment.pop(name, None)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
     for command, expected in commands(page):
         done = subprocess.run(
             ["bash", "-c", command],

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 import torch
 
-from idim_cli import results
+from idim_cli import results, threshold
 from idim_cli.errors import IdimError, RecipeError
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import loads
+from idim_cli.training.run import train
 
 RECIPE = """
 name: toy
@@ -45,6 +46,9 @@ class Watch:
     def finished(self, run, result):
         self.ended.append(run.run_id)
 
+    def waiting(self, runs):
+        pass
+
 
 @pytest.fixture
 def often(monkeypatch):
@@ -65,11 +69,12 @@ def test_grid_baseline_and_summary(tmp_path):
     assert list(outcome.table["direct"]) == [True, False, False, False, False]
     assert (outcome.ok, outcome.failed, outcome.problems) == (5, 0, [])
     (estimate,) = outcome.estimates
-    assert list(estimate.points.d) == [5, 20]
+    assert list(estimate.sample.d) == [5, 20]
     summary = json.loads((outcome.folder / results.SUMMARY).read_text())
     assert summary["estimates"][0]["runs"] == 4
     assert summary["runs"] == {"planned": 5, "ok": 5, "failed": 0}
-    assert json.loads((outcome.folder / results.PLAN).read_text())["runs"] == watch.ended
+    planned = json.loads((outcome.folder / results.PLAN).read_text())["runs"]
+    assert [run["run_id"] for run in planned] == watch.ended
 
 
 def test_recipe_yaml_says_the_same_sweep(tmp_path):
@@ -112,18 +117,125 @@ def test_a_narrower_grid_shows_only_its_own_runs(tmp_path):
     assert list(outcome.table["d"]) == [1000, 20, 20]
 
 
+def readings(outcome):
+    return [(one.group, one.as_dict()) for one in outcome.estimates]
+
+
+DEPTHS = """
+name: net
+dataset: digits
+model: {name: fc, width: 5}
+device: cpu
+d: 20
+training: {steps: 20}
+sweep: {d: [10, 20], seeds: 1}
+"""
+
+
+@pytest.mark.parametrize("before", ["sweep", "train", "train direct"])
+def test_runs_of_an_earlier_plan_serve_the_present_one(tmp_path, before):
+    over = loads(DEPTHS, overrides=["sweep.over={model.depth: [1, 2]}"])
+    if before == "sweep":
+        sweep(loads(DEPTHS), tmp_path / "used")
+    else:
+        kind = {"train": "tied", "train direct": "identity"}[before]
+        train(loads(DEPTHS, overrides=[f"projector={kind}"]), tmp_path / "used")
+    watch = Watch()
+    used, fresh = sweep(over, tmp_path / "used", watcher=watch), sweep(over, tmp_path / "fresh")
+    assert watch.counts[1] < watch.counts[0] == 6
+    assert readings(used) == readings(fresh)
+    assert [one.reading.baseline_runs for one in used.estimates] == [1, 1]
+    assert len({one.reading.baseline for one in used.estimates}) == 2
+    assert used.table["model.depth"].tolist() == [1, 1, 1, 2, 2, 2]
+
+
+def test_null_among_the_values_has_a_baseline_of_its_own(tmp_path):
+    over = "sweep.over={training.clip_norm: [null, 0.01]}"
+    outcome = sweep(loads(DEPTHS, overrides=[over]), tmp_path)
+    direct = outcome.table[outcome.table["direct"]]["performance"].tolist()
+    assert [one.reading.baseline for one in outcome.estimates] == direct
+    again = threshold.estimates(results.read(outcome.folder / results.TABLE))
+    assert [one.reading.baseline for one in again] == direct
+
+
+def test_a_baseline_that_two_of_three_groups_share(tmp_path):
+    optimizers = "[{name: adam, lr: 0.1}, {name: adam, lr: 0.2}, {name: sgd, lr: 0.1}]"
+    over = f"sweep.over={{training.optimizer: {optimizers}}}"
+    # With one rate the first two are trained alike; the third has a direct run of its own.
+    outcome = sweep(
+        loads(DEPTHS, overrides=[over, "sweep.baseline={set: {training.optimizer.lr: 0.05}}"]), tmp_path
+    )
+    first, other = outcome.table[outcome.table["direct"]]["performance"].tolist()
+    assert [one.reading.baseline for one in outcome.estimates] == [first, first, other]
+    assert [one.reading.baseline_runs for one in outcome.estimates] == [1, 1, 1]
+
+
+def test_each_result_is_read_once_while_runs_go_on(tmp_path, monkeypatch):
+    reads, read = [], results.read_result
+
+    def counted(folder):
+        result = read(folder)
+        reads.extend([folder.name] if result else [])
+        return result
+
+    monkeypatch.setattr(results, "read_result", counted)
+    outcome = sweep(loads(RECIPE), tmp_path)
+    # Once at the end, for all that other processes may have written.
+    assert sorted(reads) == sorted(outcome.table["run_id"])
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_folder(tmp_path):
+    code = f"""
+        import sys, torch
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_sweep import DEPTHS, Watch, loads, sweep
+        from idim_cli.execute import inline
+        inline.WAIT_SECONDS = 0.05
+        print("ready", flush=True)
+        sys.stdin.readline()
+        outcome = sweep(loads(DEPTHS, overrides=["sweep.seeds=4", "training.steps=50"]), {str(tmp_path)!r})
+        print(len(outcome.table), outcome.failed)
+    """
+    both = [started(code) for _ in range(2)]
+    assert [one.stdout.readline() for one in both] == ["ready\n"] * 2
+    for one in both:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    assert [one.communicate(timeout=120)[0] for one in both] == ["9 0\n"] * 2
+    folder = tmp_path / "net"
+    logs = [path.read_text() for path in (folder / results.RUNS).glob("*/log.txt")]
+    assert [log.count(" done in ") for log in logs] == [1] * 9
+    assert [log.count(": D = ") for log in logs] == [1] * 9
+    assert pd.read_csv(folder / results.TABLE)["status"].tolist() == ["ok"] * 9
+
+
+def started(code):
+    """A process of its own, with the threads of this one."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    root = str(Path(results.__file__).parents[1])
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=root, env=environment, **pipes)
+
+
 def test_a_failed_run_does_not_stop_the_others(tmp_path):
     diverging = RECIPE.replace("seeds: 2", "seeds: 1, over: {training.optimizer.lr: [1.0e+30, 0.5]}")
     outcome = sweep(loads(diverging, overrides=["sweep.baseline=null", "threshold.baseline=best"]), tmp_path)
     assert list(outcome.table["status"]) == ["failed", "failed", "ok", "ok"]
     assert (outcome.ok, outcome.failed) == (2, 2)
     assert outcome.table["performance"].isna().tolist() == [True, True, False, False]
-    assert [one.group["training.optimizer.lr"] for one in outcome.estimates] == [0.5]
+    found = {one.group["training.optimizer.lr"]: one for one in outcome.estimates}
+    assert found[0.5].reading is not None
+    assert "2 of its rows have a status other than ok" in found[1e30].problem
+    assert outcome.problems == [f"{found[1e30].label}: {found[1e30].problem}"]
+    told = json.loads((outcome.folder / results.SUMMARY).read_text())["estimates"]
+    assert ["error" in one for one in told] == [True, False]
 
 
 def test_a_sweep_without_an_estimate_says_why(tmp_path):
     outcome = sweep(loads(RECIPE, overrides=["sweep.baseline=null"]), tmp_path)
-    assert outcome.estimates == []
+    assert [one.reading for one in outcome.estimates] == [None]
     assert "baseline" in outcome.problems[0]
 
 

@@ -91,6 +91,8 @@ def test_a_callable_in_a_module():
         ("torchvision:resnet81", {}, "no classification model 'resnet81'", "resnet18"),
         ("torchvision:resnet18", {"depht": 3}, "depht", ""),
         ("lenett", {}, "unknown model 'lenett'", "lenet"),
+        ("fc", {"widht": 3}, "model 'fc' has no parameter 'widht'", "did you mean width?"),
+        ("fc", {"depth": -1}, "model 'fc': depth: ", ""),
     ],
 )
 def test_what_does_not_fit_is_told(own, name, params, message, hint):

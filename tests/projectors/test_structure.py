@@ -113,8 +113,9 @@ def test_a_density_that_is_none_is_refused(density):
 
 
 def test_unknown_parameters_are_refused():
-    with pytest.raises(ComponentError, match="densty"):
+    with pytest.raises(ComponentError, match="densty") as caught:
         build(Component(name="sparse", params={"densty": 0.1}), [10], 2, 0)
+    assert caught.value.hint == "did you mean density?"
 
 
 def test_the_check_sees_a_wrong_scale_and_each_layers_share():

@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from idim_cli.recipe.dump import dump, to_yaml
+from idim_cli.recipe.dump import dump, filled, to_yaml
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import (
     Baseline,
@@ -17,7 +17,7 @@ from idim_cli.recipe.schema import (
 )
 
 counts = st.integers(1, 10**6)
-seeds = st.integers(0, 2**64 - 1)
+seeds = st.integers(0, 2**63 - 1)
 positive = st.floats(1e-300, 1e300)
 seed_lists = st.lists(seeds, min_size=1, max_size=3)
 sweep_seeds = (
@@ -80,6 +80,22 @@ recipes = st.builds(
 @given(recipes)
 def test_any_recipe_reads_back(recipe):
     assert loads(to_yaml(recipe)).recipe == recipe
+
+
+def test_the_filled_form_says_everything_and_reads_back(small):
+    recipe = filled(small("projector: {name: layerwise, inner: dense}").recipe)
+    text = to_yaml(recipe, defaults=True)
+    assert loads(text).recipe == recipe
+    assert recipe.model.params == {"depth": 1, "width": 200, "dropout": 0.0}
+    assert recipe.training.optimizer.params == {"lr": 1e-3, "betas": [0.9, 0.99]}
+    assert recipe.projector.params == {"inner": {"name": "dense", "orthogonal": False}}
+    assert "batch_size: 128" in text
+    assert dump(recipe, defaults=True).keys() == Recipe.model_fields.keys()
+
+
+def test_code_stays_as_it_was_written(small):
+    recipe = small("", "model={name: ./a.py:make, x: 1}").recipe
+    assert filled(recipe).model == recipe.model
 
 
 def test_the_short_form(small):

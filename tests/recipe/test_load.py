@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from idim_cli.errors import FileError, RecipeError
+from idim_cli.errors import ComponentError, FileError, RecipeError
 from idim_cli.recipe.load import load, loads
 from idim_cli.recipe.schema import Component, Recipe, Training
 
@@ -88,6 +88,8 @@ def test_a_recipe_made_in_python_is_held_to_the_same_rule():
 def test_component_of():
     assert Component.of("fc") == Component(name="fc")
     assert Component.of({"name": "fc", "depth": 2}) == Component(name="fc", params={"depth": 2})
+    with pytest.raises(ComponentError, match="needs a name"):
+        Component.of({"depth": 2})
 
 
 def test_recipes_are_frozen(small):

@@ -96,6 +96,11 @@ def test_faults_outside_the_sweep_are_not_repeated(faults):
     assert len(found) == 4
 
 
+def test_checking_leaves_the_values_as_they_are(small):
+    lines = "    model: [{name: fc, depth: 1}]\n    model.width: [7]\n  baseline: {set: {model.depth: 3}}\n"
+    assert small(OVER + lines).recipe.sweep.over["model"] == [{"name": "fc", "depth": 1}]
+
+
 def test_steps_may_be_swept_in_a_recipe_with_epochs(small):
     small(f"{OVER}    training.steps: [10, 20]\n")
 

@@ -54,7 +54,7 @@ def test_a_group_that_cannot_be_read_does_not_hide_the_others(table):
     found, faults = sections(pd.concat([table, other]))
     assert len(found) == 2
     assert [title for title, _ in faults] == ["digits, fc, sparse"]
-    assert "direct" in str(faults[0][1])
+    assert "direct" in faults[0][1]
 
 
 def test_nothing_to_read_is_an_error(table):

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from idim_cli.report import table as tables
 from idim_cli.report.section import sections
-from idim_cli.threshold import Options
+from idim_cli.threshold import Options, facts
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_markdown_escapes_what_it_would_take_for_markup():
     table = pd.DataFrame({"d": [10, 20, 30], "performance": [0.95, 0.96, 0.97]})
     found, _ = sections(table, Options(baseline=1.0), "a|b")
     assert tables.markdown(found).startswith("## a\\|b\n")
-    assert "- d_int90: &lt;= 10\n" in tables.markdown(found)
+    assert "- d_int90: &lt;= 10; no interval; reached at the smallest d\n" in tables.markdown(found)
 
 
 def test_csv_repeats_the_reading_in_every_row(found):
@@ -94,6 +94,9 @@ def test_csv_repeats_the_reading_in_every_row(found):
     for column in (
         "d_int_low",
         "d_int_high",
+        "d_int100",
+        "d_int100_sees",
+        "d_int100_test",
         "baseline_kind",
         "fraction",
         "rule",
@@ -109,3 +112,20 @@ def test_as_dict_is_json(found):
     again = json.loads(json.dumps(tables.as_dict(found[0]), allow_nan=False))
     assert again["reading"]["value"] == found[0].reading.value
     assert again["rows"][-1]["direct"] is True
+
+
+def test_every_form_says_the_same_facts(found):
+    told, markdown = facts(found[0].reading), tables.markdown(found[:1])
+    assert "d_int100" in told
+    text = " ".join(tables.text(found[:1]).split())
+    for key, value in told.items():
+        assert f"- {key}: {value}".replace("<", "&lt;") in markdown
+        assert key == "d_int90" or f"{key} {value}" in text
+
+
+def test_solved_goes_by_the_centre_of_the_reading():
+    table = pd.DataFrame({"d": [1, 1, 1, 2, 2, 2], "performance": [0.1, 0.1, 0.2, 0.95, 0.96, 0.1]})
+    for centre, solved in (("mean", False), ("median", True)):
+        found, _ = sections(table, Options(baseline=1.0, centre=centre))
+        assert tables.rows(found[0])[1]["solved"] is solved
+        assert found[0].curve.centre == centre

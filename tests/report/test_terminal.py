@@ -128,3 +128,16 @@ def test_without_a_reading_there_are_points_alone(tied_points):
     text = plot(tied_points)
     assert len(cells(text, "○")) == len(tied_points.d)
     assert not re.search("[╌━┿●]", text)
+
+
+@pytest.mark.parametrize(
+    ("performance", "widest"),
+    [([1e-38, 2e-38, 3e-38], 9), ([0.0, 0.0, 0.0], 6), ([1e-310, 3e-310, 2e-310], 10), ([2e9, 3e9, 5e9], 9)],
+)
+def test_side_labels_stay_short(performance, widest):
+    lines = plot({"d": [1, 2, 3], "mean": performance}).splitlines()
+    labels = [line.partition("┤")[0].strip() for line in lines if "┤" in line]
+    assert len(labels) >= 2
+    assert len(set(labels)) == len(labels)
+    assert max(map(len, labels)) <= widest
+    assert max(map(len, lines)) <= 80

@@ -5,6 +5,7 @@ import pytest
 
 from idim_cli.report import words
 from idim_cli.report.curve import Curve
+from idim_cli.threshold import facts
 
 
 def changed(reading, **fields):
@@ -58,37 +59,38 @@ def test_the_rule_first_asks_for_more_than_the_level(tied_reading):
     assert not words.solves(level, None)
 
 
-def test_headline_says_all_that_d_int_rests_on(tied_reading):
-    told = words.headline(changed(tied_reading, next="add seeds", left_out=2, runs_per_d=(2, 3)))
-    assert told["d_int90"] == str(tied_reading.value)
-    assert told["interval"].startswith(f"{tied_reading.low} .. {tied_reading.high} (95 %")
-    assert told["baseline"] == "0.9795 (direct training, 3 runs)"
-    assert told["level"] == "0.8816 = 0.9 x baseline"
-    assert told["rule"] == "isotonic"
-    assert told["runs"] == "36, 2 to 3 at each d (2 not ok left out)"
-    assert told["seeds varied"].startswith("theta0, P, data order")
-    assert (told["verdict"], told["next"], told["D"]) == ("reached", "add seeds", "199,210")
+def test_caption_is_made_of_the_facts(tied_reading):
+    result, protocol = words.caption(changed(tied_reading, left_out=2, runs_per_d=(2, 3)))
+    told = facts(changed(tied_reading, left_out=2, runs_per_d=(2, 3)))
+    assert result == f"d_int90: {told['d_int90']} ({told['interval']})."
+    assert protocol.startswith(
+        "Baseline model: 0.9795 (sd 0.0008, 3 direct runs); level 0.9 x 0.9795 = 0.8816;"
+    )
+    for part in (
+        "rule isotonic",
+        "runs 36, 2 to 3 at each of 12 d",
+        "(2 not ok left out)",
+        "theta0, P, data order",
+    ):
+        assert part in protocol
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [("best", "best of the sweep"), ("fixed", "fixed value"), ("model", "1 run)")]
+    ("kind", "text"),
+    [("best", "best of the sweep: 0.9795;"), ("fixed", "fixed: 0.9795;"), ("model", "1 direct run)")],
 )
 def test_baseline_kinds(tied_reading, kind, text):
     reading = changed(tied_reading, baseline_kind=kind, baseline_runs=1)
-    assert text in words.headline(reading)["baseline"]
+    assert text in words.caption(reading)[1]
 
 
-def test_caption_ends_with_what_to_run_next(tied_reading):
-    assert len(words.caption(changed(tied_reading, next=""))) == 2
-    assert words.caption(changed(tied_reading, next="add seeds"))[-1] == "Next: add seeds"
+def test_a_curve_of_medians_says_so(tied_points):
+    curve = Curve.of(tied_points, "median")
+    assert curve.mean == tuple(tied_points.median)
+    assert words.legend(curve, None) == [("below", "median over runs")]
 
 
 def test_heading_shrinks():
     assert words.heading("accuracy", True, 80) == "accuracy against subspace dimension d (log axis)"
     assert words.heading("accuracy", True, 40) == "accuracy against d (log axis)"
     assert len(words.heading("validation accuracy", True, 30)) == 30
-
-
-def test_numbers():
-    assert [words.score(x) for x in (0.98123, 195.0, None, math.nan)] == ["0.9812", "195.0", "-", "-"]
-    assert [words.percent(x) for x in (0.9, 0.95, 0.895, 1.0)] == ["90", "95", "89.5", "100"]

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from idim_cli.errors import IdimError
-from idim_cli.threshold import Options, describe, estimate
+from idim_cli.threshold import Options, describe, estimate, facts, number, readings, sample
+from idim_cli.threshold.text import table as side_by_side
 
 
 def table(performance, direct=(), seeds=True, **columns) -> pd.DataFrame:
@@ -183,7 +184,7 @@ def test_text_never_gives_the_value_alone() -> None:
     text = describe(estimate(table(noisy(GRID), [1.0, 1.0, 1.001], status="ok", D=5000)))
     for part in (
         "d_int90 = ", "95 % interval", "reached", "model: 1.0003", "3 direct runs", "0.9 x", "isotonic",
-        "27, 3 at each of 9 d from 100 to 1500", "D = 5000", "P (3 values)", "d_int100",
+        "27, 3 at each of 9 d from 100 to 1500", "D 5,000", "P (3 values)", "d_int100",
     ):  # fmt: skip
         assert part in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
@@ -201,3 +202,58 @@ def test_a_grid_of_one_d(performance: float, verdict: str) -> None:
     reading = estimate(table({10: [performance, performance + 0.001]}, [1.0, 1.0]))
     assert (reading.verdict, reading.d_min, reading.d_max) == (verdict, 10, 10)
     assert "sweep.d=" in reading.next
+
+
+def test_medians_have_an_interval_around_medians() -> None:
+    # One run of three fails at every d: their means never come near the level, their medians do.
+    runs = {d: [p, p + 0.002, 0.1] for d, (p, *_) in noisy(GRID).items()}
+    for rule in ("isotonic", "interpolate", "first"):
+        reading = estimate(table(runs, [1.0] * 3), centre="median", rule=rule)
+        assert reading.value is not None
+        assert reading.low is None or reading.low <= reading.value
+        assert reading.high is None or reading.value <= reading.high
+        assert estimate(table(runs, [1.0] * 3), rule=rule).value is None
+
+
+def test_medians_of_well_behaved_runs_are_a_little_less_certain() -> None:
+    runs = table(noisy(GRID, runs=9, noise=0.01), [1.0] * 20)
+    means, medians = estimate(runs, baseline=1.0), estimate(runs, baseline=1.0, centre="median")
+    assert medians.low <= medians.value <= medians.high
+    assert 1.02 < (medians.high - medians.low) / (means.high - means.low) < 1.6
+
+
+def test_facts_are_those_of_the_text() -> None:
+    reading = estimate(table(noisy(GRID), [1.0, 1.0, 1.001], D=5000))
+    told = facts(reading)
+    text = " ".join(describe(reading).split())
+    assert list(told)[:4] == ["d_int90", "baseline", "level", "rule"]
+    assert told["d_int90"] == f"{reading.value}; 95 % interval {reading.low} .. {reading.high}; reached"
+    assert told["level"] == "0.9 x 1.0003 = 0.9003"
+    assert all(f"{key} {value}" in text for key, value in told.items() if key != "d_int90")
+
+
+def test_a_fraction_of_one_does_not_hide_the_test_for_d_int100() -> None:
+    told = facts(estimate(table(noisy(GRID), [1.0, 1.0, 1.001]), fraction=1.0))
+    assert told["d_int100"].endswith("not reached")
+    assert "Welch" in told["by test"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.98123, "0.9812"), (195.04, "195.0"), (0.0, "0.0000"), (-3.2, "-3.2000"), (1.3e-38, "1.3e-38"),
+        (None, "-"), (float("nan"), "-"), (float("inf"), "-"),
+    ],
+)  # fmt: skip
+def test_numbers(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_readings_that_cannot_be_made_say_why_below_their_table() -> None:
+    named = list(readings(sample(table(noisy(GRID)))))
+    text = side_by_side(named)
+    assert text.count("[1]") == 1 + sum(isinstance(r, IdimError) for _, r in named) > 2
+    assert text.splitlines()[-1] == "[1] no direct runs, so there is no baseline 'model'"
+    below = list(readings(sample(table({10: [-5.0], 20: [-3.0]}, [-2.0]))))
+    assert "[1] the baseline is -2, of which no fraction can be taken" in side_by_side(below)
+    assert max(map(len, [*text.splitlines(), *side_by_side(below).splitlines()])) <= 80

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from idim_cli.errors import IdimError
-from idim_cli.threshold import estimate, estimates, points, sample, select
-from idim_cli.threshold.groups import group_columns
+from idim_cli.threshold import estimate, estimates, points, require_any, sample, select
+from idim_cli.threshold.groups import group_columns, mixed
+from idim_cli.threshold.rows import rename
 
 RUNS = {10: 0.3, 20: 0.6, 40: 0.95}
 
@@ -106,7 +107,9 @@ def test_one_estimate_for_each_group_with_its_own_baseline() -> None:
             *swept("tied", 2, 0.03),
         ]
     )
-    found = [(g["projector"], g["model.depth"], r.baseline) for g, r in estimates(table)]
+    found = [
+        (one.group["projector"], one.group["model.depth"], one.reading.baseline) for one in estimates(table)
+    ]
     assert found == [("tied", 1, 0.9), ("dense", 1, 0.9), ("tied", 2, 0.45)]
 
 
@@ -114,20 +117,50 @@ def test_direct_runs_without_a_swept_key_serve_all_its_groups() -> None:
     table = pd.DataFrame(
         [own("identity", None, 0.9, direct=True), *swept("tied", 1, 0.03), *swept("tied", 2, 0.02)]
     )
-    assert [r.baseline_runs for _, r in estimates(table)] == [1, 1]
+    assert [one.reading.baseline_runs for one in estimates(table)] == [1, 1]
+
+
+def test_an_empty_cell_is_a_value_where_other_direct_runs_have_one() -> None:
+    table = pd.DataFrame(
+        [
+            own("identity", None, 0.9, direct=True),
+            own("identity", 2, 0.45, direct=True),
+            *swept("tied", None, 0.03),
+            *swept("tied", 2, 0.02),
+        ]
+    )
+    assert [(r.reading.baseline, r.reading.baseline_runs) for r in estimates(table)] == [(0.9, 1), (0.45, 1)]
+
+
+def test_direct_runs_that_a_group_names_are_its_baseline() -> None:
+    table = pd.DataFrame(
+        [
+            own("identity", None, 0.9, direct=True, config="direct-a"),
+            own("identity", 3, 0.45, direct=True, config="direct-b"),
+            *swept("tied", 1, 0.03, baseline_config="direct-a"),
+            *swept("tied", 2, 0.02, baseline_config="direct-a"),
+            *swept("tied", 3, 0.02, baseline_config="direct-b"),
+            *swept("tied", 4, 0.02, baseline_config="direct-c"),
+        ]
+    )
+    *found, last = estimates(table)
+    assert [one.reading.baseline for one in found] == [0.9, 0.9, 0.45]
+    assert last.reading is None  # never those of another group
+    assert "no direct runs" in str(last.error)
 
 
 def test_runs_trained_in_different_ways_are_not_mixed() -> None:
     one = [own("identity", 1, 0.9, direct=True), *swept("tied", 1, 0.03)]
     table = pd.DataFrame([*one, *swept("tied", 1, 0.02, config="xyz")])
     assert group_columns(pd.DataFrame(one))[-1] == "model.depth"
-    assert [(g["config"], r.runs, r.baseline_runs) for g, r in estimates(table)] == [
+    found = [(one.group["config"], one.reading) for one in estimates(table)]
+    assert [(config, reading.runs, reading.baseline_runs) for config, reading in found] == [
         ("abc", 4, 1),
         ("xyz", 4, 1),
     ]
 
 
-def test_a_group_that_failed_is_passed_over() -> None:
+def test_a_group_without_a_finished_run_is_listed_with_the_reason() -> None:
     table = pd.DataFrame(
         [
             own("identity", None, 0.9, direct=True),
@@ -135,15 +168,68 @@ def test_a_group_that_failed_is_passed_over() -> None:
             *swept("tied", 2, 0.02, status="failed", performance=None),
         ]
     )
-    assert [g["model.depth"] for g, _ in estimates(table)] == [1]
+    one, two = estimates(table)
+    assert (one.group["model.depth"], one.reading.runs, one.problem) == (1, 4, "")
+    assert (two.group["model.depth"], two.reading, two.sample) == (2, None, None)
+    assert "no finished run in a subspace (4 of its rows have a status other than ok)" in two.problem
+    assert two.describe().splitlines()[-2].startswith("no estimate: ")
+    assert two.as_dict()["error"] == str(two.error)
+    require_any([one, two])
+    with pytest.raises(IdimError, match="no finished run"):
+        require_any([two])
+
+
+def test_when_all_failed_every_group_is_listed() -> None:
+    failed = {"status": "failed", "performance": None}
+    table = pd.DataFrame([*swept("tied", 1, 0.03, **failed), *swept("tied", 2, 0.02, **failed)])
+    assert [(one.group["model.depth"], one.reading) for one in estimates(table)] == [(1, None), (2, None)]
 
 
 def test_a_foreign_table_is_one_group_unless_asked() -> None:
     table = pd.DataFrame([*rows(net="a"), *rows(net="b"), {"d": 0, "performance": 1.0, "net": "a"}])
-    assert [g for g, _ in estimates(table)] == [{}]
-    with pytest.raises(IdimError, match=r"net b.*no direct runs"):
-        estimates(table, by=["net"], source="x.csv")
-    assert [g for g, _ in estimates(table, by=["net"], baseline=1.0)] == [{"net": "a"}, {"net": "b"}]
+    assert [one.group for one in estimates(table)] == [{}]
+    a, b = estimates(table, by=["net"], source="x.csv")
+    assert (a.group, a.reading.runs, a.label) == ({"net": "a"}, 3, "net a")
+    assert (b.group, b.reading) == ({"net": "b"}, None)
+    assert b.problem.startswith("x.csv: no direct runs")
+    assert len(b.sample.d) == 3
+    assert all(one.reading for one in estimates(table, by=["net"], baseline=1.0))
+
+
+def test_a_wrong_option_is_no_fault_of_a_group() -> None:
+    with pytest.raises(IdimError, match="rule"):
+        estimates(pd.DataFrame(rows()), rule="frist")
+
+
+def test_rename() -> None:
+    table = pd.DataFrame({"x": [1, 2], "d": [5, 6], "acc": [0.1, 0.2]})
+    assert rename(table, "d", "x")["d"].tolist() == [1, 2]
+    assert rename(table, "d", "d").equals(table)
+    with pytest.raises(IdimError, match="no column 'e' is read"):
+        rename(table, "e", "x")
+    with pytest.raises(IdimError, match=r"r\.csv has no column 'y'"):
+        rename(table, "d", "y", "r.csv")
+
+
+def test_mixed() -> None:
+    table = pd.DataFrame([*rows(net="a", same="s", depth=1), *rows(net="b", same="s", depth=2)])
+    assert mixed(table) == ["net"]
+    assert mixed(table, by=["net"]) == mixed(table, chosen=["net"]) == []
+    assert mixed(pd.DataFrame([*swept("tied", 1, 0.03), *swept("dense", 1, 0.03)])) == []
+    assert mixed(pd.DataFrame({"x": ["a", "b"]})) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"score_on": "validation", "metric": "accuracy"}, "validation accuracy"),
+        ({"metric": "accuracy"}, "accuracy"),
+        ({"score_on": [None, "train", "test"], "metric": "accuracy"}, "accuracy"),
+        ({}, "performance"),
+    ],
+)
+def test_what_the_performance_is(columns: dict, words: str) -> None:
+    assert sample(pd.DataFrame(rows()).assign(**columns)).measure == words
 
 
 def test_select() -> None:

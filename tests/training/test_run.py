@@ -7,10 +7,10 @@ import signal
 import pytest
 import torch
 
-from idim_cli import results
+from idim_cli import checkpoint, results
 from idim_cli.errors import RecipeError
 from idim_cli.recipe.load import load
-from idim_cli.training import checkpoint, sitting
+from idim_cli.training import sitting
 from idim_cli.training.prepare import Where
 from idim_cli.training.run import pending, run, train
 from idim_cli.training.stop import StoppedError
@@ -55,7 +55,7 @@ def test_the_folder_holds_what_it_should(one, folder):
     row = results.row(result)
     assert row["validation_accuracy"] == row["performance"]
     assert row["column_norm_max"] == pytest.approx(1, abs=1e-3)
-    assert [key for key, value in row.items() if value is None] == []
+    assert [key for key, value in row.items() if value is None] == ["baseline_config"]  # no plan, no sweep
 
 
 def test_the_log_shows_the_check_of_P(one, folder):
@@ -158,6 +158,14 @@ def test_a_wrong_scale_of_P_fails_the_run(one, folder, monkeypatch):
     result = run(one(), folder)
     assert result["status"] == "failed"
     assert "columns of P have lengths" in result["reason"]
+
+
+def test_a_run_that_another_process_has_just_ended_is_only_read(one, folder, monkeypatch):
+    first = run(one(), folder)
+    monkeypatch.setattr("idim_cli.training.run.problem", lambda *_: pytest.fail("trained again"))
+    looks = iter([None, first])  # before the lock is held, and after
+    monkeypatch.setattr("idim_cli.training.run.done", lambda _: next(looks))
+    assert run(one(), folder) == first
 
 
 def test_a_damaged_checkpoint_is_named(one, folder):
