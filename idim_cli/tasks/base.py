@@ -29,7 +29,7 @@ class Task(Protocol):
     score_on: Literal["train", "validation"]
 
     def loss(self, model: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
-        """The scalar to minimise on a batch: `model` maps inputs x [B, ...] to outputs; targets y [B, ...]."""
+        """The scalar to minimise on a batch: `model` maps inputs x [B, ...] to outputs; y are the targets."""
 
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
         """All figures of `model` on a whole `split`, by name.
