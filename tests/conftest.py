@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Several tests run side by side, and the processes that they start heed it too: threads that wait for each
+# other on shared cores cost more than they bring.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture
 def data_root() -> Path:
