@@ -58,6 +58,8 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):  # torch would list all that it was ever built for
+            raise IdimError(f"no device {name!r}", "known: auto, cpu, cuda, cuda:N, mps") from error
         reason = str(error).partition("\n")[0]
         raise IdimError(f"no device {name!r} here: {reason}", "device=auto takes what there is") from error
     return device

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import os
 import secrets
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from idim_cli.errors import FileError
-from idim_cli.registry import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,7 @@ _TAIL = (
     "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "torch",
     "config", "baseline_config",
 )  # fmt: skip
+_NAMED = 6  # files that a hint names at most
 _PLANNED = ("run_id", "over", "baseline_config")
 _WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
 
@@ -160,6 +162,10 @@ def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> N
             if durable:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is not None:  # name the file that was asked for
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -230,14 +236,38 @@ def _read_csv(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            separator = _separator(file.readline())
+        frame = _parsed(path, separator)
+    except pd.errors.ParserWarning as error:
+        raise FileError(f"cannot read {path} as CSV: its rows have more cells than its header") from error
     except (ValueError, OSError) as error:
-        raise FileError(f"cannot read {path} as CSV: {error}") from error
+        raise FileError(f"cannot read {path} as CSV: {str(error).strip()}") from error
+    return frame.rename(columns=str.strip)
+
+
+def _parsed(path: Path, separator: str) -> pd.DataFrame:
+    """The table as pandas reads it; ParserWarning, raised, if it would drop cells."""
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(path, sep=separator, skipinitialspace=True, index_col=False)
+
+
+def _separator(header: str) -> str:
+    """A comma, unless the header has more semicolons or tabs."""
+    return max(",;\t", key=header.count)
 
 
 def _near(path: Path) -> str:
     below = [child for child in path.glob("*") if (child / RUNS).is_dir()] if path.is_dir() else []
     if below:
         return f"it holds results of several recipes: {', '.join(str(p) for p in sorted(below))}"
-    others = [child.name for child in path.parent.glob("*")] if path.parent.is_dir() else []
-    return did_you_mean(path.name, others) if others else "a results folder is made by `idim sweep`"
+    tables = sorted(str(child) for child in path.glob("*.csv")) if path.is_dir() else []
+    if tables:
+        more = ", ..." if len(tables) > _NAMED else ""
+        return f"it holds CSV files, of which one can be read: {', '.join(tables[:_NAMED])}{more}"
+    others = [child.name for child in path.parent.glob("*") if child.name != path.name]
+    near = difflib.get_close_matches(path.name, others, n=2)
+    return f"did you mean {' or '.join(near)}?" if near else "a results folder is made by `idim sweep`"

@@ -24,10 +24,14 @@ def native_parameters(
         trainable: shell patterns of parameter names (``"head.*"``); None means all.
 
     Raises:
-        ComponentError: a pattern matches no parameter, or there is none at all.
+        ComponentError: the model has no parameters, a pattern matches none, or there is no pattern.
     """
     named = list(module.named_parameters())
+    if not named:
+        raise ComponentError("the model has no parameters", "there is nothing to train")
     patterns = ["*"] if trainable is None else list(trainable)
+    if not patterns:
+        raise ComponentError("trainable names no parameters", "leave it out to train all of them")
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name, _ in named):
             raise ComponentError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from types import FrameType
@@ -22,10 +23,14 @@ from idim_cli.cli import (
     threshold,
     train,
 )
-from idim_cli.errors import TERMINATED, IdimError
+from idim_cli.errors import TERMINATED, FileError, IdimError
+
+# Columns below which the boxes of the help would cut words; plain text wraps.
+_BOXES = 60
 
 app = typer.Typer(
     name="idim",
+    rich_markup_mode="rich" if shutil.get_terminal_size().columns >= _BOXES else None,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
@@ -76,10 +81,20 @@ def main() -> None:
         sys.exit(console.report_error(error))
     except BrokenPipeError:
         _be_quiet()
+    except OSError as error:
+        sys.exit(console.report_error(_as_file_error(error)))
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     sys.exit(TERMINATED)
+
+
+def _as_file_error(error: OSError) -> FileError:
+    """A full disk, a folder that is a file or may not be written to: no fault of the program."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return FileError(
+        f"cannot use {error.filename}: {reason}" if error.filename else f"cannot go on: {reason}"
+    )
 
 
 def _be_quiet() -> None:

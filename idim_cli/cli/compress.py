@@ -15,7 +15,14 @@ def command(
     checkpoint: Annotated[Path, typer.Argument(help="A run folder, or its checkpoint.safetensors.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The file to write.", show_default="beside it, as .idim"),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            parser=options.out_file,
+            help="The file to write.",
+            show_default="beside it, as .idim",
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

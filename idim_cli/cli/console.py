@@ -7,6 +7,7 @@ import functools
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from idim_cli.errors import IdimError, RecipeError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_WIDTH = 80
 
 
 @functools.cache
@@ -45,12 +48,17 @@ def unicode(marks: str) -> bool:
 
 def width() -> int:
     """Columns of the terminal; 80 where there is none."""
-    return talk().width if on_terminal() else 80
+    return talk().width if on_terminal() else _WIDTH
+
+
+def text_width() -> int:
+    """Columns of running text: as many as the terminal has, and no more than are easily read."""
+    return min(width(), _WIDTH)
 
 
 def say(message: str) -> None:
     """One plain line of talk, on stderr."""
-    talk().print(message, markup=False)
+    talk().print(_fitted(message), markup=False)
 
 
 def out(text: str) -> None:
@@ -113,5 +121,19 @@ def _shown(text: str) -> str:
 
 
 def _labelled(label: str, style: str, text: str) -> None:
-    talk().print(f"[{style}]{label}:[/]", end=" ")
-    talk().print(text, markup=False)
+    from rich.text import Text
+
+    line = Text(_fitted(f"{label}: {text}"))
+    line.stylize(style, 0, len(label) + 1)
+    talk().print(line)
+
+
+def _fitted(text: str) -> str:
+    """On a terminal, wrapped at words; elsewhere as it is. Long words, such as paths, stay whole."""
+    if not on_terminal():
+        return text
+    columns = max(width(), 20)
+    return "\n".join(
+        textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
+    )

@@ -16,7 +16,12 @@ def command(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="The file to write.", show_default="beside it, as .state.safetensors"
+            "--out",
+            "-o",
+            metavar="FILE",
+            parser=options.out_file,
+            help="The file to write.",
+            show_default="beside it, as .state.safetensors",
         ),
     ] = None,
     trust_code: options.TrustCode = False,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from idim_cli.errors import FileError
+
 if TYPE_CHECKING:
     from idim_cli.threshold import Options
 
@@ -15,6 +17,21 @@ def _recipes() -> list[str]:
     from idim_cli.recipe.find import shipped
 
     return list(shipped())
+
+
+def out_file(text: str | Path) -> Path:
+    """The value of an `--out` that names a file."""
+    if not str(text):
+        raise FileError("--out is empty", "leave it out for the usual place")
+    return Path(text)
+
+
+def out_folder(text: str | Path) -> Path:
+    """The value of an `--out` that names a folder, which need not be there yet."""
+    folder = out_file(text)
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"--out {folder} is not a folder")
+    return folder
 
 
 Recipe = Annotated[
@@ -29,7 +46,11 @@ Overrides = Annotated[
 Out = Annotated[
     Path,
     typer.Option(
-        "--out", envvar="IDIM_OUT", help="Folder of all results; these go to OUT/RECIPE.", metavar="DIR"
+        "--out",
+        envvar="IDIM_OUT",
+        help="Folder of all results; these go to OUT/RECIPE.",
+        metavar="DIR",
+        parser=out_folder,
     ),
 ]
 Data = Annotated[

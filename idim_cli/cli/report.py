@@ -30,7 +30,13 @@ def command(
     path: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder, or a CSV of runs.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder of the figures.", show_default="RESULTS/figures"),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            parser=options.out_folder,
+            help="Folder of the figures.",
+            show_default="RESULTS/figures",
+        ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Of the table on stdout.")] = Format.table,
     log: Annotated[

@@ -60,7 +60,7 @@ def command(
 def _text(outcome: Outcome) -> str:
     """The summary for people: for each group a plot and its reading in words, or why it has none."""
     titled = len(outcome.estimates) > 1
-    blocks = [one.describe(_plot(one), titled) for one in outcome.estimates]
+    blocks = [one.describe(_plot(one), titled, console.text_width()) for one in outcome.estimates]
     return "\n\n".join([*blocks, f"results: {outcome.folder}"])
 
 

@@ -65,7 +65,7 @@ def command(
     if as_json:
         console.out_json([one.as_dict() for one in found])
     else:
-        console.out("\n\n".join(one.describe() for one in found))
+        console.out("\n\n".join(one.describe(width=console.text_width()) for one in found))
     if any(one.not_reached for one in found):
         raise typer.Exit(NOT_REACHED)
 
@@ -84,7 +84,7 @@ def _table(path: Path, columns: Sequence[str], where: Sequence[str], by: Sequenc
     table = select(table, chosen, str(path))
     if words := mixed(table, by, chosen):
         console.say(f"note: all rows are read as one problem, though they differ in {', '.join(words)};")
-        console.say("      --where COLUMN=VALUE keeps some, --group-by COLUMN splits them")
+        console.say("--where COLUMN=VALUE keeps some, --group-by COLUMN splits them")
     return table
 
 
@@ -124,5 +124,5 @@ def _side_by_side(one: Estimate, named: Sequence[Named]) -> str:
     from idim_cli.threshold.text import table
 
     if not named:
-        return one.describe()
+        return one.describe(width=console.text_width())
     return f"{one.label}\n{table(named)}" if one.label else table(named)

@@ -10,6 +10,7 @@ import typer
 
 from idim_cli.cli import console, options, progress
 from idim_cli.errors import RUN_FAILED
+from idim_cli.results import LOG
 
 
 def command(
@@ -48,10 +49,14 @@ def command(
     if as_json:
         console.out_json({**result, "folder": folder})
     if result["status"] != "ok":
-        console.fail(f"{run.run_id} failed: {result['reason']}", result.get("hint") or "")
+        console.fail(f"{run.run_id} failed: {result['reason']}", _hint(result, folder))
         raise typer.Exit(RUN_FAILED)
     if not as_json:
         console.out("\n".join(_lines(result, folder)))
+
+
+def _hint(result: Mapping[str, Any], folder: Path) -> str:
+    return "; ".join(filter(None, [result.get("hint"), f"see {folder / LOG}"]))
 
 
 def _lines(result: Mapping[str, Any], folder: Path) -> list[str]:

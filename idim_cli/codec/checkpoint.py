@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from idim_cli.checkpoint import load, part
 from idim_cli.codec import solution
 from idim_cli.codec.solution import Solution
@@ -13,6 +15,10 @@ from idim_cli.errors import FileError
 from idim_cli.recipe.components import filled
 from idim_cli.recipe.load import loads
 from idim_cli.results import CHECKPOINT
+
+
+class NotACheckpointError(FileError):
+    """A file is of another kind, or so damaged that its kind is unknown."""
 
 
 def locate(run: Path) -> Path:
@@ -29,7 +35,12 @@ def read(path: Path) -> Solution:
     Raises:
         FileError: it is not a checkpoint of `idim`, or its coordinates are not finite.
     """
-    tensors, said = load(path)
+    try:
+        tensors, said = load(path)
+    except FileError as error:
+        if isinstance(error.__cause__, SafetensorError):
+            raise NotACheckpointError(f"{path} is not a checkpoint of idim, or is damaged") from error
+        raise
     missing = {"recipe", "shape", "classes", "D"} - said.keys() | {"coords"} - tensors.keys()
     if missing:
         raise FileError(f"{path} is not a checkpoint of idim", f"it lacks {', '.join(sorted(missing))}")

@@ -72,7 +72,10 @@ def evaluate(
 def _read(path: Path, trust_code: bool) -> tuple[Solution, bool]:
     if path.exists() and files.is_compressed(path):
         return solution.read(path), trust_code
-    return checkpoint.read(checkpoint.locate(path)), True
+    try:
+        return checkpoint.read(checkpoint.locate(path)), True
+    except checkpoint.NotACheckpointError as error:
+        raise FileError(f"{path} is neither an .idim file nor a checkpoint, or is damaged") from error
 
 
 def _data(found: Solution, data_root: str | None) -> Data:

@@ -34,6 +34,8 @@ def save(path: Path, data: bytes, source: Path) -> int:
     """Write a file as a whole or not at all, never over its `source`; returns its size on disk."""
     if path.resolve() == source.resolve():
         raise FileError(f"{path} is the file that is read", "give another --out")
+    if path.exists() and not path.is_file():
+        raise FileError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'no plain file'}")
     try:
         write_atomic(path, data)
         return path.stat().st_size

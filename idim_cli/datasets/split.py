@@ -14,7 +14,7 @@ class Split:
     """Examples with their targets, each as one tensor.
 
     Attributes:
-        x: float32 [n, *shape].
+        x: float32 [n, *shape], finite; or int64 for numbers of tokens.
         y: int64 [n], in 0 .. classes - 1.
     """
 
@@ -41,8 +41,8 @@ class Source:
         train: all training examples, in the order of the files.
         test: reads the test split; called only for an explicit final evaluation.
         classes: number of classes.
-        validation: the data set's own validation split, or how many of the last training examples are
-            held out unless the recipe says otherwise.
+        validation: the data set's own validation split, or how many of the last training examples, at
+            least one, are held out unless the recipe says otherwise.
     """
 
     train: Split

@@ -35,7 +35,7 @@ def transform(
             seed (paper, section 3.1); the channels of a pixel stay together.
 
     Raises:
-        DataError: more examples would be held out than there are.
+        DataError: no examples would be held out, or all of them.
     """
     read_test = source.test  # alone, so that the data as they were stored can be let go
     train, held, notes = _hold_out(source, validation, validation_seed)
@@ -62,17 +62,17 @@ def _hold_out(source: Source, count: int | None, seed: int | None) -> tuple[Spli
     if count is None and isinstance(source.validation, Split):
         note = f"validation: the data set's own {len(source.validation)}, training: {len(source.train)}"
         return source.train, source.validation, [note]
-    if count is None:
-        assert isinstance(source.validation, int)
-        count = source.validation
-    kept = len(source.train) - count
-    if kept < 1:
-        raise DataError(f"validation: {count} cannot be held out of {len(source.train)} training examples")
+    held: object = source.validation if count is None else count
+    if not isinstance(held, int) or not 1 <= held < len(source.train):
+        what = held if isinstance(held, int) else f"a {type(held).__name__}"
+        message = f"validation: {what} cannot be held out of {len(source.train)} training examples"
+        raise DataError(message, f"give a whole number from 1 to {len(source.train) - 1}, or a Split")
+    kept = len(source.train) - held
     pool = source.train
     if seed is not None:
         pool = pool.take(_permutation(seed, "validation", len(pool)))
     which = "last" if seed is None else f"random (seed {seed})"
-    note = f"validation: the {which} {count} of {len(pool)} training examples, training: the other {kept}"
+    note = f"validation: the {which} {held} of {len(pool)} training examples, training: the other {kept}"
     return pool.take(slice(kept)), pool.take(slice(kept, None)), [note]
 
 

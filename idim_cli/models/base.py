@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
 from idim_cli import outside
-from idim_cli.errors import ComponentError
+from idim_cli.errors import CapacityError, ComponentError
 from idim_cli.models import REGISTRY
 from idim_cli.models.init import initialise
 from idim_cli.recipe.schema import Component
 from idim_cli.registry import did_you_mean
 
 _TORCHVISION = "torchvision:"
+# How torch says, in errors that have no type of their own, that tensors are too large.
+_TOO_LARGE = (
+    "can't allocate memory",
+    "not enough memory",
+    "Storage size calculation overflowed",
+    "Overflow when unpacking long",
+)
 
 
 def build(component: Component, shape: Sequence[int], classes: int, seed: int) -> nn.Module:
@@ -33,7 +41,13 @@ def build(component: Component, shape: Sequence[int], classes: int, seed: int) -
 
     Raises:
         ComponentError: the name is unknown, the parameters do not fit, or the result is no nn.Module.
+        CapacityError: the model does not fit the main memory.
     """
+    with _allocating(component.name):
+        return _build(component, shape, classes, seed)
+
+
+def _build(component: Component, shape: Sequence[int], classes: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         module = _make(component, tuple(shape), classes)
@@ -50,6 +64,24 @@ def portable(component: Component) -> bool:
     torch may do in another way, so their theta0 is known for certain only on the machine of the run.
     """
     return component.name in REGISTRY and REGISTRY.target(component.name).startswith("idim_cli.")
+
+
+@contextmanager
+def _allocating(name: str) -> Iterator[None]:
+    """Turn a failure to get memory, here or in the user's own code, into a CapacityError."""
+    try:
+        yield
+    except Exception as error:
+        if _too_large(error) or _too_large(error.__cause__):
+            message = f"model {name!r} does not fit the main memory"
+            raise CapacityError(message, "make it smaller: look at its widths") from error
+        raise
+
+
+def _too_large(error: BaseException | None) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError | TypeError) and any(words in str(error) for words in _TOO_LARGE)
 
 
 def _make(component: Component, shape: tuple[int, ...], classes: int) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -50,6 +51,7 @@ class Projector(nn.Module, abc.ABC):
 
     def __init__(self, D: int, d: int, seed: int) -> None:
         super().__init__()
+        _check_whole(d)
         if not 1 <= d <= D:
             raise ComponentError(
                 f"d = {d} is not in 1 .. D = {D}", "d counts the trained numbers, D all of them"
@@ -107,10 +109,17 @@ def build(component: Component, sizes: Sequence[int], d: int, seed: int) -> Proj
     """Make the projector of a recipe for parameter tensors of these sizes (their sum is D).
 
     Raises:
-        ComponentError: unknown kind, parameters that do not fit it, or d outside 1 .. D.
+        ComponentError: unknown kind, parameters that do not fit it, or d no whole number in 1 .. D.
     """
+    _check_whole(d)
     cls = kind(component)
     return cls(sum(sizes), d, seed, **context(cls, sizes), **params_of(component))
+
+
+def _check_whole(d: object) -> None:
+    """Before any arithmetic on d; numpy's whole numbers are welcome, true and false are not."""
+    if not isinstance(d, Integral) or isinstance(d, bool):
+        raise ComponentError(f"d is a whole number, not {d!r}", "d counts the trained numbers")
 
 
 def context(cls: type[Projector], sizes: Sequence[int]) -> dict[str, Any]:

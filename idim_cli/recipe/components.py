@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pydantic
@@ -11,7 +12,7 @@ from idim_cli.errors import ComponentError
 from idim_cli.recipe import wording
 from idim_cli.recipe.schema import Component
 from idim_cli.recipe.source import KeyPath, Problem
-from idim_cli.registry import INNER, NEVER_INNER, short
+from idim_cli.registry import INNER, NEVER_INNER, Registry, short
 
 # Kinds whose names may also point to code ("package.module:callable", "./file.py:callable").
 _OPEN = ("model", "dataset")
@@ -25,26 +26,51 @@ def resolve(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> dic
     name, params = _split(spec, kind, path, problems)
     if is_code(name, kind):
         _check_code(name, path, problems)
+        _, shared = _parted(params, kind)
+        params = params | (_checked(name, shared, kind, (path, False), problems) if shared else {})
     elif name:
         params = _checked(name, params, kind, (path, isinstance(spec, str)), problems)
     return {"name": name, "params": params}
 
 
 def filled(component: Component, kind: str) -> Component:
-    """The component with all its parameters; one that is named by its code stays as it is.
+    """The component with all its parameters; of one that is named by its code, those that its kind shares.
 
     Raises:
         ComponentError: unknown, or its parameters do not fit.
     """
-    if is_code(component.name, kind):
+    if not is_code(component.name, kind):
+        params = registry.registry(kind).filled(component.name, component.params)
+    elif registry.registry(kind).shared:
+        own, shared = _parted(component.params, kind)
+        params = own | _room(component.name, kind).filled(component.name, shared)
+    else:
         return component
-    params = registry.registry(kind).filled(component.name, component.params)
     return Component(name=component.name, params=params)
 
 
 def is_code(name: str, kind: str) -> bool:
     """Whether a name points to code (``module:callable``, ``./file.py:callable``), not into a registry."""
     return kind in _OPEN and ":" in name
+
+
+def _room(name: str, kind: str) -> Registry:
+    """Where the parameters of `name` are known; for code these are the ones that all of its kind share."""
+    room = registry.registry(kind)
+    return _code_room(kind, name, room.shared) if is_code(name, kind) else room
+
+
+@functools.lru_cache(maxsize=64)
+def _code_room(kind: str, name: str, shared: str) -> Registry:
+    return Registry(kind, {name: shared})
+
+
+def _parted(params: dict[str, Any], kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters of the user's own component: its own, and those that its kind shares."""
+    target = registry.registry(kind).shared
+    known = _code_room(kind, "shared", target).parameters("shared").model_fields if target else {}
+    own = {key: value for key, value in params.items() if key not in known}
+    return own, {key: value for key, value in params.items() if key in known}
 
 
 def _split(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> tuple[str, dict[str, Any]]:
@@ -77,7 +103,10 @@ def _checked(
     name: str, params: dict[str, Any], kind: str, where: tuple[KeyPath, bool], problems: list[Problem]
 ) -> dict[str, Any]:
     path, is_short = where
-    room = registry.registry(kind)
+    if kind in _OPEN and name.endswith(".py"):
+        problems.append(Problem(path, f"{name!r} names a file, not what is in it", f"write {name}:NAME"))
+        return params
+    room = _room(name, kind)
     try:
         plain = room.validated(name, params).model_dump(mode="json", include=set(params))
     except ComponentError as error:

@@ -185,7 +185,7 @@ class Recipe(Frozen):
     task: Component = Component(name="classify")
     projector: Component = Component(name="tied")
     d: PositiveInt | None = None
-    trainable: list[str] | None = None
+    trainable: Annotated[list[str], Field(min_length=1)] | None = None
     seeds: Seeds = Seeds()
     training: Training
     sweep: Sweep | None = None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _PLAIN_WIDTH = 1000  # columns: wide enough that plain text is never wrapped
+_COLUMNS = ("d", "runs", "mean", "sd", "min", "max", "solved")
+_NARROW = ("d", "runs", "mean", "sd", "solved")  # on a terminal that is too narrow for all
 _SCORES = ("mean", "sd", "min", "max")
 # The reading in each line of the CSV: column and field of `Reading`.
 _READING = {
@@ -64,7 +66,10 @@ def terminal(sections: Sequence[Section], console: Console) -> None:
         console.print(section.heading, style="bold", markup=False)
         console.print(describe(section.reading, console.width), markup=False, soft_wrap=True)
         console.print(f"\n{_what(section)}", markup=False)
-        console.print(_table(section, box.SIMPLE_HEAD))
+        whole = _table(section, box.SIMPLE_HEAD)
+        needed = console.measure(whole, options=console.options.update(width=_PLAIN_WIDTH)).maximum
+        fits = needed <= console.width
+        console.print(whole if fits else _table(section, box.SIMPLE_HEAD, _NARROW))
 
 
 def text(sections: Sequence[Section]) -> str:
@@ -122,8 +127,7 @@ def _what(section: Section) -> str:
 
 def _cells(section: Section) -> list[list[str]]:
     """Header and rows as text."""
-    header = ["d", "runs", "mean", "sd", "min", "max", "solved"]
-    return [header, *(_texts(row) for row in rows(section))]
+    return [[*_COLUMNS], *(_texts(row) for row in rows(section))]
 
 
 def _texts(row: dict[str, Any]) -> list[str]:
@@ -138,15 +142,16 @@ def _d(row: dict[str, Any]) -> str:
     return "direct" if row["d"] is None else f"{row['d']} (direct)"
 
 
-def _table(section: Section, box: Any) -> Table:
+def _table(section: Section, box: Any, shown: Sequence[str] = _COLUMNS) -> Table:
     from rich.table import Table
 
     header, *body = _cells(section)
     table = Table(box=box, pad_edge=False, padding=(0, 1))
-    for name in header:
-        table.add_column(name, justify="right")
+    kept = [header.index(name) for name in shown]
+    for name in shown:
+        table.add_column(name, justify="right", overflow="fold")
     for line in body:
-        table.add_row(*line, style="bold" if line[-1] == "yes" else "")
+        table.add_row(*(line[index] for index in kept), style="bold" if line[-1] == "yes" else "")
     return table
 
 

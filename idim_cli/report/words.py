@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 from idim_cli.report.curve import Curve
@@ -56,7 +57,8 @@ def heading(label: str, log: bool, width: int) -> str:
     """The line above a plot that names both axes, in as many words as fit."""
     kind = " (log axis)" if log else ""
     choices = (f"{label} against subspace dimension d{kind}", f"{label} against d{kind}")
-    return next((text for text in choices if len(text) <= width), choices[-1][:width])
+    fitting = [text for text in choices if len(text) <= width]
+    return fitting[0] if fitting else textwrap.fill(choices[-1], width)
 
 
 def legend(curve: Curve, reading: Reading | None) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What to run next when a reading is weak, as text for the command line."""
+"""What to run next when a reading is weak: overrides for runs of `idim`, plain words for those of others."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from collections.abc import Iterable, Sequence
 WIDE = 1.25
 
 
-def override(grid: Iterable[int]) -> str:
-    """``sweep.d=[...]`` of all distinct d, ascending; finished runs of the old grid are kept."""
-    return f"sweep.d=[{','.join(str(d) for d in sorted(set(grid)))}]"
+def override(grid: Iterable[int], more: Iterable[int], ours: bool = True) -> str:
+    """``sweep.d=[...]`` of all distinct d, ascending, as finished runs of the old grid are kept.
+
+    For runs that `idim` did not make (not `ours`), just the d that are to be added.
+    """
+    if not ours:
+        return ", ".join(str(d) for d in sorted(set(more) - set(grid)))
+    return f"sweep.d=[{','.join(str(d) for d in sorted({*grid, *more}))}]"
 
 
-def beyond(grid: Sequence[int], native: int | None) -> str:
+def repeat(runs: int, ours: bool = True) -> str:
+    """Advice to have so many runs at each d."""
+    return f"add seeds: sweep.seeds={runs}" if ours else f"more runs at each d, at least {runs}"
+
+
+def beyond(grid: Sequence[int], native: int | None, ours: bool = True) -> str:
     """Advice for a level that no d reached."""
     top = grid[-1]
     more = [d for d in (_round(top * f) for f in (1.5, 2, 3, 4)) if native is None or d < native]
@@ -22,26 +32,28 @@ def beyond(grid: Sequence[int], native: int | None) -> str:
         more = [*more, native]
     if not more:
         return "even d = D does not reach it: train longer, or look at the baseline"
-    return f"add larger d: {override([*grid, *more])}"
+    return f"add larger d: {override(grid, more, ours)}"
 
 
-def below(grid: Sequence[int]) -> str:
+def below(grid: Sequence[int], ours: bool = True) -> str:
     """Advice for a level reached at the smallest d."""
     less = [d for d in (_round(grid[0] / f) for f in (8, 4, 2)) if 0 < d < grid[0]]
-    return f"add smaller d: {override([*less, *grid])}" if less else ""
+    return f"add smaller d: {override(grid, less, ours)}" if less else ""
 
 
-def narrower(grid: Sequence[int], low: float, high: float, runs: int, near: int) -> str:
+def narrower(grid: Sequence[int], ends: tuple[float, float], runs: int, near: int, ours: bool = True) -> str:
     """Advice for a reached level: more d if the grid is coarse beside the interval, else more seeds.
 
     Args:
         grid: d values, ascending.
-        low, high: ends of the interval, -inf and +inf outside the grid.
+        ends: of the interval, -inf and +inf outside the grid.
         runs: at each d, the fewest.
         near: index of the first grid point at or above the value.
+        ours: whether `idim` made the runs.
     """
+    low, high = ends
     if math.isinf(low) or math.isinf(high):
-        return _open_end(grid, low, high)
+        return _open_end(grid, low, high, ours)
     ratio = high / low
     if ratio <= WIDE:
         return ""
@@ -49,16 +61,16 @@ def narrower(grid: Sequence[int], low: float, high: float, runs: int, near: int)
     left, right = grid[near - 1], grid[near]
     if right / left > ratio**0.5 and right - left > 3:
         between = [_round(left * (right / left) ** (i / 4)) for i in (1, 2, 3)]
-        return f"{wide}add d around it: {override([*grid, *(d for d in between if left < d < right)])}"
-    return f"{wide}add seeds: sweep.seeds={max(5, 2 * runs)}"
+        return f"{wide}add d around it: {override(grid, (d for d in between if left < d < right), ours)}"
+    return wide + repeat(max(5, 2 * runs), ours)
 
 
-def _open_end(grid: Sequence[int], low: float, high: float) -> str:
+def _open_end(grid: Sequence[int], low: float, high: float, ours: bool) -> str:
     less = [_round(grid[0] / 2)] if low == -math.inf and grid[0] > 1 else []
     more = [_round(grid[-1] * f) for f in (1.5, 2)] if high == math.inf else []
     if not less and not more:
         return ""
-    return f"the interval leaves the grid: {override([*less, *grid, *more])}"
+    return f"the interval leaves the grid: {'' if ours else 'add d = '}{override(grid, [*less, *more], ours)}"
 
 
 def _round(d: float) -> int:

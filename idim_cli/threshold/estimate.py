@@ -48,7 +48,7 @@ def read(runs: Sample, options: Options) -> Reading:
     draws = _draws(runs, options, level)
     red = paper_bootstrap(runs, options.but(rule="first"), level)
     mean, sd = red.moments() if red else (math.nan, math.nan)
-    flat = plateau(runs, options.confidence)
+    flat = plateau(runs, options.confidence, options.fraction, value)
     n = runs.points.n
     return Reading(
         value=None if value == math.inf else _inside(value, runs),
@@ -137,11 +137,11 @@ def _verdict(value: float) -> Verdict:
 def _next(runs: Sample, value: float, draws: Draws | None, options: Options) -> str:
     grid = [int(d) for d in runs.d]
     if value == math.inf:
-        return advice.beyond(grid, runs.D)
+        return advice.beyond(grid, runs.D, runs.ours)
     if value == -math.inf:
-        return advice.below(grid)
+        return advice.below(grid, runs.ours)
     if draws is None:
-        return "add seeds: sweep.seeds=3"
+        return advice.repeat(3, runs.ours)
     low, high = draws.interval(options.confidence)
     near = int(np.searchsorted(runs.d, value))
-    return advice.narrower(grid, low, high, int(runs.points.n.min()), near)
+    return advice.narrower(grid, (low, high), int(runs.points.n.min()), near, runs.ours)

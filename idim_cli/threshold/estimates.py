@@ -51,18 +51,19 @@ class Estimate:
             return ""
         return f"{self.error} ({self.error.hint})" if self.error.hint else str(self.error)
 
-    def describe(self, plot: str = "", titled: bool = True) -> str:
-        """The reading with all that it rests on, or why there is none, in lines of 80 columns.
+    def describe(self, plot: str = "", titled: bool = True, width: int = 80) -> str:
+        """The reading with all that it rests on, or why there is none, in lines of at most `width` columns.
 
         Args:
             plot: drawn between the name of the group and the reading.
             titled: whether to name the group.
+            width: columns; an override is longer if need be.
         """
         if self.reading is not None:
-            told = describe(self.reading)
+            told = describe(self.reading, width)
         else:
-            told = "\n".join(wrapped(self.problem, first="no estimate: ", then="  "))
-        title = wrapped(self.label) if titled else []
+            told = "\n".join(wrapped(self.problem, width, first="no estimate: ", then="  "))
+        title = wrapped(self.label, width) if titled else []
         return "\n".join([*title, *([plot, ""] if plot else []), told])
 
     def as_dict(self) -> dict[str, Any]:

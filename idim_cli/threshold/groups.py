@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
+import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,8 @@ _FIXED = ("dataset", "model", "projector", "task")
 # Direct runs have none of a projector's columns in common with the sweep.
 _NOT_OF_DIRECT = ("projector", "config")
 _OF_THE_PROBLEM = ("dataset", "model", "task", "recipe")
+# What is read of each run of a group.
+_NO_GROUPS = (Columns.d, Columns.performance, Columns.direct, Columns.status)
 
 Group = dict[str, Any]
 
@@ -36,11 +41,12 @@ def groups(
         finished run.
 
     Raises:
-        IdimError: a column of `by` is missing.
+        IdimError: a column of `by` is missing, or none that tells groups apart.
     """
     import pandas
 
     require_columns(table, (Columns.d, *(by or ())), source)
+    _refuse_own(by or ())
     columns = list(by) if by is not None else group_columns(table)
     direct = rows_are_direct(table)
     if not columns or direct.all():
@@ -52,6 +58,13 @@ def groups(
         if baseline is None:
             baseline = _baseline(table[direct], group, strict=by is not None)
         yield _plain(group), pandas.concat([baseline, rows])
+
+
+def _refuse_own(by: Sequence[str]) -> None:
+    wrong = [name for name in by if name in _NO_GROUPS]
+    if wrong:
+        hint = "take a column that tells problems, models or projectors apart"
+        raise IdimError(f"cannot group by {wrong[0]!r}: it is what is read of each run", hint)
 
 
 def label(group: Mapping[str, Any]) -> str:
@@ -93,17 +106,26 @@ def select(table: DataFrame, where: Mapping[str, Sequence[str]], source: str = "
     """The rows whose columns have one of the given values, compared as text or as numbers.
 
     Raises:
-        IdimError: a column is missing, or no row is left; names the values that there are.
+        IdimError: a column is missing, or no row has one of the values; names those that there are.
     """
     for column, values in where.items():
         require_columns(table, [column], source)
-        kept = table[table[column].map(lambda cell, values=values: any(_same(cell, v) for v in values))]
-        if kept.empty:
-            present = sorted({str(v) for v in table[column]})
-            shown = ", ".join(repr(v) for v in present[:12]) + (", ..." if len(present) > 12 else "")
-            raise IdimError(f"no row with {column} = {' or '.join(values)}", f"{column} is one of {shown}")
-        table = kept
+        found = {v: table[column].map(lambda cell, value=v: _same(cell, value)).astype(bool) for v in values}
+        absent = [value for value, rows in found.items() if not rows.any()]
+        if absent:
+            raise IdimError(f"no row with {column} = {' or '.join(absent)}", _present(table[column], absent))
+        table = table[functools.reduce(operator.or_, found.values())]
     return table
+
+
+def _present(cells: Series[Any], absent: Sequence[str]) -> str:
+    """The values of a column that are nearest to the absent ones; all if none is near."""
+    have = sorted({str(cell) for cell in cells})
+    near = dict.fromkeys(name for value in absent for name in difflib.get_close_matches(value, have, n=2))
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    shown = ", ".join(map(repr, have[:12])) + (", ..." if len(have) > 12 else "")
+    return f"{cells.name} is one of {shown}"
 
 
 def _named(direct: DataFrame, rows: DataFrame) -> DataFrame | None:

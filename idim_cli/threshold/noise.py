@@ -40,11 +40,14 @@ class Sides:
     above: Noise
 
 
-def swept_noise(d: Floats, runs: tuple[Floats, ...], near: int, independent: bool) -> Sides | None:
+def swept_noise(
+    d: Floats, runs: tuple[Floats, ...], near: int, independent: bool, enough: int = _ENOUGH
+) -> Sides | None:
     """Noise of the swept runs below grid index `near` and from it on; None when the runs cannot tell.
 
     Runs at one d that share a seed of P, or are single, do not show how far the mean at that d lies from the
     curve. Then the scatter of the means about parabolas through neighbouring d is taken where it is larger.
+    A side with `enough` degrees of freedom stands alone.
     """
     inside = slice(max(0, near - SIDE), near + SIDE)
     sides = [_within(runs[inside.start : near]), _within(runs[near : inside.stop])]
@@ -53,12 +56,12 @@ def swept_noise(d: Floats, runs: tuple[Floats, ...], near: int, independent: boo
     if not independent:
         wider = slice(max(0, min(near, len(d)) - SIDE - 1), near + SIDE + 1)
         scatter = _between(d[wider], runs[wider])
-    below, above = (_larger(_enough(side) or both, scatter) for side in sides)
+    below, above = (_larger(_alone(side, enough) or both, scatter) for side in sides)
     return None if below is None or above is None else Sides(below, above)
 
 
-def _enough(noise: Noise | None) -> Noise | None:
-    return noise if noise is not None and noise.dof >= _ENOUGH else None
+def _alone(noise: Noise | None, enough: int) -> Noise | None:
+    return noise if noise is not None and noise.dof >= enough else None
 
 
 def _larger(one: Noise | None, other: Noise | None) -> Noise | None:

@@ -12,6 +12,7 @@ from idim_cli.registry import did_you_mean
 if TYPE_CHECKING:
     from pandas import DataFrame, Index, Series
 
+_LARGEST = 2**53  # up to here every whole number is a float
 _TRUE = {"true", "1", "1.0", "yes"}
 _FALSE = {"false", "0", "0.0", "no"}
 
@@ -136,18 +137,26 @@ def _check_values(rows: DataFrame, direct: Series[bool], source: str) -> None:
     import numpy as np
 
     value, d = rows[Columns.performance], rows.loc[~direct, Columns.d]
+    native = rows[Columns.D].dropna() if Columns.D in rows else value[:0]
+    unscored = rows.index[~np.isfinite(value)]
+    if len(unscored):
+        raise IdimError(f"{_place(source, unscored)}performance is empty or not finite", _leave_out(rows))
     faults: list[tuple[Any, str]] = [
-        (
-            rows.index[~np.isfinite(value)],
-            "performance is empty or not finite",
-        ),
-        (d.index[~np.isfinite(d)], "d is empty"),
+        (d.index[~np.isfinite(d)], "d is empty or not finite"),
         (d.index[d < 1], "d is below 1"),
         (d.index[d % 1 != 0], "d is not a whole number"),
+        (d.index[d > _LARGEST], "d is too large"),
+        (native.index[~(native <= _LARGEST)], "D is too large"),
     ]
     for wrong, message in faults:
         if len(wrong):
-            raise IdimError(_place(source, wrong) + message, "a row whose status is not ok is left out")
+            raise IdimError(_place(source, wrong) + message)
+
+
+def _leave_out(rows: DataFrame) -> str:
+    if Columns.status in rows:
+        return "a row whose status is not ok is left out"
+    return "take the row out, or add a column status: a row that says failed there is left out"
 
 
 def _place(source: str, wrong: Index) -> str:

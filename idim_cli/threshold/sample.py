@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 MEASURE = "performance"
+_RUN_ID = "run_id"  # the tables that `idim` writes have it
 _SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
 
 
@@ -52,6 +53,7 @@ class Sample:
         left_out: rows that are not used, as their status is not ok.
         source: the table's file, for errors.
         measure: what the performance is, such as "validation accuracy".
+        ours: whether `idim` made the runs, so that its overrides make more of them.
     """
 
     d: NDArray[np.int64]
@@ -63,6 +65,7 @@ class Sample:
     left_out: int
     source: str = ""
     measure: str = MEASURE
+    ours: bool = True
 
     def centres(self, centre: Centre) -> Floats:
         """What stands for the runs at each d, [m]: their mean or their median."""
@@ -97,18 +100,22 @@ def sample(table: DataFrame, source: str = "") -> Sample:
     swept, direct = tidy.rows[~tidy.direct], tidy.rows[tidy.direct]
     if swept.empty:
         message = f"{source or 'the table'} has no finished run in a subspace"
-        raise IdimError(message, _why_none(tidy.left_out))
+        raise IdimError(message, _why_none(tidy.left_out, _RUN_ID in table))
     by_d = swept.groupby(Columns.d, sort=True)[Columns.performance]
     d = np.unique(swept[Columns.d].to_numpy(dtype=np.int64))
     runs = tuple(by_d.get_group(float(k)).to_numpy(dtype=float) for k in d)
     seeds, independent = _seeds(swept)
     own = direct[Columns.performance].to_numpy(dtype=float)
     measure = _measure(swept)
-    return Sample(d, runs, own, _native(swept), seeds, independent, tidy.left_out, source, measure)
+    return Sample(
+        d, runs, own, _native(swept), seeds, independent, tidy.left_out, source, measure, _RUN_ID in table
+    )
 
 
-def _why_none(left_out: int) -> str:
-    return f"{left_out} of its rows have a status other than ok" if left_out else "run a sweep first"
+def _why_none(left_out: int, ours: bool) -> str:
+    if left_out:
+        return f"{left_out} of its rows have a status other than ok"
+    return "run a sweep first" if ours else "all its rows are direct training"
 
 
 def _measure(swept: DataFrame) -> str:

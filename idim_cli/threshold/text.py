@@ -11,13 +11,15 @@ from idim_cli.threshold.reading import Reading
 
 _INDENT = 13
 _BASELINES = {"model": "model", "best": "best of the sweep", "fixed": "fixed"}
+#: How the words on a test begin that can tell nothing.
+TOO_WEAK = "the test is too weak"
 _HEAD = ("reading", "level", "value", "interval", "one run")
 
 
 def describe(reading: Reading, width: int = 80) -> str:
     """A reading with everything it rests on: one headline, then a line or more for each fact."""
     told = {key: text for key, text in facts(reading).items() if key != reading.name}
-    lines = [headline(reading)]
+    lines = wrapped(headline(reading), width, then="  ")
     for key, text in told.items():
         lines += wrapped(text, width, f"  {key:{_INDENT - 3}} ", " " * _INDENT)
     return "\n".join(lines)
@@ -109,7 +111,7 @@ def _runs(r: Reading) -> str:
 
 
 def _plateau(r: Reading) -> str:
-    if r.d_int100_sees is None:
+    if r.d_int100_sees is None or r.d_int100_test.startswith(TOO_WEAK):
         return f"unknown ({r.d_int100_test})"
     found = str(r.d_int100) if r.d_int100 is not None else f"> {r.d_max}"
     return f"{found}; sees a shortfall of {number(r.d_int100_sees)} or more ({r.d_int100_test})"

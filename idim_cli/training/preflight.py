@@ -97,7 +97,7 @@ class _Check:
             with self._at("model"):
                 module = models.build(recipe.model, data.shape, data.classes, recipe.seeds.theta0)
                 _try_step(module, recipe, data)
-                with self._at("trainable"):
+                with self._at("model" if recipe.trainable is None else "trainable"):
                     return [p.numel() for _, p in native_parameters(module, recipe.trainable)]
         return []
 

@@ -111,6 +111,56 @@ def test_errors_are_one_message_with_a_hint_and_a_code(idim, monkeypatch, error,
     assert idim("doctor") == (code, "", expected)
 
 
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied", "a/b"), OSError(28, "No space left on device", "a/b")]
+)
+def test_an_error_of_the_file_system_is_one_message(idim, monkeypatch, error):
+    def fail(data):
+        raise error
+
+    monkeypatch.setattr("idim_cli.cli.doctor.describe", fail)
+    assert idim("doctor") == (2, "", f"error: cannot use a/b: {error.strerror}\n")
+
+
+@pytest.mark.parametrize("command", ["sweep", "train", "report", "compress", "expand"])
+def test_an_empty_out_is_refused(idim, command):
+    code, out, err = idim(command, "toy", "--out", "")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: --out is empty\n")
+
+
+@pytest.mark.parametrize("command", ["sweep", "train", "report"])
+def test_an_out_that_is_no_folder_is_refused(idim, command, tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    assert idim(command, "toy", "--out", str(path)) == (2, "", f"error: --out {path} is not a folder\n")
+
+
+def test_a_folder_that_cannot_be_made_is_one_message(idim, tmp_path):
+    (tmp_path / "file").touch()
+    table, out = tmp_path / "a.csv", tmp_path / "file" / "sub"
+    table.write_text("d,performance\n10,.5\n20,.95\n0,1\n")
+    code, _, err = idim("report", str(table), "--out", str(out))
+    assert code == 2
+    assert err == f"error: cannot use {out}: Not a directory\n"
+
+
+def test_talk_wraps_at_words_on_a_terminal_and_not_elsewhere(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    for on_terminal, most in (("1", 40), ("", 200)):
+        monkeypatch.setenv("FORCE_COLOR", on_terminal)
+        console.talk.cache_clear()
+        with console.talk().capture() as shown:
+            console.fail("one message of more than forty columns in all", "/a/path/" + "x" * 50)
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.get()).splitlines()
+        assert " ".join(lines).startswith(
+            "error: one message of more than forty columns in all hint: /a/path"
+        )
+        assert lines[-1].endswith("/a/path/" + "x" * 50)
+        assert len(lines) == (4 if most == 40 else 2)
+    console.talk.cache_clear()
+
+
 def test_recipe_faults_each_have_their_line(idim, tmp_path):
     path = tmp_path / "wrong.yaml"
     path.write_text("dataset: digits\nmodel: {name: fc, widht: 3}\ntraining: {epochs: 0}\n")

@@ -89,7 +89,7 @@ def test_groups(published: Path) -> None:
 def test_not_reached_is_exit_code_3(published: Path) -> None:
     out = run(published, *COLUMNS, "--group-by", "problem", "--baseline", "1.0", code=3).stdout
     assert "d_int90 > 1200" in out
-    assert "sweep.d=[100,300,500,600,700,900,1200,1800" in out
+    assert "add larger d: 1800, 2400, 3600, 4800" in out
 
 
 def test_a_mixture_is_pointed_out(published: Path) -> None:
@@ -155,6 +155,42 @@ def test_faults(tmp_path: Path, text: str, args: tuple[str, ...], message: str) 
     with pytest.raises(IdimError) as error:
         run(path, *args)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("d;performance\n10;.5\n20;.95\n0;1\n", ""),
+        ("d\tperformance\n10\t.5\n20\t.95\n0\t1\n", ""),
+        (" d , performance \n10, .5\n20, .95\n0, 1\n", ""),
+        ("d;performance\n10;0,5\n", "a.csv:2: performance: '0,5' is not a number"),
+        ("d,performance\n1,10,.5\n2,20,.95\n", "more cells than its header"),
+        ("d,performance\n10,.5\n20,.6,7\n", "saw 3"),
+    ],
+)
+def test_tables_as_others_write_them(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    if not message:
+        assert run(path).stdout.startswith("d_int90 = 19 ")
+        return
+    with pytest.raises(IdimError, match=message) as error:
+        run(path)
+    assert str(error.value) == str(error.value).strip()
+
+
+def test_hints_for_a_wrong_path(tmp_path: Path) -> None:
+    for name in ("alpha.csv", "beta.csv"):
+        (tmp_path / name).write_text("d,performance\n")
+    for name, hint in (("alhpa.csv", "did you mean alpha.csv?"), ("zzz", "made by `idim sweep`")):
+        with pytest.raises(IdimError) as error:
+            run(tmp_path / name)
+        assert hint in error.value.hint
+        assert "beta" not in error.value.hint
+    with pytest.raises(IdimError) as error:
+        run(tmp_path)
+    assert error.value.hint.startswith("it holds CSV files")
+    assert str(tmp_path / "beta.csv") in error.value.hint
 
 
 def test_missing_results(tmp_path: Path) -> None:

@@ -65,11 +65,13 @@ def test_direct_training(idim):
     assert (result["direct"], result["d"], result["D"]) == (True, 1000, 1000)
 
 
-def test_a_failed_run_exits_with_1_and_says_why(idim):
+def test_a_failed_run_exits_with_1_and_says_why(idim, tmp_path):
     done = idim("training.optimizer.lr=1e30")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "failed: the loss is not finite" in done.stderr
     assert "hint: a lower training.optimizer.lr" in done.stderr
+    (log,) = (tmp_path / "results" / "toy" / "runs").glob("*/log.txt")
+    assert f"see {log.relative_to(tmp_path)}" in done.stderr
 
 
 def test_a_fault_of_the_recipe_comes_before_the_run(idim, tmp_path):

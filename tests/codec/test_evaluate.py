@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -136,6 +137,25 @@ def test_same_figures_on_a_gpu(tmp_path):
         pytest.skip("no CUDA device")
     write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
     assert evaluate(tmp_path, device="cuda") == evaluate(compress(tmp_path).path, device="cuda")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 5, b"no such thing " * 9])
+def test_a_file_of_neither_kind(tmp_path, content):
+    path = tmp_path / "x.idim"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=r"neither an \.idim file nor a checkpoint") as caught:
+        evaluate(path)
+    assert caught.value.hint == ""
+    with pytest.raises(FileError, match="is not a checkpoint of idim"):
+        compress(path)
+
+
+@pytest.mark.parametrize("out", [".", "/dev/null"])
+def test_out_must_be_a_plain_file(tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
+    with pytest.raises(FileError, match=f"cannot write {out}: it is"):
+        compress(tmp_path, Path(out))
 
 
 def test_absent_data(tmp_path, monkeypatch):

@@ -67,7 +67,7 @@ recipes = st.builds(
     model=models | code,
     projector=projectors | layerwise,
     d=st.none() | counts,
-    trainable=st.none() | st.lists(st.text(), max_size=3),
+    trainable=st.none() | st.lists(st.text(), min_size=1, max_size=3),
     seeds=st.builds(Seeds, theta0=seeds, data=seeds),
     training=trainings,
     sweep=st.none() | sweeps,

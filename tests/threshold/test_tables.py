@@ -61,6 +61,9 @@ def test_rows_that_are_not_ok_are_left_out_and_counted() -> None:
         (pd.DataFrame({"d": [1, -2], "performance": [0.5, 0.6]}), "a.csv:3: d is below 1"),
         (pd.DataFrame({"d": [1.5, 2], "performance": [0.5, 0.6]}), "a.csv:2: d is not a whole number"),
         (pd.DataFrame({"d": [None, 2], "performance": [0.5, 0.6]}), "a.csv:2: d is empty"),
+        (pd.DataFrame({"d": [1, 10**20], "performance": [0.5, 0.6]}), "a.csv:3: d is too large"),
+        (pd.DataFrame({"d": [1, "1e400"], "performance": [0.5, 0.6]}), "a.csv:3: d is empty or not finite"),
+        (pd.DataFrame({"d": [1, 2], "D": [9, "inf"], "performance": [0.5, 0.6]}), "a.csv:3: D is too large"),
     ],
 )
 def test_faults(table: pd.DataFrame, message: str) -> None:
@@ -239,6 +242,26 @@ def test_select() -> None:
     with pytest.raises(IdimError, match="no row with net = d") as error:
         select(table, {"net": ["d"]})
     assert error.value.hint == "net is one of 'a', 'b', 'c'"
+    # A value that no row has is not dropped in silence beside one that some rows have.
+    with pytest.raises(IdimError, match=r"^no row with net = d or e$"):
+        select(table, {"net": ["a", "d", "e"]})
+    with pytest.raises(IdimError) as error:
+        select(pd.DataFrame(rows(net="LeNet, 3 runs")), {"net": ["LeNet 3 runs"]})
+    assert error.value.hint == "did you mean 'LeNet, 3 runs'?"
+
+
+@pytest.mark.parametrize("column", ["d", "direct", "performance", "status"])
+def test_what_is_read_of_each_run_makes_no_groups(column: str) -> None:
+    table = pd.DataFrame(rows(direct=False, status="ok"))
+    with pytest.raises(IdimError, match=f"cannot group by '{column}'"):
+        estimates(table, by=[column])
+
+
+def test_the_hint_for_an_unknown_performance_fits_the_table() -> None:
+    for columns, hint in (({}, "add a column status"), ({"status": "ok"}, "whose status is not ok is left")):
+        with pytest.raises(IdimError) as error:
+            sample(pd.DataFrame([*rows(**columns), {"d": 80, "performance": None, **columns}]))
+        assert hint in error.value.hint
 
 
 def test_line_numbers_survive_a_selection() -> None:

@@ -1,0 +1,83 @@
+"""A data set of the user's own: its tensors are looked at, and what every data set takes holds for it too."""
+
+import pytest
+import torch
+
+from idim_cli.datasets.base import load
+from idim_cli.datasets.split import Source, Split
+from idim_cli.errors import CapacityError, ComponentError, DataError, RecipeError
+from idim_cli.models.base import build
+from idim_cli.recipe.load import loads
+from idim_cli.recipe.schema import Component
+from idim_cli.subspace import native_parameters
+
+CODE = """
+import torch
+from idim_cli.datasets.split import Source, Split
+
+
+def data(n=20):
+    split = Split(torch.rand(n, 3), torch.arange(n) % 2)
+    return Source(split, lambda: split, classes=2, validation=5)
+"""
+RECIPE = "name: r\ndataset: {name: ./own.py:data, %s}\nmodel: fc\nd: 2\ntraining: {epochs: 1}\n"
+X, Y = torch.rand(6, 3), torch.tensor([0, 1, 0, 1, 0, 1])
+
+
+@pytest.fixture(autouse=True)
+def own_file(tmp_path, monkeypatch):
+    (tmp_path / "own.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+
+
+def given(split: Split, **changes: object) -> str:
+    """The name under which `load` finds a data set with this training split."""
+    made = Source(**{"train": split, "test": lambda: split, "classes": 2, "validation": 2, **changes})
+    globals()["made"] = lambda: made
+    return f"{__name__}:made"
+
+
+@pytest.mark.parametrize(
+    ("split", "flaw"),
+    [
+        (Split(X.double(), Y), "x should be float32"),
+        (Split(X, Y.float()), "y should be int64"),
+        (Split(X, Y[:, None]), "y should be int64"),
+        (Split(X, Y[:5]), "one example for each of 5 labels"),
+        (Split(X, Y + 1), "labels should lie in 0 .. 1, found 1 .. 2"),
+        (Split(X / 0, Y), "NaN or infinite"),
+        (Split(X[:0], Y[:0]), "no examples"),
+    ],
+)
+def test_unsound_tensors_are_named(split, flaw):
+    with pytest.raises(DataError, match=flaw) as caught:
+        load(Component(name=given(split)))
+    assert "training split" in str(caught.value)
+
+
+def test_nothing_held_out_is_refused():
+    with pytest.raises(DataError, match="validation: 0 cannot be held out"):
+        load(Component(name=given(Split(X, Y), validation=0)))
+
+
+def test_shared_parameters_hold_for_it():
+    found = load(Component(name="./own.py:data", params={"n": 30, "validation": 10, "fraction": 0.5}))
+    assert (len(found.train), len(found.validation)) == (10, 10)
+
+
+@pytest.mark.parametrize("wrong", ["validation: 0", "fraction: 1.5", "fraction: 0", "shuffle_labels: true"])
+def test_shared_parameters_are_checked_with_their_line(wrong):
+    with pytest.raises(RecipeError, match=rf"recipe>:2:\d+: dataset.{wrong.partition(':')[0]}"):
+        loads(RECIPE % wrong)
+
+
+def test_a_file_without_a_name_in_it_is_told():
+    with pytest.raises(RecipeError, match=r"write \./own\.py:NAME"):
+        loads((RECIPE % "n: 3").replace("./own.py:data", "./own.py"))
+
+
+def test_models_that_cannot_be():
+    with pytest.raises(CapacityError, match="does not fit the main memory"):
+        build(Component(name="fc", params={"width": 10**12}), (1, 28, 28), 10, 0)
+    with pytest.raises(ComponentError, match="the model has no parameters"):
+        native_parameters(torch.nn.ReLU())
