@@ -27,12 +27,17 @@ from idim_cli.errors import TERMINATED, FileError, IdimError
 
 # Columns below which the boxes of the help would cut words; plain text wraps.
 _BOXES = 60
+_columns = shutil.get_terminal_size().columns
+_plain = _columns < _BOXES
 
 app = typer.Typer(
     name="idim",
-    rich_markup_mode="rich" if shutil.get_terminal_size().columns >= _BOXES else None,
+    rich_markup_mode=None if _plain else "rich",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "terminal_width": _columns if _plain else None,
+    },
     pretty_exceptions_enable=False,
 )
 for name, module in {

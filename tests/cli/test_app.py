@@ -56,6 +56,14 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     assert [name for name in listed if name in COMMANDS] == [*COMMANDS[:7], "doctor", "recipes"]
 
 
+def test_help_is_not_cut_on_a_narrow_terminal():
+    done = call("sweep", "--help", env={**os.environ, "COLUMNS": "40"})
+    assert done.returncode == 0
+    assert "…" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 40
+    assert "Folder of all results; these go to OUT/RECIPE." in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(idim, command):
     code, out, err = idim(command, "--help")

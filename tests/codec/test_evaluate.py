@@ -134,7 +134,7 @@ def test_mnist(tmp_path, data_root):
 @pytest.mark.gpu
 def test_same_figures_on_a_gpu(tmp_path):
     if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
+        pytest.skip(reason="no CUDA device")
     write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
     assert evaluate(tmp_path, device="cuda") == evaluate(compress(tmp_path).path, device="cuda")
 

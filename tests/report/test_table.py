@@ -69,6 +69,15 @@ def test_terminal_shows_the_same_words(found):
         assert word in shown
 
 
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_numbers(found):
+    buffer = io.StringIO()
+    tables.terminal(found, Console(file=buffer, width=44, force_terminal=True, color_system=None))
+    lines = buffer.getvalue().splitlines()
+    (header, *_) = [line.split() for line in lines if line.split()[:2] == ["d", "runs"]]
+    assert header == ["d", "runs", "mean", "sd", "solved"]
+    assert ["750", "3", "0.8864", "0.0015", "yes"] in [line.split() for line in lines]
+
+
 def test_markdown_is_a_heading_a_list_and_a_pipe_table(found):
     lines = tables.markdown(found).splitlines()
     assert lines[0] == "## mnist, fc, tied, D = 199,210"
