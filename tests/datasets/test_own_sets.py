@@ -7,6 +7,8 @@ from idim_cli.datasets.base import load
 from idim_cli.datasets.split import Source, Split
 from idim_cli.errors import CapacityError, ComponentError, DataError, RecipeError
 from idim_cli.models.base import build
+from idim_cli.plan import single
+from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Component
 from idim_cli.subspace import native_parameters
@@ -41,10 +43,14 @@ def given(split: Split, **changes: object) -> str:
     ("split", "flaw"),
     [
         (Split(X.double(), Y), "x should be float32"),
+        (Split((255 * X).to(torch.uint8), Y), "x should be float32 .* not uint8"),
+        (Split(X.numpy(), Y), "x should be a torch.Tensor, not a ndarray"),
         (Split(X, Y.float()), "y should be int64"),
         (Split(X, Y[:, None]), "y should be int64"),
         (Split(X, Y[:5]), "one example for each of 5 labels"),
         (Split(X, Y + 1), "labels should lie in 0 .. 1, found 1 .. 2"),
+        (Split(X, Y - 1), "labels should lie in 0 .. 1, found -1 .. 0"),
+        (Split(X * torch.nan, Y), "NaN or infinite"),
         (Split(X / 0, Y), "NaN or infinite"),
         (Split(X[:0], Y[:0]), "no examples"),
     ],
@@ -53,6 +59,39 @@ def test_unsound_tensors_are_named(split, flaw):
     with pytest.raises(DataError, match=flaw) as caught:
         load(Component(name=given(split)))
     assert "training split" in str(caught.value)
+
+
+def test_every_split_is_looked_at():
+    with pytest.raises(DataError, match="made: validation split: labels"):
+        load(Component(name=given(Split(X, Y), validation=Split(X, Y + 1))))
+    data = load(Component(name=given(Split(X, Y), test=lambda: Split(X.double(), Y))))
+    with pytest.raises(DataError, match="made: test split: x should be float32"):
+        data.test()
+
+
+def test_tokens_may_be_whole_numbers():
+    data = load(Component(name=given(Split(torch.arange(24).reshape(6, 4), Y))))
+    assert data.train.x.dtype == torch.int64
+
+
+@pytest.mark.parametrize("changes", [{"classes": 0}, {"classes": torch.tensor(2)}, {"test": None}])
+def test_the_rest_of_a_source_is_looked_at(changes):
+    with pytest.raises(DataError, match=f"made: {next(iter(changes))} "):
+        load(Component(name=given(Split(X, Y), **changes)))
+
+
+def test_a_recipe_may_say_what_is_held_out_where_the_source_does_not():
+    name = given(Split(X, Y), validation=None)
+    assert len(load(Component(name=name, params={"validation": 2})).validation) == 2
+    with pytest.raises(DataError, match="validation: a NoneType cannot be held out of 6"):
+        load(Component(name=name))
+
+
+def test_a_run_is_the_same_with_shared_defaults_written_or_not():
+    plain, written = (single(loads(RECIPE % more).recipe) for more in ("n: 20", "n: 20, fraction: 1"))
+    assert plain == written
+    assert single(loads(to_yaml(plain.recipe)).recipe).run_id == plain.run_id
+    assert single(loads(RECIPE % "n: 20, fraction: 0.5").recipe).run_id != plain.run_id
 
 
 def test_nothing_held_out_is_refused():

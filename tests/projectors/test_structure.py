@@ -164,3 +164,16 @@ def test_a_P_that_does_not_fit_is_refused_with_those_that_do(monkeypatch):
 
 def test_every_kind_is_one_file():
     assert {REGISTRY.target(name).split(":")[0].rsplit(".", 1)[1] for name in REGISTRY} == set(REGISTRY)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize("d", [2.5, 3.0, "3", True])
+def test_d_is_a_whole_number(name, d):
+    with pytest.raises(ComponentError, match="d is a whole number, not"):
+        build(Component(name=name), [20, 30], d, 0)
+
+
+def test_d_may_be_a_whole_number_of_numpy():
+    v = torch.ones(5)
+    one, same = (build(Component(name="tied"), [20, 30], d, 0) for d in (5, np.int64(5)))
+    assert torch.equal(one.project(v), same.project(v))

@@ -79,6 +79,7 @@ ONE = {
     "seeds: {theta: 1}": "7:9: seeds.theta: unknown key (did you mean theta0?)",
     "seeds: -1": "7:8: seeds: should be a whole number from 0 to 2**63 - 1, not -1",
     "trainable: conv1": "7:12: trainable: should be a list, not 'conv1'",
+    "trainable: []": "7:12: trainable: should be a list of at least 1, not an empty list",
     "trainable: [1]": "7:13: trainable[0]: should be text, not 1",
     "device: gpu": ("7:9: device: should be one of auto, cpu, mps, cuda, cuda:0, cuda:1, ..., not 'gpu'"),
     "threshold: {baseline: mine}": (

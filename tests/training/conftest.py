@@ -24,6 +24,12 @@ def noisy(classes):
         nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, classes)
     )
 
+def idle():
+    return nn.Flatten()
+
+def vast(width: int):
+    return nn.Linear(2, width)
+
 def broken(classes):
     class Broken(nn.Linear):
         def forward(self, x):

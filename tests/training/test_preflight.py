@@ -48,6 +48,25 @@ def test_a_model_that_cannot_take_the_data(loaded):
     assert [fault.path for fault in found] == ["model"]
 
 
+def test_a_model_without_parameters(loaded, code):
+    found = faults(loaded(f"model.name={code}:idle"))
+    assert [(fault.path, fault.message) for fault in found] == [("model", "the model has no parameters")]
+
+
+def test_a_model_too_large_to_be_made(loaded, code):
+    for model in ("{name: fc, width: 1000000000000}", f"{{name: '{code}:vast', width: 1000000000000}}"):
+        (fault,) = faults(loaded(f"model={model}"))
+        assert fault.path == "model"
+        assert "does not fit the main memory" in fault.message
+
+
+def test_data_that_nothing_can_be_trained_on(loaded, code):
+    code.write_text(code.read_text().replace("(x[:, 0] > x[:, 1]).long()", "(x[:, 0] > x[:, 1]).float()"))
+    (fault,) = faults(loaded("dataset.n=80"))
+    assert fault.path == "dataset"
+    assert "points: training split: y should be int64 [n], not float32 of shape [80]" in fault.message
+
+
 def test_a_pattern_that_matches_no_parameter(loaded):
     found = faults(loaded("trainable=['head.*']"))
     assert [fault.path for fault in found] == ["trainable"]
