@@ -51,7 +51,7 @@ class Projector(nn.Module, abc.ABC):
 
     def __init__(self, D: int, d: int, seed: int) -> None:
         super().__init__()
-        _check_whole(d)
+        d = _whole(d)
         if not 1 <= d <= D:
             raise ComponentError(
                 f"d = {d} is not in 1 .. D = {D}", "d counts the trained numbers, D all of them"
@@ -111,15 +111,15 @@ def build(component: Component, sizes: Sequence[int], d: int, seed: int) -> Proj
     Raises:
         ComponentError: unknown kind, parameters that do not fit it, or d no whole number in 1 .. D.
     """
-    _check_whole(d)
     cls = kind(component)
-    return cls(sum(sizes), d, seed, **context(cls, sizes), **params_of(component))
+    return cls(sum(sizes), _whole(d), seed, **context(cls, sizes), **params_of(component))
 
 
-def _check_whole(d: object) -> None:
-    """Before any arithmetic on d; numpy's whole numbers are welcome, true and false are not."""
+def _whole(d: object) -> int:
+    """d before any arithmetic on it; numpy's whole numbers are welcome, true and false are not."""
     if not isinstance(d, Integral) or isinstance(d, bool):
         raise ComponentError(f"d is a whole number, not {d!r}", "d counts the trained numbers")
+    return int(d)
 
 
 def context(cls: type[Projector], sizes: Sequence[int]) -> dict[str, Any]:
