@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -79,8 +80,23 @@ def devices() -> list[dict[str, Any]]:
     ]
     if torch.backends.mps.is_available():
         found.append({"device": "mps", "name": platform.processor() or platform.machine()})
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return [*found, {"device": "cpu", "cores": cores, "threads": torch.get_num_threads()}]
+    return [*found, {"device": "cpu", "cores": cores(), "threads": torch.get_num_threads()}]
+
+
+def cores() -> int:
+    """CPU cores that this process may use: by its affinity, and by the quota of its container."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota()
+    return allowed if quota is None else max(1, min(allowed, quota))
+
+
+def _quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Whole CPUs that the control group (version 2 or 1) grants; None without a limit."""
+    for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        with contextlib.suppress(OSError, ValueError):  # a file that is not there, "max"
+            quota, period = " ".join((root / name).read_text() for name in names).split()
+            return int(quota) // int(period) if int(quota) > 0 else None
+    return None
 
 
 def memory() -> dict[str, int]:
@@ -96,6 +112,20 @@ def resident_bytes() -> int:
     import psutil
 
     return int(psutil.Process().memory_info().rss)
+
+
+def reset_peak() -> None:
+    """Forget the most memory that this process has held; nothing where the system cannot."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """Most main memory held since `reset_peak`; where that is not known, what is held now."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
+    return resident_bytes()
 
 
 def free_bytes(device: torch.device | None = None) -> int:

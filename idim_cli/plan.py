@@ -12,10 +12,11 @@ from typing import Any
 
 from idim_cli import outside
 from idim_cli.errors import IdimError
+from idim_cli.goal import Goal
 from idim_cli.recipe.components import is_code
 from idim_cli.recipe.dump import dump, filled
 from idim_cli.recipe.load import with_values
-from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds
+from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds, Sweep
 
 # Which runs are made, and where: not what one run is. d and seeds stand apart.
 _NOT_CONFIG = ("name", "sweep", "threshold", "device", "data_root", "d", "seeds")
@@ -35,6 +36,8 @@ class Run:
         config: name of all that the run is but for its d and seeds: every parameter, whether written or a
             default, the code that it names, and the version of the random stream.
         baseline: the config of the direct runs that are its 100 %; None if the sweep has none.
+        goal: why it may end early; None trains to the end. Not part of what the run is: a run that was
+            stopped goes on when it is asked for with another goal.
     """
 
     recipe: Recipe
@@ -43,21 +46,69 @@ class Run:
     run_id: str
     config: str
     baseline: str | None = None
+    goal: Goal | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that get one estimate together: one combination of the values of `sweep.over`.
+
+    Attributes:
+        values: recipe keys of `sweep.over` and their values here.
+        recipe: with these values, and without a sweep.
+        baseline: the recipe of its direct runs; None if the sweep has none.
+        fixed: recipe keys that the baseline sets for itself.
+    """
+
+    values: Mapping[str, Any]
+    recipe: Recipe
+    baseline: Recipe | None
+    fixed: Mapping[str, Any]
+
+    def direct(self, seeds: Iterable[Seeds]) -> list[Run]:
+        """Its direct runs on these seeds; none if the sweep has none."""
+        if self.baseline is None:
+            return []
+        kept = {key: value for key, value in self.values.items() if not _covered(key, self.fixed)}
+        return list(_runs(self.baseline, kept, ((None, seed) for seed in seeds)))
+
+    def at(self, points: Iterable[tuple[int, Seeds]], goal: Goal | None = None) -> list[Run]:
+        """Its runs in subspaces, at each (d, seeds)."""
+        direct = self.direct([Seeds()])
+        made = _runs(self.recipe, self.values, points, direct[0].config if direct else None)
+        return [replace(run, goal=goal) for run in made]
 
 
 def plan(recipe: Recipe) -> list[Run]:
-    """All runs of a recipe's sweep, or its one run without a sweep.
+    """All runs of a recipe's grid, or its one run without a sweep.
 
     Group by group; in each the direct runs first, then d ascending, and for each d the seeds.
     """
     if recipe.sweep is None:
         return [single(recipe)]
-    runs: dict[str, Run] = {}
-    for values in _groups(recipe):
-        for run in _group(recipe, values):
-            same = runs.get(run.run_id)
-            runs[run.run_id] = _shared(same, run) if same else run
-    return list(runs.values())
+    return merged(run for group in groups(recipe) for run in _grid(recipe.sweep, group))
+
+
+def groups(recipe: Recipe) -> list[Group]:
+    """The groups of a recipe's sweep, in the order of the values in `sweep.over`."""
+    assert recipe.sweep is not None
+    over, baseline, made = recipe.sweep.over, recipe.sweep.baseline, []
+    for combination in product(*over.values()):
+        values = dict(zip(over, combination, strict=True))
+        here = with_values(recipe.model_copy(update={"sweep": None}), values)
+        fixed = baseline.set if baseline else {}
+        direct = with_values(here, {**fixed, "projector": "identity"}) if baseline else None
+        made.append(Group(values, here, direct, fixed))
+    return made
+
+
+def merged(runs: Iterable[Run]) -> list[Run]:
+    """Each run once; a direct run that several groups ask for keeps what they have in common."""
+    found: dict[str, Run] = {}
+    for run in runs:
+        same = found.get(run.run_id)
+        found[run.run_id] = _shared(same, run) if same else run
+    return list(found.values())
 
 
 def single(recipe: Recipe) -> Run:
@@ -69,29 +120,10 @@ def single(recipe: Recipe) -> Run:
     return next(_runs(recipe, {}, [(recipe.d, recipe.seeds)]))
 
 
-def _groups(recipe: Recipe) -> Iterator[dict[str, Any]]:
-    assert recipe.sweep is not None
-    for values in product(*recipe.sweep.over.values()):
-        yield dict(zip(recipe.sweep.over, values, strict=True))
-
-
-def _group(recipe: Recipe, group: dict[str, Any]) -> Iterator[Run]:
-    assert recipe.sweep is not None
-    here = with_values(recipe.model_copy(update={"sweep": None}), group)
-    direct = _baseline(recipe, here, group)
-    yield from direct
-    points = product(recipe.sweep.d, _seeds(recipe.sweep.seeds))
-    yield from _runs(here, group, points, direct[0].config if direct else None)
-
-
-def _baseline(recipe: Recipe, here: Recipe, group: dict[str, Any]) -> list[Run]:
-    assert recipe.sweep is not None
-    baseline = recipe.sweep.baseline
-    if baseline is None:
-        return []
-    direct = with_values(here, {**baseline.set, "projector": "identity"})
-    kept = {key: value for key, value in group.items() if not _covered(key, baseline.set)}
-    return list(_runs(direct, kept, ((None, seeds) for seeds in _seeds(baseline.seeds))))
+def _grid(sweep: Sweep, group: Group) -> Iterator[Run]:
+    if sweep.baseline is not None:
+        yield from group.direct(seeds_of(sweep.baseline.seeds))
+    yield from group.at(product(sweep.d, seeds_of(sweep.seeds)))
 
 
 def _shared(first: Run, again: Run) -> Run:
@@ -155,7 +187,8 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
 
 
-def _seeds(spec: int | list[int] | SeedLists) -> Iterator[Seeds]:
+def seeds_of(spec: int | list[int] | SeedLists) -> Iterator[Seeds]:
+    """The seeds that a recipe's number, list or lists of seeds stand for."""
     if isinstance(spec, SeedLists):
         for theta0, projector, data in product(spec.theta0, spec.projector, spec.data):
             yield Seeds(theta0=theta0, projector=projector, data=data)

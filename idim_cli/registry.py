@@ -31,6 +31,7 @@ ROOMS = {
     "task": "idim_cli.tasks",
     "optimizer": "idim_cli.training",
     "schedule": "idim_cli.training",
+    "search": "idim_cli.search",
 }
 #: A parameter of this name holds another component of the same kind ...
 INNER = "inner"

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from idim_cli.errors import FileError
+from idim_cli.goal import SOLVED as SOLVED
+from idim_cli.goal import UNSOLVED as UNSOLVED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +23,7 @@ Known = MutableMapping[str, dict[str, Any]]
 
 OK, FAILED, CANCELLED, TIMEOUT = "ok", "failed", "cancelled", "timeout"
 PLAN, TABLE, SUMMARY, RECIPE = "plan.json", "results.csv", "summary.json", "recipe.yaml"
+SEARCH = "search.log"  # what an adaptive search decided, and why
 RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
     "runs", "result.json", "metrics.csv", "checkpoint.safetensors", "log.txt", "run.yaml",
 )  # fmt: skip
@@ -28,7 +31,7 @@ RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
 _HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
 _BODY = (
     "D", "d", "seed_theta0", "seed_projector", "seed_data", "performance", "performance_is", "metric",
-    "score_on", "epoch", "epochs",
+    "score_on", "epoch", "epochs", "peak", "stop_level", "forecast",
 )  # fmt: skip
 _TAIL = (
     "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "torch",
@@ -36,6 +39,7 @@ _TAIL = (
 )  # fmt: skip
 _NAMED = 6  # files that a hint names at most
 _PLANNED = ("run_id", "over", "baseline_config")
+_REAL = ("peak", "stop_level", "forecast")  # often unknown for all runs
 _WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
 
 
@@ -73,6 +77,8 @@ def table(folder: Path, known: Known | None = None) -> pd.DataFrame:
     found = list(finished(folder, known))
     rows = [row(result) for result in found]
     frame = pd.DataFrame(rows, columns=_columns(found))
+    for name in _REAL:
+        frame[name] = frame[name].astype(float)
     for name in _WHOLE:
         frame[name] = _whole([one[name] for one in rows])
     return frame

@@ -127,13 +127,13 @@ class Subspace(nn.Module):
 
 
 class _Project(torch.autograd.Function):
-    """P v with the gradient P' g, instead of autograd through the transform."""
+    """P v with the gradient P' g, and the other way round, instead of autograd through the transform."""
 
     @staticmethod
-    def forward(ctx: Any, coords: Tensor, projector: Projector) -> Tensor:
-        ctx.projector = projector
-        return projector.project(coords)
+    def forward(ctx: Any, x: Tensor, projector: Projector, transposed: bool = False) -> Tensor:
+        ctx.projector, ctx.transposed = projector, transposed
+        return projector.adjoint(x) if transposed else projector.project(x)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return ctx.projector.adjoint(grads[0]), None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return _Project.apply(grads[0], ctx.projector, not ctx.transposed), None, None

@@ -81,6 +81,19 @@ def test_the_gradient_is_that_of_autograd_through_an_explicit_P(kind):
     assert torch.allclose(wrapped.coords.grad, coords.grad, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("kind", ["sparse", "fastfood", "tied"])
+def test_the_gradient_has_a_gradient(kind):
+    wrapped = moved(subspace(mlp().double().eval(), kind)).double()
+    loss = wrapped(X.double()).square().sum()
+    (first,) = torch.autograd.grad(loss, wrapped.coords, create_graph=True)
+    (along,) = torch.autograd.grad(first.sum(), wrapped.coords)
+    step = 1e-5
+    with torch.no_grad():
+        wrapped.coords += step
+    (beyond,) = torch.autograd.grad(wrapped(X.double()).square().sum(), wrapped.coords)
+    assert torch.allclose((beyond - first) / step, along, rtol=1e-2, atol=1e-2)
+
+
 def test_a_whole_step_of_training_lowers_the_loss():
     wrapped = subspace(mlp(), d=40)
     target, optimiser = (torch.arange(6) > 2).long(), torch.optim.Adam([wrapped.coords], lr=0.05)

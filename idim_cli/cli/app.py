@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from idim_cli.cli import (
+    bench,
     compress,
     console,
     doctor,
@@ -52,6 +53,7 @@ for name, module in {
 }.items():
     app.command(name)(module.command)
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(bench.app, name="bench")
 
 
 def _show_version(wanted: bool) -> None:

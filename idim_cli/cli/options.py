@@ -34,6 +34,15 @@ def out_folder(text: str | Path) -> Path:
     return folder
 
 
+def number_or_auto(text: str) -> int | None:
+    """The value of an option that is a number from 1 on, or ``auto``, which is None."""
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"{text!r} is neither auto nor a number from 1 on")
+    return int(text)
+
+
 Recipe = Annotated[
     str, typer.Argument(help="A recipe's file, or the name of a shipped one.", autocompletion=_recipes)
 ]
@@ -63,6 +72,29 @@ Device = Annotated[
     str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.", show_default="the recipe's")
 ]
 Download = Annotated[bool, typer.Option("--download", help="Fetch an absent data set.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        envvar="IDIM_JOBS",
+        metavar="auto|N",
+        help="Processes that train; auto: one a GPU, or one a core, if that saves time.",
+        show_default="auto",
+        parser=number_or_auto,
+    ),
+]
+Pack = Annotated[
+    int | None,
+    typer.Option(
+        "--pack",
+        envvar="IDIM_PACK",
+        metavar="auto|N",
+        help="Runs of a kind that a process trains side by side; auto: as is fastest here.",
+        show_default="auto",
+        parser=number_or_auto,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and what it takes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Exit with 4 instead of 1 when runs failed.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
@@ -85,7 +117,7 @@ Rule = Annotated[
     str | None,
     typer.Option(
         "--rule",
-        metavar="first|interpolate|isotonic",
+        metavar="first|interpolate|isotonic|curve",
         help="How the runs at each d become one d.",
         show_default="recipe, then isotonic",
     ),
@@ -131,7 +163,7 @@ def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
     if paper:
         return PAPER.but(**flags)
     recipe = path / RECIPE
-    settings = load(recipe).recipe.threshold.model_dump() if recipe.is_file() else {}
+    settings = load(recipe).recipe.reading() if recipe.is_file() else {}
     return Options(**{**settings, **flags})
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Off a terminal, seconds between two signs of life of a run that has not ended.
 PATIENCE = 60.0
+#: On a terminal, seconds between two drawings of the bar: many runs may report at the same time.
+REDRAW = 0.1
 _LAYERS = 3  # that are named in P's check
 
 
@@ -48,6 +50,7 @@ class Plain(Watching):
     def __init__(self) -> None:
         super().__init__()
         self.runs, self.done, self.spoke = 1, 0, time.monotonic()
+        self.begun = False
 
     def __enter__(self) -> Plain:
         return self
@@ -56,10 +59,12 @@ class Plain(Watching):
         pass
 
     def planned(self, runs: int, pending: int) -> None:
-        """Say how many runs there are."""
+        """Say how many runs there are, when work begins; a search that asks for more says so itself."""
         self.runs, self.done = runs, runs - pending
-        before = f", {self.done} of them done before" if self.done else ""
-        self._say(f"{runs} runs{before}")
+        if not self.begun:
+            before = f", {self.done} of them done before" if self.done else ""
+            self._say(f"{runs} runs{before}")
+        self.begun = self.begun or pending > 0
 
     def progress(self, run: Run, progress: Progress) -> None:
         """Say how far a run is, if nothing was said for a minute."""
@@ -80,13 +85,20 @@ class Plain(Watching):
         """Say what is waited for."""
         self._say(_waiting(runs))
 
+    def say(self, line: str) -> None:
+        """Say it."""
+        self._say(line)
+
     def _say(self, message: str) -> None:
         console.say(message)
         self.spoke = time.monotonic()
 
 
 class Bar(Watching):
-    """One bar over all runs. It is drawn when a run reports, so no thread takes time from the training."""
+    """One bar over all runs. It is drawn when a run reports, so no thread takes time from the training.
+
+    Several runs may be under way: the bar's length is that of the ended ones and of their shares together.
+    """
 
     def __init__(self) -> None:
         from rich import progress as rich
@@ -106,6 +118,9 @@ class Bar(Watching):
         )
         self.task = self.bars.add_task("training", total=1.0, count="", figures="")
         self.runs, self.done = 1, 0
+        self.ahead, self.ended = 0, 0  # runs of this sitting: asked for, done
+        self.shares: dict[str, float] = {}  # of the runs that are under way, by run_id
+        self.drawn = 0.0
 
     def __enter__(self) -> Bar:
         self.bars.start()
@@ -115,39 +130,46 @@ class Bar(Watching):
         self.bars.stop()
 
     def planned(self, runs: int, pending: int) -> None:
-        """Set the bar's length; runs that were done before do not count in it."""
+        """Set the bar's length, or add to it; runs that were done before this sitting do not count in it."""
         self.runs, self.done = runs, runs - pending
-        self.bars.reset(self.task, total=max(pending, 1), count=self._count(), figures="")
-        self.begun = self.done
+        if not self.ahead:
+            self.bars.reset(self.task)
+        self.ahead += pending
+        self.bars.update(self.task, total=max(self.ahead, 1), count=self._count(), figures="")
 
     def progress(self, run: Run, progress: Progress) -> None:
         """Move the bar by a part of a run."""
         self._check(run, progress)
-        share = progress.step / progress.steps
-        self._move(share, _short(run), _figures(progress.figures))
+        self.shares[run.run_id] = progress.step / progress.steps
+        if time.monotonic() - self.drawn >= REDRAW:
+            self._draw(run, _figures(progress.figures))
 
     def finished(self, run: Run, result: Mapping[str, Any]) -> None:
         """Print what came of a run above the bar."""
-        self.done += 1
+        self.done, self.ended = self.done + 1, self.ended + 1
+        self.shares.pop(run.run_id, None)
         console.say(f"[{self.done}/{self.runs}] {line(result)}")
-        self._move(0.0, _short(run), "")
+        self._draw(run, "")
 
     def waiting(self, runs: int) -> None:
         """Say above the bar what is waited for."""
         console.say(_waiting(runs))
 
-    begun = 0  # runs that were done before this sitting
+    def say(self, line: str) -> None:
+        """Say it above the bar."""
+        console.say(line)
 
-    def _move(self, share: float, description: str, figures: str) -> None:
-        completed = self.done - self.begun + share
+    def _draw(self, run: Run, figures: str) -> None:
+        others = f" +{len(self.shares) - 1}" if len(self.shares) > 1 else ""
         self.bars.update(
             self.task,
-            completed=completed,
-            description=description,
+            completed=self.ended + sum(self.shares.values()),
+            description=_short(run) + others,
             count=self._count(),
             figures=figures,
             refresh=True,
         )
+        self.drawn = time.monotonic()
 
     def _count(self) -> str:
         return f"{self.done}/{self.runs}" if self.runs > 1 else ""
@@ -177,10 +199,12 @@ def _short(run: Run) -> str:
 
 def line(result: Mapping[str, Any]) -> str:
     """A finished run in one line."""
-    if result["status"] != "ok":
-        return f"{result['run_id']}  {result['status'].upper()}: {result.get('reason') or 'no reason known'}"
+    status = result["status"]
+    if "performance" not in result:
+        return f"{result['run_id']}  {status.upper()}: {result.get('reason') or 'no reason known'}"
     name = f"{result['score_on']} {result['metric']}"
-    return f"{result['run_id']}  {name} {result['performance']:.4f}  {result['seconds']:.1f} s"
+    early = "" if status == "ok" else f"  {status} after {result['epoch']} of {result['epochs']} epochs"
+    return f"{result['run_id']}  {name} {result['performance']:.4f}  {result['seconds']:.1f} s{early}"
 
 
 def _figures(figures: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`idim sweep`: all runs of a recipe's grid, and d_int at the end."""
+"""`idim sweep`: the runs of a recipe's grid or search, and d_int at the end."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from idim_cli.cli import console, options, progress
+from idim_cli.cli import adaptive, console, dryrun, options, progress
 from idim_cli.errors import NOT_REACHED, RUN_FAILED, SOME_FAILED
+from idim_cli.results import FAILED
 
 if TYPE_CHECKING:
     from idim_cli.execute.sweep import Outcome
@@ -22,17 +23,35 @@ def command(
     data: options.Data = None,
     device: options.Device = None,
     download: options.Download = False,
+    jobs: options.Jobs = None,
+    pack: options.Pack = None,
+    adaptively: adaptive.Adaptive = False,
+    precision: adaptive.Precision = None,
+    max_runs: adaptive.MaxRuns = None,
+    max_epochs: adaptive.MaxEpochs = None,
+    max_time: adaptive.MaxTime = None,
+    no_early_stop: adaptive.NoEarlyStop = False,
+    lr: adaptive.Rates = None,
+    dry_run: options.DryRun = False,
     keep_going: options.KeepGoing = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train the recipe's grid of d and seeds with its direct baseline, and estimate d_int.
 
+    --adaptive chooses d and seeds itself, ends runs that are decided, and stops
+    when the interval is as narrow as asked.
+
     results.csv is rewritten after every run. The same command goes on where it
     was interrupted, and prints the summary again when all is done. A run that
-    fails does not stop the others.
+    fails does not stop the others. --dry-run tells what it would take.
+
+    Runs are shared out to --jobs processes, and each trains up to --pack of
+    them at once as one batched network. Packed runs agree with single ones up
+    to rounding; --pack 1 gives the same bits every time.
 
     Example: idim sweep mnist-fc 'sweep.d=[500, 600, 700]' sweep.seeds=5
+    Example: idim sweep mnist-fc --adaptive --precision 5%
 
     Exit code: 0; 1 when a run failed (4 under --keep-going); 2 for a faulty
     recipe or absent data, found before the first run; 3 when some d_int lies
@@ -40,12 +59,25 @@ def command(
     """
     from idim_cli.recipe.load import load
 
-    loaded = load(recipe, overrides or [])
+    search = adaptive.overrides(
+        adaptively,
+        precision=precision,
+        max_runs=max_runs,
+        max_epochs=max_epochs,
+        max_time=max_time,
+        early_stop=False if no_early_stop else None,
+        lr=lr,
+    )
+    loaded = load(recipe, [*(overrides or []), *search])
+    from idim_cli.execute.local import Local
     from idim_cli.execute.sweep import sweep
     from idim_cli.training.prepare import Where
 
-    with console.resumable(), progress.shown(quiet) as watcher:
-        outcome = sweep(loaded, out, where=Where(device, data, download), watcher=watcher)
+    where = Where(device, data, download)
+    if dry_run:
+        return dryrun.show(loaded, out, where, jobs, pack, as_json)
+    with console.resumable(), progress.shown(quiet) as watcher, Local(jobs, pack) as executor:
+        outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher)
     if as_json:
         console.out_json(outcome.as_dict())
     else:
@@ -75,5 +107,5 @@ def _plot(one: Estimate) -> str:
 
 
 def _where(outcome: Outcome) -> str:
-    failed = outcome.table.loc[outcome.table["status"] != "ok", "run_id"]
+    failed = outcome.table.loc[outcome.table["status"] == FAILED, "run_id"]
     return f"see log.txt in {outcome.folder / 'runs' / failed.iloc[0]}"

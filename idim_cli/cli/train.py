@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from idim_cli.cli import console, options, progress
+from idim_cli.cli import console, dryrun, options, progress
 from idim_cli.errors import RUN_FAILED
 from idim_cli.results import LOG
 
@@ -20,13 +21,15 @@ def command(
     data: options.Data = None,
     device: options.Device = None,
     download: options.Download = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train one run: the recipe's model in its subspace of dimension d.
 
     The same command goes on where it was interrupted, and prints the result
-    again when all is done. Direct training: projector=identity.
+    again when all is done. Direct training: projector=identity. --dry-run tells
+    what it would take.
 
     Example: idim train mnist-fc d=500 seeds=1
 
@@ -42,6 +45,9 @@ def command(
     from idim_cli.training.run import run_folder, train
 
     where = Where(device, data, download)
+    if dry_run:
+        one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
+        return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json)
     with console.resumable(), progress.shown(quiet) as watcher:
         tell = (lambda state: watcher.progress(run, state)) if watcher else None
         result = train(loaded, out, where=where, on_step=tell)

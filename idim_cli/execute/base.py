@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from idim_cli.plan import Run
-from idim_cli.training.prepare import Where
-from idim_cli.training.sitting import Progress
+
+if TYPE_CHECKING:
+    from idim_cli.training.prepare import Where
+    from idim_cli.training.sitting import Progress
 
 Result = Mapping[str, Any]  # the content of a result.json
 
@@ -28,6 +30,9 @@ class Watcher(Protocol):
     def waiting(self, runs: int) -> None:
         """So many runs are left, and other processes are at work on all of them."""
 
+    def say(self, line: str) -> None:
+        """Something worth a line: what a search has decided, why runs are not packed."""
+
 
 class Silent:
     """A `Watcher` that tells nobody."""
@@ -42,6 +47,9 @@ class Silent:
         """Nothing."""
 
     def waiting(self, runs: int) -> None:
+        """Nothing."""
+
+    def say(self, line: str) -> None:
         """Nothing."""
 
 

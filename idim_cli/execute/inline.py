@@ -1,49 +1,93 @@
-"""One run after the other, in this process."""
+"""Runs in this process: one after the other, or several of a kind side by side."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from idim_cli.execute.base import Result, Watcher
+from idim_cli.execute.queue import Queue, Task
 from idim_cli.plan import Run
-from idim_cli.results import HeldError
+from idim_cli.training.pack import train_many
+from idim_cli.training.packing import packing
 from idim_cli.training.prepare import Where
-from idim_cli.training.run import run as train_one
-from idim_cli.training.run import run_folder
-
-#: Seconds between two looks at runs that other processes are at work on.
-WAIT_SECONDS = 1.0
+from idim_cli.training.sitting import Progress
 
 
 class Inline:
-    """An `Executor` without a queue; data that runs share are loaded once."""
+    """An `Executor` without other processes; data that runs share are loaded once.
+
+    Args:
+        pack: runs of a kind that are trained side by side; None is what a measurement finds to be fastest.
+    """
+
+    def __init__(self, pack: int | None = 1) -> None:
+        self.pack = pack
 
     def map(
         self, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher
     ) -> Iterator[tuple[Run, Result]]:
         """See `Executor.map`."""
-        left, told = list(runs), 0
-        while left:
-            held = []
-            for run in left:
-                result = _result(run, out, where, watcher)
+        queue, mine = Queue(runs), dict[str, Run]()
+
+        def ask(config: str | None) -> Task | None:
+            return queue.next(config, mine)
+
+        while queue.left:
+            for run, result in serve(ask, out, where, self.pack, watcher.progress, watcher.say):
+                del mine[run.run_id]
                 if result is None:
-                    held.append(run)
+                    queue.pass_by(run)
                 else:
+                    queue.ended(run)
                     yield run, result
-            if held == left:
-                if told != len(held):
-                    watcher.waiting(told := len(held))
-                time.sleep(WAIT_SECONDS)
-            left = held
+            queue.look_again(watcher)
 
 
-def _result(run: Run, out: Path, where: Where, watcher: Watcher) -> Result | None:
-    """What came of a run; None while another process is at work on it."""
+def serve(
+    ask: Callable[[str | None], Task | None],
+    out: Path,
+    where: Where,
+    pack: int | None,
+    on_step: Callable[[Run, Progress], None],
+    say: Callable[[str], None],
+    share: float = 1.0,
+) -> Iterator[tuple[Run, Result | None]]:
+    """Carry out the runs that are handed over; yields each as it ends.
+
+    Args:
+        ask: hands over a run of the kind (`Run.config`) that is asked for, or of any kind for None; None when
+            there is none.
+        out, where: as for `Executor.map`.
+        pack: as for `Inline`.
+        on_step, say: told how it goes on.
+        share: of the free memory that packs may take.
+
+    Yields:
+        A run and its result; None in its place when another process is at work on the run.
+    """
+    while (first := ask(None)) is not None:
+        taken: dict[str, Run] = {}
+        size = pack or _best_size(first, where, share)
+        for run, result in train_many(_alike(first, ask, taken), out, size, where, on_step, say):
+            del taken[run.run_id]
+            yield run, result
+        yield from ((run, None) for run in taken.values())
+
+
+def _best_size(task: Task, where: Where, share: float) -> int:
+    """Runs side by side; 1 where that cannot be found out: the run will fail by itself, and say why."""
     try:
-        return train_one(run, run_folder(out, run), where=where, on_step=partial(watcher.progress, run))
-    except HeldError:
-        return None
+        return packing(task.widest, where, task.alike, share).size
+    except Exception:
+        return 1
+
+
+def _alike(
+    task: Task | None, ask: Callable[[str | None], Task | None], taken: dict[str, Run]
+) -> Iterator[Run]:
+    """A run and all of its kind that can be had, as they are asked for; each is put into `taken`."""
+    while task is not None:
+        taken[task.run.run_id] = task.run
+        yield task.run
+        task = ask(task.run.config)

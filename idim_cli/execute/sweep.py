@@ -12,14 +12,16 @@ from idim_cli import results, threshold
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
-from idim_cli.plan import Run, plan
+from idim_cli.plan import Group, Run, merged
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded
-from idim_cli.recipe.schema import Recipe
+from idim_cli.recipe.schema import Recipe, Seeds
+from idim_cli.search import base as searches
+from idim_cli.search.base import Ask
 from idim_cli.threshold import Estimate, Options
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where
-from idim_cli.training.run import pending, run_folder
+from idim_cli.training.run import done, run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +35,7 @@ class Outcome:
         folder: where everything lies.
         table: one row a run.
         estimates: one for each combination of `sweep.over`, with its reading or why it has none.
-        planned, ok, failed: numbers of runs.
+        planned, ok, failed: numbers of runs; one that was stopped early is ok.
     """
 
     folder: Path
@@ -66,7 +68,7 @@ def sweep(
     executor: Executor | None = None,
     watcher: Watcher | None = None,
 ) -> Outcome:
-    """Carry out what of a recipe's plan is not done yet, and estimate d_int from all of it.
+    """Carry out what a recipe's search asks for and is not done yet, and estimate d_int from all of it.
 
     results.csv is rewritten after every run. The same call goes on after an interruption, and only reads
     when all is done; a run that diverged counts as done, one that crashed is tried again. Several processes
@@ -83,22 +85,59 @@ def sweep(
         RecipeError: the recipe cannot be run here; nothing was started.
         StoppedError: a signal asked to stop; what was begun is saved.
     """
-    recipe = loaded.recipe
+    recipe, where = loaded.recipe, where or Where()
     if recipe.sweep is None:
         raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
-    out, runs = Path(out), plan(recipe)
-    where, watcher = where or Where(), watcher or Silent()
-    todo = [run for run in runs if pending(run_folder(out, run))]
-    if todo:
-        preflight(todo, where, loaded.source, "sweep.d")
-    folder = _lay_out(recipe, runs, out)
-    watcher.planned(len(runs), len(todo))
-    known: results.Known = {}
-    for run, result in (executor or Inline()).map(todo, out, where, watcher):
-        known[run.run_id] = dict(result)
-        results.write_csv(folder, known)
-        watcher.finished(run, result)
-    return summarise(recipe, folder, len(runs))
+
+    def native(group: Group) -> int:
+        return preflight(group.at([(1, Seeds())]), where, loaded.source, "sweep")[0]
+
+    work = _Work(loaded, Path(out), where, executor or Inline(), watcher or Silent())
+    search = searches.build(recipe, native)
+    while (ask := search.ask(work.told)) is not None:
+        work.carry_out(ask)
+    return summarise(recipe, work.folder, len(work.runs))
+
+
+class _Work:
+    """What a search has asked for so far, and what came of it."""
+
+    def __init__(self, loaded: Loaded, out: Path, where: Where, executor: Executor, watcher: Watcher) -> None:
+        self.loaded, self.out, self.where, self.executor, self.watcher = loaded, out, where, executor, watcher
+        self.folder = out / loaded.recipe.name
+        self.runs: list[Run] = []
+        self.told: results.Known = {}
+        self.log: list[str] = []
+
+    def carry_out(self, ask: Ask) -> None:
+        """Say why, and bring the runs to their results; those that are done already are only read."""
+        before = {run.run_id: done(run, run_folder(self.out, run)) for run in ask.runs}
+        todo = [run for run in ask.runs if before[run.run_id] is None]
+        if todo:
+            preflight(todo, self.where, self.loaded.source, "sweep.d")
+        self.told.update({run_id: result for run_id, result in before.items() if result is not None})
+        self.runs = merged([*self.runs, *ask.runs])
+        self._lay_out(ask.why)
+        self.watcher.planned(len(self.runs), len(todo))
+        for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
+            self.told[run.run_id] = dict(result)
+            results.write_csv(self.folder, {**self.told})
+            self.watcher.finished(run, result)
+
+    def _lay_out(self, why: Sequence[str]) -> None:
+        """Write recipe.yaml, plan.json and, if there is anything to tell, search.log."""
+        recipe = self.loaded.recipe
+        results.write_atomic(self.folder / results.RECIPE, to_yaml(recipe))
+        planned = [
+            {"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline}
+            for run in self.runs
+        ]
+        results.write_atomic(self.folder / results.PLAN, results.plan_text(recipe.name, planned))
+        for line in why:
+            self.watcher.say(line)
+        self.log += why
+        if self.log:
+            results.write_atomic(self.folder / results.SEARCH, "\n".join([*self.log, ""]))
 
 
 def summarise(recipe: Recipe, folder: Path, planned: int) -> Outcome:
@@ -114,20 +153,9 @@ def summarise(recipe: Recipe, folder: Path, planned: int) -> Outcome:
 def _summary(recipe: Recipe, folder: Path, planned: int, known: results.Known) -> Outcome:
     results.write_csv(folder, known)
     table = results.table(folder, known)
-    estimates = threshold.estimates(table, Options(**recipe.threshold.model_dump()))
-    ok = int((table["status"] == results.OK).sum())
-    outcome = Outcome(folder, table, estimates, planned, ok, len(table) - ok)
+    estimates = threshold.estimates(table, Options(**recipe.reading()))
+    failed = int((table["status"] == results.FAILED).sum())
+    outcome = Outcome(folder, table, estimates, planned, len(table) - failed, failed)
     text = json.dumps(outcome.as_dict(), indent=2, allow_nan=False)
     results.write_atomic(folder / results.SUMMARY, text + "\n")
     return outcome
-
-
-def _lay_out(recipe: Recipe, runs: Sequence[Run], out: Path) -> Path:
-    """Write recipe.yaml and plan.json; returns the folder of the recipe's results."""
-    folder = out / recipe.name
-    results.write_atomic(folder / results.RECIPE, to_yaml(recipe))
-    planned = [
-        {"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline} for run in runs
-    ]
-    results.write_atomic(folder / results.PLAN, results.plan_text(recipe.name, planned))
-    return folder

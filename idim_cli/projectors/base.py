@@ -33,12 +33,25 @@ class Cost:
     flops: int
 
 
+class SideBySide(nn.Module, abc.ABC):
+    """R projectors of one D as one block-diagonal map, see `projectors.blocks`."""
+
+    @abc.abstractmethod
+    def project(self, v: Tensor) -> Tensor:
+        """[sum of d] -> [R, D]: row i is P_i v_i."""
+
+    @abc.abstractmethod
+    def adjoint(self, g: Tensor) -> Tensor:
+        """[R, D] -> [sum of d]: the transpose."""
+
+
 class Projector(nn.Module, abc.ABC):
     """A fixed random linear map P from R^d into R^D whose columns have unit length.
 
     All randomness comes from `idim_cli.rng`, so that (kind, D, d, seed, parameters) say which map it is. P is
     made on the CPU, moves like any module, and holds buffers only (they are not part of a state_dict).
-    Both directions take a batch of vectors in the leading dimensions.
+    Both directions take a batch of vectors in the leading dimensions. They are not made for autograd to look
+    into: `Subspace` knows that each is the gradient of the other.
 
     Args:
         D: number of native parameters.
@@ -75,6 +88,11 @@ class Projector(nn.Module, abc.ABC):
     def cost(self) -> Cost:
         """The cost of this P."""
 
+    @classmethod
+    def beside(cls, parts: Sequence[Any]) -> SideBySide | None:
+        """Projectors of this kind and of one D as one map; None where that is no faster than taking turns."""
+        return None
+
     def _stream(self, part: str = "") -> rng.Stream:
         """The random numbers of one part of P; another d gives another P, independent of this one."""
         return rng.Stream(self.seed, f"projector/{type(self).__name__.lower()}/{self.d}/{part}")
@@ -97,6 +115,13 @@ class Projector(nn.Module, abc.ABC):
     def extra_repr(self) -> str:
         """The numbers that name this P."""
         return f"D={self.D}, d={self.d}, seed={self.seed}"
+
+
+def each(f: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
+    """f of every vector of length `size` in a batch, one at a time: what is fastest for a single vector."""
+    if x.dim() == 1:
+        return f(x)
+    return torch.stack([f(row) for row in x.reshape(-1, size)]).view(*x.shape[:-1], -1)
 
 
 def kind(component: Component) -> type[Projector]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ import torch
 from torch import Tensor
 
 from idim_cli import rng
-from idim_cli.projectors.base import Cost, Projector
-from idim_cli.projectors.hadamard import hadamard
+from idim_cli.projectors.base import Cost, Projector, each
+from idim_cli.projectors.hadamard import hadamard, head, width
+from idim_cli.projectors.scratch import Scratch
+
+_CACHED = 1 << 18  # numbers at a time on a CPU
+_AT_ONCE = 1 << 24  # and elsewhere, where memory is the limit
 
 
 class Fastfood(Projector):
@@ -46,26 +51,57 @@ class Fastfood(Projector):
         self._hold("scale", self._scales(gauss))
 
     def project(self, v: Tensor) -> Tensor:
-        """P v, all blocks at once."""
-        v = torch.nn.functional.pad(v * self.scale, (0, self.n - self.d))
-        spread = hadamard(v[..., None, :] * self.sign).flatten(-2).index_select(-1, self.place)
-        whole = spread[..., : self.gauss.numel()] * self.gauss
-        whole = hadamard(whole.unflatten(-1, (self.blocks, self.n))).flatten(-2) if self.blocks else whole
-        rest = spread[..., self.gauss.numel() :] * math.sqrt(self.n)
-        return torch.cat([whole, rest], dim=-1)[..., : self.D]
+        """P v, a few blocks at a time."""
+        return each(self._project, v, self.d)
 
     def adjoint(self, g: Tensor) -> Tensor:
         """P' g: the same steps, transposed, in reverse."""
-        size = self.gauss.numel()
-        g = torch.nn.functional.pad(g, (0, self.place.numel() - self.D))
-        whole = g[..., :size].unflatten(-1, (self.blocks, self.n)) if self.blocks else g[..., :0]
-        whole = (hadamard(whole).flatten(-2) if self.blocks else whole) * self.gauss
-        rest = g[..., size:] * math.sqrt(self.n)
-        # `place` never repeats, so this add is a plain move to the permuted places.
-        moved = g.new_zeros(*g.shape[:-1], self.sign.numel())
-        moved.index_add_(-1, self.place, torch.cat([whole, rest], dim=-1))
-        back = hadamard(moved.unflatten(-1, self.sign.shape)) * self.sign
-        return back.sum(-2)[..., : self.d] * self.scale
+        return each(self._adjoint, g, self.D)
+
+    def _project(self, v: Tensor) -> Tensor:
+        n, out = self.n, v.new_empty(max(self.D, self.blocks * self.n))
+        v = torch.nn.functional.pad(v * self.scale, (0, width(n, self.d) - self.d))
+        for blocks, whole, rest, room in self._turns(v):
+            signed = torch.mul(
+                v, sign := self.sign[blocks, : len(v)], out=room(sign.numel()).view(sign.shape)
+            )
+            spread, rows = hadamard(signed, n, room).view(-1), slice(whole.start, rest.stop)
+            place = torch.sub(self.place[rows], rows.start, out=room.index(rows, torch.int32))
+            x = torch.index_select(spread, 0, place, out=room(len(place)))
+            if rest.start < rest.stop:
+                torch.mul(x[rest.start - rows.start :], math.sqrt(n), out=out[rest])
+            if whole.start < whole.stop:
+                x = x[: whole.stop - rows.start].mul_(self.gauss[whole])
+                hadamard(x.view(-1, n), room=room, out=out[whole])
+        return out[: self.D]
+
+    def _adjoint(self, g: Tensor) -> Tensor:
+        n, m = self.n, width(self.n, self.d)
+        g = torch.nn.functional.pad(g, (0, missing)) if (missing := len(self.place) - self.D) else g
+        total = g.new_zeros(m)
+        for blocks, whole, rest, room in self._turns(g):
+            rows, size = slice(whole.start, rest.stop), whole.stop - whole.start
+            place = torch.sub(self.place[rows], rows.start, out=room.index(rows, torch.int64))
+            x = hadamard(g[whole].view(-1, n), room=room).view(-1).mul_(self.gauss[whole]) if size else g[:0]
+            moved = room((blocks.stop - blocks.start) * n)
+            moved[size:].zero_()
+            moved.scatter_(0, place[:size], x).scatter_(0, place[size:], g[rest] * math.sqrt(n))
+            total += head(moved.view(-1, n), m, room).mul_(self.sign[blocks, :m]).sum(0)
+        return total[: self.d] * self.scale
+
+    def _turns(self, like: Tensor) -> Iterator[tuple[slice, slice, slice, Scratch]]:
+        """A few blocks at a time: which, their rows in whole blocks and in a partial one, and room."""
+        step = max(1, (_CACHED if like.device.type == "cpu" else _AT_ONCE) // self.n)
+        count, size = len(self.sign), self.blocks * self.n
+        room = Scratch(min(step, count) * self.n, like)
+        for first in range(0, count, step):
+            start, stop = first * self.n, min((first + step) * self.n, len(self.place))
+            yield (
+                slice(first, min(first + step, count)),
+                slice(start, max(start, min(stop, size))),
+                slice(max(start, min(stop, size)), stop),
+                room,
+            )
 
     @classmethod
     def expected_cost(cls, D: int, d: int, *, stacked: bool = True, **params: Any) -> Cost:

@@ -23,7 +23,12 @@ class Sparse(Projector):
         density: probability of an entry; the default is 1/sqrt(D) (paper, section S7).
     """
 
-    forward_value: Tensor
+    scale: Tensor
+    pick: Tensor
+    place: Tensor
+    backward_start: Tensor
+    backward_index: Tensor
+    backward_value: Tensor
 
     def __init__(
         self, D: int, d: int, seed: int, *, density: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -32,18 +37,37 @@ class Sparse(Projector):
         at = self._positions(_density(D, density))
         column, row = np.divmod(at, D)
         length = np.sqrt(np.bincount(column, minlength=d).astype(np.float64))
-        value = (self._stream("sign").signs(len(at)) / length[column]).astype(np.float32)
-        by_row = np.argsort(row, kind="stable")
-        self._hold_csr("forward", row[by_row], column[by_row], value[by_row], D)
-        self._hold_csr("backward", column, row, value, d)
+        sign = self._stream("sign").signs(len(at))
+        self._hold("scale", (1 / length).astype(np.float32))
+        self._hold_levels(row, column + d * (sign < 0))
+        start = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=d))])
+        index = np.int32 if len(at) < 2**31 else np.int64
+        self._hold("backward_start", start.astype(index))
+        self._hold("backward_index", row.astype(index))
+        self._hold("backward_value", (sign / length[column]).astype(np.float32))
 
     def project(self, v: Tensor) -> Tensor:
-        """P v by a sparse product with P."""
-        return self._multiply("forward", v, self.D, self.d)
+        """P v: of the rows, those with most nonzeros first, their first nonzero, then their second, ..."""
+        v = v * self.scale
+        table, out = torch.cat([v, -v], dim=-1), v.new_zeros(*v.shape[:-1], self.D)
+        for pick in self.pick.split(self.levels):
+            out[..., : len(pick)] += table.index_select(-1, pick)
+        return out.index_select(-1, self.place)
 
     def adjoint(self, g: Tensor) -> Tensor:
-        """P' g by a sparse product with P', which is kept too: both directions then read rows in order."""
-        return self._multiply("backward", g, self.d, self.D)
+        """P' g by a sparse product with P', whose rows are long."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+            matrix = torch.sparse_csr_tensor(
+                self.backward_start,
+                self.backward_index,
+                self.backward_value,
+                (self.d, self.D),
+                check_invariants=False,
+            )
+        if g.dim() == 1:
+            return matrix @ g
+        return (matrix @ g.reshape(-1, self.D).T).T.reshape(*g.shape[:-1], self.d)
 
     @classmethod
     def expected_cost(cls, D: int, d: int, *, density: float | None = None, **params: Any) -> Cost:
@@ -52,7 +76,7 @@ class Sparse(Projector):
 
     def cost(self) -> Cost:
         """Of the nonzeros that were drawn."""
-        return _cost(self.D, self.d, self.forward_value.numel())
+        return _cost(self.D, self.d, self.pick.numel())
 
     def _positions(self, density: float) -> np.ndarray:
         """Where the nonzeros are, as column * D + row, rising."""
@@ -61,22 +85,18 @@ class Sparse(Projector):
         rows = self._stream("empty").integers(len(empty), self.D)
         return np.sort(np.concatenate([at, empty * self.D + rows]))
 
-    def _hold_csr(self, name: str, row: np.ndarray, column: np.ndarray, value: np.ndarray, rows: int) -> None:
-        start = np.zeros(rows + 1, dtype=np.int64)
-        np.cumsum(np.bincount(row, minlength=rows), out=start[1:])
-        index = np.int32 if len(row) < 2**31 else np.int64
-        self._hold(f"{name}_start", start.astype(index))
-        self._hold(f"{name}_index", column.astype(index))
-        self._hold(f"{name}_value", value)
-
-    def _multiply(self, name: str, x: Tensor, rows: int, columns: int) -> Tensor:
-        start, index, value = (getattr(self, f"{name}_{part}") for part in ("start", "index", "value"))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-            matrix = torch.sparse_csr_tensor(start, index, value, (rows, columns), check_invariants=False)
-        if x.dim() == 1:
-            return matrix @ x
-        return (matrix @ x.reshape(-1, columns).T).T.reshape(*x.shape[:-1], rows)
+    def _hold_levels(self, row: np.ndarray, pick: np.ndarray) -> None:
+        """What `project` reads, in the order that it reads: indices into the table (v, -v) for each level."""
+        pick = pick[np.argsort(row, kind="stable")].astype(np.int32)
+        count = np.bincount(row, minlength=self.D)
+        start = np.cumsum(count) - count
+        order = np.argsort(-count, kind="stable")
+        place = np.empty(self.D, dtype=np.int32)
+        place[order] = np.arange(self.D, dtype=np.int32)
+        self.levels = [np.count_nonzero(count > level) for level in range(count.max())]
+        levels = [pick[start[order[:size]] + level] for level, size in enumerate(self.levels)]
+        self._hold("pick", np.concatenate(levels))
+        self._hold("place", place)
 
 
 def _density(D: int, density: float | None) -> float:
@@ -85,5 +105,5 @@ def _density(D: int, density: float | None) -> float:
 
 def _cost(D: int, d: int, nonzeros: int) -> Cost:
     index = 4 if nonzeros < 2**31 else 8
-    state = 2 * nonzeros * (4 + index) + (D + d + 2) * index
+    state = nonzeros * (8 + index) + (d + 1) * index + 4 * D + 4 * d
     return Cost(state, 80 * nonzeros + 24 * (D + d) + (1 << 23), 4 * nonzeros)

@@ -48,12 +48,22 @@ def _normalise(tree: Tree, problems: list[Problem]) -> Tree:
         normal["training"] = dict(training)
         if (training.get("epochs") is None) == (training.get("steps") is None):
             problems.append(Problem(("training",), EPOCHS_OR_STEPS, at_key=True))
-    if isinstance(sweep, dict) and isinstance(sweep.get("d"), dict):
-        normal["sweep"] = {**sweep, "d": _grid(sweep["d"], problems)}
+    if isinstance(sweep, dict):
+        normal["sweep"] = dict(sweep)
+        if isinstance(sweep.get("d"), dict):
+            normal["sweep"]["d"] = _grid(sweep["d"], problems)
+        if "d" not in sweep and _search(sweep) == "grid":
+            hint = "or search: adaptive, which chooses d itself"
+            problems.append(Problem(("sweep", "d"), "is missing", hint, at_key=True))
     if type(tree.get("seeds")) is int:
         normal["seeds"] = _seeds(tree["seeds"], problems)
     _normalise_components(normal, problems)
     return normal
+
+
+def _search(sweep: Tree) -> Any:
+    spec = sweep.get("search", "grid")
+    return spec.get("name") if isinstance(spec, dict) else spec
 
 
 def _normalise_components(normal: Tree, problems: list[Problem]) -> None:

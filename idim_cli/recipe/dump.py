@@ -40,6 +40,8 @@ def filled(recipe: Recipe) -> Recipe:
 def _with(part: Part, path: tuple[str, ...], kind: str) -> Part:
     """`part` with the component at `path` filled in."""
     here = getattr(part, path[0])
+    if here is None:
+        return part
     new = filled_component(here, kind) if len(path) == 1 else _with(here, path[1:], kind)
     return part.model_copy(update={path[0]: new})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -78,7 +79,9 @@ def _opened(child: Any, path: tuple[str, ...]) -> Any:
 def _default(path: tuple[str, ...]) -> str:
     model: Any = Recipe
     for part in path[:-1]:
-        model = model.model_fields[part].annotation
+        annotation = model.model_fields[part].annotation
+        # Of an optional part, such as `sweep`, the part itself.
+        model = next(iter(typing.get_args(annotation)), annotation)
     default = model.model_fields[path[-1]].default
     return getattr(default, "name", "")
 

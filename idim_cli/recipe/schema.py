@@ -35,6 +35,7 @@ COMPONENTS = {
     ("projector",): "projector",
     ("training", "optimizer"): "optimizer",
     ("training", "schedule"): "schedule",
+    ("sweep", "search"): "search",
 }
 EPOCHS_OR_STEPS = "needs exactly one of epochs and steps"
 
@@ -131,15 +132,17 @@ def _ascending(values: list[int]) -> list[int]:
 
 
 class Sweep(Frozen):
-    """The grid: subspace dimensions x seeds x any recipe keys.
+    """Subspace dimensions x seeds x any recipe keys: all of a grid, or what a search asks for.
 
+    `search` says which runs are made. A ``grid`` needs `d`; others choose d and seeds themselves.
     `d` is a list, in YAML also ``{from: 100, to: 1000, steps: 10, scale: log}`` (see `Grid`).
     `seeds` as a number or a list moves theta0, P and data order together; as three lists it crosses them.
     `over` maps recipe keys to lists of values; each combination gets an estimate of its own.
     `baseline: null` leaves the direct runs out.
     """
 
-    d: Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_ascending)]
+    search: Component = Component(name="grid")
+    d: Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_ascending)] = []
     seeds: SweepSeeds = 3
     over: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     baseline: Baseline | None = Baseline()
@@ -168,11 +171,11 @@ Level = Annotated[
 
 
 class Threshold(Frozen):
-    """How d_int is read from the runs."""
+    """How d_int is read from the runs; `rule` is isotonic for a grid, and curve for other searches."""
 
     baseline: Level = "model"
     fraction: PositiveFloat = 0.9
-    rule: Literal["first", "interpolate", "isotonic"] = "isotonic"
+    rule: Literal["first", "interpolate", "isotonic", "curve"] | None = None
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
 
@@ -192,3 +195,9 @@ class Recipe(Frozen):
     threshold: Threshold = Threshold()
     device: str = Field("auto", pattern=DEVICE_PATTERN)
     data_root: str | None = None
+
+    def reading(self) -> dict[str, Any]:
+        """How d_int is read from its runs, with the rule that fits its search."""
+        complete = self.sweep is None or self.sweep.search.name == "grid"
+        fitting = "isotonic" if complete else "curve"
+        return {**self.threshold.model_dump(), "rule": self.threshold.rule or fitting}

@@ -17,6 +17,7 @@ class Curve:
         sd: standard deviation over runs; 0 where it is unknown (one run).
         n: number of runs at each d.
         centre: what stands for the runs at one d, ``mean`` or ``median``.
+        solved, unsolved: (d, performance) of runs that were stopped early, of each for itself.
     """
 
     d: tuple[float, ...] = ()
@@ -24,6 +25,13 @@ class Curve:
     sd: tuple[float, ...] = ()
     n: tuple[int, ...] = ()
     centre: str = "mean"
+    solved: tuple[tuple[float, float], ...] = ()
+    unsolved: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def every_d(self) -> tuple[float, ...]:
+        """The d of all points and of all runs that were stopped, ascending."""
+        return tuple(sorted({*self.d, *(d for d, _ in (*self.solved, *self.unsolved))}))
 
     @classmethod
     def of(cls, points: Any, centre: str = "mean") -> Curve:
@@ -47,7 +55,14 @@ class Curve:
             tuple(row[2] for row in rows),
             tuple(row[3] for row in rows),
             centre,
+            _stopped(points, "solved"),
+            _stopped(points, "unsolved"),
         )
+
+
+def _stopped(points: Any, name: str) -> tuple[tuple[float, float], ...]:
+    runs = None if hasattr(points, "get") else getattr(points, name, None)
+    return () if runs is None else tuple(zip(runs.d.tolist(), runs.low.tolist(), strict=True))
 
 
 def _column(points: Any, name: str) -> list[float]:

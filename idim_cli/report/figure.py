@@ -79,15 +79,16 @@ def draw(
         Bytes by kind of file. They hold no dates and no versions.
     """
     curve = Curve.of(points, reading.centre if reading else "mean")
-    if not curve.d:
+    if not curve.every_d:
         raise IdimError("there is no finished run to draw")
-    with _style():
+    with style():
         figure = _figure(curve, reading, Curve.of(published), labels or Labels(), log)
-        return {kind: _saved(figure, kind) for kind in ("png", "svg")}
+        return {kind: saved(figure, kind) for kind in ("png", "svg")}
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
+    """Draw in the one style of all figures, whatever the user's matplotlib is set to."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -103,10 +104,11 @@ def _figure(
 
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
-    _axis_of_d(axes, (*curve.d, *published.d), log)
+    _axis_of_d(axes, (*curve.every_d, *published.d), log)
     _lines(axes, reading)
     shown = [
         *_points(axes, curve, reading),
+        *_stopped(axes, curve),
         *_interval(axes, reading),
         *_published(axes, published, labels.published),
     ]
@@ -168,6 +170,8 @@ def _published(axes: Axes, published: Curve, label: str) -> list[Any]:
 
 
 def _points(axes: Axes, curve: Curve, reading: Reading | None) -> list[Any]:
+    if not curve.d:
+        return []
     bars = axes.errorbar(
         curve.d, curve.mean, yerr=curve.sd, fmt="o", color=BLUE, markersize=5, markerfacecolor="white",
         markeredgewidth=1.1, elinewidth=0.9, capsize=2, zorder=3, label=_what_points_are(curve),
@@ -178,6 +182,18 @@ def _points(axes: Axes, curve: Curve, reading: Reading | None) -> list[Any]:
     label = f"first d that solves: {curve.d[first]:,.0f}"
     style: dict[str, Any] = {"color": BLUE, "markersize": 6, "zorder": 4, "label": label}
     return [bars, *axes.plot(curve.d[first], curve.mean[first], "o", **style)]
+
+
+def _stopped(axes: Axes, curve: Curve) -> list[Any]:
+    """Runs that ended early, at the performance that they had then."""
+    shown = []
+    kinds = (("^", "stopped as solved", curve.solved), ("v", "stopped as unsolved", curve.unsolved))
+    for mark, label, runs in kinds:
+        if runs:
+            d, performance = zip(*runs, strict=True)
+            style: dict[str, Any] = {"color": BLUE, "markersize": 4, "alpha": 0.55, "markeredgewidth": 0}
+            shown += axes.plot(d, performance, mark, label=label, zorder=2.5, **style)
+    return shown
 
 
 def _what_points_are(curve: Curve) -> str:
@@ -219,7 +235,8 @@ def _words(figure: Figure, reading: Reading | None, labels: Labels) -> None:
         figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=7.5, color="#444444", linespacing=1.4)
 
 
-def _saved(figure: Figure, kind: str) -> bytes:
+def saved(figure: Figure, kind: str) -> bytes:
+    """The figure as a file of this kind, ``png`` or ``svg``; it holds no dates and no versions."""
     unstamped: dict[str, Any] = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},

@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 
 _UNICODE = {
     "baseline": "─", "level": "╌", "interval": "━", "value": "┿", "below": "○", "solved": "●",
+    "up": "▲", "down": "▽",
     "axis": "─", "side": "│", "tick": "┬", "notch": "┤", "corner": "└", "left": "◀", "right": "▶",
 }  # fmt: skip
 _ASCII = {
     "baseline": "-", "level": ".", "interval": "=", "value": "|", "below": "o", "solved": "@",
+    "up": "^", "down": "v",
     "axis": "-", "side": "|", "tick": "+", "notch": "+", "corner": "+", "left": "<", "right": ">",
 }  # fmt: skip
 #: Every character beyond ASCII that a plot may draw.
 MARKS = "".join(_UNICODE.values())
-_COLOURS = {"baseline": "90", "level": "33", "interval": "31", "value": "31", "below": "36", "solved": "1;36"}
+_COLOURS = {
+    "baseline": "90", "level": "33", "interval": "31", "value": "31", "below": "36", "solved": "1;36",
+    "up": "36", "down": "36",
+}  # fmt: skip
 Cell = tuple[str, str]  # a character, and the name of what it shows
 _FRAME_ROWS = 4  # heading, axis, tick labels, and a legend of at least one line
 
@@ -56,7 +61,7 @@ def plot(
         Lines without a newline at the end, none longer than `width`.
     """
     curve = Curve.of(points, reading.centre if reading else "mean")
-    if not curve.d:
+    if not curve.every_d:
         return "no finished runs to plot"
     width = max(width, 30)
     marks = _UNICODE if unicode else _ASCII
@@ -81,9 +86,10 @@ class _Canvas:
         self.curve, self.reading, self.marks = curve, reading, marks
         width, self.rows = size
         self.lines_at = words.lines_of(reading)
-        values = [*curve.mean, *self.lines_at.values()]
+        stopped = (y for _, y in (*curve.solved, *curve.unsolved))
+        values = [*curve.mean, *stopped, *self.lines_at.values()]
         self.y = scale.around(values, margin=0.5 / self.rows)
-        self.x = scale.d_scale(curve.d, scale.use_log(curve.d) if log is None else log)
+        self.x = scale.d_scale(curve.every_d, scale.use_log(curve.every_d) if log is None else log)
         self.side = self._side_labels()
         self.margin = max(map(len, self.side.values()), default=0) + 1
         self.columns = width - self.margin - 1
@@ -103,6 +109,10 @@ class _Canvas:
         for name in ("baseline", "level"):
             if name in self.lines_at:
                 self.cells[self._row(self.lines_at[name])] = self._line(name)
+        for name, runs in (("down", self.curve.unsolved), ("up", self.curve.solved)):
+            for d, performance in runs:
+                row = self._row_of_point(performance, "below" if name == "down" else name)
+                self.cells[row][self._column(d)] = self._cell(name)
         for d, mean in zip(self.curve.d, self.curve.mean, strict=True):
             name = "solved" if words.solves(mean, self.reading) else "below"
             self.cells[self._row_of_point(mean, name)][self._column(d)] = self._cell(name)
@@ -140,7 +150,7 @@ class _Canvas:
     def _axis(self, colour: bool) -> list[str]:
         """The axis of d, on which the interval of d_int lies, and its tick labels."""
         line, text = self._line("axis"), [" "] * self.columns
-        for tick, start, label in self._places(self.x.ticks(self._fit) or [self.curve.d[0]]):
+        for tick, start, label in self._places(self.x.ticks(self._fit) or [self.curve.every_d[0]]):
             line[self._column(tick)] = self._cell("tick")
             text[start : start + len(label)] = label
         self._mark_interval(line)

@@ -38,8 +38,11 @@ def solves(performance: float, reading: Reading | None) -> bool:
 
 
 def first_solving(curve: Curve, reading: Reading | None) -> int | None:
-    """Index of the smallest d of the curve at or above d_int; None when it is not reached."""
-    if reading is None or reading.value is None:
+    """Index of the smallest d of the curve at or above d_int; None when it is not reached.
+
+    The rule ``curve`` singles out no d of the runs.
+    """
+    if reading is None or reading.value is None or reading.rule == "curve":
         return None
     at_or_above = (index for index, d in enumerate(curve.d) if d >= reading.value)
     return next(at_or_above, None)
@@ -65,7 +68,7 @@ def legend(curve: Curve, reading: Reading | None) -> list[tuple[str, str]]:
     """What a plot in the terminal shows, as (mark, text)."""
     lines = lines_of(reading)
     if reading is None or "level" not in lines:
-        return [("below", f"{curve.centre} over runs")]
+        return [("below", f"{curve.centre} over runs"), *_stopped(curve)]
     solved = {solves(mean, reading) for mean in curve.mean}
     both = reading.low is not None or reading.high is not None
     ends = f" [{reading.interval_text}]" if both else ""
@@ -76,4 +79,12 @@ def legend(curve: Curve, reading: Reading | None) -> list[tuple[str, str]]:
         "level": f"level {number(lines['level'])}",
         "interval": f"{reading.name} {reading.value_text}{ends}",
     }
-    return [(mark, text) for mark, text in texts.items() if text]
+    marks = [(mark, text) for mark, text in texts.items() if text]
+    return [*marks[: len(solved)], *_stopped(curve), *marks[len(solved) :]]
+
+
+def _stopped(curve: Curve) -> list[tuple[str, str]]:
+    """The marks of runs that were stopped early, as far as there are any."""
+    found = [("up", "stopped, solved") if curve.solved else None]
+    found.append(("down", "stopped, unsolved") if curve.unsolved else None)
+    return [entry for entry in found if entry]

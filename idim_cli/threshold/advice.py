@@ -65,6 +65,12 @@ def narrower(grid: Sequence[int], ends: tuple[float, float], runs: int, near: in
     return wide + repeat(max(5, 2 * runs), ours)
 
 
+def searched(low: float, high: float) -> str:
+    """Advice for a level that a search has found: it knows itself where to run next."""
+    narrow = math.isfinite(low) and high / low <= WIDE
+    return "" if narrow else "the interval is wide: more runs of a search (--adaptive) narrow it"
+
+
 def _open_end(grid: Sequence[int], low: float, high: float, ours: bool) -> str:
     less = [_round(grid[0] / 2)] if low == -math.inf and grid[0] > 1 else []
     more = [_round(grid[-1] * f) for f in (1.5, 2)] if high == math.inf else []

@@ -9,6 +9,7 @@ import numpy as np
 
 from idim_cli.errors import IdimError
 from idim_cli.threshold import advice
+from idim_cli.threshold.curve import crossing
 from idim_cli.threshold.interval import Draws, bootstrap, paper_bootstrap
 from idim_cli.threshold.options import Options
 from idim_cli.threshold.plateau import plateau
@@ -44,12 +45,11 @@ def read(runs: Sample, options: Options) -> Reading:
         message = f"the baseline is {baseline:g}, of which no fraction can be taken"
         raise IdimError(message, "shift performance so that its worst value is 0")
     level = options.fraction * baseline
-    value = _value(runs, options, level)
-    draws = _draws(runs, options, level)
+    value, draws = _curve(runs, options, level) if options.rule == "curve" else _grid(runs, options, level)
     red = paper_bootstrap(runs, options.but(rule="first"), level)
     mean, sd = red.moments() if red else (math.nan, math.nan)
     flat = plateau(runs, options.confidence, options.fraction, value)
-    n = runs.points.n
+    n, tried = runs.points.n, runs.tried
     return Reading(
         value=None if value == math.inf else _inside(value, runs),
         **_ends(draws, runs, options),
@@ -62,9 +62,11 @@ def read(runs: Sample, options: Options) -> Reading:
         rule=options.rule,
         centre=options.centre,
         d_values=tuple(int(d) for d in runs.d),
-        d_min=int(runs.d[0]),
-        d_max=int(runs.d[-1]),
+        d_min=int(tried[0]),
+        d_max=int(tried[-1]),
         runs=int(n.sum()),
+        solved=int(runs.solved.sum()),
+        unsolved=int((~runs.solved).sum()),
         runs_per_d=tuple(int(k) for k in n),
         baseline_runs=len(runs.direct),
         left_out=runs.left_out,
@@ -93,21 +95,31 @@ def _baseline(runs: Sample, options: Options) -> tuple[Literal["model", "best", 
     return "model", float(runs.direct.mean())
 
 
-def _value(runs: Sample, options: Options, level: float) -> float:
-    """The crossing as a whole number, or -inf or +inf."""
+def _grid(runs: Sample, options: Options, level: float) -> tuple[float, Draws | None]:
+    """The crossing of the means at each d as a whole number, or -inf or +inf, and its interval."""
+    if len(runs.stopped.d):
+        message = f"{len(runs.stopped.d)} runs were stopped early: their final performance is not known"
+        hint = f"rule {options.rule!r} needs it; take rule curve, or sweep with --no-early-stop"
+        raise IdimError(message, hint)
+    assert options.rule != "curve"
     curve, weights = runs.centres(options.centre)[None], runs.points.n.astype(float)
     x = crossings(options.rule, runs.d.astype(float), curve, weights, np.array([level]))[0]
     # d is whole; the slack undoes rounding in a crossing at a grid point.
-    return float(np.ceil(x * (1 - 1e-9)))
+    value = float(np.ceil(x * (1 - 1e-9)))
+    draw = paper_bootstrap if options.interval == "paper" else bootstrap
+    return value, draw(runs, options, level)
+
+
+def _curve(runs: Sample, options: Options, level: float) -> tuple[float, Draws]:
+    """The same by the smooth curve; its interval needs no repeats at one d."""
+    if options.baseline == "best":
+        raise IdimError("rule 'curve' has no best of the sweep", "give the baseline model, or a number")
+    found = crossing(runs, options, level)
+    return found.value, found.draws
 
 
 def _inside(value: float, runs: Sample) -> int:
-    return int(runs.d[0]) if value == -math.inf else int(value)
-
-
-def _draws(runs: Sample, options: Options, level: float) -> Draws | None:
-    run = paper_bootstrap if options.interval == "paper" else bootstrap
-    return run(runs, options, level)
+    return int(runs.tried[0]) if value == -math.inf else int(value)
 
 
 def _ends(draws: Draws | None, runs: Sample, options: Options) -> dict[str, Any]:
@@ -135,7 +147,7 @@ def _verdict(value: float) -> Verdict:
 
 
 def _next(runs: Sample, value: float, draws: Draws | None, options: Options) -> str:
-    grid = [int(d) for d in runs.d]
+    grid = [int(d) for d in runs.tried]
     if value == math.inf:
         return advice.beyond(grid, runs.D, runs.ours)
     if value == -math.inf:
@@ -143,5 +155,7 @@ def _next(runs: Sample, value: float, draws: Draws | None, options: Options) -> 
     if draws is None:
         return advice.repeat(3, runs.ours)
     low, high = draws.interval(options.confidence)
+    if options.rule == "curve":
+        return advice.searched(low, high)
     near = int(np.searchsorted(runs.d, value))
     return advice.narrower(grid, (low, high), int(runs.points.n.min()), near, runs.ours)

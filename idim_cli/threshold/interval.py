@@ -53,6 +53,7 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
     of the pooled residuals (`idim_cli.threshold.noise`), widened for their degrees of freedom. Where between
     two d the curve passes is drawn too (`_somewhere_between`). None if the runs do not tell their noise.
     """
+    assert options.rule != "curve"  # which has an interval of its own
     d = sample.d.astype(float)
     weights = np.array([len(r) for r in sample.runs], dtype=float)
     fit = isotonic_fit(sample.centres(options.centre), weights)
@@ -77,7 +78,7 @@ def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | N
 
     None where there is one run at each d.
     """
-    if max(len(runs) for runs in sample.runs) == 1:
+    if max((len(runs) for runs in sample.runs), default=1) == 1 or options.rule == "curve":
         return None
     stream = Stream(options.seed, "threshold/paper")
     picks = stream.integers(PAPER_SAMPLES * len(sample.d), 2**32).reshape(PAPER_SAMPLES, -1)

@@ -9,14 +9,20 @@ from typing import Any, Literal, get_args
 
 from idim_cli.errors import IdimError
 from idim_cli.registry import did_you_mean
-from idim_cli.threshold.rules import Rule
+from idim_cli.threshold.rules import GridRule
 
+Rule = Literal[GridRule, "curve"]
 Interval = Literal["bootstrap", "paper"]
 Centre = Literal["mean", "median"]
 
 
 def _positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
+
+
+def d_int(fraction: float) -> str:
+    """``d_int90`` for a fraction of 0.9."""
+    return f"d_int{100 * fraction:g}"
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,8 @@ class Options:
         baseline: what 100 % means: ``model`` (mean of the direct runs), ``best`` (highest mean of the
             sweep) or a fixed performance.
         fraction: share of the baseline to be reached.
-        rule: see `idim_cli.threshold.rules.crossings`.
+        rule: see `idim_cli.threshold.rules.crossings`; ``curve`` fits a smooth curve near the level
+            (`idim_cli.threshold.curve`), and alone makes use of runs that were stopped early.
         confidence: of the interval and of the test for d_int100.
         centre: what stands for the runs at one d, in the value and in its interval; the baseline ``model``
             stays a mean.
@@ -56,6 +63,11 @@ class Options:
             raise IdimError(f"fraction: {self.fraction} is not a positive number")
         if not 0 < self.confidence < 1:
             raise IdimError(f"confidence: {self.confidence} is not between 0 and 1", "95 % is 0.95")
+
+    @property
+    def name(self) -> str:
+        """What is read: ``d_int90`` for a fraction of 0.9."""
+        return d_int(self.fraction)
 
     def but(self, **changes: Any) -> Options:
         """The same with other values of some fields."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from idim_cli.threshold.options import Centre
+from idim_cli.threshold.options import Centre, d_int
 
 Verdict = Literal["reached", "not reached", "reached at the smallest d"]
 
@@ -28,7 +28,8 @@ class Reading:
         level: fraction x baseline, the performance to be reached.
         rule, centre: see `Options`.
         d_values: the grid; d_min and d_max are its ends.
-        runs, runs_per_d, baseline_runs: finished runs, at each d of the grid, and direct ones.
+        runs, runs_per_d, baseline_runs: runs trained to their end, at each d of the grid, and direct ones.
+        solved, unsolved: runs that were stopped early, and as what.
         left_out: runs with another status than ok.
         seeds: which seeds vary among the runs at one d, in words.
         D: number of native parameters, None if unknown.
@@ -60,6 +61,8 @@ class Reading:
     runs: int
     runs_per_d: tuple[int, ...]
     baseline_runs: int
+    solved: int
+    unsolved: int
     left_out: int
     seeds: str
     D: int | None
@@ -79,7 +82,7 @@ class Reading:
     @property
     def name(self) -> str:
         """``d_int90`` for a fraction of 0.9."""
-        return f"d_int{100 * self.fraction:g}"
+        return d_int(self.fraction)
 
     @property
     def value_text(self) -> str:

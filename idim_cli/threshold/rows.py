@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
+from idim_cli.goal import SOLVED, UNSOLVED
 from idim_cli.registry import did_you_mean
 
 if TYPE_CHECKING:
@@ -28,18 +29,34 @@ class Columns:
     D = "D"
     metric = "metric"
     split = "score_on"
+    peak = "peak"
+    stop_level = "stop_level"
+    forecast = "forecast"
 
 
 #: Columns that `rename` gives a meaning to.
 READ = (Columns.d, Columns.performance, Columns.direct, Columns.projector, Columns.D, Columns.status)
 
 
+_NUMBERS = (
+    Columns.performance, Columns.d, Columns.D, Columns.peak, Columns.stop_level, Columns.forecast,
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Rows:
-    """Finished runs with numeric d and performance, and which of them are direct."""
+    """Finished runs with numeric d and performance, and which of them are direct.
+
+    Attributes:
+        rows: runs trained to their end.
+        direct: which of them are direct training.
+        stopped: runs in subspaces that were stopped early; what they would have come to is not known.
+        left_out: number of all other rows.
+    """
 
     rows: DataFrame
     direct: Series[bool]
+    stopped: DataFrame
     left_out: int
 
 
@@ -47,23 +64,19 @@ def clean(table: DataFrame, source: str = "") -> Rows:
     """Check `table` and keep its finished runs.
 
     A row is direct if its column `direct` says so; where that is absent or empty, if its projector is
-    ``identity``, or d is 0, or d equals D. Rows whose `status` is there and not ``ok`` are left out.
+    ``identity``, or d is 0, or d equals D. Rows whose `status` is there and not ``ok`` are left out; those
+    that say ``solved`` or ``unsolved`` are kept apart.
 
     Raises:
         IdimError: a needed column is missing, a cell is not a number (named by file and line), d is below 1
             or not whole.
     """
     require_columns(table, (Columns.d, Columns.performance), source)
-    finished = is_finished(table)
-    rows = table[finished].copy()
-    if rows.empty:
+    finished, early = is_finished(table), _is_stopped(table)
+    if not (finished | early).any():
         raise IdimError(f"{source or 'the table'} has no finished run", _why_empty(table, finished))
-    for column in (Columns.performance, Columns.d, Columns.D):
-        if column in rows:
-            rows[column] = _numbers(rows, column, source)
-    direct = rows_are_direct(rows)
-    _check_values(rows, direct, source)
-    return Rows(rows, direct, int((~finished).sum()))
+    rows, stopped = (_checked(table[kept].copy(), source) for kept in (finished, early))
+    return Rows(rows, rows_are_direct(rows), stopped, int((~finished & ~early).sum()))
 
 
 def rows_are_direct(rows: DataFrame) -> Series[bool]:
@@ -114,6 +127,25 @@ def is_finished(table: DataFrame) -> Series[bool]:
         return pandas.Series(True, index=table.index)
     status = table[Columns.status]
     return status.isna() | (status.astype(str).str.strip().str.lower() == "ok")
+
+
+def _is_stopped(table: DataFrame) -> Series[bool]:
+    """Which rows are runs that ended early, at a level that is known."""
+    import pandas
+
+    if Columns.status not in table or Columns.stop_level not in table:
+        return pandas.Series(False, index=table.index)
+    status = table[Columns.status].astype(str).str.strip().str.lower()
+    return status.isin((SOLVED, UNSOLVED)) & table[Columns.stop_level].notna()
+
+
+def _checked(rows: DataFrame, source: str) -> DataFrame:
+    """The rows with numbers for text; errors as `clean`."""
+    for column in _NUMBERS:
+        if column in rows:
+            rows[column] = _numbers(rows, column, source)
+    _check_values(rows, rows_are_direct(rows), source)
+    return rows
 
 
 def _why_empty(table: DataFrame, finished: Series[bool]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Rule = Literal["first", "interpolate", "isotonic"]
+GridRule = Literal["first", "interpolate", "isotonic"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Bracket:
     high: Floats
 
 
-def bracket(rule: Rule, curves: Floats, weights: Floats, levels: Floats) -> Bracket:
+def bracket(rule: GridRule, curves: Floats, weights: Floats, levels: Floats) -> Bracket:
     """Find between which grid points each curve passes its level.
 
     Args:
@@ -56,7 +56,7 @@ def bracket(rule: Rule, curves: Floats, weights: Floats, levels: Floats) -> Brac
     return Bracket(k, np.clip(share, 0.0, 1.0), low, high)
 
 
-def crossings(rule: Rule, d: Floats, curves: Floats, weights: Floats, levels: Floats) -> Floats:
+def crossings(rule: GridRule, d: Floats, curves: Floats, weights: Floats, levels: Floats) -> Floats:
     """The d at which each curve reaches its level, straight in log d between grid points, [S].
 
     -inf where it is reached at the smallest d already, +inf where it never is.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.errors import IdimError
+from idim_cli.goal import SOLVED
 from idim_cli.threshold.options import Centre
+from idim_cli.threshold.psychometric import Evidence
 from idim_cli.threshold.rows import Columns, clean
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ _RUN_ID = "run_id"  # the tables that `idim` writes have it
 _SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
 
 
+NO_RUNS = Evidence(np.empty(0), np.empty(0), np.empty(0))
+
+
 @dataclass(frozen=True)
 class Points:
     """Performance at each d, for plots.
@@ -30,6 +35,7 @@ class Points:
         mean, median: of the runs at each d, [m].
         sd: with n - 1; NaN where there is one run, [m]. The paper's blue bars.
         n: runs at each d, [m].
+        solved, unsolved: runs that were stopped early.
     """
 
     d: NDArray[np.int64]
@@ -37,6 +43,8 @@ class Points:
     median: Floats
     sd: Floats
     n: NDArray[np.int64]
+    solved: Evidence = NO_RUNS
+    unsolved: Evidence = NO_RUNS
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,10 @@ class Sample:
     """The runs of one group.
 
     Attributes:
-        d: subspace dimensions, ascending, [m].
+        d: subspace dimensions of runs trained to their end, ascending, [m]; m may be 0 if some were stopped.
         runs: performance of the runs at each d, in the order of `d`.
+        stopped: runs that ended early, and between what they would have come to.
+        solved: which of these had reached the level.
         direct: performance of the direct runs, [k]; k may be 0.
         D: number of native parameters, or None.
         seeds: which seeds vary among the runs at one d, in words.
@@ -63,6 +73,8 @@ class Sample:
     seeds: str
     independent: bool
     left_out: int
+    stopped: Evidence = NO_RUNS
+    solved: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     source: str = ""
     measure: str = MEASURE
     ours: bool = True
@@ -72,13 +84,27 @@ class Sample:
         return self.points.median if centre == "median" else self.points.mean
 
     @property
+    def tried(self) -> NDArray[np.int64]:
+        """Every d that was tried, ascending."""
+        return np.union1d(self.d, self.stopped.d.astype(np.int64))
+
+    @property
+    def evidence(self) -> Evidence:
+        """Each run in a subspace for itself, the stopped ones last."""
+        d = np.repeat(self.d, [len(r) for r in self.runs]).astype(float)
+        y, early = np.concatenate([*self.runs, np.empty(0)]), self.stopped
+        pairs = ((d, early.d), (y, early.low), (y, early.high))
+        return Evidence(*(np.concatenate(pair) for pair in pairs))
+
+    @property
     def points(self) -> Points:
         """Mean, median, standard deviation and number of runs at each d."""
         n = np.array([len(r) for r in self.runs], dtype=np.int64)
         sd = [float(np.std(r, ddof=1)) if len(r) > 1 else np.nan for r in self.runs]
         mean = np.array([r.mean() for r in self.runs])
         median = np.array([np.median(r) for r in self.runs])
-        return Points(self.d, mean, median, np.array(sd), n)
+        parts = (self.stopped.where(self.solved), self.stopped.where(~self.solved))
+        return Points(self.d, mean, median, np.array(sd), n, *parts)
 
 
 def points(table: DataFrame) -> Points:
@@ -96,20 +122,62 @@ def sample(table: DataFrame, source: str = "") -> Sample:
     Raises:
         IdimError: columns or numbers are missing or wrong, or there is no swept run.
     """
+    import pandas
+
     tidy = clean(table, source)
     swept, direct = tidy.rows[~tidy.direct], tidy.rows[tidy.direct]
-    if swept.empty:
+    if swept.empty and tidy.stopped.empty:
         message = f"{source or 'the table'} has no finished run in a subspace"
         raise IdimError(message, _why_none(tidy.left_out, _RUN_ID in table))
     by_d = swept.groupby(Columns.d, sort=True)[Columns.performance]
     d = np.unique(swept[Columns.d].to_numpy(dtype=np.int64))
-    runs = tuple(by_d.get_group(float(k)).to_numpy(dtype=float) for k in d)
-    seeds, independent = _seeds(swept)
-    own = direct[Columns.performance].to_numpy(dtype=float)
-    measure = _measure(swept)
+    every = pandas.concat([swept, tidy.stopped]) if len(tidy.stopped) else swept
+    seeds, independent = _seeds(every)
     return Sample(
-        d, runs, own, _native(swept), seeds, independent, tidy.left_out, source, measure, _RUN_ID in table
+        d=d,
+        runs=tuple(by_d.get_group(float(k)).to_numpy(dtype=float) for k in d),
+        direct=direct[Columns.performance].to_numpy(dtype=float),
+        D=_native(every),
+        seeds=seeds,
+        independent=independent,
+        left_out=tidy.left_out,
+        stopped=_stopped(tidy.stopped, _excess(swept)),
+        solved=_solved(tidy.stopped),
+        source=source,
+        measure=_measure(every),
+        ours=_RUN_ID in table,
     )
+
+
+def _stopped(rows: DataFrame, excess: float) -> Evidence:
+    """Between what the runs that were stopped early would have come to.
+
+    They would hardly have lost again what they had, but for `excess`, what a run that has just reached the
+    level owes to luck. And they would not have outdone their own forecast.
+    """
+    if rows.empty:
+        return NO_RUNS
+    solved = _solved(rows)
+    low = rows[Columns.performance].to_numpy(dtype=float) - excess * solved
+    high = np.where(solved, np.inf, rows[Columns.stop_level].to_numpy(dtype=float))
+    if Columns.forecast in rows:
+        foreseen = rows[Columns.forecast].to_numpy(dtype=float)
+        high = np.where(np.isnan(foreseen), high, foreseen)
+    return Evidence(rows[Columns.d].to_numpy(dtype=float), low, np.maximum(high, low))
+
+
+def _solved(rows: DataFrame) -> NDArray[np.bool_]:
+    if rows.empty:
+        return np.zeros(0, dtype=bool)
+    said = rows[Columns.status].astype(str).str.strip().str.lower()
+    return np.asarray(said == SOLVED)
+
+
+def _excess(swept: DataFrame) -> float:
+    """How far the best evaluation of a run lies above its last one: the median over the runs."""
+    if Columns.peak not in swept or swept[Columns.peak].isna().all():
+        return 0.0
+    return max(float((swept[Columns.peak] - swept[Columns.performance]).median()), 0.0)
 
 
 def _why_none(left_out: int, ours: bool) -> str:
@@ -137,7 +205,11 @@ def _native(swept: DataFrame) -> int | None:
 def _seeds(swept: DataFrame) -> tuple[str, bool]:
     """Which seeds vary among the runs at one d, and whether P's is among them."""
     recorded = {c: w for c, w in _SEEDS.items() if c in swept and swept[c].notna().any()}
-    if swept.groupby(Columns.d).size().max() == 1:
+    repeated = bool(swept.groupby(Columns.d).size().max() > 1)
+    own = [word for column, word in recorded.items() if swept[column].is_unique]
+    if own and len(swept) > 1:
+        return f"{', '.join(own)} (others in every run)", repeated
+    if not repeated:
         return "one run at each d", False
     if not recorded:
         return "not recorded", False

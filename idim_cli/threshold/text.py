@@ -37,7 +37,7 @@ def facts(reading: Reading) -> dict[str, str]:
         reading.name: "; ".join(_result(reading)),
         "baseline": _baseline(reading),
         "level": f"{reading.fraction:g} x {number(reading.baseline)} = {number(reading.level)}",
-        "rule": f"{reading.rule}, {reading.centre} of the runs at each d",
+        "rule": "curve, smooth in log d" if reading.rule == "curve" else _rule(reading),
         "interval": reading.interval,
         "runs": f"{_runs(reading)}; seeds that vary: {reading.seeds}",
         "D": f"{reading.D:,}" if reading.D else "",
@@ -103,10 +103,17 @@ def _baseline(r: Reading) -> str:
     return f"{value} ({sd}{r.baseline_runs} direct run{'s' * (r.baseline_runs != 1)})"
 
 
+def _rule(r: Reading) -> str:
+    return f"{r.rule}, {r.centre} of the runs at each d"
+
+
 def _runs(r: Reading) -> str:
+    out = f" ({r.left_out} not ok left out)" if r.left_out else ""
+    if r.solved or r.unsolved:
+        stopped = f"{r.solved} stopped as solved, {r.unsolved} as unsolved"
+        return f"{r.runs} to the end, {stopped}, at d from {r.d_min} to {r.d_max}{out}"
     low, high = min(r.runs_per_d), max(r.runs_per_d)
     each = f"{low}" if low == high else f"{low} to {high}"
-    out = f" ({r.left_out} not ok left out)" if r.left_out else ""
     return f"{r.runs}, {each} at each of {len(r.d_values)} d from {r.d_min} to {r.d_max}{out}"
 
 

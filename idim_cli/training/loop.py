@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,39 @@ from torch import Tensor, nn
 from idim_cli.checkpoint import buffers, optimizer_tensors, part, restore_optimizer
 from idim_cli.datasets.split import Split
 from idim_cli.errors import RunError
+from idim_cli.goal import Goal, Verdict
 from idim_cli.recipe.schema import Training
 from idim_cli.rng import Stream
 from idim_cli.training import optimizers, schedules
 from idim_cli.training.prepare import Problem, seeder
+
+T = TypeVar("T")
+
+
+class Batch(NamedTuple):
+    """What a training waits for: a step of its optimiser on one batch.
+
+    Attributes:
+        loop: the training that waits.
+        examples: which of the training split, [B].
+    """
+
+    loop: Loop
+    examples: Tensor
+
+
+#: A training that stops before each step and waits. It is sent the loss of the batch that it named, once the
+#: step has been made; or None, and then makes the step itself. In the end it returns a T.
+Course = Generator[Batch, Tensor | None, T]
+
+
+def finish(course: Course[T]) -> T:
+    """Bring a training to its end by steps of its own; what it returns."""
+    while True:
+        try:
+            next(course)
+        except StopIteration as end:
+            return cast(T, end.value)
 
 
 @dataclass
@@ -49,10 +78,11 @@ class Loop:
         problem: what is trained on; its subspace is trained in place.
         training: how.
         seed: of the order of the examples and of dropout.
+        goal: why it may end early.
     """
 
-    def __init__(self, problem: Problem, training: Training, seed: int) -> None:
-        self.problem, self.training, self.seed = problem, training, seed
+    def __init__(self, problem: Problem, training: Training, seed: int, goal: Goal | None = None) -> None:
+        self.problem, self.training, self.seed, self.goal = problem, training, seed, goal
         self.subspace, self.task, self.device = problem.subspace, problem.task, problem.device
         self.per_epoch = math.ceil(len(problem.data.train) / training.batch_size)
         self.steps = training.steps or self.per_epoch * cast(int, training.epochs)
@@ -63,16 +93,71 @@ class Loop:
         self.key = f"{self.task.score_on}_{self.task.metric}"  # the performance in a row
         self.state, self.best = State(), dict[str, Tensor]()
         self.loss_sum = torch.zeros((), dtype=torch.float64)
+        self._sow = seeder(self.device)
+        self._seeds: tuple[int, list[int]] | None = None  # of noise, for the steps of an epoch
 
     def run(self, tick: Callable[[], None], evaluated: Callable[[dict[str, Any]], None]) -> None:
         """Train to the end. `tick` is called after every step and may raise; `evaluated` with every row."""
+        finish(self.course(tick, evaluated))
+
+    def course(self, tick: Callable[[], None], evaluated: Callable[[dict[str, Any]], None]) -> Course[None]:
+        """As `run`, waiting at each step."""
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda):
-            while self.state.epoch < self.epochs:
-                self._epoch(tick)
+            while self.state.epoch < self.epochs and self.verdict() is None:
+                yield from self._epoch(tick)
                 row = self._end_epoch()
                 if row:
                     evaluated(row)
+
+    def gradient(self, batch: Batch) -> Tensor:
+        """Compute the gradient of the batch that is waited for into `coords.grad`; returns its loss."""
+        self._sow(self._noise())
+        train, coords = self.problem.data.train, self.subspace.coords
+        x, y = train.x[batch.examples].to(self.device), train.y[batch.examples].to(self.device)
+        coords.grad = None
+        loss = self.loss(self.subspace.native(), x, y)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def before_step(self) -> None:
+        """Set the learning rate of the coming step, and clip its gradient."""
+        factor = self.schedule(self.state.step)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        if self.training.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.subspace.coords, self.training.clip_norm)
+
+    def loss(self, theta: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        """The task's loss, and l2 * sum(theta^2) over kernels, in the full space as the authors did.
+
+        `theta` names all native parameters; other parameters and buffers that it names are replaced too.
+        """
+        with self._autocast():
+            loss = self.task.loss(partial(self.subspace.at, theta), x, y)
+        if self.training.l2:
+            native = [theta[name] for name, _ in self.subspace.sizes]
+            kernels = [t.reshape(-1) for t in native if t.dim() >= 2]
+            loss = loss + self.training.l2 * sum(torch.dot(k, k) for k in kernels)
+        return loss
+
+    def verdict(self) -> Verdict | None:
+        """What the goal says at an evaluation; None in between, without a goal, and at the end."""
+        state = self.state
+        evaluated = state.batch == 0 and state.rows and state.rows[-1]["epoch"] == state.epoch
+        if self.goal is None or not evaluated or state.epoch >= self.epochs:
+            return None
+        return self.goal.verdict(self.curve, self.evaluations)
+
+    @property
+    def curve(self) -> list[float]:
+        """The performance at each evaluation so far."""
+        return [row[self.key] for row in self.state.rows]
+
+    @property
+    def evaluations(self) -> int:
+        """How many there are in the whole budget."""
+        return math.ceil(self.epochs / self.training.evaluate_every)
 
     def check_finite(self) -> None:
         """RunError if the loss has become infinite or NaN; reads the device, so not at every step."""
@@ -83,9 +168,12 @@ class Loop:
             )
 
     def solution(self) -> dict[str, Any]:
-        """Go to the reported point (last or best epoch); its row with the figures of both splits."""
+        """Go to the reported point (last or best epoch); its row with the figures of both splits.
+
+        A training that ended early stays where it is: it may go on.
+        """
         state = self.state
-        if self.training.performance == "best" and state.best is not None:
+        if self.training.performance == "best" and state.best is not None and state.epoch >= self.epochs:
             self._put(self.best)
             row = state.rows[state.best]
         else:
@@ -110,52 +198,42 @@ class Loop:
         self.loss_sum = tensors["loss_sum"].to(self.loss_sum.device)
 
     def counters(self) -> dict[str, Any]:
-        """The state as plain values."""
-        return asdict(self.state)
+        """The state as plain values, those of the present moment only."""
+        return dict(vars(self.state))
 
-    def _epoch(self, tick: Callable[[], None]) -> None:
-        state, train = self.state, self.problem.data.train
+    def _epoch(self, tick: Callable[[], None]) -> Course[None]:
+        state = self.state
         if state.batch == 0:
             self.loss_sum = torch.zeros((), dtype=torch.float64, device=_sums_on(self.device))
         self.subspace.train()
-        sow = seeder(self.device)
-        for batch, seed in self._batches():
-            sow(seed)  # for dropout: a step's noise does not hang on what came before it
-            x, y = train.x[batch].to(self.device), train.y[batch].to(self.device)
-            self.loss_sum += self._step(x, y).to(self.loss_sum.device)
+        for examples in self._batches():
+            batch = Batch(self, examples)
+            loss = yield batch
+            if loss is None:
+                loss = self._step(batch)
+            self.loss_sum += loss.to(self.loss_sum.device)
             state.batch, state.step = state.batch + 1, state.step + 1
             tick()
 
-    def _batches(self) -> Iterator[tuple[Tensor, int]]:
-        """The rest of this epoch: indices of a batch's examples (a last, partial batch is kept), a seed."""
+    def _batches(self) -> Sequence[Tensor]:
+        """The rest of this epoch: indices of each batch's examples; a last, partial batch is kept."""
         state, train = self.state, self.problem.data.train
         order = torch.from_numpy(Stream(self.seed, f"order/{state.epoch}").permutation(len(train)))
         end = min(self.per_epoch, self.steps - state.epoch * self.per_epoch)
-        seeds = Stream(self.seed, f"dropout/{state.epoch}").words(self.per_epoch).tolist()
-        batches = torch.split(order.to(train.x.device), self.training.batch_size)
-        yield from list(zip(batches, seeds, strict=True))[state.batch : end]
+        return torch.split(order.to(train.x.device), self.training.batch_size)[state.batch : end]
 
-    def _step(self, x: Tensor, y: Tensor) -> Tensor:
+    def _noise(self) -> int:
+        """The seed of this step's noise (dropout), which then does not hang on what came before it."""
+        epoch = self.state.epoch
+        if self._seeds is None or self._seeds[0] != epoch:
+            self._seeds = epoch, Stream(self.seed, f"dropout/{epoch}").words(self.per_epoch).tolist()
+        return self._seeds[1][self.state.batch]
+
+    def _step(self, batch: Batch) -> Tensor:
         """One step of the optimiser; returns the loss."""
-        factor = self.schedule(self.state.step)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(x, y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.training.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.subspace.coords, self.training.clip_norm)
+        loss = self.gradient(batch)
+        self.before_step()
         self.optimizer.step()
-        return loss.detach()
-
-    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """The task's loss, and l2 * sum(theta^2) over the kernels, in the full space as the authors did."""
-        theta = self.subspace.native()
-        with self._autocast():
-            loss = self.task.loss(partial(self.subspace.at, theta), x, y)
-        if self.training.l2:
-            kernels = [t.reshape(-1) for t in theta.values() if t.dim() >= 2]
-            loss = loss + self.training.l2 * sum(torch.dot(k, k) for k in kernels)
         return loss
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:

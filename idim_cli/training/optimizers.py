@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -23,6 +25,15 @@ def build(component: Component, coords: nn.Parameter) -> Optimizer:
     except (ValueError, TypeError) as error:
         raise ComponentError(f"optimizer {component.name!r}: {error}") from error
     return made
+
+
+def joined(optimizers: Sequence[Optimizer]) -> Optimizer:
+    """One optimiser that makes the steps of several of the same settings, on the state of each."""
+    params = [group["params"][0] for one in optimizers for group in one.param_groups]
+    whole: Optimizer = copy.copy(optimizers[0])
+    whole.param_groups = [{**optimizers[0].param_groups[0], "params": params}]
+    whole.state = defaultdict(dict, {p: one.state[p] for p, one in zip(params, optimizers, strict=True)})
+    return whole
 
 
 def sgd(

@@ -11,6 +11,7 @@ import torch
 
 from idim_cli import results
 from idim_cli.errors import IdimError, RunError
+from idim_cli.goal import forecast
 from idim_cli.plan import Run
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Problem
@@ -19,12 +20,15 @@ _NOT_FIGURES = ("epoch", "step", "lr", "seconds")
 
 
 def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a run that was trained to its end; `solution` is the row of the reported epoch."""
-    columns, task = problem.columns, problem.task
+    """The result of a run that was trained to its end, or until its goal ended it.
+
+    `solution` is the row of the reported epoch.
+    """
+    columns, task, verdict = problem.columns, problem.task, loop.verdict()
     figures = {name: _number(value) for name, value in solution.items() if name not in _NOT_FIGURES}
     return {
         **_identity(run),
-        "status": results.OK,
+        "status": verdict or results.OK,
         "D": problem.subspace.D,
         "d": problem.subspace.d,
         "performance": solution[loop.key],
@@ -33,6 +37,9 @@ def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any
         "epoch": solution["epoch"],
         "epochs": loop.epochs,
         "steps": loop.steps,
+        "peak": max(loop.curve),
+        "stop_level": loop.goal.level if loop.goal and verdict else None,
+        "forecast": _number(forecast(loop.curve, loop.evaluations)) if verdict else None,
         "metrics": figures,
         "column_norm_min": columns.norm_min,
         "column_norm_max": columns.norm_max,

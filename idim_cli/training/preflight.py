@@ -26,7 +26,7 @@ from idim_cli.training.prepare import Where, load_data
 T = TypeVar("T")
 
 
-def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d") -> None:
+def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d") -> list[int]:
     """Check that data, models, optimisers and projectors of all `runs` can be had, and that every d <= D.
 
     Data are loaded and stay in memory for the runs; each model is built once, on the CPU.
@@ -37,15 +37,18 @@ def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d
         source: the places in the recipe.
         d_key: the recipe key that d came from.
 
+    Returns:
+        D of each run.
+
     Raises:
         RecipeError: all that is wrong, each fault at its place in the recipe.
         IdimError: there is no such device.
     """
     check = _Check(where, source, d_key)
-    for run in runs:
-        check.run(run)
+    sizes = [check.run(run) for run in runs]
     if check.faults:
         raise RecipeError(check.faults)
+    return sizes
 
 
 class _Check:
@@ -56,7 +59,8 @@ class _Check:
         self.faults: list[Fault] = []
         self.seen: dict[str, object] = {}
 
-    def run(self, run: Run) -> None:
+    def run(self, run: Run) -> int:
+        """Look at one run; its D, 0 when it cannot be known."""
         recipe = run.recipe
         device = pick_device(self.where.device or recipe.device)
         self._once([recipe.training], lambda: self._training(recipe.training))
@@ -65,6 +69,7 @@ class _Check:
         if sizes:
             d = recipe.d or sum(sizes)
             self._once([*network, recipe.projector, d], lambda: self._projector(recipe, sizes, d, device))
+        return sum(sizes)
 
     def _once(self, parts: Sequence[object], look: Callable[[], T]) -> T:
         key = json.dumps(

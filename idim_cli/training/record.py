@@ -19,7 +19,7 @@ class Record:
     """The log and the metrics of one run, in its folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.lines, self.names = folder, 0, list[str]()
         folder.mkdir(parents=True, exist_ok=True)
 
     def log(self, message: str) -> None:
@@ -46,13 +46,21 @@ class Record:
         self.log(", ".join(f"{key} {_short(value)}" for key, value in row.items()))
 
     def metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write metrics.csv anew: one line for each evaluation so far."""
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        results.write_atomic(self.folder / results.METRICS, text.getvalue(), durable=False)
+        """Bring metrics.csv up to date: one line for each evaluation so far."""
+        path, text = self.folder / results.METRICS, io.StringIO()
+        added = self.lines and len(rows) == self.lines + 1 and list(rows[-1]) == self.names
+        if not added:
+            self.names = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(text, self.names, lineterminator="\n")
+        self.lines = len(rows)
+        if added:  # a new file for each line would cost as much as many steps of a small model
+            writer.writerow(rows[-1])
+            with path.open("a", encoding="utf-8", newline="") as file:
+                file.write(text.getvalue())
+        else:
+            writer.writeheader()
+            writer.writerows(rows)
+            results.write_atomic(path, text.getvalue(), durable=False)
 
 
 def _short(value: Any) -> str:

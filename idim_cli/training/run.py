@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from idim_cli.plan import Run, single
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded
 from idim_cli.training import outcome
+from idim_cli.training.clock import Clock
+from idim_cli.training.loop import Course, finish
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, problem
 from idim_cli.training.record import Record
@@ -44,7 +47,7 @@ def train(
     """
     one = single(loaded.recipe)
     folder = run_folder(out, one)
-    if pending(folder):
+    if pending(one, folder):
         preflight([one], where or Where(), loaded.source)
     return run(one, folder, where=where, on_step=on_step)
 
@@ -54,15 +57,22 @@ def run_folder(out: str | Path, run: Run) -> Path:
     return Path(out) / run.recipe.name / results.RUNS / run.run_id
 
 
-def pending(folder: Path) -> bool:
-    """Whether the run of this folder has not come to its outcome yet."""
-    return done(folder) is None
+def pending(run: Run, folder: Path) -> bool:
+    """Whether this run has not come to its outcome yet."""
+    return done(run, folder) is None
 
 
-def done(folder: Path) -> dict[str, Any] | None:
-    """The outcome of the run of this folder; None while it has none that stands."""
+def done(run: Run, folder: Path) -> dict[str, Any] | None:
+    """The outcome of this run in its folder; None while it has none that stands."""
     result = results.read_result(folder)
-    return None if result is None or result.get("again") else result
+    return None if result is None or _goes_on(run, result) else result
+
+
+def _goes_on(run: Run, result: Mapping[str, Any]) -> bool:
+    """Whether a run is to be taken up again: what made it crash, or end early, may not hold any more."""
+    if result.get("status") in (results.SOLVED, results.UNSOLVED):
+        return run.goal is None or not run.goal.holds(result)
+    return bool(result.get("again"))
 
 
 def run(
@@ -78,35 +88,44 @@ def run(
 
     Returns:
         The content of result.json. A run that diverged or crashed has the status ``failed`` and a ``reason``,
-        and its traceback in log.txt; it raises nothing.
+        and its traceback in log.txt; it raises nothing. One that its goal ended early has the status
+        ``solved`` or ``unsolved``; asked for with another goal, or none, it goes on.
 
     Raises:
         StoppedError: SIGINT or SIGTERM came; the state is saved and the same call goes on.
         HeldError: another process is training this run.
     """
-    result = done(folder)
+    return finish(course(run, folder, where or Where(), on_step))
+
+
+def course(
+    run: Run, folder: Path, where: Where, on_step: OnStep | None = None, clock: Clock | None = None
+) -> Course[dict[str, Any]]:
+    """As `run`, waiting at each step. `clock` tells the time that counts as this run's."""
+    result = done(run, folder)
     if result is not None:
         return result
     with results.sole_writer(folder):
         # Whoever held the folder until now may have brought the run to its end.
-        return done(folder) or _carried_out(run, folder, where or Where(), on_step)
-
-
-def _carried_out(run: Run, folder: Path, where: Where, on_step: OnStep | None) -> dict[str, Any]:
-    """Train, with all files of the folder but the checkpoint's."""
-    results.write_atomic(folder / results.RUN_RECIPE, to_yaml(run.recipe, defaults=True))
-    result = _attempt(run, Record(folder), where, on_step)
-    results.write_atomic(folder / results.RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
+        result = done(run, folder)
+        if result is None:
+            recipe = to_yaml(run.recipe, defaults=True)
+            results.write_atomic(folder / results.RUN_RECIPE, recipe, durable=False)
+            result = yield from _attempt(run, Record(folder), where, on_step, clock)
+            text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+            results.write_atomic(folder / results.RESULT, text)
     return result
 
 
-def _attempt(run: Run, record: Record, where: Where, on_step: OnStep | None) -> dict[str, Any]:
+def _attempt(
+    run: Run, record: Record, where: Where, on_step: OnStep | None, clock: Clock | None
+) -> Course[dict[str, Any]]:
     """Train, and turn every error into a result."""
     D: int | None = None
     try:
         here = problem(run, where)
         D = here.subspace.D
-        return Sitting(run, here, record, on_step).train()
+        return (yield from Sitting(run, here, record, on_step, clock).course())
     except StoppedError:
         raise
     except Exception as error:

@@ -15,7 +15,8 @@ from idim_cli.plan import Run
 from idim_cli.projectors.check import Columns
 from idim_cli.recipe.dump import dump
 from idim_cli.training import outcome, stop
-from idim_cli.training.loop import Loop
+from idim_cli.training.clock import Clock
+from idim_cli.training.loop import Course, Loop
 from idim_cli.training.prepare import Problem
 from idim_cli.training.record import Record
 
@@ -54,24 +55,34 @@ class Sitting:
         problem: what it is trained on.
         record: writes the log and the metrics, in the run's folder.
         on_step: told the progress about five times a second.
+        clock: of the time that counts as this run's.
     """
 
-    def __init__(self, run: Run, problem: Problem, record: Record, on_step: OnStep | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        problem: Problem,
+        record: Record,
+        on_step: OnStep | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.run, self.problem, self.record, self.on_step = run, problem, record, on_step
+        self.clock = clock or Clock()
         self.path = record.folder / results.CHECKPOINT
-        self.loop = Loop(problem, run.recipe.training, run.recipe.seeds.data)
+        self.loop = Loop(problem, run.recipe.training, run.recipe.seeds.data, run.goal)
         self.request, self.save_seconds, self.peak = stop.Request(), 0.0, 0
         if problem.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(problem.device)
-        self.began = self.ticked = self.saved = time.monotonic()
+        self.began = self.clock()
+        self.ticked = self.saved = time.monotonic()
         self.record.header(run.run_id, problem)
         self._take_up()
 
-    def train(self) -> dict[str, Any]:
-        """Train to the end; the content of result.json. StoppedError when a signal came."""
+    def course(self) -> Course[dict[str, Any]]:
+        """Train to the end; returns the content of result.json. StoppedError when a signal came."""
         with stop.listening() as self.request:
             self._tell()
-            self.loop.run(self._tick, self._evaluated)
+            yield from self.loop.course(self._tick, self._evaluated)
             if self.request.number:  # it came after the last step
                 self._stop()
         solution = self.loop.solution()
@@ -81,8 +92,8 @@ class Sitting:
         return {**result, "seconds": round(self.seconds(), 3), "peak_memory_bytes": self._peak()}
 
     def seconds(self) -> float:
-        """Spent on training and evaluation so far, over all sittings."""
-        return time.monotonic() - self.began
+        """Spent on training and evaluation so far, over all sittings; in a pack, this run's share of it."""
+        return self.clock() - self.began
 
     def _peak(self) -> int:
         """Most memory held, in bytes: on CUDA by tensors, else by the process (five looks a second)."""
@@ -108,7 +119,7 @@ class Sitting:
         self.peak = max(self.peak, resident_bytes())
         self._tell()
         self.loop.check_finite()
-        if now - self.saved > max(SAVE_SECONDS, self.save_seconds / SAVE_SHARE):
+        if now - self.saved > max(SAVE_SECONDS, self.clock.sharing * self.save_seconds / SAVE_SHARE):
             self._save()
 
     def _evaluated(self, row: dict[str, Any]) -> None:

@@ -27,16 +27,20 @@ class Request:
     number: int = 0
 
 
+_heard: list[Request] = []  # what the outermost `listening` of this process hears; empty outside
+
+
 @contextmanager
 def listening() -> Iterator[Request]:
     """Catch SIGINT and SIGTERM while the block runs; in a thread other than the main one, nothing.
 
-    A second signal meets the handlers that were there before, so that it ends the process.
+    A second signal meets the handlers that were there before, so that it ends the process. A block within
+    another, in whatever order they end, hears what the outer one hears.
     """
-    request = Request()
-    if threading.current_thread() is not threading.main_thread():
-        yield request
+    if _heard or threading.current_thread() is not threading.main_thread():
+        yield _heard[0] if _heard else Request()
         return
+    request = Request()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -45,9 +49,11 @@ def listening() -> Iterator[Request]:
 
     for number in before:
         signal.signal(number, ask)
+    _heard.append(request)
     try:
         yield request
     finally:
+        _heard.clear()
         _restore(before)
 
 

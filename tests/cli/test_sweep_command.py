@@ -57,6 +57,14 @@ def test_one_plain_line_a_run_on_stderr_and_the_summary_on_stdout(idim):
     assert done.stdout.splitlines()[-1] == "results: results/toy"
 
 
+def test_several_processes_do_the_same(idim):
+    alone = idim("--pack", "1", "--out", "alone")
+    several = idim("--pack", "1", "--jobs", "2", "--out", "both")
+    assert several.exit_code == 0
+    assert several.stderr.splitlines()[:2] == ["3 runs", "2 worker processes"]
+    assert several.stdout.replace("both/toy", "alone/toy") == alone.stdout
+
+
 def test_again_prints_the_same_summary(idim):
     first, again = idim(), idim()
     assert again.stdout == first.stdout

@@ -3,7 +3,7 @@
 import json
 
 from idim_cli import results
-from idim_cli.execute import inline
+from idim_cli.execute import queue
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
 from idim_cli.plan import plan
@@ -42,7 +42,7 @@ def test_what_another_process_holds_is_left_to_it_and_its_result_passed_on(tmp_p
         looks.append(seconds)
 
     looks = []
-    monkeypatch.setattr(inline.time, "sleep", sleep)
+    monkeypatch.setattr(queue.time, "sleep", sleep)
     holder.__enter__()
     done = list(Inline().map(runs, tmp_path, Where(device="cpu"), Watch()))
     assert [run for run, _ in done] == [*runs[1:], runs[0]]

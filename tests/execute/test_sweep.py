@@ -49,6 +49,9 @@ class Watch:
     def waiting(self, runs):
         pass
 
+    def say(self, line):
+        pass
+
 
 @pytest.fixture
 def often(monkeypatch):
@@ -190,8 +193,8 @@ def test_two_processes_share_a_folder(tmp_path):
         import sys, torch
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from test_sweep import DEPTHS, Watch, loads, sweep
-        from idim_cli.execute import inline
-        inline.WAIT_SECONDS = 0.05
+        from idim_cli.execute import queue
+        queue.WAIT_SECONDS = 0.05
         print("ready", flush=True)
         sys.stdin.readline()
         outcome = sweep(loads(DEPTHS, overrides=["sweep.seeds=4", "training.steps=50"]), {str(tmp_path)!r})

@@ -10,19 +10,22 @@ from idim_cli.recipe.schema import Component
 
 GOLDEN = {
     ("dense", 7): "efa61617a1b77f59",
-    ("sparse", 7): "96a6e3821d66f530",
+    ("sparse", 7): "62c44fda8efe6ec1",
     ("fastfood", 7): "42651213370c77b7",
     ("tied", 7): "e697456764ae4a27",
     ("layerwise", 7): "4bf3f2a7e30a1b03",
     ("fastfood", 600): "b2cca64cc3b8c363",
 }
+#: Buffers that say which map it is, where others only arrange it for speed.
+DEFINING = {"sparse": ["backward_start", "backward_index", "backward_value"]}
 
 
 @pytest.mark.parametrize("case", GOLDEN, ids=str)
 def test_the_buffers_of_P_never_change(case):
     name, d = case
     P = build(Component(name=name), [401, 600], d, 20180424)
-    state = b"".join(buffer.numpy().tobytes() for buffer in P.buffers())
+    named = dict(P.named_buffers())
+    state = b"".join(named[key].numpy().tobytes() for key in DEFINING.get(name, named))
     assert hashlib.blake2b(state, digest_size=8).hexdigest() == GOLDEN[case]
 
 

@@ -8,7 +8,7 @@ import torch
 from scipy.linalg import hadamard as reference_hadamard
 
 from idim_cli.errors import CapacityError, ComponentError, RunError
-from idim_cli.projectors import REGISTRY, check
+from idim_cli.projectors import REGISTRY, check, fastfood, tied
 from idim_cli.projectors.base import build
 from idim_cli.projectors.hadamard import hadamard
 from idim_cli.projectors.layerwise import share_out
@@ -76,6 +76,24 @@ def test_fastfood_is_its_definition(stacked):
     expected = torch.cat(rows)[:D, :d] * P.scale
     assert torch.allclose(P.project(torch.eye(d).double()).T, expected, atol=1e-9)
     assert n == (32 if stacked else 256)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5])
+@pytest.mark.parametrize(("D", "d"), [(150, 20), (160, 20), (13, 13), (96, 32)])
+def test_fastfood_in_several_turns_is_the_same(monkeypatch, turns, D, d):
+    P = build(Component(name="fastfood"), [D], d, 1).double()
+    v, g = torch.linspace(-1, 1, d).double(), torch.linspace(-1, 2, D).double()
+    there, back = P.project(v), P.adjoint(g)
+    monkeypatch.setattr(fastfood, "_CACHED", P.n * turns)
+    assert torch.allclose(P.project(v), there, atol=1e-12)
+    assert torch.allclose(P.adjoint(g), back, atol=1e-12)
+
+
+def test_tied_in_several_turns_is_the_same(monkeypatch):
+    P, g = build(Component(name="tied"), [100], 7, 1), torch.linspace(-1, 2, 100)
+    back = P.adjoint(g)
+    monkeypatch.setattr(tied, "_AT_ONCE", 16)
+    assert torch.equal(P.adjoint(g), back)
 
 
 def test_layerwise_is_block_diagonal():

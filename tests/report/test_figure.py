@@ -21,7 +21,7 @@ def built(tied_points, tied_reading):
     """The figure itself, laid out."""
 
     def build(points=tied_points, reading=tied_reading, published=None, log=None):
-        with figure._style():
+        with figure.style():
             made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log)
             made.draw_without_rendering()
         return made

@@ -55,7 +55,12 @@ def test_the_folder_holds_what_it_should(one, folder):
     row = results.row(result)
     assert row["validation_accuracy"] == row["performance"]
     assert row["column_norm_max"] == pytest.approx(1, abs=1e-3)
-    assert [key for key, value in row.items() if value is None] == ["baseline_config"]  # no plan, no sweep
+    # No plan, no sweep, and no goal that ended it.
+    assert [key for key, value in row.items() if value is None] == [
+        "stop_level",
+        "forecast",
+        "baseline_config",
+    ]
 
 
 def test_the_log_shows_the_check_of_P(one, folder):
@@ -76,7 +81,7 @@ def test_a_done_run_is_only_read(one, folder, monkeypatch):
     first = run(one(), folder)
     monkeypatch.setattr("idim_cli.training.run.problem", lambda *_: pytest.fail("trained again"))
     assert run(one(), folder) == first
-    assert not pending(folder)
+    assert not pending(one(), folder)
 
 
 @pytest.mark.parametrize("kill_at", [5, 13, 20])
@@ -97,7 +102,7 @@ def test_going_on_after_a_crash_is_bit_for_bit(one, tmp_path, every_step, overri
 
     with pytest.raises(KeyboardInterrupt):
         run(one(*overrides), broken, on_step=at_step(kill_at, crash))
-    assert pending(broken)
+    assert pending(one(*overrides), broken)
     assert without_times(run(one(*overrides), broken)) == without_times(expected)
     assert content(broken) == content(whole)
     assert "goes on at step" in (broken / "log.txt").read_text()
@@ -135,7 +140,7 @@ def test_divergence_is_a_result_that_stands(one, folder):
     result = run(one(*overrides), folder)
     assert (result["status"], result["D"], result["d"]) == ("failed", 58, 20)
     assert "diverged" in result["reason"]
-    assert not pending(folder)
+    assert not pending(one(*overrides), folder)
     assert results.row(result)["performance"] is None
     assert "Traceback" not in (folder / "log.txt").read_text()
 
@@ -145,7 +150,7 @@ def test_a_crash_leaves_its_traceback_and_is_tried_again(one, code, folder):
     result = run(run_, folder)
     assert (result["status"], result["reason"]) == ("failed", "ZeroDivisionError: a bug in the user's model")
     assert 'raise ZeroDivisionError("a bug' in (folder / "log.txt").read_text()
-    assert pending(folder)
+    assert pending(run_, folder)
     code.write_text(code.read_text().replace("self.training:", "False:"))
     assert run(run_, folder)["status"] == "ok"
 
@@ -164,7 +169,7 @@ def test_a_run_that_another_process_has_just_ended_is_only_read(one, folder, mon
     first = run(one(), folder)
     monkeypatch.setattr("idim_cli.training.run.problem", lambda *_: pytest.fail("trained again"))
     looks = iter([None, first])  # before the lock is held, and after
-    monkeypatch.setattr("idim_cli.training.run.done", lambda _: next(looks))
+    monkeypatch.setattr("idim_cli.training.run.done", lambda *_: next(looks))
     assert run(one(), folder) == first
 
 

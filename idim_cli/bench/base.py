@@ -1,0 +1,32 @@
+"""What every bench goes by, and the form of what it measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+#: A measurement by column.
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class How:
+    """How a bench measures.
+
+    Attributes:
+        device: to compute on.
+        seconds: of timing for each row, at least.
+        limit: seconds; a P that is expected to take longer to make is skipped.
+    """
+
+    device: torch.device
+    seconds: float = 1.0
+    limit: float = 120.0
+
+
+def complete(row: Row, columns: Sequence[str]) -> Row:
+    """The row with all its columns in their order; what is unknown is None."""
+    return {name: row.get(name) for name in columns}

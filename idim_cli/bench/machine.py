@@ -1,0 +1,60 @@
+"""What a measurement was made on, and how busy that was."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from idim_cli.environment import cores
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where figures come from.
+
+    Attributes:
+        device: that was computed on, and its name.
+        cpu, cores, threads: of the host; the cores and torch's threads that this process may use.
+        torch: version.
+        load: mean number of processes at work over the minute before the measurement; None where unknown.
+    """
+
+    device: str
+    device_name: str
+    cpu: str
+    cores: int
+    threads: int
+    torch: str
+    load: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Field by field."""
+        return asdict(self)
+
+
+def here(device: torch.device) -> Machine:
+    """This machine as it is now."""
+    cpu = _cpu_name()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu
+    return Machine(str(device), name, cpu, cores(), torch.get_num_threads(), torch.__version__, load())
+
+
+def load() -> float | None:
+    """Mean number of processes at work over the last minute, where the system tells it."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (OSError, AttributeError):
+        return None
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,91 @@
+"""What packs bring: steps of R runs side by side, beside the same runs one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from idim_cli.bench.base import How, Row, complete
+from idim_cli.bench.step import endless, in_subspace, steps
+from idim_cli.bench.timing import Call, Timing, interleaved
+from idim_cli.errors import ComponentError
+from idim_cli.recipe.schema import Recipe, Seeds
+from idim_cli.training.loop import Loop
+from idim_cli.training.pack import Pack
+from idim_cli.training.prepare import Where
+from idim_cli.training.stacked import obstacle
+
+COLUMNS = (
+    "projector", "D", "d", "runs", "rounds", "pack_s", "pack_min_s", "pack_spread", "single_s",
+    "single_min_s", "single_spread", "runs_x_steps_per_s", "single_steps_per_s", "times_faster",
+)  # fmt: skip
+
+
+def measure(
+    recipe: Recipe,
+    sizes: Sequence[int],
+    how: How,
+    where: Where,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[Row]:
+    """A row of `COLUMNS` for each number of runs in a pack.
+
+    A step of a pack trains each of its runs for one step, that of a single run by `training.loop.Loop` is
+    timed in the same rounds. `times_faster` compares their throughput.
+
+    Args:
+        recipe: of all runs, which differ in their seeds; projector and d are the recipe's.
+        sizes: numbers of runs.
+        how: device and patience.
+        where: device and data.
+        say: told what is going on.
+
+    Raises:
+        ComponentError: these runs cannot be batched.
+        IdimError: the recipe cannot be run here.
+    """
+    single = _loop(recipe, 0, where)
+    alone = steps(single)
+    for size in sizes:
+        calls = {"single": alone, "pack": pack_steps([_loop(recipe, seed, where) for seed in range(size)])}
+        say(f"timing a pack of {size}")
+        row = _row(single, size, interleaved(calls, how.seconds, how.device))
+        yield complete({"projector": recipe.projector.name, **row}, COLUMNS)
+
+
+def pack_steps(loops: Sequence[Loop]) -> Call:
+    """A call that trains each of these runs for one step, as `training.pack.train_many` does."""
+    courses = [loop.course(lambda: None, lambda row: None) for loop in loops]
+    batches = [next(course) for course in courses]
+    if why := obstacle(batches[0]):
+        raise ComponentError(f"these runs cannot be batched: {why}")
+    pack = Pack(loops)
+
+    def step() -> None:
+        losses = pack.step(batches).unbind()
+        batches[:] = [course.send(loss) for course, loss in zip(courses, losses, strict=True)]
+
+    return step
+
+
+def _loop(recipe: Recipe, seed: int, where: Where) -> Loop:
+    seeds = Seeds(theta0=seed, projector=seed, data=seed)
+    return endless(in_subspace(recipe.model_copy(update={"seeds": seeds})), where)
+
+
+def _row(loop: Loop, size: int, timings: dict[str, Timing]) -> Row:
+    pack, single = timings["pack"], timings["single"]
+    return {
+        "D": loop.subspace.D,
+        "d": loop.subspace.d,
+        "runs": size,
+        "rounds": len(pack.samples),
+        "pack_s": pack.median,
+        "pack_min_s": pack.least,
+        "pack_spread": pack.spread,
+        "single_s": single.median,
+        "single_min_s": single.least,
+        "single_spread": single.spread,
+        "runs_x_steps_per_s": size / pack.median,
+        "single_steps_per_s": 1 / single.median,
+        "times_faster": size * single.median / pack.median,
+    }

@@ -1,0 +1,69 @@
+"""Which lines the figure of a bench shows; `report.lines` draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from idim_cli.bench.base import Row
+from idim_cli.bench.machine import Machine
+
+Line = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on two log axes.
+
+    Attributes:
+        title, x, y, small: words above, along the axes and below.
+        lines: points (x, y) by the name of what was measured.
+        floors: the same, for what it is compared to.
+    """
+
+    title: str
+    x: str
+    y: str
+    small: str
+    lines: dict[str, Line]
+    floors: dict[str, Line]
+
+
+def picture(bench: str, rows: Sequence[Row], machine: Machine) -> Picture:
+    """The figure of the rows of a bench; its lines are empty where nothing was measured."""
+    where = f"{machine.device_name}, {machine.threads} threads, torch {machine.torch}"
+    small = where if machine.load is None else f"{where}; load {machine.load:g} before the start"
+    title, x, y, lines, floors = {"projectors": _projectors, "step": _step, "pack": _pack}[bench](rows)
+    return Picture(title, x, y, small, lines, floors)
+
+
+Parts = tuple[str, str, str, dict[str, Line], dict[str, Line]]
+
+
+def _projectors(rows: Sequence[Row]) -> Parts:
+    lines = _by_projector(rows, "D", "both_s")
+    floors = {"copy there and back": _line(rows, "D", "floor_s")}
+    return "P v and P' g", "native parameters D", "seconds for forward and adjoint", lines, floors
+
+
+def _step(rows: Sequence[Row]) -> Parts:
+    lines = _by_projector(rows, "d", "step_s")
+    floors = {"direct": _line(rows, "d", "direct_s"), "bare module": _line(rows, "d", "module_s")}
+    D = f", D = {rows[0]['D']:,}" if rows else ""
+    return f"A training step{D}", "subspace dimension d", "seconds for a step", lines, floors
+
+
+def _pack(rows: Sequence[Row]) -> Parts:
+    lines = {"side by side": _line(rows, "runs", "runs_x_steps_per_s")}
+    floors = {"one by one": _line(rows, "runs", "single_steps_per_s")}
+    return "Runs side by side", "runs in a pack", "runs x steps per second", lines, floors
+
+
+def _by_projector(rows: Sequence[Row], x: str, y: str) -> dict[str, Line]:
+    names = dict.fromkeys(row["projector"] for row in rows if row[y] is not None)
+    return {name: _line([row for row in rows if row["projector"] == name], x, y) for name in names}
+
+
+def _line(rows: Sequence[Row], x: str, y: str) -> Line:
+    """One point for each x."""
+    return list({row[x]: (float(row[x]), float(row[y])) for row in rows if row[y] is not None}.values())

@@ -1,0 +1,235 @@
+"""What P costs: forward and adjoint of every projector, beside a copy of D numbers (paper, Table S4)."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from idim_cli import outside
+from idim_cli.bench.base import How, Row, complete
+from idim_cli.bench.limits import Pace, Room
+from idim_cli.bench.timing import Call, Timing, interleaved
+from idim_cli.errors import ComponentError, IdimError
+from idim_cli.projectors import REGISTRY
+from idim_cli.projectors.base import Cost, kind
+from idim_cli.projectors.identity import Identity
+from idim_cli.recipe.schema import Component
+
+COLUMNS = (
+    "projector", "D", "d", "build_s", "state_bytes", "bytes_per_parameter", "rounds",
+    "forward_s", "forward_min_s", "forward_spread", "adjoint_s", "adjoint_min_s", "adjoint_spread",
+    "both_s", "both_min_s", "both_spread", "floor_s", "floor_spread", "to_floor", "times_faster", "than",
+    "skipped",
+)  # fmt: skip
+_PARTS = ("forward", "adjoint", "both")
+_FLOOR = (-1, "floor")
+_UNTOLD_BYTES = 64  # for each parameter, while a class that does not tell its cost makes P
+_TRIAL = (96, 8)  # D and d at which a class from outside is tried
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A class of projectors under the name that it is shown by."""
+
+    name: str
+    cls: Callable[[int, int, int], Any]
+
+    def dimension(self, D: int, share: float) -> int:
+        """The d that it is measured at; ComponentError when there is not one whole coordinate."""
+        if self.cls is Identity:
+            return D
+        if round(share * D) < 1:
+            raise ComponentError(f"D = {D:,} is too small for d = {share:g} x D", "give a larger D or d")
+        return min(round(share * D), D)
+
+    def cost(self, D: int, d: int) -> Cost:
+        """What it says that it takes, or a guess on the safe side."""
+        told = getattr(self.cls, "expected_cost", None)
+        return told(D, d) if told else Cost(_UNTOLD_BYTES * D, _UNTOLD_BYTES * D, 0)
+
+    def make(self, D: int, d: int) -> Any:
+        """Its P with seed 0."""
+        return outside.call(self.name, self.cls, {}, {"D": D, "d": d, "seed": 0})
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A P that is ready to be timed."""
+
+    contestant: Contestant
+    D: int
+    d: int
+    projector: Any
+    build_s: float
+
+    def calls(self, g: Tensor) -> dict[str, Call]:
+        v, P = torch.linspace(-1, 1, self.d, device=g.device), self.projector
+        return {
+            "forward": partial(P.project, v),
+            "adjoint": partial(P.adjoint, g),
+            "both": lambda: P.adjoint(P.project(v)),
+        }
+
+
+def contestants(names: Sequence[str]) -> list[Contestant]:
+    """Projectors by their names in recipes; all if there are none. ComponentError for an unknown one."""
+    return [Contestant(name, kind(Component(name=name))) for name in names or list(REGISTRY)]
+
+
+def outsider(reference: str) -> Contestant:
+    """A class called ``module:class`` or ``./file.py:class``, constructed as ``(D, d, seed)`` and tried once.
+
+    Raises:
+        ComponentError: there is none, or it is not a projector.
+    """
+    one = Contestant(reference.rpartition(":")[2], outside.find(reference))
+    _try(reference, one.make(*_TRIAL), *_TRIAL)
+    return one
+
+
+def measure(
+    those: Sequence[Contestant],
+    sizes: Sequence[int],
+    share: float,
+    how: How,
+    *,
+    beside: Sequence[Contestant] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[Row]:
+    """A row of `COLUMNS` for each projector at each D, with d = `share` of D.
+
+    Projectors of one D are held and timed side by side as far as they fit. `to_floor` is the time of a
+    forward and an adjoint by that of copying D float32 there and back in the same rounds, and `times_faster`
+    the quotient of two such ratios.
+
+    Args:
+        those: what is measured.
+        sizes: the values of D.
+        share: of D.
+        how: device and patience.
+        beside: more of them; the first is what all are compared to.
+        say: told what is going on.
+
+    Raises:
+        ComponentError: a D is too small.
+    """
+    every, pace = [*beside, *those], Pace(how.limit)
+    planned = [(D, deque((one, one.dimension(D, share)) for one in every)) for D in sizes]
+    for D, waiting in planned:
+        compared, room = _Compared(beside[0].name if beside else None), Room.now(how.device)
+        while waiting:
+            made, skipped = _ready(waiting, D, how, room, pace)
+            yield from (complete(row, COLUMNS) for row in skipped)
+            if made:
+                say(f"D = {D:,}: timing {', '.join(one.contestant.name for one in made)}")
+                yield from (complete(compared(row), COLUMNS) for row in _timed(made, D, how))
+            del made  # so that the next ones have the memory
+
+
+class _Compared:
+    """Adds to each row how it compares with the first one beside, which comes first."""
+
+    def __init__(self, than: str | None) -> None:
+        self.than = than
+        self.to_floor: float | None = None
+
+    def __call__(self, row: Row) -> Row:
+        if row["projector"] == self.than:
+            self.to_floor = row["to_floor"]
+        if self.to_floor is None:
+            return row
+        return row | {"times_faster": self.to_floor / row["to_floor"], "than": self.than}
+
+
+def _ready(
+    waiting: deque[tuple[Contestant, int]], D: int, how: How, room: Room, pace: Pace
+) -> tuple[list[_Made], list[Row]]:
+    """Make the next ones, as many as fit side by side, and skip what fits in no way."""
+    made: list[_Made] = []
+    skipped: list[Row] = []
+    while waiting:
+        one, d = waiting[0]
+        cost = one.cost(D, d)
+        reason = room.shortage(cost) or pace.excess(one.name, cost)
+        if not reason and made and Room.now(how.device).shortage(cost):
+            break
+        waiting.popleft()
+        try:
+            if reason:
+                raise IdimError(reason)
+            made.append(_make(one, D, d, how.device))
+            pace.learn(one.name, cost, made[-1].build_s)
+        except (IdimError, RuntimeError, MemoryError) as error:
+            skipped.append({"projector": one.name, "D": D, "d": d, "skipped": str(error).partition("\n")[0]})
+    return made, skipped
+
+
+def _make(one: Contestant, D: int, d: int, device: torch.device) -> _Made:
+    began = time.perf_counter()
+    projector = one.make(D, d)
+    build_s = time.perf_counter() - began
+    projector = projector.to(device) if isinstance(projector, nn.Module) else projector
+    _try(one.name, projector, D, d, device)
+    return _Made(one, D, d, projector, build_s)
+
+
+@torch.no_grad()
+def _try(name: str, P: Any, D: int, d: int, device: torch.device | None = None) -> None:
+    """ComponentError if P does not project R^d to R^D and back."""
+    missing = [part for part in ("project", "adjoint") if not callable(getattr(P, part, None))]
+    if missing:
+        raise ComponentError(
+            f"{name} has no method {missing[0]}()", "a projector has project(v) and adjoint(g)"
+        )
+    for part, given, wanted in (("project", d, D), ("adjoint", D, d)):
+        try:
+            found = tuple(getattr(P, part)(torch.zeros(given, device=device)).shape)
+        except Exception as error:
+            raise ComponentError(f"{name}.{part}() failed: {type(error).__name__}: {error}") from error
+        if found != (wanted,):
+            raise ComponentError(f"{name}.{part}() of {given} numbers has the shape {found}, not ({wanted},)")
+
+
+@torch.no_grad()
+def _timed(made: Sequence[_Made], D: int, how: How) -> Iterator[Row]:
+    g = torch.linspace(-1, 1, D, device=how.device)
+    other = torch.empty_like(g)
+    calls: dict[tuple[int, str], Call] = {_FLOOR: lambda: (other.copy_(g), g.copy_(other))}
+    for i, one in enumerate(made):
+        calls |= {(i, part): call for part, call in one.calls(g).items()}
+    timings = interleaved(calls, how.seconds / len(_PARTS), how.device)
+    for i, one in enumerate(made):
+        yield _row(one, {part: timings[i, part] for part in _PARTS}, timings[_FLOOR])
+
+
+def _row(one: _Made, parts: dict[str, Timing], floor: Timing) -> Row:
+    size = _state_bytes(one.projector)
+    row: Row = {
+        "projector": one.contestant.name,
+        "D": one.D,
+        "d": one.d,
+        "build_s": one.build_s,
+        "state_bytes": size,
+        "bytes_per_parameter": size / one.D,
+        "rounds": len(floor.samples),
+    }
+    for part, timing in parts.items():
+        row |= {f"{part}_s": timing.median, f"{part}_min_s": timing.least, f"{part}_spread": timing.spread}
+    to_floor = parts["both"].median / floor.median
+    return row | {"floor_s": floor.median, "floor_spread": floor.spread, "to_floor": to_floor}
+
+
+def _state_bytes(projector: Any) -> int:
+    """Memory that P holds."""
+    if isinstance(projector, nn.Module):
+        held: list[Any] = [*projector.buffers(), *projector.parameters()]
+    else:
+        held = list(vars(projector).values())
+    return sum(tensor.nbytes for tensor in held if isinstance(tensor, Tensor))

@@ -1,0 +1,204 @@
+"""Measurements for people: tables of 80 columns, lines as they come in, and what speaks against them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from idim_cli.bench.base import Row
+from idim_cli.bench.machine import Machine
+
+BUSY = 0.25  # processes at work for each core, before the start
+UNSTEADY = 0.25  # spread between rounds
+_WIDTH, _NAME_WIDTH = 80, 16
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading, the key of a row, and how the value is written."""
+
+    head: str
+    key: str
+    text: Callable[[Any], str] = str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of one bench are shown.
+
+    Attributes:
+        group: the key by which rows stand together.
+        head: what is said above a group, from its first measured row.
+        columns: of the table.
+        main: key of the seconds that matter most; its spread is `main` with ``_spread``.
+        note: below the table, from all rows; may be empty.
+    """
+
+    group: str
+    head: Callable[[Row], str]
+    columns: Sequence[Column]
+    main: str
+    note: Callable[[Sequence[Row]], str]
+
+
+def seconds(value: float) -> str:
+    """A time with three digits, in s, ms or us."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if value >= 0.9995 * size:
+            return f"{ratio(value / size)} {unit}"
+    return f"{ratio(value / 1e-6)} us"
+
+
+def ratio(value: float) -> str:
+    """A number with three digits, whole from a thousand on."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
+
+
+def percent(share: float) -> str:
+    """A share in whole per cent, without the sign."""
+    return f"{100 * share:.0f}"
+
+
+def _floor(row: Row) -> str:
+    if row["floor_s"] is None:
+        return f"D = {row['D']:,}"
+    speed = 16 * row["D"] / row["floor_s"] / 1e9
+    return f"D = {row['D']:,}; floor: a copy there and back, {seconds(row['floor_s'])} ({speed:.3g} GB/s)"
+
+
+def _step(row: Row) -> str:
+    head = f"d = {row['d']:,} of D = {row['D']:,}"
+    if row["step_s"] is None:
+        return head
+    return f"{head}; direct {seconds(row['direct_s'])}, the bare module {seconds(row['module_s'])}"
+
+
+def _compared(rows: Sequence[Row]) -> str:
+    than = next(filter(None, (row["than"] for row in rows)), None)
+    return f"faster: how many times faster than {than}" if than else ""
+
+
+LAYOUTS = {
+    "projectors": Layout(
+        "D",
+        _floor,
+        (
+            Column("projector", "projector", lambda name: name[:_NAME_WIDTH]),
+            Column("made in", "build_s", seconds),
+            Column("B/D", "bytes_per_parameter", ratio),
+            Column("forward", "forward_s", seconds),
+            Column("adjoint", "adjoint_s", seconds),
+            Column("both", "both_s", seconds),
+            Column("+-%", "both_spread", percent),
+            Column("/floor", "to_floor", ratio),
+            Column("faster", "times_faster", ratio),
+        ),
+        "both_s",
+        _compared,
+    ),
+    "step": Layout(
+        "d",
+        _step,
+        (
+            Column("projector", "projector", lambda name: name[:_NAME_WIDTH]),
+            Column("made in", "build_s", seconds),
+            Column("step", "step_s", seconds),
+            Column("fastest", "step_min_s", seconds),
+            Column("+-%", "step_spread", percent),
+            Column("/direct", "to_direct", ratio),
+            Column("/module", "to_module", ratio),
+        ),
+        "step_s",
+        lambda rows: "",
+    ),
+    "pack": Layout(
+        "D",
+        lambda row: f"{row['projector']}, d = {row['d']:,} of D = {row['D']:,}; one run alone as the floor",
+        (
+            Column("runs", "runs"),
+            Column("step of all", "pack_s", seconds),
+            Column("+-%", "pack_spread", percent),
+            Column("step of one", "single_s", seconds),
+            Column("runs x steps/s", "runs_x_steps_per_s", ratio),
+            Column("one by one", "single_steps_per_s", ratio),
+            Column("faster", "times_faster", ratio),
+        ),
+        "pack_s",
+        lambda rows: "",
+    ),
+}
+
+
+def table(bench: str, rows: Sequence[Row], machine: Machine) -> str:
+    """All rows of a bench, group by group, under what they were measured on."""
+    layout = LAYOUTS[bench]
+    blocks = [_machine(machine)]
+    for _, some in groupby(rows, key=lambda row: row[layout.group]):
+        group = list(some)
+        measured = [row for row in group if row[layout.main] is not None]
+        lines = [layout.head((measured or group)[0]), *_aligned(layout.columns, measured)]
+        lines += [_skipped(row) for row in group if row not in measured]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(filter(None, [*blocks, layout.note(rows)]))
+
+
+def line(bench: str, row: Row) -> str:
+    """One row as it comes in."""
+    layout = LAYOUTS[bench]
+    name = f"{row['projector']}, D = {row['D']:,}, d = {row['d']:,}"
+    name += f", {row['runs']} side by side" if "runs" in row else ""
+    return f"{name}: {seconds(row[layout.main]) if row[layout.main] else 'skipped, ' + row['skipped']}"
+
+
+def warnings(bench: str, rows: Sequence[Row], machine: Machine) -> list[str]:
+    """What speaks against these figures, and what to do about it."""
+    return list(_warnings(LAYOUTS[bench].main, rows, machine))
+
+
+def _warnings(main: str, rows: Sequence[Row], machine: Machine) -> Iterator[str]:
+    if machine.load is not None and machine.load > BUSY * machine.cores:
+        yield (
+            f"the machine was busy before the start (load {machine.load:g} on {machine.cores} cores): "
+            "trust the ratios more than the seconds, or end what else runs and repeat"
+        )
+    if machine.threads > machine.cores:
+        cores = f"{machine.threads} threads on {machine.cores} cores"
+        yield f"torch uses {cores}: set OMP_NUM_THREADS={machine.cores}"
+    measured = [row for row in rows if row[main] is not None]
+    unsteady = [row for row in measured if row[main.replace("_s", "_spread")] > UNSTEADY]
+    if unsteady:
+        yield (
+            f"{len(unsteady)} of {len(measured)} rows vary by over {percent(UNSTEADY)} % between rounds: "
+            "repeat on an idle machine, or with a larger --seconds"
+        )
+
+
+def _machine(machine: Machine) -> str:
+    cpu = f"{machine.cpu}, {machine.cores} cores, {machine.threads} threads"
+    device = machine.device if machine.device == "cpu" else f"{machine.device} ({machine.device_name})"
+    load = "" if machine.load is None else f"; load {machine.load:g} before the start"
+    return f"{cpu}, torch {machine.torch}\ndevice {device}{load}"
+
+
+def _skipped(row: Row) -> str:
+    text = f"{row['projector'][:_NAME_WIDTH]}: skipped, {row['skipped']}"
+    return textwrap.fill(text, _WIDTH, subsequent_indent="  ")
+
+
+def _text(column: Column, row: Row) -> str:
+    return "" if row[column.key] is None else column.text(row[column.key])
+
+
+def _aligned(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
+    """Headings and cells, the first column to the left, the others to the right; no empty columns."""
+    shown = [column for column in columns if any(row[column.key] is not None for row in rows)]
+    texts = [[_text(column, row) for column in shown] for row in rows]
+    if rows:
+        texts.insert(0, [column.head for column in shown])
+    widths = [max(map(len, cells)) for cells in zip(*texts, strict=True)]
+    for first, *others in texts:
+        cells = [first.ljust(widths[0]), *(text.rjust(w) for text, w in zip(others, widths[1:], strict=True))]
+        yield "  ".join(cells).rstrip()

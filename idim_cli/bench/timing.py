@@ -1,0 +1,99 @@
+"""Timing calls side by side: their repeats take turns, so that a drift of the machine hits all alike."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+Call = Callable[[], Any]
+K = TypeVar("K", bound=Hashable)
+
+#: A round takes a sample of every call: the mean over as many repeats as fill this time, at least one.
+BURST_SECONDS = 0.02
+LEAST_ROUNDS = 3
+_WARM_UPS = 5  # of a quick call: allocators, libraries and CUDA graphs are then as they stay
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call, a sample a round."""
+
+    samples: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """What stands for the call."""
+        return statistics.median(self.samples)
+
+    @property
+    def least(self) -> float:
+        """The fastest round: what the call takes where nothing else runs."""
+        return min(self.samples)
+
+    @property
+    def spread(self) -> float:
+        """Distance of the quartiles, as a share of the median."""
+        low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
+        return (high - low) / self.median if self.median else 0.0
+
+
+def interleaved(calls: Mapping[K, Call], seconds: float, device: torch.device) -> dict[K, Timing]:
+    """Time all `calls` in rounds, A B C A B C, after a first look at each that does not count.
+
+    Args:
+        calls: by name.
+        seconds: of rounds for each call; there are `LEAST_ROUNDS`, however long they take.
+        device: that the calls compute on.
+    """
+    burst = min(BURST_SECONDS, seconds / LEAST_ROUNDS)
+    repeats = {name: _repeats(call, burst, device) for name, call in calls.items()}
+    samples: dict[K, list[float]] = {name: [] for name in calls}
+    until = time.perf_counter() + seconds * len(calls)
+    for done in itertools.count():
+        if done >= LEAST_ROUNDS and time.perf_counter() >= until:
+            return {name: Timing(tuple(some)) for name, some in samples.items()}
+        for name, call in calls.items():
+            samples[name].append(elapsed(call, repeats[name], device))
+    raise AssertionError("rounds end")  # pragma: no cover
+
+
+def elapsed(call: Call, repeats: int, device: torch.device) -> float:
+    """Seconds of one call, the mean of `repeats`; on CUDA between two events, with nothing else under way."""
+    if device.type == "cuda":
+        return _between_events(call, repeats, device)
+    _wait(device)
+    began = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    _wait(device)
+    return (time.perf_counter() - began) / repeats
+
+
+def _between_events(call: Call, repeats: int, device: torch.device) -> float:
+    with torch.cuda.device(device):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        torch.cuda.synchronize()
+        start.record()
+        for _ in range(repeats):
+            call()
+        end.record()
+        torch.cuda.synchronize()
+        return float(start.elapsed_time(end)) / 1000 / repeats
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _repeats(call: Call, burst: float, device: torch.device) -> int:
+    """How often a call fits into a burst, by its time when warm."""
+    if elapsed(call, 1, device) >= burst:
+        return 1
+    return max(1, int(burst / max(elapsed(call, _WARM_UPS, device), 1e-9)))

@@ -1,0 +1,211 @@
+"""`idim bench`: what projections, training steps and packs of runs cost on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from idim_cli.cli import console, options
+from idim_cli.errors import IdimError
+
+if TYPE_CHECKING:
+    from idim_cli.bench.base import How, Row
+    from idim_cli.bench.machine import Machine
+
+app = typer.Typer(
+    no_args_is_help=True, help="Time projections, training steps and packs of runs, each beside a floor."
+)
+
+Out = Annotated[
+    Path,
+    typer.Option("--out", help="Folder of the CSV and the figure.", metavar="DIR", parser=options.out_folder),
+]
+Seconds = Annotated[
+    float, typer.Option("--seconds", min=0.0, help="Spent on timing each row, at least; more is steadier.")
+]
+Limit = Annotated[
+    float, typer.Option("--limit", help="Skip a P that is expected to take more seconds to make.", min=0.0)
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+Projectors = Annotated[
+    list[str] | None,
+    typer.Option("--projector", metavar="NAME", help="Only this one; again for more.", show_default="all"),
+]
+_RECIPE: Any = typer.Option(
+    "--recipe", help="A recipe's file, or the name of a shipped one.", metavar="RECIPE"
+)
+
+
+@app.command()
+def projectors(
+    sizes: Annotated[
+        str, typer.Option("--D", metavar="D,...", help="Numbers of native parameters, e.g. 100k,60M.")
+    ] = "100k,1M,10M,60M",
+    share: Annotated[float, typer.Option("--d", help="d as a share of D.", min=0.0, max=1.0)] = 0.01,
+    names: Projectors = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:CLASS", help="Another class (D, d, seed); all are compared to the first of them."
+        ),
+    ] = None,
+    seconds: Seconds = 2.0,
+    limit: Limit = 120.0,
+    device: Device = "auto",
+    out: Out = Path("results/bench"),
+    as_json: options.Json = False,
+) -> None:
+    """Time P v and P' g of every projector (paper, Table S4).
+
+    The floor is a copy of D float32 there and back. A P that does not fit the
+    memory, or takes too long to make, is skipped with the reason.
+
+    Example: idim bench projectors --D 1M --beside ./mine.py:Mine
+
+    Exit code: 0; 2 for a faulty option; 130 or 143 when stopped, and what was
+    measured until then is kept.
+    """
+    wanted = _numbers("--D", sizes)
+    from idim_cli.bench import projectors as bench
+
+    how = _how(device, seconds, limit)
+    those = bench.contestants(names or [])
+    rows = bench.measure(
+        those, wanted, share, how, beside=[bench.outsider(name) for name in beside or []], say=console.say
+    )
+    _report("projectors", bench.COLUMNS, rows, how, out, as_json)
+
+
+@app.command()
+def step(
+    overrides: options.Overrides = None,
+    recipe: Annotated[str | None, _RECIPE] = None,
+    dims: Annotated[str, typer.Option("--d", metavar="D,...", help="Subspace dimensions.")] = (
+        "100,300,750,3000,10000"
+    ),
+    names: Projectors = None,
+    seconds: Seconds = 1.0,
+    limit: Limit = 120.0,
+    data: options.Data = None,
+    device: Device = "auto",
+    out: Out = Path("results/bench"),
+    as_json: options.Json = False,
+) -> None:
+    """Time a training step against d, beside direct training (paper, Fig. S12).
+
+    Without a recipe: a 784-200-200-10 network on noise of MNIST's shape, batches
+    of 128. The floor is the bare module, trained without this package.
+
+    Example: idim bench step --recipe mnist-lenet --data FOLDER --d 250,1000
+
+    Exit code: 0; 1 when a training diverged; 2 for a faulty option or recipe, or
+    absent data; 130 or 143 when stopped, and what was measured is kept.
+    """
+    wanted = _numbers("--d", dims)
+    from idim_cli.bench import projectors as known
+    from idim_cli.bench import step as bench
+    from idim_cli.recipe.load import load
+    from idim_cli.training.prepare import Where
+
+    how, where = _how(device, seconds, limit), Where(device, data)
+    loaded = load(recipe, overrides or []) if recipe else bench.default_recipe(overrides or [])
+    those = [one.name for one in known.contestants(names or []) if one.name != "identity"]
+    rows = bench.measure(loaded.recipe, wanted, those, how, where, console.say)
+    _report("step", bench.COLUMNS, rows, how, out, as_json)
+
+
+@app.command()
+def pack(
+    overrides: options.Overrides = None,
+    recipe: Annotated[str, _RECIPE] = "quickstart",
+    sizes: Annotated[str, typer.Option("--runs", metavar="R,...", help="Runs in a pack.")] = "1,2,4,8,16,32",
+    seconds: Seconds = 1.0,
+    data: options.Data = None,
+    device: Device = "auto",
+    out: Out = Path("results/bench"),
+    as_json: options.Json = False,
+) -> None:
+    """Time runs side by side in one process, beside the same runs one by one.
+
+    Example: idim bench pack --recipe mnist-fc --data FOLDER d=500
+
+    Exit code: 0; 1 when a training diverged; 2 for a faulty option or recipe,
+    absent data, or runs that cannot be batched; 130 or 143 when stopped, and what
+    was measured is kept.
+    """
+    wanted = _numbers("--runs", sizes)
+    from idim_cli.bench import pack as bench
+    from idim_cli.recipe.load import load
+    from idim_cli.training.prepare import Where
+
+    how, where = _how(device, seconds), Where(device, data)
+    rows = bench.measure(load(recipe, overrides or []).recipe, wanted, how, where, console.say)
+    _report("pack", bench.COLUMNS, rows, how, out, as_json)
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    """The whole numbers of an option, such as 100k,1M."""
+    units = {"": 1, "k": 1000, "M": 1_000_000}
+    found = [re.fullmatch(r"([1-9]\d*)([kM]?)", part.strip()) for part in text.split(",")]
+    if not all(found):
+        raise IdimError(f"{option} {text!r} is not a list of whole numbers", f"such as {option} 100,10k,1M")
+    return [int(one[1]) * units[one[2]] for one in found if one]
+
+
+def _how(device: str, seconds: float, limit: float = math.inf) -> How:
+    from idim_cli.bench.base import How
+    from idim_cli.environment import pick_device
+
+    return How(pick_device(device), seconds, limit)
+
+
+def _report(
+    bench: str, columns: Sequence[str], rows: Iterator[Row], how: How, out: Path, as_json: bool
+) -> None:
+    """Measure; write what comes in and tell it; then the table and the figure."""
+    from idim_cli.bench import files, machine, show
+
+    on, found, path = machine.here(how.device), list[Any](), out / f"{bench}.csv"
+    out.mkdir(parents=True, exist_ok=True)
+    with _kept(path):
+        for row in rows:
+            found.append(row)
+            files.write_csv(path, columns, found, on)
+            console.say(show.line(bench, row))
+    figure = _draw(bench, found, on, out)
+    warnings = show.warnings(bench, found, on)
+    if as_json:
+        told = {"bench": bench, "machine": on.as_dict(), "rows": found, "warnings": warnings}
+        console.out_json({**told, "files": [path, figure]})
+    else:
+        console.out(show.table(bench, found, on))
+    for text in warnings:
+        console.fail(text, label="warning")
+    for file in (path, figure):
+        console.say(f"wrote {file}")
+
+
+def _draw(bench: str, rows: Sequence[Row], machine: Machine, out: Path) -> Path:
+    from idim_cli.bench.picture import picture
+    from idim_cli.report import lines
+    from idim_cli.results import write_atomic
+
+    path = out / f"{bench}.png"
+    write_atomic(path, lines.draw(**vars(picture(bench, rows, machine))))
+    return path
+
+
+@contextlib.contextmanager
+def _kept(path: Path) -> Iterator[None]:
+    """Say what is left when a signal ends the block."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        console.fail(f"what was measured until now is in {path}", label="stopped")
+        raise

@@ -1,0 +1,83 @@
+"""`--dry-run`: what would be done and what it would take, as a table on stdout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from idim_cli.cli import console
+from idim_cli.environment import in_units
+
+if TYPE_CHECKING:
+    from idim_cli.execute.forecast import Forecast, Kind
+    from idim_cli.recipe.load import Loaded
+    from idim_cli.training.prepare import Where
+
+_HEAD = ("", "d", "runs", "done", "D", "P", "training", "time")
+_UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
+
+
+def show(loaded: Loaded, out: Path, where: Where, jobs: int | None, pack: int | None, as_json: bool) -> None:
+    """Print what `idim_cli.execute.forecast` finds."""
+    from idim_cli.execute.forecast import forecast
+
+    found = forecast(loaded, out, where, jobs, pack)
+    if as_json:
+        console.out_json(found.as_dict())
+    else:
+        console.out("\n".join(text(found)))
+
+
+def text(found: Forecast) -> list[str]:
+    """A forecast in lines of at most 80 columns, but for long names."""
+    rows = [_HEAD, *(_row(kind) for kind in found.kinds)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
+    ]
+    return [*lines, "", *_summary(found)]
+
+
+def _row(kind: Kind) -> tuple[str, ...]:
+    over = [f"{key.rpartition('.')[2]} {value}" for key, value in kind.over.items() if key != "projector"]
+    name = "direct" if kind.projector == "identity" else kind.projector
+    if kind.seconds is None:
+        measured = ["", "", "", ""]
+    else:
+        measured = [
+            f"{kind.D:,}",
+            in_units(kind.state_bytes) if kind.state_bytes else "",
+            in_units(kind.memory_bytes or 0),
+            duration(kind.seconds),
+        ]
+    most = "<= " if kind.at_most else ""
+    return (" ".join([name, *over]), _span(kind), f"{most}{kind.runs}", str(kind.done), *measured)
+
+
+def _span(kind: Kind) -> str:
+    """The values of d: one, or the ends."""
+    if kind.at_most or not kind.d:
+        return ""
+    return str(kind.d[0]) if len(kind.d) == 1 else f"{kind.d[0]} .. {kind.d[-1]}"
+
+
+def _summary(found: Forecast) -> list[str]:
+    left = found.runs - found.done
+    if not left:
+        return [f"all {found.runs} runs are done; results: {found.folder}"]
+    processes = "1 process" if found.workers == 1 else f"{found.workers} processes"
+    packs = sorted({kind.pack for kind in found.kinds if kind.pack})
+    side = f", up to {packs[-1]} runs at once in each" if packs[-1] > 1 else ""
+    most = "at most " if found.at_most else ""
+    return [
+        f"to do: {most}{left} of {found.runs} runs, {found.flops:.2g} FLOPs, about {duration(found.seconds)}",
+        f"by {processes}{side}; nothing was written",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: two digits in the unit that fits."""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"

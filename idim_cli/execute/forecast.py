@@ -1,0 +1,227 @@
+"""What a sweep would do and what it would take, from a few measured steps; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from idim_cli.environment import pick_device
+from idim_cli.execute.local import START_SECONDS, kinds, widest, workers
+from idim_cli.execute.member import seats
+from idim_cli.plan import Group, Run, groups, merged, single
+from idim_cli.projectors.check import expected
+from idim_cli.recipe.load import Loaded
+from idim_cli.recipe.schema import Seeds
+from idim_cli.search import REGISTRY
+from idim_cli.search import base as searches
+from idim_cli.training.packing import packing
+from idim_cli.training.preflight import preflight
+from idim_cli.training.prepare import Where
+from idim_cli.training.probe import Probe, probe
+from idim_cli.training.run import done, run_folder
+
+# Where in the range of d the cost of a search's runs is measured, as a share of D: most lie below.
+_TYPICAL = 1 / 8
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Runs that differ in d and seeds alone, and what those of them take that are still to be done.
+
+    Attributes:
+        projector: by name; ``identity`` for direct runs.
+        over: the values of `sweep.over`.
+        d: all of them, ascending; none for direct runs.
+        runs: how many; where a search decides as it goes, at most so many.
+        done: how many of them.
+        at_most: whether `runs` is such a limit.
+        D: number of native parameters. This and all below is None when nothing is left to be done.
+        pack: how many are trained side by side.
+        seconds, flops: of all that are to be done; seconds as if one process did them.
+        state_bytes, build_bytes: of P at the largest d, as it is held and while it is made.
+        memory_bytes: that one process needs for training, beyond the data, measured.
+    """
+
+    projector: str
+    over: Mapping[str, Any]
+    d: Sequence[int]
+    runs: int
+    done: int
+    at_most: bool = False
+    D: int | None = None
+    pack: int | None = None
+    seconds: float | None = None
+    flops: float | None = None
+    state_bytes: int | None = None
+    build_bytes: int | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a sweep, or one run, would take on this machine.
+
+    Attributes:
+        folder: where the results go.
+        kinds: of runs, in the order of the plan.
+        runs, done: how many; runs of a search at most.
+        at_most: whether a search decides as it goes how many runs there are.
+        workers: processes that would train.
+        seconds: until all is done.
+        flops: matrix products and convolutions of networks, and projections, of what is to be done.
+    """
+
+    folder: Path
+    kinds: Sequence[Kind]
+    runs: int
+    done: int
+    at_most: bool
+    workers: int
+    seconds: float
+    flops: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+def forecast(
+    loaded: Loaded, out: Path, where: Where, jobs: int | None = None, pack: int | None = None
+) -> Forecast:
+    """Look at what of a recipe is done, and measure a few steps of each kind of run that is not.
+
+    Args:
+        loaded: from `recipe.load`; with or without a sweep.
+        out: folder of all results.
+        where: device and data.
+        jobs, pack: as for `Local`.
+
+    Raises:
+        RecipeError: the recipe cannot be run here.
+    """
+    asked = _Asked(loaded, out, where)
+    further = asked.further()
+    number = workers([*asked.todo, *(one for one, more in further for _ in range(more))], where, jobs, pack)
+    with _threads(number, asked.todo, where):
+        found = [asked.kind(alike, pack) for alike in kinds(asked.runs).values()]
+        found += [
+            _measured(_named([one], more, 0, at_most=True), [one] * more, where, pack)
+            for one, more in further
+        ]
+    runs = sum(kind.runs for kind in found)
+    seconds = sum(kind.seconds or 0.0 for kind in found) / number + (START_SECONDS if number > 1 else 0.0)
+    flops = sum(kind.flops or 0.0 for kind in found)
+    left = len(asked.todo)
+    return Forecast(
+        out / loaded.recipe.name, found, runs, len(asked.runs) - left, bool(further), number, seconds, flops
+    )
+
+
+class _Asked:
+    """The runs that a recipe asks for, as far as that is known; those in `todo` are still to be done."""
+
+    def __init__(self, loaded: Loaded, out: Path, where: Where) -> None:
+        self.loaded, self.recipe, self.out, self.where = loaded, loaded.recipe, out, where
+        self.runs: list[Run] = []
+        self.todo: list[Run] = []
+        for runs in self._batches():
+            self.runs = merged([*self.runs, *runs])
+        if self.todo:
+            preflight(self.todo, where, loaded.source, "sweep.d" if self.recipe.sweep else "d")
+
+    def _batches(self) -> Iterator[list[Run]]:
+        """What a search asks for, until it would have to wait for runs that are not done."""
+        if self.recipe.sweep is None:
+            yield self._looked_at([single(self.recipe)], {})
+            return
+        search, told = searches.build(self.recipe, self._native), dict[str, Any]()
+        while not self.todo and (ask := search.ask(told)) is not None:
+            yield self._looked_at(ask.runs, told)
+
+    def _looked_at(self, runs: list[Run], told: dict[str, Any]) -> list[Run]:
+        found = {run.run_id: done(run, run_folder(self.out, run)) for run in runs}
+        told.update({run_id: result for run_id, result in found.items() if result is not None})
+        self.todo = [run for run in runs if found[run.run_id] is None]
+        return runs
+
+    def _native(self, group: Group) -> int:
+        return preflight(group.at([(1, Seeds())]), self.where, self.loaded.source, "sweep")[0]
+
+    def kind(self, alike: Sequence[Run], pack: int | None) -> Kind:
+        """What runs of one kind take."""
+        ids = {run.run_id for run in self.todo}
+        left = [run for run in alike if run.run_id in ids]
+        return _measured(_named(alike, len(alike), len(alike) - len(left)), left, self.where, pack)
+
+    def further(self) -> list[tuple[Run, int]]:
+        """For each group of a search that goes on: a typical run, and how many more its limits allow."""
+        sweep = self.recipe.sweep
+        limits = REGISTRY.filled(sweep.search.name, sweep.search.params) if sweep and self.todo else {}
+        if "max_runs" not in limits:
+            return []
+        found = []
+        for group in groups(self.recipe):
+            one = group.at([(max(1, int(self._native(group) * _TYPICAL)), Seeds())])[0]
+            most, epochs = limits["max_runs"], one.recipe.training.epochs
+            if limits.get("max_epochs") and epochs:
+                most = min(most, -(-limits["max_epochs"] // epochs))
+            asked = [run for run in self.runs if run.config in (one.config, one.baseline)]
+            found.append((one, most * len(limits.get("lr") or [1]) - len(asked)))
+        return [(one, more) for one, more in found if more > 0]
+
+
+def _named(alike: Sequence[Run], runs: int, done: int, at_most: bool = False) -> Kind:
+    d = sorted({run.recipe.d for run in alike if run.recipe.d})
+    return Kind(alike[0].recipe.projector.name, dict(alike[0].group), d, runs, done, at_most)
+
+
+def _measured(kind: Kind, left: Sequence[Run], where: Where, pack: int | None) -> Kind:
+    """With what the runs of one kind that are `left` take: measured at both ends of d, a line between."""
+    if not left:
+        return kind
+    high, low = widest(left), min(left, key=lambda run: run.recipe.d or 0)
+    packed = packing(high, where, min(pack or len(left), len(left)))
+    ends = [probe(low, where) if low.recipe.d != high.recipe.d else packed.probe, packed.probe]
+    alone = [_between(run, (low, high), ends) for run in left]
+    cost = expected(high.recipe.projector, packed.probe.sizes, high.recipe.d or packed.probe.D)
+    return replace(
+        kind,
+        D=packed.probe.D,
+        pack=packed.size,
+        seconds=sum(alone) * packed.seconds / packed.probe.seconds,
+        flops=float(sum(_flops(run, packed.probe) for run in left)),
+        state_bytes=cost.state_bytes,
+        build_bytes=cost.build_bytes,
+        memory_bytes=packed.size * packed.probe.memory_bytes,
+    )
+
+
+def _between(run: Run, ends: tuple[Run, Run], probes: Sequence[Probe]) -> float:
+    """Seconds of a run, on the line through two that were measured."""
+    (d, low, high), (first, last) = ((one.recipe.d or 0 for one in (run, *ends)), (p.seconds for p in probes))
+    return first if low == high else first + (last - first) * (d - low) / (high - low)
+
+
+def _flops(run: Run, like: Probe) -> int:
+    """Of a whole run, from the probe of one with another d."""
+    projector = expected(run.recipe.projector, like.sizes, run.recipe.d or like.D).flops
+    return like.flops + like.steps * (projector - like.projector_flops)
+
+
+@contextmanager
+def _threads(number: int, runs: Sequence[Run], where: Where) -> Iterator[None]:
+    """As many threads as one of so many workers has."""
+    if number == 1:
+        yield
+        return
+    before, device = torch.get_num_threads(), pick_device(where.device or runs[0].recipe.device)
+    torch.set_num_threads(seats(device, number)[0].threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

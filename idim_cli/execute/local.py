@@ -1,0 +1,110 @@
+"""The executor for this machine: which processes, and how many runs side by side, unless it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from idim_cli.environment import free_bytes, pick_device, resident_bytes
+from idim_cli.execute.base import Result, Watcher
+from idim_cli.execute.inline import Inline
+from idim_cli.execute.member import seats
+from idim_cli.execute.pool import Pool
+from idim_cli.plan import Run
+from idim_cli.training.packing import packing
+from idim_cli.training.prepare import Where
+
+#: What starting workers takes, each importing torch. They are started when they save more than that.
+START_SECONDS = 8.0
+_MEMORY_SHARE = 0.8
+
+
+class Local:
+    """An `Executor` that trains in this process, or in a `Pool` where that is faster.
+
+    Args:
+        jobs: number of processes; None decides by a few steps of each kind of run: one for each GPU, or for
+            each core as far as the memory goes, if that saves time.
+        pack: as for `Inline`.
+    """
+
+    def __init__(self, jobs: int | None = None, pack: int | None = None) -> None:
+        self.jobs, self.pack = jobs, pack
+        self.pool: Pool | None = None
+        self.spent = 0.0  # seconds of work so far
+
+    def __enter__(self) -> Local:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool is not None:
+            self.pool.close()
+
+    def map(
+        self, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher
+    ) -> Iterator[tuple[Run, Result]]:
+        """See `Executor.map`."""
+        began = time.monotonic()
+        number = 1 if self.pool else workers(runs, where, self.jobs, self.pack, self.spent)
+        if number > 1:
+            self.pool = Pool(number, pack=self.pack)
+            watcher.say(f"{number} worker processes")
+        yield from (self.pool or Inline(self.pack)).map(runs, out, where, watcher)
+        self.spent += time.monotonic() - began
+
+
+def workers(
+    runs: Sequence[Run], where: Where, jobs: int | None = None, pack: int | None = None, spent: float = 0.0
+) -> int:
+    """How many processes `Local` takes for these runs; 1 is this one alone.
+
+    Args:
+        runs: still to be done.
+        where: device and data.
+        jobs, pack: as for `Local`.
+        spent: seconds of work already done without further processes: who has worked long is likely to go on.
+    """
+    if os.name != "posix" or not runs:
+        return 1
+    if jobs is not None:
+        return min(jobs, len(runs))
+    device = pick_device(where.device or runs[0].recipe.device)
+    number = min(len(seats(device, None)), len(runs))
+    if number == 1 or not _worth_it(runs, where, pack, number, spent):
+        return 1
+    return number if device.type == "cuda" else _that_fit(runs, where, number)
+
+
+def kinds(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by what they are but for d and seeds."""
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.config, []).append(run)
+    return found
+
+
+def widest(runs: Sequence[Run]) -> Run:
+    """The run with the largest d."""
+    return max(runs, key=lambda run: run.recipe.d or 0)
+
+
+def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, spent: float) -> bool:
+    """Whether so many processes save more time than they need to start."""
+    enough, seconds = START_SECONDS * number / (number - 1), spent
+    for alike in kinds(runs).values():
+        with contextlib.suppress(Exception):  # what cannot be measured will fail by itself, and say why
+            seconds += len(alike) * packing(widest(alike), where, pack or len(alike)).seconds
+        if seconds > enough:
+            return True
+    return False
+
+
+def _that_fit(runs: Sequence[Run], where: Where, number: int) -> int:
+    """At most `number` processes that all have room in main memory, if each holds what this one does."""
+    each = resident_bytes()
+    with contextlib.suppress(Exception):
+        each += packing(widest(runs), where, 1).probe.memory_bytes
+    return max(1, min(number, int(_MEMORY_SHARE * free_bytes() / each)))

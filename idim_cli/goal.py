@@ -1,0 +1,61 @@
+"""Why a run may end before its budget: it has reached the level, or its learning curve says it will not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Verdict = Literal["solved", "unsolved"]
+SOLVED: Verdict = "solved"
+UNSOLVED: Verdict = "unsolved"
+
+# Chosen on full learning curves; docs/adaptive.md has the rate of false stops that they lead to.
+_MARGIN = 0.015  # of the level, by which the forecast must miss it
+_EARLIEST = 0.2  # share of the budget, before which no run is given up
+FEWEST = 3  # evaluations that make a learning curve
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A level of performance that a run is to reach.
+
+    Attributes:
+        level: a run that reaches it at any evaluation has solved the problem.
+    """
+
+    level: float
+
+    def verdict(self, curve: Sequence[float], of: int) -> Verdict | None:
+        """Whether a run is decided by its performance at its evaluations so far, `of` of them in all.
+
+        A run is given up as unsolved when not even its `forecast` comes near the level.
+        """
+        if max(curve) >= self.level:
+            return SOLVED
+        if len(curve) < _EARLIEST * of:
+            return None
+        return UNSOLVED if forecast(curve, of) < self.level * (1 - _MARGIN) else None
+
+    def holds(self, result: Mapping[str, Any]) -> bool:
+        """Whether what stopped an earlier run would stop it for this goal too."""
+        if result["status"] == SOLVED:
+            return bool(result["performance"] >= self.level)
+        return bool(result["stop_level"] <= self.level)
+
+
+def forecast(curve: Sequence[float], of: int) -> float:
+    """The best that a run can be expected to come to, an optimist's extrapolation of its learning curve.
+
+    Learning curves flatten when drawn against the logarithm of time. So each doubling of the time to come is
+    granted the gain of the last doubling, or half of that of the one before where noise hid the last one.
+    Infinite before there is a curve to speak of.
+    """
+    now = len(curve)
+    if now < FEWEST:
+        return math.inf
+    half, quarter = (now + 1) // 2, ((now + 1) // 2 + 1) // 2
+    best, before, long_before = max(curve), max(curve[:half]), max(curve[:quarter])
+    gain = max(best - before, (before - long_before) / 2)
+    return best + gain * math.log2(of / now)

@@ -1,0 +1,11 @@
+"""Searches: which runs to ask for next, given what came of those before."""
+
+from idim_cli.registry import Registry
+
+REGISTRY = Registry(
+    "search",
+    {
+        "grid": "idim_cli.search.grid:Grid",
+        "adaptive": "idim_cli.search.adaptive:Adaptive",
+    },
+)

@@ -1,0 +1,85 @@
+"""The adaptive search: d_int of each group to a wanted precision, with as few epochs as it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from idim_cli.errors import ComponentError
+from idim_cli.plan import groups, merged
+from idim_cli.recipe.schema import Recipe
+from idim_cli.search.base import Ask, Native, Result
+from idim_cli.search.hunt import Hunt, Limits
+from idim_cli.search.race import Race
+
+RATE = "training.optimizer.lr"
+
+
+class Adaptive:
+    """Brackets the threshold on a log scale, then places runs where the crossing most likely is.
+
+    Each group of `sweep.over` is searched for itself: its direct runs first, then batches of runs in
+    subspaces, each run with seeds of its own. `sweep.d` and `sweep.seeds` are not used.
+
+    Args:
+        precision: stop when the interval reaches no further than this share below and above the value.
+        max_runs: of each group, direct ones included.
+        max_epochs: of each group, direct runs included; null is no limit.
+        max_time: seconds of one sitting, after which nothing new is asked for; null is no limit.
+        batch: runs asked for at a time. More make better use of many workers, fewer decide better.
+        early_stop: end runs that have reached the level, or that will not by their own learning curve.
+        seed: added to the seeds of all runs, for a repeat with fresh ones.
+        lr: learning rates to choose from; each is searched until it is behind for certain (see `Race`).
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        native: Native,
+        *,
+        precision: Annotated[float, Field(gt=0, lt=1)] = 0.1,
+        max_runs: Annotated[int, Field(gt=0)] = 100,
+        max_epochs: Annotated[int, Field(gt=0)] | None = None,
+        max_time: Annotated[float, Field(gt=0)] | None = None,
+        batch: Annotated[int, Field(gt=0)] = 4,
+        early_stop: bool = True,
+        seed: Annotated[int, Field(ge=0)] = 0,
+        lr: Annotated[Sequence[float], Field(min_length=2)] | None = None,
+    ) -> None:
+        assert recipe.sweep is not None
+        self.end = None if max_time is None else time.monotonic() + max_time
+        limits = Limits(precision, max_runs, max_epochs, batch, early_stop, seed)
+        hunts = [
+            Hunt(recipe, group, native(group), limits) for group in groups(_with_rates(recipe, lr or ()))
+        ]
+        rivals = len(lr) if lr else 1
+        self.left = [Race(hunts[i : i + rivals]) for i in range(0, len(hunts), rivals)]
+
+    def ask(self, told: Mapping[str, Result]) -> Ask | None:
+        """A batch for every group that is not known well enough yet."""
+        if self.left and self.end is not None and time.monotonic() > self.end:
+            ended = [line for race in self.left for line in race.ended("the time is over")]
+            self.left = []
+            return Ask([], ended)
+        asked = [(race, race.ask(told)) for race in self.left]
+        self.left = [race for race, ask in asked if ask.runs]
+        if not asked:
+            return None
+        runs = merged(run for _, ask in asked for run in ask.runs)
+        return Ask(runs, [line for _, ask in asked for line in ask.why])
+
+
+def _with_rates(recipe: Recipe, rates: Sequence[float]) -> Recipe:
+    """The recipe with the learning rates to choose from as its last, fastest key of `sweep.over`."""
+    assert recipe.sweep is not None
+    if not rates:
+        return recipe
+    if RATE in recipe.sweep.over:
+        raise ComponentError(
+            f"sweep.over sets {RATE}, which sweep.search.lr chooses", "leave one of them out"
+        )
+    over = {**recipe.sweep.over, RATE: sorted(set(rates))}
+    return recipe.model_copy(update={"sweep": recipe.sweep.model_copy(update={"over": over})})

@@ -1,0 +1,47 @@
+"""What a search is: asked for runs, told what came of them, until it knows enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from idim_cli.plan import Group, Run
+from idim_cli.recipe.schema import Recipe
+from idim_cli.search import REGISTRY
+
+Result = Mapping[str, Any]  # the content of a result.json
+#: D of the model of a group.
+Native = Callable[[Group], int]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a search wants next.
+
+    Attributes:
+        runs: to be carried out, in any order and place; none when the search has only something to say.
+        why: the decisions behind them, one line each.
+    """
+
+    runs: list[Run]
+    why: list[str]
+
+
+class Search(Protocol):
+    """Chooses runs.
+
+    Its decisions follow from the recipe and from what it is told, and from time only where that is limited.
+    So the same search asks for the same runs again: that is how a sweep goes on after an interruption.
+    """
+
+    def ask(self, told: Mapping[str, Result]) -> Ask | None:
+        """What to do next, given the results by run_id of all runs asked for so far; None when it is done."""
+
+
+def build(recipe: Recipe, native: Native) -> Search:
+    """The search of a recipe's sweep; ComponentError for parameters that do not fit."""
+    assert recipe.sweep is not None
+    component = recipe.sweep.search
+    params = REGISTRY.filled(component.name, component.params)
+    return cast(Search, REGISTRY.open(component.name)(recipe, native, **params))

@@ -1,0 +1,190 @@
+"""The search for the threshold of one group: direct runs, a bracket, then runs where they tell most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from idim_cli.goal import Goal
+from idim_cli.plan import Group, Run, seeds_of
+from idim_cli.recipe.schema import Recipe, Seeds
+from idim_cli.results import FAILED, OK, row
+from idim_cli.search.base import Ask, Result
+from idim_cli.search.place import bracket, places
+from idim_cli.threshold import Options, Sample, label, sample
+
+if TYPE_CHECKING:
+    from idim_cli.threshold.curve import Crossing
+
+# No interval is believed before so many runs in subspaces.
+_FEWEST = 6
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop, and how many runs to ask for at a time; see `Adaptive`."""
+
+    precision: float
+    max_runs: int
+    max_epochs: int | None
+    batch: int
+    early_stop: bool
+    seed: int
+
+
+class Hunt:
+    """One group's search.
+
+    Args:
+        recipe: with its sweep.
+        group: whose threshold is wanted.
+        D: number of its native parameters, the largest d.
+        limits: when to stop.
+    """
+
+    def __init__(self, recipe: Recipe, group: Group, D: int, limits: Limits) -> None:
+        assert recipe.sweep is not None
+        self.group, self.D, self.limits = group, D, limits
+        self.options = Options(**{**recipe.reading(), "rule": "curve"})
+        self.name = label(group.values)
+        baseline = recipe.sweep.baseline
+        self.seeds = [_moved(one, limits.seed) for one in seeds_of(baseline.seeds)] if baseline else []
+        self.direct: list[Run] = []
+        self.swept: list[Run] = []
+        self.level: float | None = None
+        self.found: Crossing | None = None
+
+    def look(self, told: Mapping[str, Result]) -> None:
+        """Take in what came of the runs asked for so far."""
+        self.level = self._level(told)
+        runs = self._sample(told)
+        if runs is not None and self.level is not None:
+            from idim_cli.threshold.curve import crossing
+
+            self.found = crossing(runs, self.options, self.level)
+
+    def ask(self, told: Mapping[str, Result]) -> Ask:
+        """The next runs, and why; no runs when the search has come to its end. Call `look` before."""
+        if self.seeds and not self.direct:
+            self.direct = self.group.direct(self.seeds)
+            return self._say(f"{len(self.direct)} direct runs: what is 100 % here?", self.direct)
+        if self.level is None:
+            return self._say("ended: no direct run succeeded")
+        if not self.swept:
+            d = bracket(self.D, self.limits.batch)
+            return self._say(f"d = {_listed(d)}: a first bracket", self._at(d, self.level))
+        if self.found is None:
+            return self._say("ended: all runs in subspaces failed")
+        return self._next(self.found, self.level, self._left(told))
+
+    def ended(self, why: str) -> Ask:
+        """Nothing more, and what is known."""
+        return self._say(f"ended, {why}: {self._reading}")
+
+    @property
+    def summary(self) -> str:
+        """The group, and its threshold as far as it is known."""
+        return f"{self.name}: {self._reading}" if self.name else self._reading
+
+    @property
+    def _reading(self) -> str:
+        if self.found is None:
+            return f"{self.options.name} is not known"
+        ends = (self.found.value, *self.found.draws.interval(self.options.confidence))
+        value, low, high = (_whole(end, self.found.tried) for end in ends)
+        return f"{self.options.name} {value} ({low} .. {high})"
+
+    def _next(self, found: Crossing, level: float, left: int) -> Ask:
+        if self._precise(found):
+            return self.ended(f"as narrow as {self.limits.precision:.0%} either way")
+        if left <= 0:
+            return self.ended("a limit is reached")
+        again = self._one_more_direct() if self._baseline_is_the_doubt(found) else []
+        d = places(found, self.D, max(1, min(self.limits.batch, left) - len(again)))
+        why = f"{self._reading}: d = {_listed(d)}" + (", and the baseline again" if again else "")
+        return self._say(why, [*again, *self._at(d, level)])
+
+    def _level(self, told: Mapping[str, Result]) -> float | None:
+        """The performance to reach; None if there is no direct run to take it from."""
+        if isinstance(self.options.baseline, float):
+            return self.options.fraction * self.options.baseline
+        known = [told[run.run_id]["performance"] for run in self.direct if _ok(told[run.run_id])]
+        return self.options.fraction * sum(known) / len(known) if known else None
+
+    def _sample(self, told: Mapping[str, Result]) -> Sample | None:
+        import pandas as pd
+
+        results = [told[run.run_id] for run in (*self.direct, *self.swept)]
+        if all(result["direct"] or result["status"] == FAILED for result in results):
+            return None
+        return sample(pd.DataFrame([row(result) for result in results]))
+
+    def _precise(self, found: Crossing) -> bool:
+        value, share = found.value, self.limits.precision
+        low, high = (_up(end) for end in found.draws.interval(self.options.confidence))
+        if len(self.swept) < _FEWEST:
+            return False
+        if math.isinf(value):  # beyond 1 .. D, and sure of it
+            end = 1 if value < 0 else self.D
+            return end in found.tried and low == high
+        return bool(low >= value * (1 - share) and high <= value * (1 + share))
+
+    def _left(self, told: Mapping[str, Result]) -> int:
+        """How many runs the limits leave."""
+        runs = [*self.direct, *self.swept]
+        left = self.limits.max_runs - len(runs)
+        if self.limits.max_epochs is None:
+            return left
+        spent = sum(told[run.run_id].get("epoch") or 0 for run in runs)
+        full = max(told[run.run_id].get("epochs") or 1 for run in runs)
+        return min(left, (self.limits.max_epochs - spent) // full)
+
+    def _baseline_is_the_doubt(self, found: Crossing) -> bool:
+        """Whether the direct runs leave more doubt about the threshold than those in subspaces."""
+        if found.error is None:
+            return False
+        wanted = math.log1p(self.limits.precision) / 2
+        return found.posterior.shift(found.error) > max(found.posterior.sd, wanted / 2)
+
+    def _one_more_direct(self) -> list[Run]:
+        made = self.group.direct([_same(1 + max(run.recipe.seeds.theta0 for run in self.direct))])
+        self.direct = [*self.direct, *made]
+        return made
+
+    def _at(self, dimensions: Sequence[int], level: float) -> list[Run]:
+        first = self.limits.seed + len(self.swept)
+        points = [(d, _same(first + i)) for i, d in enumerate(dimensions)]
+        made = self.group.at(points, Goal(level) if self.limits.early_stop else None)
+        self.swept += made
+        return made
+
+    def _say(self, why: str, runs: Sequence[Run] = ()) -> Ask:
+        return Ask(list(runs), [f"{self.name}: {why}" if self.name else why])
+
+
+def _ok(result: Result) -> bool:
+    return bool(result["status"] == OK)
+
+
+def _same(seed: int) -> Seeds:
+    return Seeds(theta0=seed, projector=seed, data=seed)
+
+
+def _moved(seeds: Seeds, by: int) -> Seeds:
+    return Seeds(theta0=seeds.theta0 + by, projector=seeds.projector + by, data=seeds.data + by)
+
+
+def _up(d: float) -> float:
+    return math.ceil(d) if math.isfinite(d) else d
+
+
+def _whole(d: float, tried: tuple[int, int]) -> str:
+    if math.isinf(d):
+        return f"<= {tried[0]:,}" if d < 0 else f"> {tried[1]:,}"
+    return f"{math.ceil(d):,}"
+
+
+def _listed(dimensions: Sequence[int]) -> str:
+    return ", ".join(f"{d:,}" for d in dimensions)

@@ -1,0 +1,43 @@
+"""Where to place the next runs, in d."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from idim_cli.threshold.curve import Crossing, prior
+
+# The batch spreads about the likely crossing by this much of what one run is blurred by; docs/adaptive.md has
+# the simulations that this and the form of the spread were chosen by.
+_BLUR = 2.0
+
+
+def bracket(D: int, n: int) -> list[int]:
+    """The first d, before anything is known: over what is plausible for a problem with D parameters."""
+    from scipy.special import ndtri
+
+    before = prior(D, (1, D))
+    return _whole(before.centre + before.sd * ndtri((np.arange(n) + 1) / (n + 1)), D)
+
+
+def places(found: Crossing, D: int, n: int) -> list[int]:
+    """The next d: about the likely crossing, as far apart as it is uncertain or a run is blurred.
+
+    Runs right at the crossing tell most of whether it lies higher or lower; runs beside it tell how steep the
+    curve is, without which nobody knows what a shortfall means in d.
+    """
+    from scipy.special import ndtri
+
+    low, centre, high = found.quantiles(np.array([0.1587, 0.5, 0.8413]))
+    spread = math.hypot((high - low) / 2, _BLUR * found.posterior.blur)
+    return _whole(centre + spread * ndtri((np.arange(n) + 0.5) / n), D)
+
+
+def _whole(log_d: np.ndarray, D: int) -> list[int]:
+    """Whole d in 1 .. D; equal ones move up where there is room, as another d tells more than the same."""
+    found: list[int] = []
+    for value in np.exp(log_d):
+        d = min(max(round(float(value)), 1), D)
+        found.append(min(max(d, found[-1] + 1), D) if found else d)
+    return found

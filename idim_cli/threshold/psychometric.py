@@ -1,0 +1,185 @@
+"""Performance as a smooth curve of log d near the level, and what runs say about where it crosses.
+
+Threshold estimation as in psychophysics (Watson and Pelli 1983; Kontsevich and Tyler 1999), with one change:
+a run that was trained to its end tells its performance, not only whether it succeeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+#: Beyond this share of the level, above or below, a run only says on which side it lies: the form of the
+#: curve need hold near the level alone.
+WINDOW = 0.06
+# The curve may be off by this share of its distance from the level.
+_DISCREPANCY = 0.15
+# This share of runs goes wrong, and says little: noise five times as large, or either side alike.
+_LAPSES, _LAPSE_NOISE = 0.02, 5.0
+# Performance nears its plateau as d**-k, as learning curves do: k = 0.2 is nearly straight in log d.
+_BENDS, _BEND_WEIGHTS = np.array([0.2, 0.5, 1.0, 2.0, 4.0]), np.array([0.1, 0.25, 0.3, 0.25, 0.1])
+# Slope in log d, and noise of one run, as shares of the level: all that is looked at, the middle of what is
+# plausible, and its spread as a factor.
+_SLOPES, _SLOPE, _SLOPE_FACTOR = (0.01, 30.0), 0.2, 4.0
+_NOISES, _NOISE, _NOISE_FACTOR = (3e-4, 0.3), 0.008, 2.7
+# Each pass lays a grid of thresholds x slopes x noises over what the one before left plausible. The first
+# ones let only so many runs count, or their wide steps would fall to either side of a sharp peak.
+_PASSES = (((28, 9, 7), 4.0), ((28, 9, 7), 12.0), ((28, 9, 7), np.inf), ((61, 15, 11), np.inf))
+_PLAUSIBLE = 9.0  # in log likelihood below the best
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What runs in subspaces came to, [n].
+
+    Attributes:
+        d: subspace dimensions.
+        low, high: final performance lies between them. They are equal for a run that was trained to its end.
+    """
+
+    d: Floats
+    low: Floats
+    high: Floats
+
+    def where(self, chosen: NDArray[np.bool_]) -> Evidence:
+        """Some of them, by a mask [n]."""
+        return Evidence(self.d[chosen], self.low[chosen], self.high[chosen])
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Where the threshold may lie: log d from `low` to `high`, most likely about `centre`."""
+
+    low: float
+    high: float
+    centre: float
+    sd: float
+
+    def log(self, t: Floats) -> Floats:
+        """Log density, with a floor that any evidence overcomes."""
+        bell = np.exp(-0.5 * ((t - self.centre) / self.sd) ** 2)
+        return np.log(0.9 * bell + 0.1)
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What is plausible: a grid of thresholds, slopes and noises with weights that sum to one.
+
+    Attributes:
+        t: thresholds in log d, evenly spaced, [T].
+        slope: of performance at the level, in log d, [S].
+        noise: standard deviation of one run, [N].
+        weight: [T, S, N].
+    """
+
+    t: Floats
+    slope: Floats
+    noise: Floats
+    weight: Floats
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the threshold, in log d."""
+        weight = self.weight.sum(axis=(1, 2))
+        return float(np.sqrt(weight @ (self.t - weight @ self.t) ** 2))
+
+    @property
+    def blur(self) -> float:
+        """How far the noise of one run moves the crossing, in log d: noise / slope, geometric mean."""
+        weight = self.weight.sum(axis=0)
+        return float(np.exp(np.sum(weight * np.log(self.noise / self.slope[:, None]))))
+
+    def shift(self, error: Floats) -> float:
+        """How far a standard error of the level, for each noise [N], moves the crossing, in log d."""
+        return float(np.sqrt(np.sum(self.weight.sum(axis=0) * (error / self.slope[:, None]) ** 2)))
+
+    def distribution(self, error: Floats | None = None, dof: float = np.inf) -> tuple[Floats, Floats]:
+        """Places in log d, ascending, and the probability that the threshold lies below each, [x].
+
+        Args:
+            error: standard error of the level, for each noise [N]; None if the level is known.
+            dof: degrees of freedom of that error.
+        """
+        from scipy.special import stdtr
+
+        weight = self.weight.sum(axis=2)  # [T, S]
+        step = float(self.t[1] - self.t[0])
+        blurred = np.full(len(self.slope), step / 3)
+        if error is not None:
+            each = (self.weight.sum(axis=0) + 1e-30) @ error / (self.weight.sum(axis=(0, 2)) + 1e-30)
+            blurred = np.hypot(blurred, each / self.slope)
+        reach = step + 12 * float(weight.sum(axis=0) @ blurred)
+        x = np.linspace(self.t[0] - reach, self.t[-1] + reach, 401)
+        z = (x[:, None, None] - self.t[:, None]) / blurred  # [x, T, S]
+        table = np.sinh(np.linspace(-6, 6, 1201))  # fine in the middle; the function itself is slow
+        return x, np.einsum("xts,ts->x", np.interp(z, table, stdtr(min(dof, 1e6), table)), weight)
+
+
+def posterior(runs: Evidence, level: float, prior: Prior) -> Posterior:
+    """What `runs` leave plausible.
+
+    Args:
+        runs: the evidence; none gives the prior.
+        level: performance to be reached.
+        prior: of the threshold.
+    """
+    axes = [(prior.low, prior.high), *(_log_range(level, shares) for shares in (_SLOPES, _NOISES))]
+    for sizes, count in _PASSES:
+        grid = [np.linspace(*ends, size) for ends, size in zip(axes, sizes, strict=True)]
+        log = _log_posterior(runs, level, prior, grid, min(1.0, count / max(len(runs.d), 1)))
+        axes = list(_plausible(log, grid))
+    weight = np.exp(log - log.max()).sum(axis=3)
+    return Posterior(grid[0], np.exp(grid[1]), np.exp(grid[2]), weight / weight.sum())
+
+
+def _log_range(level: float, shares: tuple[float, float]) -> tuple[float, float]:
+    return float(np.log(level * shares[0])), float(np.log(level * shares[1]))
+
+
+def _log_posterior(runs: Evidence, level: float, prior: Prior, grid: list[Floats], share: float) -> Floats:
+    """Over threshold, slope, noise and bend, [T, S, N, K]; each run counts for a `share` of itself."""
+    t, slope, noise, bend = np.ix_(*grid, _BENDS)
+    slope, variance = np.exp(slope), np.exp(2 * noise)
+    log = prior.log(t) + np.log(_BEND_WEIGHTS)
+    log = log + _bell(np.log(slope / level), _SLOPE, _SLOPE_FACTOR)
+    log = log + _bell(np.log(variance) / 2 - np.log(level), _NOISE, _NOISE_FACTOR)
+    for d, low, high in zip(runs.d, runs.low - level, runs.high - level, strict=True):
+        # The curve, measured from the level.
+        above = -slope * np.expm1(np.clip(bend * (t - np.log(d)), -50, 50)) / bend
+        spread = np.sqrt(variance + (_DISCREPANCY * above) ** 2)
+        log = log + share * np.log(_likelihood(low, high, above, spread, WINDOW * level))
+    found: Floats = log
+    return found
+
+
+def _bell(log_share: Floats, middle: float, factor: float) -> Floats:
+    found: Floats = -0.5 * ((log_share - np.log(middle)) / np.log(factor)) ** 2
+    return found
+
+
+def _likelihood(low: float, high: float, above: Floats, spread: Floats, window: float) -> Floats:
+    """Of one run that came to between `low` and `high`; these and the curve `above` are from the level on."""
+    from scipy.special import ndtr
+
+    if low == high and abs(low) <= window:
+        z = (low - above) / spread
+        wide = np.exp(-0.5 * (z / _LAPSE_NOISE) ** 2) / _LAPSE_NOISE
+        density: Floats = ((1 - _LAPSES) * np.exp(-0.5 * z**2) + _LAPSES * wide) / spread
+        return density + 1e-300
+    low = -np.inf if low <= -window else min(low, window)
+    high = np.inf if high >= window else max(high, -window)
+    share: Floats = ndtr((high - above) / spread) - ndtr((low - above) / spread)
+    return (1 - _LAPSES) * share + _LAPSES / 2
+
+
+def _plausible(log: Floats, grid: list[Floats]) -> Iterator[tuple[float, float]]:
+    """Along each axis the range that is worth a closer look, one step wider on either side."""
+    for axis, points in enumerate(grid):
+        best = log.max(axis=tuple(i for i in range(log.ndim) if i != axis))
+        kept = np.flatnonzero(best > best.max() - _PLAUSIBLE)
+        yield float(points[max(kept[0] - 1, 0)]), float(points[min(kept[-1] + 1, len(points) - 1)])

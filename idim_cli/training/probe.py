@@ -1,0 +1,191 @@
+"""What a run takes, measured by a few of its steps: time, memory, arithmetic."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from idim_cli.environment import peak_bytes, pick_device, reset_peak, resident_bytes
+from idim_cli.plan import Run
+from idim_cli.training.loop import Loop
+from idim_cli.training.prepare import Where, load_data, problem
+
+STEPS = 8
+#: A measurement takes no further steps after this time.
+SECONDS = 0.5
+_EXAMPLES = 4096  # of a split that an evaluation is timed on
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one run takes on this machine.
+
+    Attributes:
+        sizes: of the native parameter tensors.
+        steps, evaluations: in the whole run.
+        seconds_per_step, seconds_per_evaluation: the fastest of a few.
+        prepare_seconds: spent on the model, P, and the look at P's columns; data not included.
+        memory_bytes: most that training held beyond what the process held before; data not included.
+        flops_per_step: matrix products and convolutions of the network, forward and backward, and P's cost.
+        flops_per_evaluation: the same, forward, on all examples that are scored.
+        projector_flops: P's part of `flops_per_step`.
+    """
+
+    sizes: tuple[int, ...]
+    steps: int
+    evaluations: int
+    seconds_per_step: float
+    seconds_per_evaluation: float
+    prepare_seconds: float
+    memory_bytes: int
+    flops_per_step: int
+    flops_per_evaluation: int
+    projector_flops: int
+
+    @property
+    def D(self) -> int:
+        """Number of native parameters."""
+        return sum(self.sizes)
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole run."""
+        training = self.steps * self.seconds_per_step + self.evaluations * self.seconds_per_evaluation
+        return self.prepare_seconds + training
+
+    @property
+    def flops(self) -> int:
+        """Of the whole run."""
+        return self.steps * self.flops_per_step + self.evaluations * self.flops_per_evaluation
+
+
+def probe(run: Run, where: Where, *, steps: int = STEPS, seconds: float = SECONDS) -> Probe:
+    """Train a run for a few steps from its start, and measure. Writes nothing and leaves no trace.
+
+    Args:
+        run: of which kind.
+        where: device and data.
+        steps: to be timed, after a first one that is not.
+        seconds: no further step is begun after this time.
+
+    Raises:
+        IdimError: the run cannot be had here.
+    """
+    device = pick_device(where.device or run.recipe.device)
+    load_data(run.recipe, where, device)
+    with _peak(device) as held:
+        began = time.perf_counter()
+        here = problem(run, where)
+        prepared = time.perf_counter() - began
+        loop = Loop(here, run.recipe.training, run.recipe.seeds.data)
+        per_step = fastest(_stepper(loop), steps, seconds)
+    forward, backward = _network_flops(loop)
+    seconds_per_evaluation, examples = _evaluation(loop)
+    projector = here.subspace.projector.cost().flops
+    return Probe(
+        sizes=tuple(size for _, size in here.subspace.sizes),
+        steps=loop.steps,
+        evaluations=math.ceil(loop.epochs / run.recipe.training.evaluate_every),
+        seconds_per_step=per_step,
+        seconds_per_evaluation=seconds_per_evaluation,
+        prepare_seconds=prepared,
+        memory_bytes=held[0],
+        flops_per_step=forward + backward + projector,
+        flops_per_evaluation=forward * examples // min(run.recipe.training.batch_size, len(here.data.train)),
+        projector_flops=projector,
+    )
+
+
+def fastest(step: Callable[[], float], steps: int = STEPS, seconds: float = SECONDS) -> float:
+    """Least seconds of one of up to `steps` steps, after a first one; 0 when there is none."""
+    until, times = time.perf_counter() + seconds, []
+    try:
+        for _ in range(steps + 1):
+            times.append(step())
+            if len(times) > 1 and time.perf_counter() > until:
+                break
+    except StopIteration:
+        pass
+    return min(times[1:] or times, default=0.0)
+
+
+def _stepper(loop: Loop) -> Callable[[], float]:
+    """Each call trains one step and returns its seconds, without an evaluation that may follow it."""
+    ticks: list[float] = []
+
+    def tick() -> None:
+        if loop.device.type == "cuda":
+            torch.cuda.synchronize(loop.device)
+        ticks.append(time.perf_counter())
+
+    course = loop.course(tick, lambda row: None)
+    next(course)
+
+    def step() -> float:
+        began, before = time.perf_counter(), len(ticks)
+        try:
+            next(course)
+        except StopIteration:
+            if len(ticks) == before:
+                raise
+        return ticks[-1] - began
+
+    return step
+
+
+def _network_flops(loop: Loop) -> tuple[int, int]:
+    """Of the network on one batch, forward and backward: matrix products and convolutions, P left out."""
+    subspace, train = loop.subspace, loop.problem.data.train
+    index = torch.arange(min(loop.training.batch_size, len(train)))
+    part = train.take(index.to(train.x.device)).to(loop.device)
+    theta = {name: tensor.detach().requires_grad_() for name, tensor in subspace.native().items()}
+    cuda = [loop.device] if loop.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda), FlopCounterMode(display=False) as counter:
+        loss = loop.loss(theta, part.x, part.y)
+        forward = counter.get_total_flops()
+        loss.backward()  # type: ignore[no-untyped-call]
+    return forward, counter.get_total_flops() - forward
+
+
+def _evaluation(loop: Loop) -> tuple[float, int]:
+    """Seconds of one evaluation, by that of some examples of each split; and how many there are in all."""
+    data, seconds, examples = loop.problem.data, 0.0, 0
+    scored = {"validation": data.validation, "train": data.train}
+    with loop.subspace.held():
+        for name in {"validation", loop.task.score_on}:
+            split = scored[name]
+            if len(split):
+                some = split.take(slice(_EXAMPLES))
+                share = len(some) / len(split)
+                seconds += _timed(partial(loop.task.evaluate, loop.subspace, some)) / share
+                examples += len(split)
+    return seconds, examples
+
+
+def _timed(call: Callable[[], object]) -> float:
+    call()
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+@contextlib.contextmanager
+def _peak(device: torch.device) -> Iterator[list[int]]:
+    """Afterwards, in the list: the most memory in bytes that the block held beyond what was held before."""
+    cuda, most = device.type == "cuda", list[int]()
+    if cuda:
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+    else:
+        reset_peak()
+        before = resident_bytes()
+    yield most
+    held = torch.cuda.max_memory_allocated(device) if cuda else peak_bytes()
+    most.append(max(held - before, 0))
