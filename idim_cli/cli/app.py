@@ -24,6 +24,7 @@ from idim_cli.cli import (
     threshold,
     train,
 )
+from idim_cli.environment import keep_freed_memory
 from idim_cli.errors import TERMINATED, FileError, IdimError
 
 # Columns below which the boxes of the help would cut words; plain text wraps.
@@ -82,6 +83,7 @@ def _idim(
 def main() -> None:
     """Run the command line and end the process with the exit codes of `idim_cli.errors`."""
     signal.signal(signal.SIGTERM, _terminate)
+    keep_freed_memory()
     try:
         app(prog_name="idim")
     except IdimError as error:

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from idim_cli.environment import keep_freed_memory
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Result
 from idim_cli.execute.queue import Task
@@ -92,6 +93,7 @@ def main(number: int) -> int:
     """
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, signal.SIG_IGN)  # what a second one meets: saving is not cut short
+    keep_freed_memory()
     with listening() as request, Connection(number) as parent:
         worker = Worker(parent, request)
         try:
