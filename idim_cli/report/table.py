@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 _PLAIN_WIDTH = 1000  # columns: wide enough that plain text is never wrapped
 _COLUMNS = ("d", "runs", "mean", "sd", "min", "max", "solved")
 _NARROW = ("d", "runs", "mean", "sd", "solved")  # on a terminal that is too narrow for all
+_STOPPED = ("stopped_solved", "stopped_unsolved")
 _SCORES = ("mean", "sd", "min", "max")
 # The reading in each line of the CSV: column and field of `Reading`.
 _READING = {
     "d_int": "value", "d_int_low": "low", "d_int_high": "high", "d_int_low_is_open": "low_is_open",
     "d_int_high_is_open": "high_is_open", "confidence": "confidence", "interval": "interval",
     "baseline_kind": "baseline_kind", "baseline": "baseline", "fraction": "fraction", "level": "level",
-    "rule": "rule", "total_runs": "runs", "baseline_runs": "baseline_runs", "seeds": "seeds", "D": "D",
+    "rule": "rule", "total_runs": "runs", "total_solved": "solved", "total_unsolved": "unsolved",
+    "baseline_runs": "baseline_runs", "seeds": "seeds", "D": "D",
     "d_int100": "d_int100", "d_int100_sees": "d_int100_sees", "d_int100_test": "d_int100_test",
     "verdict": "verdict", "next": "next",
 }  # fmt: skip
@@ -35,16 +38,25 @@ def rows(section: Section) -> list[dict[str, Any]]:
     """One row for each d, ascending, and one for the direct runs at the end if there are any.
 
     Returns:
-        d, direct, runs, mean, sd (n - 1), min, max, solved. None stands for what is unknown: the sd of one
-        run, the D of direct runs; for direct runs `solved` is not asked.
+        d, direct, runs trained to their end with their mean, sd (n - 1), min, max and whether the mean has
+        solved the problem; runs that were stopped early as solved and as unsolved. None stands for what is
+        unknown: the sd of one run, the D of direct runs; for direct runs `solved` is not asked.
     """
     runs = section.sample
+    early = Counter(zip(runs.stopped.d.astype(int).tolist(), runs.solved.tolist(), strict=True))
+    finished = dict(zip(runs.d.tolist(), runs.runs, strict=True))
+    centres = dict(zip(runs.d.tolist(), runs.centres(section.reading.centre).tolist(), strict=True))
     swept = [
-        _row(int(d), values, direct=False, solved=words.solves(float(centre), section.reading))
-        for d, values, centre in zip(runs.d, runs.runs, runs.centres(section.reading.centre), strict=True)
+        {
+            **_row(d, finished.get(d, ())),
+            "solved": words.solves(centres[d], section.reading) if d in centres else None,
+            "stopped_solved": early[d, True],
+            "stopped_unsolved": early[d, False],
+        }
+        for d in runs.tried.tolist()
     ]
-    direct = [_row(runs.D, runs.direct, direct=True, solved=None)] if len(runs.direct) else []
-    return swept + direct
+    direct = {**_row(runs.D, runs.direct), "direct": True, "solved": None, **dict.fromkeys(_STOPPED, 0)}
+    return [*swept, direct] if len(runs.direct) else swept
 
 
 def as_dict(section: Section) -> dict[str, Any]:
@@ -97,7 +109,7 @@ def to_csv(sections: Sequence[Section]) -> str:
     """One line for each row of each section, with its group and its reading; unknown is an empty cell."""
     keys = list(dict.fromkeys(key for section in sections for key in section.group))
     buffer = io.StringIO()
-    columns = [*keys, "direct", "d", "runs", *_SCORES, "solved", *_READING]
+    columns = [*keys, "direct", "d", "runs", *_SCORES, "solved", *_STOPPED, *_READING]
     writer = csv.DictWriter(buffer, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for section in sections:
@@ -108,16 +120,18 @@ def to_csv(sections: Sequence[Section]) -> str:
     return buffer.getvalue()
 
 
-def _row(d: int | None, values: np.ndarray, *, direct: bool, solved: bool | None) -> dict[str, Any]:
+def _row(d: int | None, values: Sequence[float] | np.ndarray) -> dict[str, Any]:
+    import numpy as np
+
+    known = len(values) > 0
     return {
         "d": d,
-        "direct": direct,
+        "direct": False,
         "runs": len(values),
-        "mean": float(values.mean()),
-        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-        "min": float(values.min()),
-        "max": float(values.max()),
-        "solved": solved,
+        "mean": float(np.mean(values)) if known else None,
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "min": float(np.min(values)) if known else None,
+        "max": float(np.max(values)) if known else None,
     }
 
 
@@ -126,14 +140,16 @@ def _what(section: Section) -> str:
 
 
 def _cells(section: Section) -> list[list[str]]:
-    """Header and rows as text."""
-    return [[*_COLUMNS], *(_texts(row) for row in rows(section))]
+    """Header and rows as text; a column on stopped runs only where there are any."""
+    header = [*_COLUMNS, "stopped early"] if len(section.sample.stopped.d) else [*_COLUMNS]
+    return [header, *(_texts(row)[: len(header)] for row in rows(section))]
 
 
 def _texts(row: dict[str, Any]) -> list[str]:
     scores = [number(row[key]) for key in _SCORES]
     solved = {True: "yes", False: "no", None: ""}[row["solved"]]
-    return [_d(row), str(row["runs"]), *scores, solved]
+    early = [f"{row[f'stopped_{kind}']} {kind}" for kind in ("solved", "unsolved") if row[f"stopped_{kind}"]]
+    return [_d(row), str(row["runs"]), *scores, solved, ", ".join(early)]
 
 
 def _d(row: dict[str, Any]) -> str:
@@ -146,12 +162,13 @@ def _table(section: Section, box: Any, shown: Sequence[str] = _COLUMNS) -> Table
     from rich.table import Table
 
     header, *body = _cells(section)
+    shown = [name for name in header if name in shown or name not in _COLUMNS]
     table = Table(box=box, pad_edge=False, padding=(0, 1))
     kept = [header.index(name) for name in shown]
     for name in shown:
         table.add_column(name, justify="right", overflow="fold")
     for line in body:
-        table.add_row(*(line[index] for index in kept), style="bold" if line[-1] == "yes" else "")
+        table.add_row(*(line[index] for index in kept), style="bold" if "yes" in line else "")
     return table
 
 
