@@ -131,7 +131,14 @@ def resident_bytes() -> int:
 
 
 def reset_peak() -> None:
-    """Forget the most memory that this process has held; nothing where the system cannot."""
+    """Forget the most memory that this process has held; nothing where the system cannot.
+
+    What is kept for reuse (`keep_freed_memory`) is given back first: it would hide what is needed anew.
+    """
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

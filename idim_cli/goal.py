@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +16,7 @@ UNSOLVED: Verdict = "unsolved"
 _MARGIN = 0.015  # of the level, by which the forecast must miss it
 _EARLIEST = 0.2  # share of the budget, before which no run is given up
 FEWEST = 3  # evaluations that make a learning curve
+_NORMAL_MEDIAN = 0.6745  # of the size of a standard normal
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,20 @@ class Goal:
     def holds(self, result: Mapping[str, Any]) -> bool:
         """Whether what stopped an earlier run would stop it for this goal too."""
         if result["status"] == SOLVED:
-            return bool(result["performance"] >= self.level)
+            return bool(result["peak"] >= self.level)
         return bool(result["stop_level"] <= self.level)
+
+
+def jitter(curve: Sequence[float]) -> float | None:
+    """Standard deviation of one evaluation about a smooth learning curve; None for fewer than four.
+
+    From the second differences, of which a smooth curve has hardly any; their median, as they are largest in
+    the first epochs.
+    """
+    seconds = [abs(a - 2 * b + c) for a, b, c in zip(curve, curve[1:], curve[2:], strict=False)]
+    if len(seconds) < 2:
+        return None
+    return statistics.median(seconds) / (_NORMAL_MEDIAN * math.sqrt(6))
 
 
 def forecast(curve: Sequence[float], of: int) -> float:

@@ -79,6 +79,15 @@ class Group:
         return [replace(run, goal=goal) for run in made]
 
 
+def kind(run: Run) -> str:
+    """What runs that one batched network can train have in common: all but d, seeds and optimiser."""
+    whole = run.recipe
+    parts = (whole.dataset, whole.model, whole.task, whole.projector)
+    rest = (whole.trainable, whole.training.batch_size, whole.training.l2, whole.training.precision)
+    where = (whole.device, whole.data_root)
+    return json.dumps([*(part.model_dump() for part in parts), *rest, *where], sort_keys=True)
+
+
 def plan(recipe: Recipe) -> list[Run]:
     """All runs of a recipe's grid, or its one run without a sweep.
 

@@ -31,7 +31,7 @@ RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
 _HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
 _BODY = (
     "D", "d", "seed_theta0", "seed_projector", "seed_data", "performance", "performance_is", "metric",
-    "score_on", "epoch", "epochs", "peak", "stop_level", "forecast",
+    "score_on", "epoch", "epochs", "peak", "stop_level", "jitter", "forecast",
 )  # fmt: skip
 _TAIL = (
     "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "torch",
@@ -39,7 +39,7 @@ _TAIL = (
 )  # fmt: skip
 _NAMED = 6  # files that a hint names at most
 _PLANNED = ("run_id", "over", "baseline_config")
-_REAL = ("peak", "stop_level", "forecast")  # often unknown for all runs
+_REAL = ("peak", "stop_level", "jitter", "forecast")  # often unknown for all runs
 _WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
 
 
@@ -124,6 +124,11 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
     if not isinstance(result, dict) or "run_id" not in result:
         raise FileError(f"{path} is not the result of a run", "delete it and run again")
     return result
+
+
+def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
+    """Write a run's result.json."""
+    write_atomic(run_folder / RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
 
 
 def write_csv(folder: Path, known: Known | None = None) -> Path:

@@ -4,9 +4,10 @@ import csv
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from idim_cli.goal import Goal, forecast
+from idim_cli.goal import Goal, forecast, jitter
 
 CURVES = Path(__file__).parents[1] / "docs" / "measured" / "learning-curves.csv"
 # Below this performance no level of d_int90 was near.
@@ -70,8 +71,16 @@ def test_the_forecast_grants_each_doubling_the_last_gain():
     assert forecast([0.1, 0.3, 0.3, 0.3], 8) == pytest.approx(0.4)  # half of the doubling before
 
 
+def test_jitter_is_what_a_smooth_curve_has_not():
+    smooth = [1 - 0.3 / (k + 1) for k in range(30)]
+    assert jitter(smooth) < 0.001
+    noise = np.random.default_rng(0).standard_normal(30)
+    assert jitter([y + 0.02 * e for y, e in zip(smooth, noise, strict=True)]) == pytest.approx(0.02, rel=0.35)
+    assert jitter(smooth[:3]) is None
+
+
 def test_what_stopped_a_run_holds_for_goals_on_its_side():
-    solved = {"status": "solved", "performance": 0.91, "stop_level": 0.9}
+    solved = {"status": "solved", "performance": 0.9, "peak": 0.91, "stop_level": 0.9}
     assert Goal(0.905).holds(solved)
     assert not Goal(0.92).holds(solved)
     unsolved = {"status": "unsolved", "performance": 0.7, "stop_level": 0.9}

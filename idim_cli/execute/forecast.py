@@ -13,12 +13,12 @@ import torch
 from idim_cli.environment import pick_device
 from idim_cli.execute.local import START_SECONDS, kinds, widest, workers
 from idim_cli.execute.member import seats
-from idim_cli.plan import Group, Run, groups, merged, single
+from idim_cli.plan import Group, Run, merged, single
 from idim_cli.projectors.check import expected
 from idim_cli.recipe.load import Loaded
 from idim_cli.recipe.schema import Seeds
-from idim_cli.search import REGISTRY
 from idim_cli.search import base as searches
+from idim_cli.search.base import Search
 from idim_cli.training.packing import packing
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where
@@ -129,6 +129,7 @@ class _Asked:
         self.loaded, self.recipe, self.out, self.where = loaded, loaded.recipe, out, where
         self.runs: list[Run] = []
         self.todo: list[Run] = []
+        self.search: Search | None = None
         for runs in self._batches():
             self.runs = merged([*self.runs, *runs])
         if self.todo:
@@ -139,8 +140,8 @@ class _Asked:
         if self.recipe.sweep is None:
             yield self._looked_at([single(self.recipe)], {})
             return
-        search, told = searches.build(self.recipe, self._native), dict[str, Any]()
-        while not self.todo and (ask := search.ask(told)) is not None:
+        self.search, told = searches.build(self.recipe, self._native), dict[str, Any]()
+        while not self.todo and (ask := self.search.ask(told)) is not None:
             yield self._looked_at(ask.runs, told)
 
     def _looked_at(self, runs: list[Run], told: dict[str, Any]) -> list[Run]:
@@ -160,19 +161,12 @@ class _Asked:
 
     def further(self) -> list[tuple[Run, int]]:
         """For each group of a search that goes on: a typical run, and how many more its limits allow."""
-        sweep = self.recipe.sweep
-        limits = REGISTRY.filled(sweep.search.name, sweep.search.params) if sweep and self.todo else {}
-        if "max_runs" not in limits:
-            return []
-        found = []
-        for group in groups(self.recipe):
-            one = group.at([(max(1, int(self._native(group) * _TYPICAL)), Seeds())])[0]
-            most, epochs = limits["max_runs"], one.recipe.training.epochs
-            if limits.get("max_epochs") and epochs:
-                most = min(most, -(-limits["max_epochs"] // epochs))
-            asked = [run for run in self.runs if run.config in (one.config, one.baseline)]
-            found.append((one, most * len(limits.get("lr") or [1]) - len(asked)))
-        return [(one, more) for one, more in found if more > 0]
+        most = self.search.most() if self.search is not None and self.todo else []
+        return [
+            (group.at([(max(1, int(self._native(group) * _TYPICAL)), Seeds())])[0], more)
+            for group, more in most
+            if more > 0
+        ]
 
 
 def _named(alike: Sequence[Run], runs: int, done: int, at_most: bool = False) -> Kind:

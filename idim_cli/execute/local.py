@@ -11,7 +11,7 @@ from pathlib import Path
 from idim_cli.environment import free_bytes, pick_device, resident_bytes
 from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.inline import Inline
-from idim_cli.execute.member import seats
+from idim_cli.execute.member import Seat, seats
 from idim_cli.execute.pool import Pool
 from idim_cli.plan import Run
 from idim_cli.training.packing import packing
@@ -50,7 +50,8 @@ class Local:
         began = time.monotonic()
         number = 1 if self.pool else workers(runs, where, self.jobs, self.pack, self.spent)
         if number > 1:
-            self.pool = Pool(number, pack=self.pack)
+            # A search may ask for more runs at a time later.
+            self.pool = Pool(self.jobs or _capacity(runs, where), pack=self.pack)
             watcher.say(f"{number} worker processes")
         yield from (self.pool or Inline(self.pack)).map(runs, out, where, watcher)
         self.spent += time.monotonic() - began
@@ -71,11 +72,10 @@ def workers(
         return 1
     if jobs is not None:
         return min(jobs, len(runs))
-    device = pick_device(where.device or runs[0].recipe.device)
-    number = min(len(seats(device, None)), len(runs))
+    number = min(len(_seats(runs, where)), len(runs))
     if number == 1 or not _worth_it(runs, where, pack, number, spent):
         return 1
-    return number if device.type == "cuda" else _that_fit(runs, where, number)
+    return min(number, _capacity(runs, where))
 
 
 def kinds(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -102,9 +102,16 @@ def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, 
     return False
 
 
-def _that_fit(runs: Sequence[Run], where: Where, number: int) -> int:
-    """At most `number` processes that all have room in main memory, if each holds what this one does."""
-    each = resident_bytes()
+def _seats(runs: Sequence[Run], where: Where) -> list[Seat]:
+    return seats(pick_device(where.device or runs[0].recipe.device), None)
+
+
+def _capacity(runs: Sequence[Run], where: Where) -> int:
+    """One process for each GPU; on the CPU one for each core, as far as all have room in main memory."""
+    places = _seats(runs, where)
+    if places[0].gpu is not None:
+        return len(places)
+    each = resident_bytes()  # what this process holds, with the data
     with contextlib.suppress(Exception):
         each += packing(widest(runs), where, 1).probe.memory_bytes
-    return max(1, min(number, int(_MEMORY_SHARE * free_bytes() / each)))
+    return max(1, min(len(places), int(_MEMORY_SHARE * free_bytes() / each)))

@@ -53,7 +53,8 @@ def seats(device: torch.device, workers: int | None, threads: int | None = None)
     """
     gpus: list[str] = _gpus() if device.type == "cuda" and device.index is None else []
     number = workers or len(gpus) or (cores() if device.type == "cpu" else 1)
-    asked = int(os.environ.get(_THREADS[0]) or cores())
+    # OpenMP allows a list, of which the first number is for the outermost level.
+    asked = int((os.environ.get(_THREADS[0]) or str(cores())).partition(",")[0])
     each = threads or max(1, min(cores() // number, asked))
     return [Seat(at, each, gpus[at % len(gpus)] if gpus else None) for at in range(number)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
@@ -20,7 +19,7 @@ from idim_cli.plan import Run
 from idim_cli.training import outcome, stop
 from idim_cli.training.prepare import Where
 from idim_cli.training.record import Record
-from idim_cli.training.run import run_folder
+from idim_cli.training.run import done, run_folder
 
 #: A run whose process was killed so often has failed.
 DEATHS = 3
@@ -170,9 +169,11 @@ class _Map:
         result = outcome.failed(run, error, None, self.where.device or run.recipe.device)
         try:
             with results.sole_writer(folder):
+                known = done(run, folder)  # by another process, in the meantime
+                if known is not None:
+                    return known
                 Record(folder).log(f"failed: {error}")
-                text = json.dumps(result, indent=2, allow_nan=False)
-                results.write_atomic(folder / results.RESULT, text + "\n")
+                results.write_result(folder, result)
         except results.HeldError:
             return None
         return result

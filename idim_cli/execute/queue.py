@@ -9,7 +9,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import NamedTuple
 
 from idim_cli.execute.base import Watcher
-from idim_cli.plan import Run
+from idim_cli.plan import Run, kind
 
 #: Seconds between two looks at runs that other processes are at work on.
 WAIT_SECONDS = 1.0
@@ -49,8 +49,8 @@ class Queue:
         """Whether there are runs that have not ended."""
         return bool(self.open or self.held)
 
-    def next(self, config: str | None, mine: MutableMapping[str, Run]) -> Task | None:
-        """Hand over a run of the kind `config` (None: any) to a worker that is at work on `mine`.
+    def next(self, wanted: str | None, mine: MutableMapping[str, Run]) -> Task | None:
+        """Hand over a run of the kind `wanted` (None: any) to a worker that is at work on `mine`.
 
         None when there is no such run, when the worker has its share of all, and when a run that once took
         its process along would get company.
@@ -59,12 +59,12 @@ class Queue:
         if room < 1 or any(self.deaths[run_id] for run_id in mine):
             return None
         fit = (
-            run for run in self.waiting if config in (None, run.config) and not (mine and self._deadly(run))
+            run for run in self.waiting if wanted in (None, kind(run)) and not (mine and self._deadly(run))
         )
         run = next(fit, None)
         if run is None:
             return None
-        alike = self._alike(run)[:room] if config is None else [run]
+        alike = self._alike(run)[:room] if wanted is None else [run]
         self.waiting.remove(run)
         mine[run.run_id] = run
         return Task(run, len(alike), max(alike, key=lambda one: one.recipe.d or 0))
@@ -105,7 +105,7 @@ class Queue:
         """A run that waits, and those that may be trained beside it."""
         if self._deadly(run):
             return [run]
-        return [one for one in self.waiting if one.config == run.config and not self._deadly(one)]
+        return [one for one in self.waiting if kind(one) == kind(run) and not self._deadly(one)]
 
     def _deadly(self, run: Run) -> bool:
         return self.deaths[run.run_id] > 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from idim_cli.errors import ComponentError
-from idim_cli.plan import groups, merged
+from idim_cli.plan import Group, groups, merged
 from idim_cli.recipe.schema import Recipe
 from idim_cli.search.base import Ask, Native, Result
 from idim_cli.search.hunt import Hunt, Limits
@@ -49,7 +49,7 @@ class Adaptive:
         seed: Annotated[int, Field(ge=0)] = 0,
         lr: Annotated[Sequence[float], Field(min_length=2)] | None = None,
     ) -> None:
-        assert recipe.sweep is not None
+        _check(recipe, early_stop, bool(lr))
         self.end = None if max_time is None else time.monotonic() + max_time
         limits = Limits(precision, max_runs, max_epochs, batch, early_stop, seed)
         hunts = [
@@ -70,6 +70,35 @@ class Adaptive:
             return None
         runs = merged(run for _, ask in asked for run in ask.runs)
         return Ask(runs, [line for _, ask in asked for line in ask.why])
+
+    def most(self) -> list[tuple[Group, int]]:
+        """What the limits leave to each group, and to each of its learning rates."""
+        hunts = [rival for race in self.left for rival in race.left if not rival.over]
+        return [(hunt.group, hunt.left) for hunt in hunts]
+
+
+def _check(recipe: Recipe, early_stop: bool, rates: bool) -> None:
+    """Refuse what would only be found out at the end; ComponentError."""
+    assert recipe.sweep is not None
+    reading, fault, hint = recipe.threshold, "", ""
+    if reading.baseline == "best":
+        fault, hint = "the best of the sweep is not known beforehand", "threshold.baseline=model, or a number"
+    elif reading.baseline == "model" and recipe.sweep.baseline is None:
+        fault, hint = "there are no direct runs to be the baseline", "sweep.baseline.seeds=3"
+    elif reading.rule not in (None, "curve") and early_stop:
+        fault = f"the rule {reading.rule!r} cannot read runs that were stopped early"
+        hint = "leave threshold.rule out, or sweep.search.early_stop=false"
+    elif rates and reading.baseline == "model" and RATE not in _fixed(recipe):
+        fault = "learning rates can only be compared by one level, but each has a baseline of its own"
+        hint = f"sweep.baseline.set.{RATE}=0.001, or another that suits direct training"
+    if fault:
+        raise ComponentError(f"sweep.search adaptive: {fault}", hint)
+
+
+def _fixed(recipe: Recipe) -> Collection[str]:
+    """The recipe keys that direct runs set for themselves."""
+    baseline = recipe.sweep.baseline if recipe.sweep else None
+    return baseline.set if baseline else ()
 
 
 def _with_rates(recipe: Recipe, rates: Sequence[float]) -> Recipe:

@@ -38,6 +38,9 @@ class Search(Protocol):
     def ask(self, told: Mapping[str, Result]) -> Ask | None:
         """What to do next, given the results by run_id of all runs asked for so far; None when it is done."""
 
+    def most(self) -> list[tuple[Group, int]]:
+        """The groups that it may ask for more of, and how many runs more at most, counted as full ones."""
+
 
 def build(recipe: Recipe, native: Native) -> Search:
     """The search of a recipe's sweep; ComponentError for parameters that do not fit."""

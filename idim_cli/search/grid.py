@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from idim_cli.plan import plan
+from idim_cli.plan import Group, plan
 from idim_cli.recipe.schema import Recipe
 from idim_cli.search.base import Ask, Native, Result
 
@@ -21,3 +21,7 @@ class Grid:
             return None
         self.asked = True
         return Ask(plan(self.recipe), [])
+
+    def most(self) -> list[tuple[Group, int]]:
+        """Nothing beyond what was asked for."""
+        return []

@@ -55,9 +55,11 @@ class Hunt:
         self.swept: list[Run] = []
         self.level: float | None = None
         self.found: Crossing | None = None
+        self.over, self.left = False, limits.max_runs
 
     def look(self, told: Mapping[str, Result]) -> None:
         """Take in what came of the runs asked for so far."""
+        self.left = self._left(told)
         self.level = self._level(told)
         runs = self._sample(told)
         if runs is not None and self.level is not None:
@@ -67,21 +69,21 @@ class Hunt:
 
     def ask(self, told: Mapping[str, Result]) -> Ask:
         """The next runs, and why; no runs when the search has come to its end. Call `look` before."""
-        if self.seeds and not self.direct:
-            self.direct = self.group.direct(self.seeds)
-            return self._say(f"{len(self.direct)} direct runs: what is 100 % here?", self.direct)
+        if self.seeds and not self.direct and self.left > 0:
+            self.direct = self.group.direct(self.seeds[: self.left])
+            return self._say(f"{_runs(len(self.direct))}: what is 100 % here?", self.direct)
         if self.level is None:
-            return self._say("ended: no direct run succeeded")
-        if not self.swept:
-            d = bracket(self.D, self.limits.batch)
+            return self._end("ended: no direct run succeeded")
+        if not self.swept and self.left > 0:
+            d = bracket(self.D, min(self.limits.batch, self.left))
             return self._say(f"d = {_listed(d)}: a first bracket", self._at(d, self.level))
-        if self.found is None:
-            return self._say("ended: all runs in subspaces failed")
-        return self._next(self.found, self.level, self._left(told))
+        if self.swept and self.found is None:
+            return self._end("ended: all runs in subspaces failed")
+        return self._next()
 
     def ended(self, why: str) -> Ask:
         """Nothing more, and what is known."""
-        return self._say(f"ended, {why}: {self._reading}")
+        return self._end(f"ended, {why}: {self._reading}")
 
     @property
     def summary(self) -> str:
@@ -96,12 +98,13 @@ class Hunt:
         value, low, high = (_whole(end, self.found.tried) for end in ends)
         return f"{self.options.name} {value} ({low} .. {high})"
 
-    def _next(self, found: Crossing, level: float, left: int) -> Ask:
-        if self._precise(found):
+    def _next(self) -> Ask:
+        found, level, left = self.found, self.level, self.left
+        if found is not None and self._precise(found):
             return self.ended(f"as narrow as {self.limits.precision:.0%} either way")
-        if left <= 0:
+        if left <= 0 or found is None or level is None:
             return self.ended("a limit is reached")
-        again = self._one_more_direct() if self._baseline_is_the_doubt(found) else []
+        again = self._one_more_direct() if left > 1 and self._baseline_is_the_doubt(found) else []
         d = places(found, self.D, max(1, min(self.limits.batch, left) - len(again)))
         why = f"{self._reading}: d = {_listed(d)}" + (", and the baseline again" if again else "")
         return self._say(why, [*again, *self._at(d, level)])
@@ -109,9 +112,9 @@ class Hunt:
     def _level(self, told: Mapping[str, Result]) -> float | None:
         """The performance to reach; None if there is no direct run to take it from."""
         if isinstance(self.options.baseline, float):
-            return self.options.fraction * self.options.baseline
+            return self.options.level(self.options.baseline)
         known = [told[run.run_id]["performance"] for run in self.direct if _ok(told[run.run_id])]
-        return self.options.fraction * sum(known) / len(known) if known else None
+        return self.options.level(sum(known) / len(known)) if known else None
 
     def _sample(self, told: Mapping[str, Result]) -> Sample | None:
         import pandas as pd
@@ -137,8 +140,9 @@ class Hunt:
         left = self.limits.max_runs - len(runs)
         if self.limits.max_epochs is None:
             return left
-        spent = sum(told[run.run_id].get("epoch") or 0 for run in runs)
-        full = max(told[run.run_id].get("epochs") or 1 for run in runs)
+        spent = sum(_epochs(told[run.run_id]) for run in runs)
+        known = [told[run.run_id].get("epochs") or 1 for run in runs]
+        full = max([*known, self.group.recipe.training.epochs or 1])
         return min(left, (self.limits.max_epochs - spent) // full)
 
     def _baseline_is_the_doubt(self, found: Crossing) -> bool:
@@ -160,12 +164,26 @@ class Hunt:
         self.swept += made
         return made
 
+    def _end(self, why: str) -> Ask:
+        self.over = True
+        return self._say(why)
+
     def _say(self, why: str, runs: Sequence[Run] = ()) -> Ask:
+        self.left -= len(runs)
         return Ask(list(runs), [f"{self.name}: {why}" if self.name else why])
 
 
 def _ok(result: Result) -> bool:
     return bool(result["status"] == OK)
+
+
+def _runs(number: int) -> str:
+    return "1 direct run" if number == 1 else f"{number} direct runs"
+
+
+def _epochs(result: Result) -> int:
+    """How many a run was trained for: that of its best evaluation may be reported."""
+    return int(result.get("epochs" if _ok(result) else "epoch") or 0)
 
 
 def _same(seed: int) -> Seeds:

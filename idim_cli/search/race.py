@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from idim_cli.plan import Run
 from idim_cli.search.base import Ask, Result
 from idim_cli.search.hunt import Hunt
 
@@ -31,19 +32,20 @@ class Race:
         """The next runs of all that are left; none when the race is over."""
         for rival in self.left:
             rival.look(told)
-        dropped = self._drop()
-        asks = [rival.ask(told) for rival in self.left]
-        why = [*dropped, *(line for ask in asks for line in ask.why)]
+        why, runs = self._drop(), list[Run]()
         leader = self._leader()
-        over = leader is not None and not asks[self.left.index(leader)].runs
-        runs = [] if over else [run for ask in asks for run in ask.runs]
+        # The leader first: when it has ended, so has the race, and the others need not be asked.
+        for rival in sorted(self.left, key=lambda one: one is not leader):
+            if not rival.over and not (leader is not None and leader.over):
+                ask = rival.ask(told)
+                why, runs = [*why, *ask.why], [*runs, *ask.runs]
         if not runs and leader is not None and len(self.rivals) > 1:
-            why.append(f"the best rate: {leader.summary}")
+            why = [*why, f"the best rate: {leader.summary}"]
         return Ask(runs, why)
 
     def ended(self, why: str) -> list[str]:
         """What is known when it must end now."""
-        return [line for rival in self.left for line in rival.ended(why).why]
+        return [line for rival in self.left if not rival.over for line in rival.ended(why).why]
 
     def _drop(self) -> list[str]:
         leader = self._leader()

@@ -91,6 +91,8 @@ def level_error(direct: Floats, noise: Floats, fraction: float) -> tuple[Floats,
     n = len(direct)
     squares = float(np.sum((direct - direct.mean()) ** 2))
     pooled = (squares + _LENT * (_SHARE * noise) ** 2) / (n - 1 + _LENT)
-    variance = np.maximum(pooled, squares / (n - 1)) if n > 1 else noise**2
+    own = squares / (n - 1) if n > 1 else 0.0
+    variance = np.maximum(pooled, own) if n > 1 else noise**2
     error: Floats = fraction * np.sqrt(variance / n)
-    return error, n - 1.0 + _LENT
+    alone = n > 1 and own > np.median(pooled)
+    return error, n - 1.0 if alone else n - 1.0 + _LENT

@@ -41,12 +41,10 @@ def estimate(
 def read(runs: Sample, options: Options) -> Reading:
     """Read d_int from the runs of one group."""
     kind, baseline = _baseline(runs, options)
-    if baseline <= 0:
-        message = f"the baseline is {baseline:g}, of which no fraction can be taken"
-        raise IdimError(message, "shift performance so that its worst value is 0")
-    level = options.fraction * baseline
+    level = options.level(baseline)
     value, draws = _curve(runs, options, level) if options.rule == "curve" else _grid(runs, options, level)
-    red = paper_bootstrap(runs, options.but(rule="first"), level)
+    # Without the runs that were stopped, one run at each d would tell of those that did less well alone.
+    red = None if len(runs.stopped.d) else paper_bootstrap(runs, options.but(rule="first"), level)
     mean, sd = red.moments() if red else (math.nan, math.nan)
     flat = plateau(runs, options.confidence, options.fraction, value)
     n, tried = runs.points.n, runs.tried

@@ -78,13 +78,14 @@ def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | N
 
     None where there is one run at each d.
     """
-    if max((len(runs) for runs in sample.runs), default=1) == 1 or options.rule == "curve":
+    if max((len(runs) for runs in sample.runs), default=1) == 1:
         return None
     stream = Stream(options.seed, "threshold/paper")
     picks = stream.integers(PAPER_SAMPLES * len(sample.d), 2**32).reshape(PAPER_SAMPLES, -1)
     columns = [runs[picks[:, i] % len(runs)] for i, runs in enumerate(sample.runs)]
     curves = np.stack(columns, axis=1)
     d, ones = sample.d.astype(float), np.ones(len(sample.d))
+    assert options.rule != "curve"
     values = crossings(options.rule, d, curves, ones, np.full(PAPER_SAMPLES, level))
     return Draws(np.where(values == -np.inf, d[0], values), PAPER)
 

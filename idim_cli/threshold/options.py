@@ -69,6 +69,13 @@ class Options:
         """What is read: ``d_int90`` for a fraction of 0.9."""
         return d_int(self.fraction)
 
+    def level(self, baseline: float) -> float:
+        """The performance to be reached; IdimError for a baseline of which no fraction can be taken."""
+        if baseline <= 0:
+            message = f"the baseline is {baseline:g}, of which no fraction can be taken"
+            raise IdimError(message, "shift performance so that its worst value is 0")
+        return self.fraction * baseline
+
     def but(self, **changes: Any) -> Options:
         """The same with other values of some fields."""
         return dataclasses.replace(self, **changes)

@@ -47,8 +47,8 @@ def plateau(sample: Sample, confidence: float, fraction: float = 0.9, value: flo
     """
     if not len(sample.direct):
         return Plateau(None, np.nan, "not tested: no direct runs")
-    if not len(sample.d):
-        return Plateau(None, np.nan, "not tested: all runs were stopped early")
+    if len(sample.stopped.d):  # the others are those that did less well
+        return Plateau(None, np.nan, "not tested: runs were stopped early")
     means = sample.points.mean
     best = float(sample.direct.mean())
     shortfall = best - means

@@ -39,7 +39,7 @@ class Evidence:
 
     Attributes:
         d: subspace dimensions.
-        low, high: final performance lies between them. They are equal for a run that was trained to its end.
+        low, high: final performance lies between them; they are equal where it is known.
     """
 
     d: Floats
@@ -173,8 +173,14 @@ def _likelihood(low: float, high: float, above: Floats, spread: Floats, window: 
         return density + 1e-300
     low = -np.inf if low <= -window else min(low, window)
     high = np.inf if high >= window else max(high, -window)
-    share: Floats = ndtr((high - above) / spread) - ndtr((low - above) / spread)
-    return (1 - _LAPSES) * share + _LAPSES / 2
+
+    def share(noise: Floats) -> Floats:
+        found: Floats = ndtr((high - above) / noise) - ndtr((low - above) / noise)
+        return found
+
+    if np.isinf(low) or np.isinf(high):  # a lapse may be on either side
+        return (1 - _LAPSES) * share(spread) + _LAPSES / 2
+    return (1 - _LAPSES) * share(spread) + _LAPSES * share(_LAPSE_NOISE * spread) + 1e-300
 
 
 def _plausible(log: Floats, grid: list[Floats]) -> Iterator[tuple[float, float]]:

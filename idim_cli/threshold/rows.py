@@ -29,8 +29,8 @@ class Columns:
     D = "D"
     metric = "metric"
     split = "score_on"
-    peak = "peak"
     stop_level = "stop_level"
+    jitter = "jitter"
     forecast = "forecast"
 
 
@@ -39,7 +39,7 @@ READ = (Columns.d, Columns.performance, Columns.direct, Columns.projector, Colum
 
 
 _NUMBERS = (
-    Columns.performance, Columns.d, Columns.D, Columns.peak, Columns.stop_level, Columns.forecast,
+    Columns.performance, Columns.d, Columns.D, Columns.stop_level, Columns.jitter, Columns.forecast,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 MEASURE = "performance"
 _RUN_ID = "run_id"  # the tables that `idim` writes have it
+_LUCK = 1.5  # in standard deviations of one evaluation
 _SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
 
 
@@ -141,7 +142,7 @@ def sample(table: DataFrame, source: str = "") -> Sample:
         seeds=seeds,
         independent=independent,
         left_out=tidy.left_out,
-        stopped=_stopped(tidy.stopped, _excess(swept)),
+        stopped=_stopped(tidy.stopped, _jitter(every)),
         solved=_solved(tidy.stopped),
         source=source,
         measure=_measure(every),
@@ -149,21 +150,26 @@ def sample(table: DataFrame, source: str = "") -> Sample:
     )
 
 
-def _stopped(rows: DataFrame, excess: float) -> Evidence:
+def _stopped(rows: DataFrame, jitter: float) -> Evidence:
     """Between what the runs that were stopped early would have come to.
 
-    They would hardly have lost again what they had, but for `excess`, what a run that has just reached the
-    level owes to luck. And they would not have outdone their own forecast.
+    At least what they had, less what the last evaluation may owe to luck: a run that ends because it has just
+    reached the level does so at a good one. At most their own forecast.
     """
     if rows.empty:
         return NO_RUNS
-    solved = _solved(rows)
-    low = rows[Columns.performance].to_numpy(dtype=float) - excess * solved
-    high = np.where(solved, np.inf, rows[Columns.stop_level].to_numpy(dtype=float))
+    low = rows[Columns.performance].to_numpy(dtype=float) - _LUCK * jitter
+    high = np.where(_solved(rows), np.inf, rows[Columns.stop_level].to_numpy(dtype=float))
     if Columns.forecast in rows:
         foreseen = rows[Columns.forecast].to_numpy(dtype=float)
         high = np.where(np.isnan(foreseen), high, foreseen)
     return Evidence(rows[Columns.d].to_numpy(dtype=float), low, np.maximum(high, low))
+
+
+def _jitter(rows: DataFrame) -> float:
+    """How far an evaluation lies off the learning curve: the median over the runs; 0 if unknown."""
+    known = rows[Columns.jitter].dropna() if Columns.jitter in rows else ()
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _solved(rows: DataFrame) -> NDArray[np.bool_]:
@@ -171,13 +177,6 @@ def _solved(rows: DataFrame) -> NDArray[np.bool_]:
         return np.zeros(0, dtype=bool)
     said = rows[Columns.status].astype(str).str.strip().str.lower()
     return np.asarray(said == SOLVED)
-
-
-def _excess(swept: DataFrame) -> float:
-    """How far the best evaluation of a run lies above its last one: the median over the runs."""
-    if Columns.peak not in swept or swept[Columns.peak].isna().all():
-        return 0.0
-    return max(float((swept[Columns.peak] - swept[Columns.performance]).median()), 0.0)
 
 
 def _why_none(left_out: int, ours: bool) -> str:

@@ -11,7 +11,7 @@ import torch
 
 from idim_cli import results
 from idim_cli.errors import IdimError, RunError
-from idim_cli.goal import forecast
+from idim_cli.goal import forecast, jitter
 from idim_cli.plan import Run
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Problem
@@ -39,6 +39,7 @@ def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any
         "steps": loop.steps,
         "peak": max(loop.curve),
         "stop_level": loop.goal.level if loop.goal and verdict else None,
+        "jitter": jitter(loop.curve),
         "forecast": _number(forecast(loop.curve, loop.evaluations)) if verdict else None,
         "metrics": figures,
         "column_norm_min": columns.norm_min,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from idim_cli.plan import Run
+from idim_cli.plan import Run, kind
 from idim_cli.results import HeldError
 from idim_cli.training import stop
 from idim_cli.training.clock import Clock
@@ -111,13 +110,13 @@ class _Crew:
         if len(self.members) >= self.size:
             return None
         run, self.waiting = self.waiting or next(runs, None), None
-        if run and self.members and _kind(run) != self.members[0].kind:
+        if run and self.members and kind(run) != self.members[0].kind:
             self.waiting, run = run, None
         return run
 
     def _take(self, run: Run) -> None:
         """Prepare a run for the pack, or train it at once if it cannot be in one."""
-        member = _Member(run, _kind(run), self.begin(run))
+        member = _Member(run, kind(run), self.begin(run))
         self._go(member)
         if member.batch and self._fits(member, member.batch):
             self._seat([*self.members, member])
@@ -196,15 +195,9 @@ class _Crew:
             yield self.ended.pop(0)
 
 
-def _kind(run: Run) -> str:
-    """What runs that may share a pack have in common."""
-    recipe, training = run.recipe, run.recipe.training
-    parts = (recipe.dataset, recipe.model, recipe.task, recipe.projector)
-    rest = (recipe.trainable, training.batch_size, training.l2, training.precision, recipe.device)
-    return json.dumps([*(part.model_dump() for part in parts), *rest, recipe.data_root], sort_keys=True)
-
-
 def _stopped(stopped: Sequence[stop.StoppedError], number: int) -> stop.StoppedError:
     if len(stopped) == 1:
         return stopped[0]
+    if not stopped:
+        return stop.StoppedError(number, "between two runs")
     return stop.StoppedError(number, f"{len(stopped)} runs; their state is saved")

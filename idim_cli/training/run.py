@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,8 +111,7 @@ def course(
             recipe = to_yaml(run.recipe, defaults=True)
             results.write_atomic(folder / results.RUN_RECIPE, recipe, durable=False)
             result = yield from _attempt(run, Record(folder), where, on_step, clock)
-            text = json.dumps(result, indent=2, allow_nan=False) + "\n"
-            results.write_atomic(folder / results.RESULT, text)
+            results.write_result(folder, result)
     return result
 
 

@@ -76,5 +76,5 @@ def test_a_search_is_not_measured_again_once_it_has_workers(runs, tmp_path, monk
     monkeypatch.setattr(local, "Pool", Pool)
     with Local() as executor:
         for part in (runs[:3], runs[3:4]):
-            assert list(executor.map(part, tmp_path, CPU, Watch())) == [(run, 3) for run in part]
-    assert (closed, said) == ([3], ["3 worker processes"])
+            assert list(executor.map(part, tmp_path, CPU, Watch())) == [(run, 4) for run in part]
+    assert (closed, said) == ([4], ["3 worker processes"])  # a later batch may be larger

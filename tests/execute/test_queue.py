@@ -5,7 +5,7 @@ import pytest
 from idim_cli.execute import queue
 from idim_cli.execute.base import Silent
 from idim_cli.execute.queue import Queue
-from idim_cli.plan import plan
+from idim_cli.plan import kind, plan
 from idim_cli.recipe.load import loads
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 2}, sweep: {d: [4, 8], seeds: 3}}"
@@ -17,10 +17,10 @@ def runs():
     return plan(loads(TEXT).recipe)
 
 
-def drain(work, config=None):
+def drain(work, wanted=None):
     """All runs that one worker is handed while it ends none."""
     mine = {}
-    while work.next(config, mine):
+    while work.next(wanted, mine):
         pass
     return list(mine)
 
@@ -35,8 +35,8 @@ def test_in_order_with_what_else_there_is_of_the_kind(runs):
 
 def test_a_kind_that_is_asked_for(runs):
     work = Queue(runs)
-    assert drain(work, runs[1].config) == [run.run_id for run in runs[1:]]
-    assert drain(work, runs[1].config) == []
+    assert drain(work, kind(runs[1])) == [run.run_id for run in runs[1:]]
+    assert drain(work, kind(runs[1])) == []
     assert drain(work) == [runs[0].run_id]
 
 

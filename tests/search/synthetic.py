@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from idim_cli.errors import IdimError
-from idim_cli.goal import FEWEST, forecast
+from idim_cli.goal import FEWEST, forecast, jitter
 from idim_cli.recipe.load import load
 
 SHAPES = {
@@ -57,6 +57,7 @@ class Problem:
             "D": self.D, "d": d, "performance": float(curve[epoch - 1]), "peak": float(max(curve[:epoch])),
             "epoch": epoch,
             "epochs": self.epochs, "stop_level": run.goal.level if verdict else None,
+            "jitter": jitter(list(curve[:epoch])),
             "forecast": forecast(list(curve[:epoch]), self.epochs) if verdict and epoch >= FEWEST else None,
             "seed_theta0": run.recipe.seeds.theta0, "seed_projector": run.recipe.seeds.projector,
             "seed_data": run.recipe.seeds.data, "metric": "accuracy", "score_on": "validation",
@@ -84,7 +85,16 @@ def problem(rng: np.random.Generator) -> Problem:
     ]
     shape = str(rng.choice(list(SHAPES)))
     direct_noise = noise * float(rng.uniform(0.2, 1))
-    return Problem(truth, shape, D, noise, direct_noise, dips, int(rng.choice([6, 10, 30])), noise / 4)
+    return Problem(
+        truth,
+        shape,
+        D,
+        noise,
+        direct_noise,
+        dips,
+        int(rng.choice([6, 10, 30])),
+        noise * float(rng.uniform(0.1, 1)),
+    )
 
 
 def crossing(one: Problem) -> float:
@@ -94,11 +104,11 @@ def crossing(one: Problem) -> float:
     return float(d[np.argmax(mean >= 0.9)])
 
 
-def carried_out(one: Problem, seed: int, *overrides: str):
+def carried_out(one: Problem, seed: int, *overrides: str, baseline: str = "sweep.baseline.seeds=3"):
     """Search the problem; the search, its runs in order, their results by run_id, and its log."""
     from idim_cli.search.base import build
 
-    settings = ["sweep.search=adaptive", "sweep.baseline.seeds=3", *overrides]
+    settings = ["sweep.search=adaptive", baseline, *overrides]
     search = build(load("quickstart", settings).recipe, lambda group: one.D)
     told: dict[str, dict] = {}
     log: list[str] = []

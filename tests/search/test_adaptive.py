@@ -145,6 +145,25 @@ def test_a_rate_cannot_be_swept_and_chosen():
         carried_out(SMOOTH, 1, "sweep.search.lr=[0.1, 0.2]", "sweep.over={training.optimizer.lr: [0.1]}")
 
 
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (["threshold.baseline=best"], "best of the sweep"),
+        (["sweep.baseline=null"], "no direct runs"),
+        (["threshold.rule=isotonic"], "isotonic"),
+    ],
+)
+def test_what_cannot_be_read_at_the_end_is_refused_at_the_start(settings, fault):
+    recipe = load("quickstart", ["sweep.search=adaptive", *settings]).recipe
+    with pytest.raises(ComponentError, match=fault):
+        build(recipe, lambda group: 100)
+
+
+def test_a_fixed_level_needs_no_direct_runs():
+    told, _ = carried_out(SMOOTH, 1, "threshold.baseline=1.0", baseline="sweep.baseline=null")
+    assert not any(result["direct"] for result in told.values())
+
+
 def test_each_group_has_a_search_of_its_own():
     _, log = carried_out(SMOOTH, 1, "sweep.over={projector: [tied, sparse]}")
     assert {line.partition(":")[0] for line in log} >= {"projector tied", "projector sparse"}
