@@ -31,12 +31,12 @@ def seconds(text: str | float) -> float:
         raise typer.BadParameter(f"{whole!r} is no time, such as 90s, 4m or 1h30m") from None
 
 
-def rates(text: str | list[float]) -> list[float]:
-    """``0.01,0.02`` as numbers."""
-    if isinstance(text, list):
-        return text
+def rates(text: str | None) -> str | None:
+    """``0.01,0.02`` as a list in a recipe's form."""
+    if text is None:
+        return None
     try:
-        return [float(part) for part in text.split(",")]
+        return str([float(part) for part in text.split(",")])
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no list of learning rates, such as 0.01,0.02") from None
 
@@ -85,13 +85,13 @@ NoEarlyStop = Annotated[
     bool, typer.Option("--no-early-stop", help="Train every run to its end.", rich_help_panel=_PANEL)
 ]
 Rates = Annotated[
-    list[float] | None,
+    str | None,
     typer.Option(
         "--lr",
         metavar="A,B,...",
         help="Learning rates to choose from.",
         show_default="the recipe's",
-        parser=rates,
+        callback=rates,
         rich_help_panel=_PANEL,
     ),
 ]

@@ -85,7 +85,7 @@ def command(
     if outcome.failed:
         console.fail(f"{outcome.failed} of {outcome.planned} runs failed", _where(outcome))
         raise typer.Exit(SOME_FAILED if keep_going else RUN_FAILED)
-    if any(one.not_reached for one in outcome.estimates):
+    if outcome.not_reached:
         raise typer.Exit(NOT_REACHED)
 
 

@@ -17,7 +17,7 @@ from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded
 from idim_cli.recipe.schema import Recipe, Seeds
 from idim_cli.search import base as searches
-from idim_cli.search.base import Ask
+from idim_cli.search.base import RATE, Ask
 from idim_cli.threshold import Estimate, Options
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where
@@ -36,6 +36,7 @@ class Outcome:
         table: one row a run.
         estimates: one for each combination of `sweep.over`, with its reading or why it has none.
         planned, ok, failed: numbers of runs; one that was stopped early is ok.
+        raced: whether the groups differ in learning rates that a search chose from.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Outcome:
     planned: int
     ok: int
     failed: int
+    raced: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The content of summary.json."""
@@ -52,6 +54,15 @@ class Outcome:
             "runs": {"planned": self.planned, "ok": self.ok, "failed": self.failed},
             "estimates": [one.as_dict() for one in self.estimates],
         }
+
+    @property
+    def not_reached(self) -> bool:
+        """Whether some d_int lies beyond the largest d; of rates that raced, whether all of them do."""
+        races: dict[str, list[bool]] = {}
+        for one in self.estimates:
+            kept = {key: value for key, value in one.group.items() if not (self.raced and key == RATE)}
+            races.setdefault(json.dumps(kept, default=str), []).append(one.not_reached)
+        return any(all(each) for each in races.values())
 
     @property
     def problems(self) -> list[str]:
@@ -155,7 +166,8 @@ def _summary(recipe: Recipe, folder: Path, planned: int, known: results.Known) -
     table = results.table(folder, known)
     estimates = threshold.estimates(table, Options(**recipe.reading()))
     failed = int((table["status"] == results.FAILED).sum())
-    outcome = Outcome(folder, table, estimates, planned, len(table) - failed, failed)
+    raced = recipe.sweep is not None and bool(recipe.sweep.search.params.get("lr"))
+    outcome = Outcome(folder, table, estimates, planned, len(table) - failed, failed, raced)
     text = json.dumps(outcome.as_dict(), indent=2, allow_nan=False)
     results.write_atomic(folder / results.SUMMARY, text + "\n")
     return outcome

@@ -11,11 +11,9 @@ from pydantic import Field
 from idim_cli.errors import ComponentError
 from idim_cli.plan import Group, groups, merged
 from idim_cli.recipe.schema import Recipe
-from idim_cli.search.base import Ask, Native, Result
+from idim_cli.search.base import RATE, Ask, Native, Result
 from idim_cli.search.hunt import Hunt, Limits
 from idim_cli.search.race import Race
-
-RATE = "training.optimizer.lr"
 
 
 class Adaptive:
@@ -41,12 +39,12 @@ class Adaptive:
         native: Native,
         *,
         precision: Annotated[float, Field(gt=0, lt=1)] = 0.1,
-        max_runs: Annotated[int, Field(gt=0)] = 100,
+        max_runs: Annotated[int, Field(gt=0, le=100_000)] = 100,
         max_epochs: Annotated[int, Field(gt=0)] | None = None,
         max_time: Annotated[float, Field(gt=0)] | None = None,
-        batch: Annotated[int, Field(gt=0)] = 4,
+        batch: Annotated[int, Field(gt=0, le=1000)] = 4,
         early_stop: bool = True,
-        seed: Annotated[int, Field(ge=0)] = 0,
+        seed: Annotated[int, Field(ge=0, lt=2**62)] = 0,
         lr: Annotated[Sequence[float], Field(min_length=2)] | None = None,
     ) -> None:
         _check(recipe, early_stop, bool(lr))
@@ -88,6 +86,8 @@ def _check(recipe: Recipe, early_stop: bool, rates: bool) -> None:
     elif reading.rule not in (None, "curve") and early_stop:
         fault = f"the rule {reading.rule!r} cannot read runs that were stopped early"
         hint = "leave threshold.rule out, or sweep.search.early_stop=false"
+    elif recipe.projector.name == "identity":
+        fault, hint = "direct training has no d to search for", "take another projector"
     elif rates and reading.baseline == "model" and RATE not in _fixed(recipe):
         fault = "learning rates can only be compared by one level, but each has a baseline of its own"
         hint = f"sweep.baseline.set.{RATE}=0.001, or another that suits direct training"

@@ -10,6 +10,8 @@ from idim_cli.plan import Group, Run
 from idim_cli.recipe.schema import Recipe
 from idim_cli.search import REGISTRY
 
+#: The recipe key that an adaptive search may choose.
+RATE = "training.optimizer.lr"
 Result = Mapping[str, Any]  # the content of a result.json
 #: D of the model of a group.
 Native = Callable[[Group], int]

@@ -101,7 +101,7 @@ class Hunt:
     def _next(self) -> Ask:
         found, level, left = self.found, self.level, self.left
         if found is not None and self._precise(found):
-            return self.ended(f"as narrow as {self.limits.precision:.0%} either way")
+            return self.ended(self._why_enough(found))
         if left <= 0 or found is None or level is None:
             return self.ended("a limit is reached")
         again = self._one_more_direct() if left > 1 and self._baseline_is_the_doubt(found) else []
@@ -133,6 +133,11 @@ class Hunt:
             end = 1 if value < 0 else self.D
             return end in found.tried and low == high
         return bool(low >= value * (1 - share) and high <= value * (1 + share))
+
+    def _why_enough(self, found: Crossing) -> str:
+        if math.isinf(found.value):
+            return "reached by d = 1 already" if found.value < 0 else f"not reached by d = D = {self.D:,}"
+        return f"as narrow as {self.limits.precision:.0%} either way"
 
     def _left(self, told: Mapping[str, Result]) -> int:
         """How many runs the limits leave."""

@@ -83,6 +83,8 @@ def read(runs: Sample, options: Options) -> Reading:
 
 def _baseline(runs: Sample, options: Options) -> tuple[Literal["model", "best", "fixed"], float]:
     if options.baseline == "best":
+        if not len(runs.d):
+            raise IdimError("no run was trained to its end, so there is no best of the sweep", "use model")
         return "best", float(runs.centres(options.centre).max())
     if options.baseline != "model":
         return "fixed", float(options.baseline)

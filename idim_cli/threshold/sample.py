@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 MEASURE = "performance"
 _RUN_ID = "run_id"  # the tables that `idim` writes have it
-_LUCK = 1.5  # in standard deviations of one evaluation
+_LUCK = 0.5  # in standard deviations of one evaluation; see docs/adaptive.md
 _SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
 
 
@@ -159,11 +159,17 @@ def _stopped(rows: DataFrame, jitter: float) -> Evidence:
     if rows.empty:
         return NO_RUNS
     low = rows[Columns.performance].to_numpy(dtype=float) - _LUCK * jitter
-    high = np.where(_solved(rows), np.inf, rows[Columns.stop_level].to_numpy(dtype=float))
-    if Columns.forecast in rows:
-        foreseen = rows[Columns.forecast].to_numpy(dtype=float)
-        high = np.where(np.isnan(foreseen), high, foreseen)
+    unknown = np.where(_solved(rows), np.inf, rows[Columns.stop_level].to_numpy(dtype=float))
+    high = _filled(rows, Columns.forecast, unknown)
     return Evidence(rows[Columns.d].to_numpy(dtype=float), low, np.maximum(high, low))
+
+
+def _filled(rows: DataFrame, column: str, otherwise: Floats) -> Floats:
+    """A column, with other values where it is absent or empty."""
+    if column not in rows:
+        return otherwise
+    values = rows[column].to_numpy(dtype=float)
+    return np.where(np.isnan(values), otherwise, values)
 
 
 def _jitter(rows: DataFrame) -> float:

@@ -54,13 +54,19 @@ def test_every_run_has_seeds_of_its_own():
     assert len(set(swept)) == len(swept)
 
 
-@pytest.mark.parametrize(("limit", "runs"), [("max_runs=9", 9), ("max_epochs=60", 20)])
-def test_limits_hold(limit, runs):
-    told, log = carried_out(SMOOTH, 5, f"sweep.search.{limit}", "sweep.search.precision=0.01")
-    assert len(told) <= runs
-    if "epochs" in limit:
-        assert sum(result["epoch"] for result in told.values()) <= 60
+@pytest.mark.parametrize("most", [1, 3, 5, 9, 12, 20])
+def test_the_limit_of_runs_holds(most):
+    told, log = carried_out(SMOOTH, 5, f"sweep.search.max_runs={most}", "sweep.search.precision=0.01")
+    assert len(told) == most
     assert "ended, a limit is reached" in log[-1]
+
+
+@pytest.mark.parametrize("most", [10, 40, 60, 200])
+def test_the_limit_of_epochs_holds(most):
+    told, _ = carried_out(
+        SMOOTH, 5, f"sweep.search.max_epochs={most}", "sweep.search.precision=0.01", "training.epochs=10"
+    )
+    assert sum(result["epoch"] for result in told.values()) <= most
 
 
 def test_no_time_left_ends_it():
@@ -130,6 +136,17 @@ class Rated(Problem):
     def result(self, run, rng: np.random.Generator) -> dict:
         need = 1.0 if run.direct else NEED[run.recipe.training.optimizer.params["lr"]]
         return Problem(500 * need, "power", self.D, self.noise, self.direct_noise).result(run, rng)
+
+
+def test_rates_with_baselines_of_their_own_are_not_compared():
+    settings = ["sweep.search.lr=[0.005, 0.02]", "sweep.baseline={seeds: 2}"]
+    with pytest.raises(ComponentError, match="baseline of its own"):
+        carried_out(SMOOTH, 1, *settings)
+
+
+def test_what_ended_says_so_once():
+    _, log = carried_out(SMOOTH, 1, "sweep.over={projector: [tied, sparse]}")
+    assert len([line for line in log if "ended" in line]) == 2
 
 
 def test_learning_rates_race():
