@@ -68,7 +68,7 @@ def narrower(grid: Sequence[int], ends: tuple[float, float], runs: int, near: in
 def searched(low: float, high: float) -> str:
     """Advice for a level that a search has found: it knows itself where to run next."""
     narrow = math.isfinite(low) and high / low <= WIDE
-    return "" if narrow else "the interval is wide: more runs of a search (--adaptive) narrow it"
+    return "" if narrow else "the interval is wide: a search narrows it (--adaptive --precision 10%)"
 
 
 def _open_end(grid: Sequence[int], low: float, high: float, ours: bool) -> str:
