@@ -1,6 +1,7 @@
 """What this machine has, as far as it bears on how much is done at once."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -38,5 +39,6 @@ def test_the_most_memory_that_was_held():
     reset_peak()
     before = resident_bytes()
     torch.ones(50_000_000).sum()
-    assert peak_bytes() >= before
+    if Path("/proc/self/status").exists():  # elsewhere the peak is not known
+        assert peak_bytes() >= before + 190_000_000
     assert resident_bytes() < before + 200_000_000

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from idim_cli.plan import plan, single
+from idim_cli.plan import single
 from idim_cli.recipe.load import loads
 from idim_cli.training import packing as packs
 from idim_cli.training.packing import packing
@@ -101,10 +101,3 @@ def test_trying_is_a_small_part_of_the_work(timed):
 def test_what_cannot_be_batched_is_not(timed):
     tried = timed(1.0, at2=None)
     assert (packing(one(), CPU, 64).size, tried) == (1, [2])
-
-
-def test_a_real_pack_is_faster_for_a_small_network():
-    runs = plan(loads(TEXT, overrides=["sweep={d: [30], seeds: 8}"]).recipe)
-    found = packing(runs[-1], CPU, 8)
-    assert found.size in (1, 2, 4, 8)
-    assert found.seconds <= found.probe.seconds
