@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from idim_cli.results import read as read_results
     from idim_cli.subspace import Subspace as Subspace
     from idim_cli.subspace import native_parameters as native_parameters
-    from idim_cli.threshold import estimates as estimates
+    from idim_cli.thresholds import estimates as estimates
     from idim_cli.training.run import train as train
 
 _HOMES = {
@@ -27,7 +27,7 @@ _HOMES = {
     "Subspace": "idim_cli.subspace:Subspace",
     "build_projector": "idim_cli.projectors.base:build",
     "compress": "idim_cli.codec.compress:compress",
-    "estimates": "idim_cli.threshold:estimates",
+    "estimates": "idim_cli.thresholds:estimates",
     "evaluate": "idim_cli.codec.evaluate:evaluate",
     "expand": "idim_cli.codec.expand:expand",
     "load_recipe": "idim_cli.recipe.load:load",

@@ -3,7 +3,7 @@
 import pytest
 
 from idim_cli import load_recipe, sweep
-from idim_cli.threshold import estimates
+from idim_cli.thresholds import estimates
 
 KINDS = [
     "dense",

@@ -193,7 +193,7 @@ def _report(
 
 def _draw(bench: str, rows: Sequence[Row], machine: Machine, out: Path) -> Path:
     from idim_cli.bench.picture import picture
-    from idim_cli.report import lines
+    from idim_cli.reports import lines
     from idim_cli.results import write_atomic
 
     path = out / f"{bench}.png"

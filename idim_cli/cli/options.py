@@ -10,7 +10,7 @@ import typer
 from idim_cli.errors import FileError
 
 if TYPE_CHECKING:
-    from idim_cli.threshold import Options
+    from idim_cli.thresholds import Options
 
 
 def _recipes() -> list[str]:
@@ -155,7 +155,7 @@ def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
     """
     from idim_cli.recipe.load import load
     from idim_cli.results import RECIPE
-    from idim_cli.threshold import PAPER, Options
+    from idim_cli.thresholds import PAPER, Options
 
     flags = {key: value for key, value in given.items() if value is not None}
     if "baseline" in flags:

@@ -14,8 +14,8 @@ from idim_cli.cli import console, options
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from idim_cli.report.curve import Curve
-    from idim_cli.report.section import Section
+    from idim_cli.reports.curve import Curve
+    from idim_cli.reports.section import Section
 
 
 class Format(StrEnum):
@@ -65,8 +65,8 @@ def command(
     Exit code: 0; 2 when the results, or all of their groups, cannot be read.
     """
     from idim_cli import results
-    from idim_cli.report import published as others
-    from idim_cli.report import section
+    from idim_cli.reports import published as others
+    from idim_cli.reports import section
 
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
@@ -97,7 +97,7 @@ def _stem(path: Path, runs: DataFrame) -> str:
 def _draw(
     found: Sequence[Section], stem: str, folder: Path, log: bool | None, behind: Curve | None
 ) -> list[Path]:
-    from idim_cli.report import figure
+    from idim_cli.reports import figure
     from idim_cli.results import write_atomic
 
     written = []
@@ -113,7 +113,7 @@ def _draw(
 def _print(found: Sequence[Section], form: Format) -> None:
     from rich.console import Console
 
-    from idim_cli.report import table
+    from idim_cli.reports import table
 
     screen = Console(highlight=False)
     if form == Format.table and screen.is_terminal:
@@ -126,6 +126,6 @@ def _print(found: Sequence[Section], form: Format) -> None:
 
 
 def _print_json(found: Sequence[Section], figures: Sequence[Path]) -> None:
-    from idim_cli.report import table
+    from idim_cli.reports import table
 
     console.out_json({"groups": [table.as_dict(section) for section in found], "figures": figures})

@@ -13,7 +13,7 @@ from idim_cli.results import FAILED
 
 if TYPE_CHECKING:
     from idim_cli.execute.sweep import Outcome
-    from idim_cli.threshold import Estimate
+    from idim_cli.thresholds import Estimate
 
 
 def command(
@@ -98,7 +98,7 @@ def _text(outcome: Outcome) -> str:
 
 def _plot(one: Estimate) -> str:
     """Of the runs alone where there is no reading; empty where there are no runs either."""
-    from idim_cli.report import terminal
+    from idim_cli.reports import terminal
 
     if one.sample is None:
         return ""

@@ -14,7 +14,7 @@ from idim_cli.errors import NOT_REACHED, IdimError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from idim_cli.threshold import Estimate, Reading
+    from idim_cli.thresholds import Estimate, Reading
 
     Named = tuple[str, Reading | IdimError]
 
@@ -52,16 +52,16 @@ def command(
     Exit code: 0; 2 when the results, or all of their groups, cannot be read;
     3 when some group does not reach its level.
     """
-    from idim_cli import threshold
+    from idim_cli import thresholds
 
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
     table = _table(path, column or [], where or [], group_by)
-    found = threshold.estimates(table, how, by=group_by or None, source=str(path))
+    found = thresholds.estimates(table, how, by=group_by or None, source=str(path))
     if every:
         _print_all(found, how.confidence, as_json)
         return
-    threshold.require_any(found)
+    thresholds.require_any(found)
     if as_json:
         console.out_json([one.as_dict() for one in found])
     else:
@@ -72,8 +72,8 @@ def command(
 
 def _table(path: Path, columns: Sequence[str], where: Sequence[str], by: Sequence[str] | None) -> DataFrame:
     from idim_cli import results
-    from idim_cli.threshold.groups import mixed, select
-    from idim_cli.threshold.rows import rename
+    from idim_cli.thresholds.groups import mixed, select
+    from idim_cli.thresholds.rows import rename
 
     table = results.read(path)
     for ours, theirs in _pairs("--column", columns):
@@ -97,7 +97,7 @@ def _pairs(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _print_all(found: Sequence[Estimate], confidence: float, as_json: bool) -> None:
-    from idim_cli.threshold import readings, require_any
+    from idim_cli.thresholds import readings, require_any
 
     if all(one.sample is None for one in found):
         require_any(found)
@@ -121,7 +121,7 @@ def _as_json(one: Estimate, named: Sequence[Named]) -> dict[str, Any]:
 
 
 def _side_by_side(one: Estimate, named: Sequence[Named]) -> str:
-    from idim_cli.threshold.text import table
+    from idim_cli.thresholds.text import table
 
     if not named:
         return one.describe(width=console.text_width())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import results, threshold
+from idim_cli import results, thresholds
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
@@ -18,7 +18,7 @@ from idim_cli.recipe.load import Loaded
 from idim_cli.recipe.schema import Recipe, Seeds
 from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
-from idim_cli.threshold import Estimate, Options
+from idim_cli.thresholds import Estimate, Options
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where
 from idim_cli.training.run import done, run_folder
@@ -164,7 +164,7 @@ def summarise(recipe: Recipe, folder: Path, planned: int) -> Outcome:
 def _summary(recipe: Recipe, folder: Path, planned: int, known: results.Known) -> Outcome:
     results.write_csv(folder, known)
     table = results.table(folder, known)
-    estimates = threshold.estimates(table, Options(**recipe.reading()))
+    estimates = thresholds.estimates(table, Options(**recipe.reading()))
     failed = int((table["status"] == results.FAILED).sum())
     raced = recipe.sweep is not None and bool(recipe.sweep.search.params.get("lr"))
     outcome = Outcome(folder, table, estimates, planned, len(table) - failed, failed, raced)

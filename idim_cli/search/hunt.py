@@ -13,10 +13,10 @@ from idim_cli.recipe.schema import Recipe, Seeds
 from idim_cli.results import FAILED, OK, row
 from idim_cli.search.base import Ask, Result
 from idim_cli.search.place import bracket, places
-from idim_cli.threshold import Options, Sample, label, sample
+from idim_cli.thresholds import Options, Sample, label, sample
 
 if TYPE_CHECKING:
-    from idim_cli.threshold.curve import Crossing
+    from idim_cli.thresholds.curve import Crossing
 
 # No interval is believed before so many runs in subspaces.
 _FEWEST = 6
@@ -63,7 +63,7 @@ class Hunt:
         self.level = self._level(told)
         runs = self._sample(told)
         if runs is not None and self.level is not None:
-            from idim_cli.threshold.curve import crossing
+            from idim_cli.thresholds.curve import crossing
 
             self.found = crossing(runs, self.options, self.level)
 

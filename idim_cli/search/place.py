@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from idim_cli.threshold.curve import Crossing, prior
+from idim_cli.thresholds.curve import Crossing, prior
 
 # The batch spreads about the likely crossing by this much of what one run is blurred by; docs/adaptive.md has
 # the simulations that this and the form of the spread were chosen by.

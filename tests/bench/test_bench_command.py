@@ -140,7 +140,7 @@ def test_times_have_three_digits(value, text):
 
 
 def test_a_figure_of_the_same_rows_has_the_same_bytes():
-    from idim_cli.report import lines
+    from idim_cli.reports import lines
 
     points = {"tied": [(100, 1e-3), (10, 1e-4)], "dense": []}
     drawn = [lines.draw(points, {"floor": [(10, 1e-5)]}, title="a", x="b", y="c") for _ in range(2)]

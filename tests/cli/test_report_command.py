@@ -42,7 +42,7 @@ def folder(tmp_path):
 @pytest.fixture
 def no_drawing(monkeypatch):
     """Figures of no content, where the drawing is not what is tested."""
-    from idim_cli.report import figure
+    from idim_cli.reports import figure
 
     calls = []
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from synthetic import Problem, carried_out
 
-from idim_cli import threshold
+from idim_cli import thresholds
 from idim_cli.errors import ComponentError, RecipeError
 from idim_cli.recipe.load import load
 from idim_cli.results import row
@@ -15,8 +15,8 @@ from idim_cli.search.place import bracket
 SMOOTH = Problem(truth=500, shape="power", D=200_000, noise=0.004, direct_noise=0.001, jitter=0.001)
 
 
-def reading(told) -> threshold.Reading:
-    return threshold.estimate(pd.DataFrame([row(result) for result in told.values()]), rule="curve")
+def reading(told) -> thresholds.Reading:
+    return thresholds.estimate(pd.DataFrame([row(result) for result in told.values()]), rule="curve")
 
 
 def test_it_finds_the_threshold_as_narrow_as_asked():
@@ -77,13 +77,13 @@ def test_no_time_left_ends_it():
 def test_without_early_stop_all_runs_have_their_final_performance():
     told, _ = carried_out(SMOOTH, 6, "sweep.search.early_stop=false")
     assert {result["status"] for result in told.values()} == {"ok"}
-    assert threshold.estimate(pd.DataFrame([row(r) for r in told.values()]), rule="isotonic").value
+    assert thresholds.estimate(pd.DataFrame([row(r) for r in told.values()]), rule="isotonic").value
 
 
 def test_other_rules_refuse_runs_that_were_stopped():
     told, _ = carried_out(SMOOTH, 6)
     with pytest.raises(Exception, match="stopped early") as caught:
-        threshold.estimate(pd.DataFrame([row(r) for r in told.values()]), rule="isotonic")
+        thresholds.estimate(pd.DataFrame([row(r) for r in told.values()]), rule="isotonic")
     assert "curve" in caught.value.hint
 
 

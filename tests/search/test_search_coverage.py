@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from synthetic import carried_out, crossing, problem
 
-from idim_cli import threshold
+from idim_cli import thresholds
 from idim_cli.results import row
 
 PROBLEMS = 200
@@ -17,7 +17,7 @@ def outcome(seed: int) -> tuple[bool, float]:
     """Whether the interval holds the truth, and what the search cost, in full runs."""
     one = problem(np.random.default_rng(seed))
     told, _ = carried_out(one, seed)
-    found = threshold.estimate(pd.DataFrame([row(result) for result in told.values()]), rule="curve")
+    found = thresholds.estimate(pd.DataFrame([row(result) for result in told.values()]), rule="curve")
     low = found.low or 0  # None: open to that side
     high = found.high or float("inf")
     cost = sum(result["epoch"] for result in told.values()) / one.epochs

@@ -1,0 +1,246 @@
+"""Performance against d as PNG and SVG, in the style of Fig. 2 of Li et al. 2018; same input, same bytes."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.errors import IdimError
+from idim_cli.reports import scale, words
+from idim_cli.reports.curve import Curve
+from idim_cli.thresholds import number
+from idim_cli.thresholds.text import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from idim_cli.thresholds import Reading
+
+# Okabe and Ito's colours, which stay apart for colour-blind readers and in grey.
+BLUE, RED, BLACK, GREY, FAINT = "#0072B2", "#D55E00", "#222222", "#767676", "#BDBDBD"
+SIZE = (6.4, 4.8)  # inches
+DPI = 200
+_CAPTION_WIDTH = 118  # characters of the small print across the figure
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.size": 9,
+    "mathtext.fontset": "dejavusans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "svg.hashsalt": "idim",
+    "svg.fonttype": "path",
+}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The words around a figure.
+
+    Attributes:
+        title: what was measured, such as "mnist, fc, tied".
+        performance: what the performance is, such as "validation accuracy".
+        published: legend of the overlay.
+    """
+
+    title: str = ""
+    performance: str = "performance"
+    published: str = "published"
+
+
+def draw(
+    points: Any,
+    reading: Reading | None = None,
+    *,
+    labels: Labels | None = None,
+    log: bool | None = None,
+    published: Any = None,
+) -> dict[str, bytes]:
+    """The figure as files: ``{"png": ..., "svg": ...}``.
+
+    Args:
+        points: mean (or median), sd and n at each d, as `Curve.of` takes it.
+        reading: a `Reading` of these runs: baseline (solid line), level (dashed), d_int and its interval
+            (horizontal bar at the level). The smallest d at or above d_int is filled.
+        labels: title and names of the axes.
+        log: axis of d; None chooses by how d is spread.
+        published: further points, with d and mean, drawn faintly behind.
+
+    Returns:
+        Bytes by kind of file. They hold no dates and no versions.
+    """
+    curve = Curve.of(points, reading.centre if reading else "mean")
+    if not curve.every_d:
+        raise IdimError("there is no finished run to draw")
+    with style():
+        figure = _figure(curve, reading, Curve.of(published), labels or Labels(), log)
+        return {kind: saved(figure, kind) for kind in ("png", "svg")}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the one style of all figures, whatever the user's matplotlib is set to."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # a user's matplotlibrc must not change the bytes
+        matplotlib.rcParams.update(_STYLE)
+        yield
+
+
+def _figure(
+    curve: Curve, reading: Reading | None, published: Curve, labels: Labels, log: bool | None
+) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    _axis_of_d(axes, (*curve.every_d, *published.d), log)
+    _lines(axes, reading)
+    shown = [
+        *_points(axes, curve, reading),
+        *_stopped(axes, curve),
+        *_interval(axes, reading),
+        *_published(axes, published, labels.published),
+    ]
+    _axis_of_performance(axes, labels.performance)
+    _line_labels(axes, reading)
+    axes.legend(
+        handles=shown, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2,
+        fontsize=8, handletextpad=0.6, columnspacing=2.5,
+    )  # fmt: skip
+    _words(figure, reading, labels)
+    return figure
+
+
+def _axis_of_d(axes: Axes, d: Sequence[float], log: bool | None) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    span = scale.d_scale(d, scale.use_log(d) if log is None else log, margin=0.04)
+    axes.set_xscale("log" if span.log else "linear")
+    axes.set_xlim(span.low, span.high)
+    ticks = span.ticks(lambda ticks: len(ticks) <= 9 and all(tick % 1 == 0 for tick in ticks)) or [d[0]]
+    axes.set_xticks(ticks, scale.labels(ticks))
+    if span.log:
+        axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=20))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("subspace dimension d" + (" (log axis)" if span.log else ""))
+
+
+def _axis_of_performance(axes: Axes, label: str) -> None:
+    low, high = axes.get_ylim()
+    axes.set_yticks(scale.Scale(low, high).ticks(lambda ticks: len(ticks) <= 8))
+    axes.set_ylim(low, high)
+    axes.set_ylabel(label)
+
+
+def _lines(axes: Axes, reading: Reading | None) -> None:
+    styles = {"baseline": "-", "level": (0, (5, 3))}
+    for name, height in words.lines_of(reading).items():
+        axes.axhline(height, color=BLACK, linewidth=1.0, linestyle=styles[name], zorder=1)
+
+
+def _line_labels(axes: Axes, reading: Reading | None) -> None:
+    """Name the two lines at their right ends, outside the axes, one above the other if they are close."""
+    lines = sorted(words.lines_of(reading).items(), key=lambda line: line[1])
+    low, high = axes.get_ylim()
+    close = len(lines) == 2 and lines[1][1] - lines[0][1] < 0.1 * (high - low)
+    names = {"baseline": "baseline", "level": f"{percent(reading.fraction)} % level" if reading else ""}
+    for (name, height), align in zip(lines, ("top", "bottom"), strict=False):
+        axes.text(
+            1.025, height, f"{names[name]}\n{number(height)}", transform=axes.get_yaxis_transform(),
+            va=align if close else "center", fontsize=8, color=BLACK, linespacing=1.1,
+        )  # fmt: skip
+
+
+def _published(axes: Axes, published: Curve, label: str) -> list[Any]:
+    if not published.d:
+        return []
+    style: dict[str, Any] = {"color": FAINT, "markersize": 3.2, "markeredgewidth": 0, "zorder": 0.5}
+    return [*axes.plot(published.d, published.mean, "o", label=label, **style)]
+
+
+def _points(axes: Axes, curve: Curve, reading: Reading | None) -> list[Any]:
+    if not curve.d:
+        return []
+    bars = axes.errorbar(
+        curve.d, curve.mean, yerr=curve.sd, fmt="o", color=BLUE, markersize=5, markerfacecolor="white",
+        markeredgewidth=1.1, elinewidth=0.9, capsize=2, zorder=3, label=_what_points_are(curve),
+    )  # fmt: skip
+    first = words.first_solving(curve, reading)
+    if first is None:
+        return [bars]
+    label = f"first d that solves: {curve.d[first]:,.0f}"
+    style: dict[str, Any] = {"color": BLUE, "markersize": 6, "zorder": 4, "label": label}
+    return [bars, *axes.plot(curve.d[first], curve.mean[first], "o", **style)]
+
+
+def _stopped(axes: Axes, curve: Curve) -> list[Any]:
+    """Runs that ended early, at the performance that they had then."""
+    shown = []
+    kinds = (("^", "stopped as solved", curve.solved), ("v", "stopped as unsolved", curve.unsolved))
+    for mark, label, runs in kinds:
+        if runs:
+            d, performance = zip(*runs, strict=True)
+            style: dict[str, Any] = {"color": BLUE, "markersize": 4, "alpha": 0.55, "markeredgewidth": 0}
+            shown += axes.plot(d, performance, mark, label=label, zorder=2.5, **style)
+    return shown
+
+
+def _what_points_are(curve: Curve) -> str:
+    least, most = min(curve.n), max(curve.n)
+    if most == 1:
+        return "one run at each d"
+    runs = str(most) if least == most else f"{least} to {most}"
+    return f"{curve.centre} ± sd of {runs} runs"
+
+
+def _interval(axes: Axes, reading: Reading | None) -> list[Any]:
+    """The interval of d_int at the height of the level; an arrow at an end that the runs do not bound."""
+    ends = words.interval_ends(reading)
+    if reading is None or ends is None:
+        return []
+    limits, height = axes.get_xlim(), reading.level
+    low, high = (min(max(end, limits[0]), limits[1]) for end in ends)
+    label = f"{percent(reading.confidence)} % interval of {_math_name(reading)}"
+    style: dict[str, Any] = {"color": RED, "markeredgewidth": 1.6, "zorder": 3.5, "clip_on": False}
+    for end, shown, arrow in ((ends[0], low, "<"), (ends[1], high, ">")):
+        axes.plot(shown, height, arrow if math.isinf(end) else "|", markersize=9, **style)
+    if reading.value is not None:
+        axes.plot(reading.value, height, "|", markersize=16, **style)
+    return [*axes.plot([low, high], [height, height], linewidth=1.8, label=label, **style)]
+
+
+def _math_name(reading: Reading) -> str:
+    """The reading's name, such as d_int90, with a proper subscript."""
+    return rf"$d_{{\mathrm{{{reading.name[2:]}}}}}$"
+
+
+def _words(figure: Figure, reading: Reading | None, labels: Labels) -> None:
+    if labels.title:
+        title = textwrap.fill(labels.title, 66)
+        figure.suptitle(title, x=0.012, ha="left", fontsize=10.5, fontweight="bold")
+    if reading is not None:
+        lines = [line for text in words.caption(reading) for line in textwrap.wrap(text, _CAPTION_WIDTH)]
+        lines[0] = lines[0].replace(reading.name, _math_name(reading), 1)
+        figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=7.5, color="#444444", linespacing=1.4)
+
+
+def saved(figure: Figure, kind: str) -> bytes:
+    """The figure as a file of this kind, ``png`` or ``svg``; it holds no dates and no versions."""
+    unstamped: dict[str, Any] = {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+    }
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, metadata=unstamped[kind])
+    return buffer.getvalue()

@@ -1,0 +1,110 @@
+"""What a report says of each group of runs: its reading, its runs at each d, its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.reports.curve import Curve
+from idim_cli.thresholds import Group, Options, Reading, Sample, estimates, require_any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_NAMED_BY_VALUE = ("recipe", "dataset", "model", "projector")
+_SLUG_LENGTH = 80
+
+
+@dataclass(frozen=True)
+class Section:
+    """One group of runs and its reading.
+
+    Attributes:
+        group: the columns and values that tell the group apart; empty for a table without groups.
+        title: the group in words.
+        slug: the group as part of a file name; empty if it is the only one.
+        sample: its runs.
+        reading: its d_int.
+    """
+
+    group: Group
+    title: str
+    slug: str
+    sample: Sample
+    reading: Reading
+
+    @property
+    def performance(self) -> str:
+        """What the performance is, such as "validation accuracy"."""
+        return self.sample.measure
+
+    @property
+    def heading(self) -> str:
+        """The group in words, with D if it is known."""
+        return f"{self.title}, D = {self.sample.D:,}" if self.sample.D else self.title
+
+    @property
+    def curve(self) -> Curve:
+        """Performance at each d."""
+        return Curve.of(self.sample.points, self.reading.centre)
+
+
+def sections(
+    table: DataFrame, options: Options | None = None, source: str = ""
+) -> tuple[list[Section], list[tuple[str, str]]]:
+    """Read every group of a table of runs.
+
+    Args:
+        table: one row a run, as `results.read` gives it.
+        options: how to read d_int.
+        source: the table's file, named in errors.
+
+    Returns:
+        The groups that could be read, and of the others the title and why not.
+
+    Raises:
+        IdimError: no group could be read.
+    """
+    every = estimates(table, options, source=source)
+    require_any(every)
+    found, faults = [], []
+    for one, slug in zip(every, _slugs([one.group for one in every]), strict=True):
+        title = _title(one.group) or Path(source).name.removesuffix(".csv")
+        if one.sample is not None and one.reading is not None:
+            found.append(Section(one.group, title, slug, one.sample, one.reading))
+        else:
+            faults.append((title, one.problem))
+    return found, faults
+
+
+def _title(group: Group) -> str:
+    """Values of what has a name of its own, then key = value of the rest."""
+    named = [str(group[key]) for key in _NAMED_BY_VALUE if group.get(key) is not None]
+    return ", ".join([*named, *(f"{key} = {value}" for key, value in _settings(group).items())])
+
+
+def _settings(group: Group) -> dict[str, Any]:
+    """The keys that were swept over."""
+    return {key: value for key, value in group.items() if key not in (*_NAMED_BY_VALUE, "task")}
+
+
+def _slugs(found: Sequence[Group]) -> list[str]:
+    """Names of files: the values in which the groups differ, each name once."""
+    differing = {key for group in found for key in group if len({str(other[key]) for other in found}) > 1}
+    names: list[str] = []
+    for group in found:
+        name = _slug({key: value for key, value in group.items() if key in differing})
+        again = sum(1 for other in names if other == name or other.startswith(f"{name}~"))
+        names.append(f"{name}~{again + 1}" if again else name)
+    return names
+
+
+def _slug(group: Mapping[str, Any]) -> str:
+    parts = [
+        str(value) if key in _NAMED_BY_VALUE else f"{key.rpartition('.')[2]}-{value}"
+        for key, value in group.items()
+    ]
+    return re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(parts)).strip("-.")[:_SLUG_LENGTH]

@@ -1,0 +1,90 @@
+"""The words of plots: captions, headings, legends, and where their marks lie."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import TYPE_CHECKING
+
+from idim_cli.reports.curve import Curve
+from idim_cli.thresholds import facts, number
+
+if TYPE_CHECKING:
+    from idim_cli.thresholds import Reading
+
+
+def lines_of(reading: Reading | None) -> dict[str, float]:
+    """The performances at which plots draw a line: ``baseline`` and ``level``, as far as they are known."""
+    found = {} if reading is None else {"baseline": reading.baseline, "level": reading.level}
+    return {key: height for key, height in found.items() if math.isfinite(height)}
+
+
+def interval_ends(reading: Reading | None) -> tuple[float, float] | None:
+    """Ends of the interval of d_int, infinite where the runs do not bound it; None if there is none."""
+    if reading is None or not reading.has_interval:
+        return None
+    low, high = reading.low, reading.high
+    # An end that is neither known nor open lies on the other side of the grid.
+    beyond = float(reading.d_max) if low is None and not reading.low_is_open else -math.inf
+    below = float(reading.d_min) if high is None and not reading.high_is_open else math.inf
+    return beyond if low is None else float(low), below if high is None else float(high)
+
+
+def solves(performance: float, reading: Reading | None) -> bool:
+    """Whether a mean performance reaches the level (the rule ``first`` asks for more than the level)."""
+    if reading is None:
+        return False
+    return performance > reading.level if reading.rule == "first" else performance >= reading.level
+
+
+def first_solving(curve: Curve, reading: Reading | None) -> int | None:
+    """Index of the smallest d of the curve at or above d_int; None when it is not reached.
+
+    The rule ``curve`` singles out no d of the runs.
+    """
+    if reading is None or reading.value is None or reading.rule == "curve":
+        return None
+    at_or_above = (index for index, d in enumerate(curve.d) if d >= reading.value)
+    return next(at_or_above, None)
+
+
+def caption(reading: Reading) -> list[str]:
+    """The facts of the reading in two sentences: the result, and what it rests on."""
+    told = facts(reading)
+    result = f"{reading.name}: {told[reading.name]} ({told['interval']})."
+    protocol = "; ".join(f"{key} {told[key]}" for key in ("baseline", "level", "rule", "runs"))
+    return [result, f"{protocol[0].upper()}{protocol[1:]}."]
+
+
+def heading(label: str, log: bool, width: int) -> str:
+    """The line above a plot that names both axes, in as many words as fit."""
+    kind = " (log axis)" if log else ""
+    choices = (f"{label} against subspace dimension d{kind}", f"{label} against d{kind}")
+    fitting = [text for text in choices if len(text) <= width]
+    return fitting[0] if fitting else textwrap.fill(choices[-1], width)
+
+
+def legend(curve: Curve, reading: Reading | None) -> list[tuple[str, str]]:
+    """What a plot in the terminal shows, as (mark, text)."""
+    lines = lines_of(reading)
+    if reading is None or "level" not in lines:
+        return [("below", f"{curve.centre} over runs"), *_stopped(curve)]
+    solved = {solves(mean, reading) for mean in curve.mean}
+    both = reading.low is not None or reading.high is not None
+    ends = f" [{reading.interval_text}]" if both else ""
+    texts = {
+        "below": "below the level" if False in solved else "",
+        "solved": "reaches the level" if True in solved else "",
+        "baseline": f"baseline {number(lines.get('baseline'))}",
+        "level": f"level {number(lines['level'])}",
+        "interval": f"{reading.name} {reading.value_text}{ends}",
+    }
+    marks = [(mark, text) for mark, text in texts.items() if text]
+    return [*marks[: len(solved)], *_stopped(curve), *marks[len(solved) :]]
+
+
+def _stopped(curve: Curve) -> list[tuple[str, str]]:
+    """The marks of runs that were stopped early, as far as there are any."""
+    found = [("up", "stopped, solved") if curve.solved else None]
+    found.append(("down", "stopped, unsolved") if curve.unsolved else None)
+    return [entry for entry in found if entry]

@@ -1,0 +1,113 @@
+"""Every group of a table of runs, each with its reading or with the reason why it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.errors import IdimError
+from idim_cli.thresholds.estimate import read
+from idim_cli.thresholds.groups import Group, groups, label
+from idim_cli.thresholds.options import Options
+from idim_cli.thresholds.reading import Reading
+from idim_cli.thresholds.sample import Sample, sample
+from idim_cli.thresholds.text import describe, wrapped
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What came of one group of runs: a reading, or the error that stands in its way.
+
+    Attributes:
+        group: the columns and values that tell the group apart; empty for a table without groups.
+        sample: its clean runs; None if they cannot be taken out of the table.
+        reading: its d_int; None if there is an error.
+        error: why there is no reading; None if there is one.
+    """
+
+    group: Group
+    sample: Sample | None = None
+    reading: Reading | None = None
+    error: IdimError | None = None
+
+    @property
+    def label(self) -> str:
+        """The group in words; empty for the only group of a table."""
+        return label(self.group)
+
+    @property
+    def not_reached(self) -> bool:
+        """Whether there is a reading and no d of it reaches the level."""
+        return self.reading is not None and self.reading.value is None
+
+    @property
+    def problem(self) -> str:
+        """The error and what to do about it in one line; empty if there is none."""
+        if self.error is None:
+            return ""
+        return f"{self.error} ({self.error.hint})" if self.error.hint else str(self.error)
+
+    def describe(self, plot: str = "", titled: bool = True, width: int = 80) -> str:
+        """The reading with all that it rests on, or why there is none, in lines of at most `width` columns.
+
+        Args:
+            plot: drawn between the name of the group and the reading.
+            titled: whether to name the group.
+            width: columns; an override is longer if need be.
+        """
+        if self.reading is not None:
+            told = describe(self.reading, width)
+        else:
+            told = "\n".join(wrapped(self.problem, width, first="no estimate: ", then="  "))
+        title = wrapped(self.label, width) if titled else []
+        return "\n".join([*title, *([plot, ""] if plot else []), told])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The group, and the fields of the reading or `error` and `hint`, as JSON can hold them."""
+        if self.reading is not None:
+            return {"group": self.group, **self.reading.as_dict()}
+        hint = self.error.hint if self.error is not None else ""
+        return {"group": self.group, "error": str(self.error), "hint": hint}
+
+
+def estimates(
+    table: DataFrame,
+    options: Options | None = None,
+    *,
+    by: Sequence[str] | None = None,
+    source: str = "",
+    **changes: Any,
+) -> list[Estimate]:
+    """Read d_int of every group of a table; a group that cannot be read does not stop the others.
+
+    Args:
+        table: one row a run with at least the columns d and performance, see `rows.clean`.
+        options: how to read; `changes` are its fields by name, e.g. ``baseline="best", rule="first"``.
+        by: columns to group by, see `groups`.
+        source: the table's file, named in errors.
+
+    Raises:
+        IdimError: an option is wrong, or the column d or one of `by` is missing.
+    """
+    chosen = (options or Options()).but(**changes)
+    return [_estimate(group, rows, chosen, source) for group, rows in groups(table, by, source)]
+
+
+def require_any(found: Sequence[Estimate]) -> None:
+    """Raise the error of the first group if none has a reading."""
+    errors = [one.error for one in found if one.error is not None]
+    if errors and len(errors) == len(found):
+        raise errors[0]
+
+
+def _estimate(group: Group, rows: DataFrame, options: Options, source: str) -> Estimate:
+    runs = None
+    try:
+        runs = sample(rows, source)
+        return Estimate(group, runs, read(runs, options))
+    except IdimError as error:
+        return Estimate(group, runs, error=error)

@@ -1,0 +1,173 @@
+"""Which rows belong together: one estimate for each combination of projector, model, swept keys and so on."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import operator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.errors import IdimError
+from idim_cli.thresholds.rows import READ, Columns, require_columns, rows_are_direct
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+# The columns between these two in a table that `idim` wrote are the keys of `sweep.over`.
+_OVER_AFTER, _OVER_BEFORE = "task", "D"
+_FIXED = ("dataset", "model", "projector", "task")
+# Direct runs have none of a projector's columns in common with the sweep.
+_NOT_OF_DIRECT = ("projector", "config")
+_OF_THE_PROBLEM = ("dataset", "model", "task", "recipe")
+# What is read of each run of a group.
+_NO_GROUPS = (Columns.d, Columns.performance, Columns.direct, Columns.status)
+
+Group = dict[str, Any]
+
+
+def groups(
+    table: DataFrame, by: Sequence[str] | None = None, source: str = ""
+) -> Iterator[tuple[Group, DataFrame]]:
+    """Split a table into groups; each gets the direct runs that belong to it.
+
+    Args:
+        table: one row a run.
+        by: columns to group by; None takes those of a table that `idim` wrote, and none in any other.
+        source: the table's file, named in errors.
+
+    Yields:
+        The columns and values that name the group, and its rows, index kept; also of groups without a
+        finished run.
+
+    Raises:
+        IdimError: a column of `by` is missing, or none that tells groups apart.
+    """
+    import pandas
+
+    require_columns(table, (Columns.d, *(by or ())), source)
+    _refuse_own(by or ())
+    columns = list(by) if by is not None else group_columns(table)
+    direct = rows_are_direct(table)
+    if not columns or direct.all():
+        yield {}, table
+        return
+    for key, rows in table[~direct].groupby(columns, sort=False, dropna=False):
+        group = dict(zip(columns, key, strict=True))
+        baseline = _named(table[direct], rows)
+        if baseline is None:
+            baseline = _baseline(table[direct], group, strict=by is not None)
+        yield _plain(group), pandas.concat([baseline, rows])
+
+
+def _refuse_own(by: Sequence[str]) -> None:
+    wrong = [name for name in by if name in _NO_GROUPS]
+    if wrong:
+        hint = "take a column that tells problems, models or projectors apart"
+        raise IdimError(f"cannot group by {wrong[0]!r}: it is what is read of each run", hint)
+
+
+def label(group: Mapping[str, Any]) -> str:
+    """``model fc, model.depth 2`` for people; empty for the only group of a table."""
+    return ", ".join(f"{key} {value}" for key, value in group.items() if value is not None)
+
+
+def group_columns(table: DataFrame) -> list[str]:
+    """The columns that tell groups apart in a table that `idim` wrote; none for any other table."""
+    names = [str(c) for c in table.columns]
+    if not {"run_id", _OVER_AFTER, _OVER_BEFORE} <= set(names):
+        return []
+    over = names[names.index(_OVER_AFTER) + 1 : names.index(_OVER_BEFORE)]
+    columns = [c for c in (*_FIXED, *over) if c in names]
+    swept = table[~rows_are_direct(table)]
+    # Tables put together, or a recipe changed between runs: never mix what was trained in different ways.
+    for name in ("recipe", "config"):
+        if name in names and (swept.groupby(columns, dropna=False)[name].nunique() > 1).any():
+            columns.append(name)
+    return columns
+
+
+def mixed(table: DataFrame, by: Sequence[str] | None = None, chosen: Collection[str] = ()) -> list[str]:
+    """Columns of words that vary within what is read as one group: they may tell problems apart.
+
+    Args:
+        table: one row a run; tables that `idim` wrote have groups of their own and are not looked at.
+        by: the columns that the user groups by; nothing is mixed then.
+        chosen: columns whose values the user has picked.
+    """
+    if by or Columns.d not in table or group_columns(table):
+        return []
+    swept = table[~rows_are_direct(table)]
+    words = swept.select_dtypes(exclude=["number", "bool"]).columns.difference([*READ, *chosen])
+    return [str(column) for column in words if swept[column].nunique() > 1]
+
+
+def select(table: DataFrame, where: Mapping[str, Sequence[str]], source: str = "") -> DataFrame:
+    """The rows whose columns have one of the given values, compared as text or as numbers.
+
+    Raises:
+        IdimError: a column is missing, or no row has one of the values; names those that there are.
+    """
+    for column, values in where.items():
+        require_columns(table, [column], source)
+        found = {v: table[column].map(lambda cell, value=v: _same(cell, value)).astype(bool) for v in values}
+        absent = [value for value, rows in found.items() if not rows.any()]
+        if absent:
+            raise IdimError(f"no row with {column} = {' or '.join(absent)}", _present(table[column], absent))
+        table = table[functools.reduce(operator.or_, found.values())]
+    return table
+
+
+def _present(cells: Series[Any], absent: Sequence[str]) -> str:
+    """The values of a column that are nearest to the absent ones; all if none is near."""
+    have = sorted({str(cell) for cell in cells})
+    near = dict.fromkeys(name for value in absent for name in difflib.get_close_matches(value, have, n=2))
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    shown = ", ".join(map(repr, have[:12])) + (", ..." if len(have) > 12 else "")
+    return f"{cells.name} is one of {shown}"
+
+
+def _named(direct: DataFrame, rows: DataFrame) -> DataFrame | None:
+    """The direct runs that the rows of a group name as theirs; None where no row names any."""
+    if not {"config", "baseline_config"} <= set(rows.columns) or rows["baseline_config"].isna().all():
+        return None
+    return direct[direct["config"].isin(rows["baseline_config"].dropna())]
+
+
+def _baseline(direct: DataFrame, group: Mapping[str, Any], strict: bool) -> DataFrame:
+    """The direct runs of a group: equal in every column that any direct run fills in.
+
+    Unless `strict`, those of the same problem stand in when all were trained in other ways.
+    """
+    shared = [c for c in group if not c.startswith(_NOT_OF_DIRECT) and c in direct]
+    exact = direct[_matches(direct, group, shared)]
+    if len(exact) or strict:
+        return exact
+    return direct[_matches(direct, group, [c for c in shared if c.startswith(_OF_THE_PROBLEM)])]
+
+
+def _matches(direct: DataFrame, group: Mapping[str, Any], columns: Sequence[str]) -> Series[bool]:
+    import pandas
+
+    fits = pandas.Series(True, index=direct.index)
+    for column in columns:
+        cells, value = direct[column], group[column]
+        if cells.notna().any():  # else the column does not touch direct runs
+            fits &= cells.isna() if pandas.isna(value) else cells == value
+    return fits
+
+
+def _same(cell: Any, value: str) -> bool:
+    if str(cell) == value:
+        return True
+    try:
+        return float(cell) == float(value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _plain(group: Group) -> Group:
+    """Python's own numbers for numpy's, None for an empty cell."""
+    own = {key: value.item() if hasattr(value, "item") else value for key, value in group.items()}
+    return {key: None if value != value else value for key, value in own.items()}

@@ -1,0 +1,141 @@
+"""Intervals of d_int: a bootstrap of pooled residuals, and the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from idim_cli.rng import Stream
+from idim_cli.thresholds.noise import Noise, direct_noise, swept_noise
+from idim_cli.thresholds.options import Centre, Options
+from idim_cli.thresholds.rules import (
+    Bracket,
+    Floats,
+    bracket,
+    crossings,
+    isotonic_fit,
+    neighbours,
+    with_ends,
+)
+from idim_cli.thresholds.sample import Sample
+
+SAMPLES = 2000
+PAPER_SAMPLES = 50
+BOOTSTRAP = f"bootstrap of pooled residuals, {SAMPLES} samples"
+PAPER = f"the paper's bootstrap, one run at each d, {PAPER_SAMPLES} samples"
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Readings of resampled runs, [S]: -inf is "at or below the smallest d", +inf "beyond the largest"."""
+
+    values: Floats
+    method: str
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """The percentiles that leave out (1 - confidence) / 2 on either side."""
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(self.values, [tail, 1 - tail], method="inverted_cdf")
+        return float(low), float(high)
+
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the readings inside the grid; NaN when there are none."""
+        inside = self.values[np.isfinite(self.values)]
+        return (float(inside.mean()), float(inside.std())) if len(inside) else (np.nan, np.nan)
+
+
+def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
+    """Draw curves and baselines as other runs might have given them, and read each by the rule.
+
+    A drawn curve is the isotonic fit of the means, or medians, plus normal noise at each d. The noise is that
+    of the pooled residuals (`idim_cli.thresholds.noise`), widened for their degrees of freedom. Where between
+    two d the curve passes is drawn too (`_somewhere_between`). None if the runs do not tell their noise.
+    """
+    assert options.rule != "curve"  # which has an interval of its own
+    d = sample.d.astype(float)
+    weights = np.array([len(r) for r in sample.runs], dtype=float)
+    fit = isotonic_fit(sample.centres(options.centre), weights)
+    near = int(np.searchsorted(fit, level))
+    swept = swept_noise(d, sample.runs, near, sample.independent)
+    if swept is None:
+        return None
+    stream = Stream(options.seed, "threshold/bootstrap")
+    shape = (SAMPLES, len(d))
+    normals = stream.normals(SAMPLES * (len(d) + 2))
+    below, above = (side.error(options.confidence) for side in (swept.below, swept.above))
+    error = np.where(np.arange(len(d)) < near, below, above) * _shares(options.centre, weights)
+    curves = fit + error * normals[: SAMPLES * len(d)].reshape(shape)
+    levels = _levels(sample, options, level, swept.above, curves, normals[SAMPLES * len(d) : -SAMPLES])
+    found = bracket(options.rule, curves, weights, levels)
+    uniforms = Stream(options.seed, "threshold/between").uniforms(SAMPLES)
+    return Draws(_somewhere_between(options, d, fit, found, uniforms), BOOTSTRAP)
+
+
+def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
+    """One run picked at each d, read by the rule, 50 times (paper S5.1); the level stands still.
+
+    None where there is one run at each d.
+    """
+    if max((len(runs) for runs in sample.runs), default=1) == 1:
+        return None
+    stream = Stream(options.seed, "threshold/paper")
+    picks = stream.integers(PAPER_SAMPLES * len(sample.d), 2**32).reshape(PAPER_SAMPLES, -1)
+    columns = [runs[picks[:, i] % len(runs)] for i, runs in enumerate(sample.runs)]
+    curves = np.stack(columns, axis=1)
+    d, ones = sample.d.astype(float), np.ones(len(sample.d))
+    assert options.rule != "curve"
+    values = crossings(options.rule, d, curves, ones, np.full(PAPER_SAMPLES, level))
+    return Draws(np.where(values == -np.inf, d[0], values), PAPER)
+
+
+def _shares(centre: Centre, runs: Floats) -> Floats:
+    """Standard error of the centre of so many runs, as a share of that of one."""
+    # The median of many normal runs is off by sqrt(pi / 2) times as much as their mean; of three to seven
+    # runs by 1.09 to 1.21 times; of one or two they are the same.
+    wider = np.where(runs > 2, np.sqrt(np.pi / 2), 1.0) if centre == "median" else 1.0
+    return np.asarray(wider / np.sqrt(runs), dtype=float)
+
+
+def _levels(
+    runs: Sample, options: Options, level: float, swept: Noise, curves: Floats, normals: Floats
+) -> Floats:
+    """A level for each curve, [S]; it moves as the baseline does."""
+    if options.baseline == "best":
+        highest: Floats = options.fraction * curves.max(axis=1)
+        return highest
+    if options.baseline != "model":
+        return np.full(len(curves), level)
+    noise = direct_noise(runs.direct, swept)
+    error = noise.error(options.confidence) / np.sqrt(len(runs.direct))
+    drawn: Floats = level + options.fraction * error * normals
+    return drawn
+
+
+def _somewhere_between(options: Options, d: Floats, fit: Floats, found: Bracket, uniforms: Floats) -> Floats:
+    """Draw where between two grid points the level is passed.
+
+    The curve between them is unknown. It is straight along d^p with a p between -2 and 1 (log d is 0), or
+    bent at most as far as its slopes on either side, carried on, allow: a uniform draw among these.
+    """
+    left, right = neighbours(d, found.k)
+    if options.rule == "first":
+        return with_ends(found.k, right, len(d))
+    width = np.log(right / left)
+    straight = width * found.share
+    curved = [np.log1p(found.share * np.expm1(p * width)) / p for p in (-2.0, 1.0)]
+    places = np.stack([straight, *curved, *_carried_on(d, fit, found, straight, width)])
+    low, high = places.min(axis=0), places.max(axis=0)
+    return with_ends(found.k, left * np.exp(low + uniforms * (high - low)), len(d))
+
+
+def _carried_on(d: Floats, fit: Floats, found: Bracket, straight: Floats, width: Floats) -> Iterator[Floats]:
+    """Where the grid steps before and after would meet the level, in log d from the left end."""
+    slopes = np.diff(fit) / np.diff(np.log(d))
+    slopes = np.concatenate([[np.nan], slopes, [np.nan, np.nan]])  # [i] belongs to the step that ends at i
+    rise, rest = found.share * (found.high - found.low), (1 - found.share) * (found.high - found.low)
+    before, after = slopes[np.maximum(found.k - 1, 0)], slopes[np.minimum(found.k, len(d) - 1) + 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for place, slope in ((rise / before, before), (width - rest / after, after)):
+            yield np.where(np.isnan(slope), straight, np.clip(np.nan_to_num(place, nan=0.0), 0.0, width))

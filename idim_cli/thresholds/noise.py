@@ -1,0 +1,109 @@
+"""How far a mean of performance may be off: residuals pooled over neighbouring d."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idim_cli.thresholds.rules import Floats
+
+# Grid points on either side of the crossing whose residuals are pooled, and the fewest degrees of freedom
+# with which a side stands alone: near a jump the noise below differs much from the noise above.
+SIDE = 4
+_ENOUGH = 4
+# Points through which a parabola is drawn: what is left of four points after three is one residual.
+_STENCIL = 4
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Variance of one run about the true curve, and the degrees of freedom of that estimate."""
+
+    variance: float
+    dof: float
+
+    def error(self, confidence: float) -> float:
+        """Standard error of one run, widened by Student's t over the normal quantile for few residuals."""
+        from scipy.special import ndtri, stdtrit
+
+        q = (1 + confidence) / 2
+        return float(np.sqrt(self.variance) * stdtrit(max(self.dof, 1.0), q) / ndtri(q))
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Noise of the swept runs below the crossing and above it."""
+
+    below: Noise
+    above: Noise
+
+
+def swept_noise(
+    d: Floats, runs: tuple[Floats, ...], near: int, independent: bool, enough: int = _ENOUGH
+) -> Sides | None:
+    """Noise of the swept runs below grid index `near` and from it on; None when the runs cannot tell.
+
+    Runs at one d that share a seed of P, or are single, do not show how far the mean at that d lies from the
+    curve. Then the scatter of the means about parabolas through neighbouring d is taken where it is larger.
+    A side with `enough` degrees of freedom stands alone.
+    """
+    inside = slice(max(0, near - SIDE), near + SIDE)
+    sides = [_within(runs[inside.start : near]), _within(runs[near : inside.stop])]
+    both = _within(runs[inside])
+    scatter = None
+    if not independent:
+        wider = slice(max(0, min(near, len(d)) - SIDE - 1), near + SIDE + 1)
+        scatter = _between(d[wider], runs[wider])
+    below, above = (_larger(_alone(side, enough) or both, scatter) for side in sides)
+    return None if below is None or above is None else Sides(below, above)
+
+
+def _alone(noise: Noise | None, enough: int) -> Noise | None:
+    return noise if noise is not None and noise.dof >= enough else None
+
+
+def _larger(one: Noise | None, other: Noise | None) -> Noise | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda noise: noise.variance)
+
+
+def direct_noise(direct: Floats, swept: Noise) -> Noise:
+    """Noise of the few direct runs, pooled with that of the swept runs unless theirs is far larger."""
+    own = _within((direct,))
+    if own is None:
+        return swept
+    if own.variance > 4 * swept.variance:
+        return own
+    dof = own.dof + swept.dof
+    return Noise((own.dof * own.variance + swept.dof * swept.variance) / dof, dof)
+
+
+def _within(runs: tuple[Floats, ...]) -> Noise | None:
+    """Pooled sample variance: residuals from the mean at each d, made up for by n - 1."""
+    dof = sum(len(r) - 1 for r in runs)
+    if not dof:
+        return None
+    return Noise(float(sum(np.sum((r - r.mean()) ** 2) for r in runs)) / dof, dof)
+
+
+def _between(d: Floats, runs: tuple[Floats, ...]) -> Noise | None:
+    """Scatter of the means about parabolas in log d through each four neighbours, as variance of one run."""
+    means = np.array([r.mean() for r in runs])
+    shares = np.array([1 / len(r) for r in runs])
+    squares = []
+    for i in range(len(d) - _STENCIL + 1):
+        part = slice(i, i + _STENCIL)
+        weights = _blind_to_parabolas(np.log(d[part]))
+        squares.append(float(weights @ means[part]) ** 2 / float(weights**2 @ shares[part]))
+    # Neighbouring stencils share three points: their residuals count for little more than half.
+    return Noise(float(np.mean(squares)), 0.6 * len(squares)) if squares else None
+
+
+def _blind_to_parabolas(x: NDArray[np.float64]) -> Floats:
+    """The unit vector orthogonal to 1, x and x^2 on four points."""
+    powers = np.vander((x - x.mean()) / np.ptp(x), _STENCIL - 1)
+    contrast: Floats = np.linalg.svd(powers.T)[2][-1]
+    return contrast

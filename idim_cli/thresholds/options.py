@@ -1,0 +1,85 @@
+"""What a reading rests on: baseline, fraction, rule, interval."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from idim_cli.errors import IdimError
+from idim_cli.registry import did_you_mean
+from idim_cli.thresholds.rules import GridRule
+
+Rule = Literal[GridRule, "curve"]
+Interval = Literal["bootstrap", "paper"]
+Centre = Literal["mean", "median"]
+
+
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0
+
+
+def d_int(fraction: float) -> str:
+    """``d_int90`` for a fraction of 0.9."""
+    return f"d_int{100 * fraction:g}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read d_int; the defaults are argued for in docs/read-the-number.md.
+
+    Attributes:
+        baseline: what 100 % means: ``model`` (mean of the direct runs), ``best`` (highest mean of the
+            sweep) or a fixed performance.
+        fraction: share of the baseline to be reached.
+        rule: see `idim_cli.thresholds.rules.crossings`; ``curve`` fits a smooth curve near the level
+            (`idim_cli.thresholds.curve`), and alone makes use of runs that were stopped early.
+        confidence: of the interval and of the test for d_int100.
+        centre: what stands for the runs at one d, in the value and in its interval; the baseline ``model``
+            stays a mean.
+        interval: ``bootstrap`` (pooled residuals) or ``paper`` (one run picked at each d, 50 times).
+        seed: of the bootstrap's random numbers.
+    """
+
+    baseline: float | Literal["model", "best"] = "model"
+    fraction: float = 0.9
+    rule: Rule = "isotonic"
+    confidence: float = 0.95
+    centre: Centre = "mean"
+    interval: Interval = "bootstrap"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, kinds in (("rule", Rule), ("centre", Centre), ("interval", Interval)):
+            if getattr(self, name) not in get_args(kinds):
+                value = getattr(self, name)
+                raise IdimError(f"{name}: {value!r} is not known", did_you_mean(str(value), get_args(kinds)))
+        if isinstance(self.baseline, str) and self.baseline not in ("model", "best"):
+            raise IdimError(f"baseline: {self.baseline!r} is not known", "give model, best or a number")
+        if not isinstance(self.baseline, str) and not _positive(self.baseline):
+            raise IdimError(f"baseline: {self.baseline} is not a positive number")
+        if not _positive(self.fraction):
+            raise IdimError(f"fraction: {self.fraction} is not a positive number")
+        if not 0 < self.confidence < 1:
+            raise IdimError(f"confidence: {self.confidence} is not between 0 and 1", "95 % is 0.95")
+
+    @property
+    def name(self) -> str:
+        """What is read: ``d_int90`` for a fraction of 0.9."""
+        return d_int(self.fraction)
+
+    def level(self, baseline: float) -> float:
+        """The performance to be reached; IdimError for a baseline of which no fraction can be taken."""
+        if baseline <= 0:
+            message = f"the baseline is {baseline:g}, of which no fraction can be taken"
+            raise IdimError(message, "shift performance so that its worst value is 0")
+        return self.fraction * baseline
+
+    def but(self, **changes: Any) -> Options:
+        """The same with other values of some fields."""
+        return dataclasses.replace(self, **changes)
+
+
+#: The reading of Li et al. 2018 against the model's own baseline.
+PAPER = Options(rule="first", interval="paper")

@@ -1,0 +1,99 @@
+"""d_int100: the smallest d whose runs cannot be told from the direct runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from idim_cli.thresholds.noise import Sides, direct_noise, swept_noise
+from idim_cli.thresholds.sample import Sample
+from idim_cli.thresholds.text import TOO_WEAK, number
+
+# Differences below this share of the baseline count as none, whatever the test says.
+TOLERANCE = 1e-3
+# What a test must see when d_int is read at the baseline itself: the usual share that is missing at 90 %.
+_MISSING = 0.1
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Where the sweep reaches the baseline itself.
+
+    Attributes:
+        d: d_int100, or None if no d reaches it or it cannot be told.
+        sees: the smallest shortfall that the test can see, in performance; NaN without a test.
+        test: what was done, in words.
+    """
+
+    d: int | None
+    sees: float
+    test: str
+
+
+def plateau(sample: Sample, confidence: float, fraction: float = 0.9, value: float = -np.inf) -> Plateau:
+    """Find d_int100 by a one-sided t-test at each d, from the smallest up.
+
+    The runs at d pass unless the direct runs are better at this confidence. Variances are pooled over
+    neighbouring d and differ between direct and swept runs (Welch's degrees of freedom). A high d_int100 from
+    many runs is worth more than a low one from few: `sees` says how small a shortfall would have shown. A
+    test that would not even see what is missing at d_int is too weak and names no d.
+
+    Args:
+        sample: the runs.
+        confidence: of the test.
+        fraction: share of the baseline that d_int is read at.
+        value: d_int, -inf at the smallest d and +inf if not reached; no d below it is d_int100.
+    """
+    if not len(sample.direct):
+        return Plateau(None, np.nan, "not tested: no direct runs")
+    if len(sample.stopped.d):  # the others are those that did less well
+        return Plateau(None, np.nan, "not tested: runs were stopped early")
+    means = sample.points.mean
+    best = float(sample.direct.mean())
+    shortfall = best - means
+    needed = best * (1 - fraction if fraction < 1 else _MISSING)
+    limits = np.array([_limit(sample, i, best, confidence, needed) for i in range(len(means))])
+    if np.isnan(limits).all():
+        return Plateau(None, np.nan, "not tested: the runs are too few to show their noise")
+    passes = shortfall <= limits
+    if fraction < 1:
+        if value == np.inf and passes.any():  # of another baseline, which is higher
+            return Plateau(None, np.nan, "not told: runs pass the test, but none reaches the level")
+        passes &= sample.d >= value
+    passed = np.flatnonzero(passes)
+    d = int(sample.d[passed[0]]) if len(passed) else None
+    sees = float(limits[passed[0] if len(passed) else -1])
+    test = f"one-sided Welch t-test, {1 - confidence:.2g} level, variances pooled over d"
+    if sees > needed:
+        weak = f"{TOO_WEAK}: it sees a shortfall of {number(sees)} or more, d_int has {number(needed)}"
+        return Plateau(None, sees, f"{weak}; {test}")
+    return Plateau(d, sees, test)
+
+
+def _limit(sample: Sample, index: int, best: float, confidence: float, needed: float) -> float:
+    """The largest shortfall at grid point `index` that the test lets pass; NaN if nothing is known."""
+    d = sample.d.astype(float)
+    swept = swept_noise(d, sample.runs, index, sample.independent)
+    if swept is None:
+        return float("nan")
+    limit = _passing(sample, index, best, confidence, swept)
+    # At the end of a grid the few runs from here on are pooled with those of a cliff below. If that blinds
+    # the test, they stand alone, with a Student-t factor for how few they are.
+    alone = swept_noise(d, sample.runs, index, sample.independent, enough=1)
+    if limit > needed and alone is not None:
+        return min(limit, _passing(sample, index, best, confidence, alone))
+    return limit
+
+
+def _passing(sample: Sample, index: int, best: float, confidence: float, swept: Sides) -> float:
+    """The same for known noise."""
+    from scipy.special import stdtrit
+
+    direct = direct_noise(sample.direct, swept.above)
+    parts = np.array([swept.above.variance / len(sample.runs[index]), direct.variance / len(sample.direct)])
+    if not parts.sum():
+        return TOLERANCE * best
+    shares = parts / parts.sum()
+    dof = 1 / (shares**2 / [swept.above.dof, direct.dof]).sum()
+    return float(max(stdtrit(max(dof, 1.0), confidence) * np.sqrt(parts.sum()), TOLERANCE * best))

@@ -1,0 +1,151 @@
+"""Readings as plain text of at most 80 columns; every report takes its words and numbers from here."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from idim_cli.errors import IdimError
+from idim_cli.thresholds.reading import Reading
+
+_INDENT = 13
+_BASELINES = {"model": "model", "best": "best of the sweep", "fixed": "fixed"}
+#: How the words on a test begin that can tell nothing.
+TOO_WEAK = "the test is too weak"
+_HEAD = ("reading", "level", "value", "interval", "one run")
+
+
+def describe(reading: Reading, width: int = 80) -> str:
+    """A reading with everything it rests on: one headline, then a line or more for each fact."""
+    told = {key: text for key, text in facts(reading).items() if key != reading.name}
+    lines = wrapped(headline(reading), width, then="  ")
+    for key, text in told.items():
+        lines += wrapped(text, width, f"  {key:{_INDENT - 3}} ", " " * _INDENT)
+    return "\n".join(lines)
+
+
+def headline(reading: Reading) -> str:
+    """``d_int90 = 622   95 % interval 551 .. 674   reached``."""
+    equals = "= " if reading.verdict == "reached" else ""
+    return f"{reading.name} {equals}" + "   ".join(_result(reading))
+
+
+def facts(reading: Reading) -> dict[str, str]:
+    """The result and all that it rests on, by a short name; what there is nothing to say of is left out."""
+    told = {
+        reading.name: "; ".join(_result(reading)),
+        "baseline": _baseline(reading),
+        "level": f"{reading.fraction:g} x {number(reading.baseline)} = {number(reading.level)}",
+        "rule": "curve, smooth in log d" if reading.rule == "curve" else _rule(reading),
+        "interval": reading.interval,
+        "runs": f"{_runs(reading)}; seeds that vary: {reading.seeds}",
+        "D": f"{reading.D:,}" if reading.D else "",
+        # For a fraction of 1 the result itself has this name.
+        "by test" if reading.name == "d_int100" else "d_int100": _plateau(reading),
+        "paper bars": _bars(reading),
+        "next": reading.next,
+    }
+    return {key: text for key, text in told.items() if text}
+
+
+def table(named: Iterable[tuple[str, Reading | IdimError]], width: int = 80) -> str:
+    """Readings side by side: name, level, value, interval, and mean and sd of the one-run readings.
+
+    Where one could not be made, a number in brackets leads to the reason below the table.
+    """
+    found = list(named)
+    reasons = list(dict.fromkeys(str(r) for _, r in found if isinstance(r, IdimError)))
+    lines = _aligned([_HEAD, *(_row(name, reading, reasons) for name, reading in found)])
+    for index, reason in enumerate(reasons, 1):
+        lines += wrapped(reason, width, f"[{index}] ", "    ")
+    return "\n".join(lines)
+
+
+def number(value: float | None) -> str:
+    """A performance as text, everywhere the same; ``-`` if it is unknown.
+
+    Four decimals, one from ten up; with its power of ten where four decimals would show nothing of it.
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    if 0 < abs(value) < 5e-5:
+        return f"{value:.1e}"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def percent(share: float) -> str:
+    """A share of one in percent: 95, 99.9."""
+    return f"{100 * share:.10g}"
+
+
+def wrapped(text: str, width: int = 80, first: str = "", then: str = "") -> list[str]:
+    """Lines of `text` behind `first` and, from the second on, `then`.
+
+    An override is one long word: it is kept whole, so that it can be copied.
+    """
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=then,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _result(r: Reading) -> tuple[str, str, str]:
+    interval = f"{percent(r.confidence)} % interval {r.interval_text}" if r.has_interval else "no interval"
+    return r.value_text, interval, r.verdict
+
+
+def _baseline(r: Reading) -> str:
+    value = f"{_BASELINES[r.baseline_kind]}: {number(r.baseline)}"
+    if r.baseline_kind != "model":
+        return value
+    sd = f"sd {number(r.baseline_sd)}, " if r.baseline_sd is not None else ""
+    return f"{value} ({sd}{r.baseline_runs} direct run{'s' * (r.baseline_runs != 1)})"
+
+
+def _rule(r: Reading) -> str:
+    return f"{r.rule}, {r.centre} of the runs at each d"
+
+
+def _runs(r: Reading) -> str:
+    out = f" ({r.left_out} not ok left out)" if r.left_out else ""
+    if r.solved or r.unsolved:
+        stopped = f"{r.solved} stopped as solved, {r.unsolved} as unsolved"
+        return f"{r.runs} to the end, {stopped}, at d from {r.d_min} to {r.d_max}{out}"
+    low, high = min(r.runs_per_d), max(r.runs_per_d)
+    each = f"{low}" if low == high else f"{low} to {high}"
+    return f"{r.runs}, {each} at each of {len(r.d_values)} d from {r.d_min} to {r.d_max}{out}"
+
+
+def _plateau(r: Reading) -> str:
+    if r.d_int100_sees is None or r.d_int100_test.startswith(TOO_WEAK):
+        return f"unknown ({r.d_int100_test})"
+    found = str(r.d_int100) if r.d_int100 is not None else f"> {r.d_max}"
+    return f"{found}; sees a shortfall of {number(r.d_int100_sees)} or more ({r.d_int100_test})"
+
+
+def _bars(r: Reading) -> str:
+    if r.bootstrap_mean is None:
+        return ""
+    spreads = [sd for sd in r.performance_sd if sd is not None]
+    blue = f"; sd of performance at one d up to {number(max(spreads))}" if spreads else ""
+    return f"d_int {_one_run(r)} from one run at each d{blue}"
+
+
+def _one_run(r: Reading) -> str:
+    return "-" if r.bootstrap_mean is None else f"{r.bootstrap_mean:.0f} +- {r.bootstrap_sd:.0f}"
+
+
+def _row(name: str, r: Reading | IdimError, reasons: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(r, IdimError):
+        return name, "-", f"[{reasons.index(str(r)) + 1}]", "-", "-"
+    return name, number(r.level), r.value_text, r.interval_text, _one_run(r)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The first column to the left, the others to the right."""
+    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        f"{row[0]:{first}}" + "".join(f"  {cell:>{w}}" for cell, w in zip(row[1:], others, strict=True))
+        for row in rows
+    ]

@@ -1,0 +1,152 @@
+import dataclasses
+import re
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+
+from idim_cli.errors import IdimError
+from idim_cli.reports import figure
+from idim_cli.reports.curve import Curve
+
+LABELS = figure.Labels("mnist, fc, tied, D = 199,210", "validation accuracy")
+
+
+@pytest.fixture
+def built(tied_points, tied_reading):
+    """The figure itself, laid out."""
+
+    def build(points=tied_points, reading=tied_reading, published=None, log=None):
+        with figure.style():
+            made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log)
+            made.draw_without_rendering()
+        return made
+
+    return build
+
+
+def line(axes, colour, marker=None):
+    return [
+        artist
+        for artist in axes.lines
+        if to_hex(artist.get_color()) == colour.lower() and marker in (None, artist.get_marker())
+    ]
+
+
+def test_same_input_same_bytes(tied_points, tied_reading):
+    first = figure.draw(tied_points, tied_reading, labels=LABELS)
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "svg.hashsalt": "other"}):
+        assert figure.draw(tied_points, tied_reading, labels=LABELS) == first
+
+
+def test_files_hold_no_dates_and_no_versions(tied_points, tied_reading):
+    files = figure.draw(tied_points, tied_reading, labels=LABELS)
+    assert files["png"].startswith(b"\x89PNG")
+    assert b"tEXt" not in files["png"]
+    assert files["svg"].startswith(b"<?xml")
+    assert not re.search(rb"dc:date|Matplotlib v|20\d\d-\d\d-\d\d", files["svg"])
+
+
+def test_settings_of_matplotlib_are_left_as_they_were(tied_points, tied_reading):
+    before = dict(matplotlib.rcParams)
+    figure.draw(tied_points, tied_reading)
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_baseline_is_solid_and_level_dashed(built, tied_reading):
+    solid, dashed = line(built().axes[0], figure.BLACK)
+    assert (solid.get_ydata()[0], solid.get_linestyle()) == (tied_reading.baseline, "-")
+    assert (dashed.get_ydata()[0], dashed.get_linestyle()) == (tied_reading.level, "--")
+
+
+def test_circles_are_open_but_for_the_first_that_solves(built, tied_points):
+    circles = line(built().axes[0], figure.BLUE, "o")
+    assert [list(c.get_xdata()) for c in circles] == [list(tied_points.d), [750]]
+    assert [to_hex(c.get_markerfacecolor()) for c in circles] == ["#ffffff", figure.BLUE.lower()]
+
+
+def test_error_bars_in_both_directions(built, tied_points, tied_reading):
+    axes = built().axes[0]
+    (bars,) = (c for c in axes.collections if to_hex(c.get_color()[0]) == figure.BLUE.lower())
+    heights = [path.vertices[1, 1] - path.vertices[0, 1] for path in bars.get_paths()]
+    assert heights == pytest.approx(2 * tied_points.sd)
+    (interval,) = (artist for artist in line(axes, figure.RED) if len(artist.get_xdata()) == 2)
+    assert list(interval.get_xdata()) == [tied_reading.low, tied_reading.high]
+    assert list(interval.get_ydata()) == [tied_reading.level] * 2
+
+
+def test_an_open_end_is_an_arrow_at_the_edge(built, tied_reading):
+    beyond = dataclasses.replace(
+        tied_reading, value=None, low=None, high=None, high_is_open=True, verdict="not reached"
+    )
+    axes = built(reading=beyond).axes[0]
+    (arrow,) = line(axes, figure.RED, ">")
+    assert arrow.get_xdata()[0] == axes.get_xlim()[1]
+    assert len(line(axes, figure.BLUE, "o")) == 1
+
+
+@pytest.mark.parametrize(("log", "scale"), [(None, "linear"), (True, "log"), (False, "linear")])
+def test_axis_of_d(built, log, scale):
+    axes = built(log=log).axes[0]
+    assert axes.get_xscale() == scale
+    assert axes.get_xlabel().startswith("subspace dimension d")
+    assert axes.get_ylabel() == "validation accuracy"
+
+
+def test_axis_is_logarithmic_when_d_spans_decades(built):
+    d = np.array([10, 30, 100, 300, 1000, 3000, 10_000])
+    axes = built(points={"d": d, "mean": d / 12_000}).axes[0]
+    assert axes.get_xscale() == "log"
+    assert [text.get_text() for text in axes.get_xticklabels()][:2] == ["10", "30"]
+
+
+def test_published_points_are_faint_and_behind(built):
+    axes = built(published={"d": [100, 200], "mean": [0.4, 0.6]}).axes[0]
+    (points,) = line(axes, figure.FAINT)
+    assert list(points.get_xdata()) == [100, 200]
+    assert points.get_zorder() < min(artist.get_zorder() for artist in line(axes, figure.BLUE))
+
+
+CASES = {
+    "usual": {},
+    "close lines": {"fraction": 0.99, "level": 0.97},
+    "next": {"next": "add d around it: sweep.d=[" + ",".join(map(str, range(100, 2000, 50))) + "]"},
+    "not reached": {"value": None, "low": None, "high": None, "high_is_open": True, "verdict": "not reached"},
+}
+
+
+@pytest.mark.parametrize("fields", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("log", [False, True])
+def test_no_words_overlap_or_leave_the_figure(built, tied_reading, fields, log):
+    made = built(reading=dataclasses.replace(tied_reading, **fields), log=log)
+    axes, renderer = made.axes[0], FigureCanvasAgg(made).get_renderer()
+    ticks = [*axes.get_xticklabels(), *axes.get_yticklabels()]
+    words = [made._suptitle, made._supxlabel, axes.get_legend(), axes.xaxis.label, axes.yaxis.label]
+    boxes = [item.get_window_extent(renderer) for item in (*words, *axes.texts, *ticks)]
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0
+        assert box.x1 <= made.bbox.x1
+        assert box.y0 >= -1
+        assert box.y1 <= made.bbox.y1 + 1
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+def test_nothing_to_draw_is_an_error():
+    with pytest.raises(IdimError, match="no finished run"):
+        figure.draw({"d": [], "mean": []})
+
+
+def test_one_run_alone_can_be_drawn():
+    assert set(figure.draw({"d": [100], "mean": [0.5]})) == {"png", "svg"}
+
+
+def test_pyplot_and_matplotlib_stay_out_until_needed():
+    code = (
+        "import sys; from idim_cli.reports import figure; assert 'matplotlib' not in sys.modules;"
+        "figure.draw({'d': [1, 2], 'mean': [0, 1]}); assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
