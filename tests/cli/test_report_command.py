@@ -10,7 +10,7 @@ from idim_cli import results
 from idim_cli.cli import report, threshold
 from idim_cli.errors import IdimError
 
-RUNS = Path(__file__).parents[1] / "report" / "mnist-fc.csv"
+RUNS = Path(__file__).parents[1] / "reports" / "mnist-fc.csv"
 FIGURES = ["mnist-fc-sparse.png", "mnist-fc-sparse.svg", "mnist-fc-tied.png", "mnist-fc-tied.svg"]
 RECIPE = """
 name: mnist-fc
