@@ -118,7 +118,13 @@ class Projector(nn.Module, abc.ABC):
 
 
 def each(f: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
-    """f of every vector of length `size` in a batch, one at a time: what is fastest for a single vector."""
+    """f of every vector of length `size` in a batch, one at a time: what is fastest for a single vector.
+
+    Raises:
+        ValueError: the vectors have another length, which compiled loops would not notice.
+    """
+    if x.shape[-1:] != (size,):
+        raise ValueError(f"vectors of {size:,} numbers are wanted, not a tensor of shape {tuple(x.shape)}")
     if x.dim() == 1:
         return f(x)
     return torch.stack([f(row) for row in x.reshape(-1, size)]).view(*x.shape[:-1], -1)

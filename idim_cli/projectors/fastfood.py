@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from idim_cli import rng
+from idim_cli.projectors import loops
 from idim_cli.projectors.base import Cost, Projector, each
-from idim_cli.projectors.hadamard import hadamard, head, width
-from idim_cli.projectors.scratch import Scratch
-
-_CACHED = 1 << 18  # numbers at a time on a CPU
-_AT_ONCE = 1 << 24  # and elsewhere, where memory is the limit
+from idim_cli.projectors.butterflies import transform
+from idim_cli.projectors.hadamard import hadamard
+from idim_cli.projectors.loops import compiled
 
 
 class Fastfood(Projector):
@@ -51,57 +50,45 @@ class Fastfood(Projector):
         self._hold("scale", self._scales(gauss))
 
     def project(self, v: Tensor) -> Tensor:
-        """P v, a few blocks at a time."""
-        return each(self._project, v, self.d)
+        """P v, block by block."""
+        return each(self._project, v, self.d)[..., : self.D]
 
     def adjoint(self, g: Tensor) -> Tensor:
         """P' g: the same steps, transposed, in reverse."""
-        return each(self._adjoint, g, self.D)
+        return each(self._adjoint, g, self.D) * self.scale
 
     def _project(self, v: Tensor) -> Tensor:
-        n, out = self.n, v.new_empty(max(self.D, self.blocks * self.n))
-        v = torch.nn.functional.pad(v * self.scale, (0, width(n, self.d) - self.d))
-        for blocks, whole, rest, room in self._turns(v):
-            signed = torch.mul(
-                v, sign := self.sign[blocks, : len(v)], out=room(sign.numel()).view(sign.shape)
-            )
-            spread, rows = hadamard(signed, n, room).view(-1), slice(whole.start, rest.stop)
-            place = torch.sub(self.place[rows], rows.start, out=room.index(rows, torch.int32))
-            x = torch.index_select(spread, 0, place, out=room(len(place)))
-            if rest.start < rest.stop:
-                torch.mul(x[rest.start - rows.start :], math.sqrt(n), out=out[rest])
-            if whole.start < whole.stop:
-                x = x[: whole.stop - rows.start].mul_(self.gauss[whole])
-                hadamard(x.view(-1, n), room=room, out=out[whole])
-        return out[: self.D]
+        v = v * self.scale
+        if not loops.runs_here(v):
+            return self._project_on_device(v)
+        out = torch.empty(len(self.place), dtype=v.dtype)
+        count = loops.parts(len(out), len(self.sign))
+        loops.in_parts(_spread, len(self.sign), count, v, self.sign, self.place, self.gauss, out)
+        return out
 
     def _adjoint(self, g: Tensor) -> Tensor:
-        n, m = self.n, width(self.n, self.d)
-        g = torch.nn.functional.pad(g, (0, missing)) if (missing := len(self.place) - self.D) else g
-        total = g.new_zeros(m)
-        for blocks, whole, rest, room in self._turns(g):
-            rows, size = slice(whole.start, rest.stop), whole.stop - whole.start
-            place = torch.sub(self.place[rows], rows.start, out=room.index(rows, torch.int64))
-            x = hadamard(g[whole].view(-1, n), room=room).view(-1).mul_(self.gauss[whole]) if size else g[:0]
-            moved = room((blocks.stop - blocks.start) * n)
-            moved[size:].zero_()
-            moved.scatter_(0, place[:size], x).scatter_(0, place[size:], g[rest] * math.sqrt(n))
-            total += head(moved.view(-1, n), m, room).mul_(self.sign[blocks, :m]).sum(0)
-        return total[: self.d] * self.scale
+        g = pad(g.to(torch.promote_types(g.dtype, self.scale.dtype)), (0, len(self.place) - self.D))
+        if not loops.runs_here(g):
+            return self._adjoint_on_device(g)
+        count = loops.parts(len(g), len(self.sign))
+        sums = torch.zeros(count, self.d, dtype=g.dtype)
+        loops.in_parts(
+            _collect, len(self.sign), count, g.contiguous(), self.sign, self.place, self.gauss, sums
+        )
+        return sums.sum(0)
 
-    def _turns(self, like: Tensor) -> Iterator[tuple[slice, slice, slice, Scratch]]:
-        """A few blocks at a time: which, their rows in whole blocks and in a partial one, and room."""
-        step = max(1, (_CACHED if like.device.type == "cpu" else _AT_ONCE) // self.n)
-        count, size = len(self.sign), self.blocks * self.n
-        room = Scratch(min(step, count) * self.n, like)
-        for first in range(0, count, step):
-            start, stop = first * self.n, min((first + step) * self.n, len(self.place))
-            yield (
-                slice(first, min(first + step, count)),
-                slice(start, max(start, min(stop, size))),
-                slice(max(start, min(stop, size)), stop),
-                room,
-            )
+    def _project_on_device(self, v: Tensor) -> Tensor:
+        spread = hadamard(pad(v, (0, self.n - self.d)) * self.sign).view(-1)[self.place]
+        whole, rest = spread[: len(self.gauss)], spread[len(self.gauss) :]
+        blocks = hadamard((whole * self.gauss).view(-1, self.n))
+        return torch.cat([blocks.view(-1), rest * math.sqrt(self.n)])
+
+    def _adjoint_on_device(self, g: Tensor) -> Tensor:
+        whole, rest = g[: len(self.gauss)], g[len(self.gauss) :]
+        blocks = hadamard(whole.view(-1, self.n)).view(-1) * self.gauss
+        moved = g.new_zeros(self.sign.shape)
+        moved.view(-1)[self.place] = torch.cat([blocks, rest * math.sqrt(self.n)])
+        return (hadamard(moved) * self.sign).sum(0)[: self.d]
 
     @classmethod
     def expected_cost(cls, D: int, d: int, *, stacked: bool = True, **params: Any) -> Cost:
@@ -140,3 +127,62 @@ def _layout(D: int, d: int, stacked: bool) -> tuple[int, int, int]:
         return 1 << (D - 1).bit_length(), 1, 0
     n = 1 << (d - 1).bit_length()
     return n, D // n, D % n
+
+
+@compiled
+def _spread(
+    v: np.ndarray,
+    sign: np.ndarray,
+    place: np.ndarray,
+    gauss: np.ndarray,
+    out: np.ndarray,
+    part: int,
+    first: int,
+    last: int,
+) -> None:
+    """Blocks first .. last - 1 of P v, before scaling."""
+    n = sign.shape[1]
+    mixed = np.zeros(n, v.dtype)
+    for b in range(first, last):
+        start, stop = b * n, min(b * n + n, place.size)
+        mixed[v.size :] = 0
+        for i in range(v.size):
+            mixed[i] = v[i] * sign[b, i]
+        transform(mixed)
+        if stop > gauss.size:
+            for i in range(start, stop):
+                out[i] = mixed[np.uint32(place[i] - start)] * np.sqrt(n)
+        else:
+            for i in range(start, stop):
+                out[i] = mixed[np.uint32(place[i] - start)] * gauss[i]
+            transform(out[start:stop])
+
+
+@compiled
+def _collect(
+    g: np.ndarray,
+    sign: np.ndarray,
+    place: np.ndarray,
+    gauss: np.ndarray,
+    sums: np.ndarray,
+    part: int,
+    first: int,
+    last: int,
+) -> None:
+    """What blocks first .. last - 1 contribute to P' g, before scaling, is added to the sums of a part."""
+    n = sign.shape[1]
+    block, mixed = np.empty(n, g.dtype), np.empty(n, g.dtype)
+    for b in range(first, last):
+        start, stop = b * n, min(b * n + n, place.size)
+        if stop > gauss.size:
+            mixed[:] = 0
+            for i in range(start, stop):
+                mixed[np.uint32(place[i] - start)] = g[i] * np.sqrt(n)
+        else:
+            block[:] = g[start:stop]
+            transform(block)
+            for i in range(start, stop):
+                mixed[np.uint32(place[i] - start)] = block[i - start] * gauss[i]
+        transform(mixed)
+        for i in range(sums.shape[1]):
+            sums[part, i] += mixed[i] * sign[b, i]

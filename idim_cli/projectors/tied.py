@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from idim_cli.projectors import loops
 from idim_cli.projectors.base import Cost, Projector, SideBySide, each
-from idim_cli.projectors.scratch import memory
-
-_AT_ONCE = 1 << 18  # indices that are made longer at a time
+from idim_cli.projectors.loops import compiled
 
 
 class Tied(Projector):
@@ -39,7 +38,7 @@ class Tied(Projector):
 
     def project(self, v: Tensor) -> Tensor:
         """P v: each parameter reads its signed, scaled coordinate."""
-        return _read(v, self.scale, self.pick)
+        return each(lambda row: _read(row, self.scale, self.pick), v, self.d)
 
     def adjoint(self, g: Tensor) -> Tensor:
         """P' g: each coordinate sums the gradients of its parameters, in the order of the parameters."""
@@ -88,14 +87,35 @@ class _OneTable(SideBySide):
 def _read(v: Tensor, scale: Tensor, pick: Tensor) -> Tensor:
     """Entries of the table (v, -v), scaled."""
     v = v * scale
-    return torch.cat([v, -v], dim=-1).index_select(-1, pick)
+    table = torch.cat([v, -v])
+    if not loops.runs_here(v):
+        return table.index_select(0, pick)
+    out = torch.empty(len(pick), dtype=v.dtype)
+    loops.in_parts(_look_up, len(pick), loops.parts(len(pick)), table, pick, out)
+    return out
 
 
 def _sum(g: Tensor, scale: Tensor, pick: Tensor) -> Tensor:
-    """The transpose of `_read`, for one vector."""
-    d, total = scale.numel(), g.new_zeros(2 * scale.numel())
-    # `scatter_add_` takes half the time of `index_add_`, but wants longer indices than are held.
-    for part, x in zip(pick.split(_AT_ONCE), g.split(_AT_ONCE), strict=True):
-        index = memory("index", len(part), torch.int64, g.device).copy_(part)
-        total.scatter_add_(0, index, x)
+    """The transpose of `_read`."""
+    g, d = g.to(torch.promote_types(g.dtype, scale.dtype)), len(scale)
+    if loops.runs_here(g):
+        count = loops.parts(len(g), len(g) // (8 * d))  # the sums are short beside what is added up
+        sums = torch.zeros(count, 2 * d, dtype=g.dtype)
+        loops.in_parts(_add_up, len(g), count, g.contiguous(), pick, sums)
+        total = sums.sum(0)
+    else:
+        total = g.new_zeros(2 * d).index_add_(0, pick, g)
     return (total[:d] - total[d:]) * scale
+
+
+@compiled
+def _look_up(table: np.ndarray, pick: np.ndarray, out: np.ndarray, part: int, first: int, last: int) -> None:
+    for i in range(first, last):
+        out[i] = table[np.uint32(pick[i])]
+
+
+@compiled
+def _add_up(g: np.ndarray, pick: np.ndarray, sums: np.ndarray, part: int, first: int, last: int) -> None:
+    total = sums[part]
+    for i in range(first, last):
+        total[np.uint32(pick[i])] += g[i]

@@ -8,7 +8,7 @@ import torch
 from scipy.linalg import hadamard as reference_hadamard
 
 from idim_cli.errors import CapacityError, ComponentError, RunError
-from idim_cli.projectors import REGISTRY, check, fastfood, tied
+from idim_cli.projectors import REGISTRY, check, loops
 from idim_cli.projectors.base import build
 from idim_cli.projectors.hadamard import hadamard
 from idim_cli.projectors.layerwise import share_out
@@ -78,22 +78,53 @@ def test_fastfood_is_its_definition(stacked):
     assert n == (32 if stacked else 256)
 
 
-@pytest.mark.parametrize("turns", [1, 2, 3, 5])
-@pytest.mark.parametrize(("D", "d"), [(150, 20), (160, 20), (13, 13), (96, 32)])
-def test_fastfood_in_several_turns_is_the_same(monkeypatch, turns, D, d):
-    P = build(Component(name="fastfood"), [D], d, 1).double()
+@pytest.mark.parametrize("name", ["fastfood", "tied"])
+@pytest.mark.parametrize(("D", "d"), [(150, 20), (160, 20), (13, 13), (96, 32), (3000, 3)])
+def test_work_in_parts_is_the_same_for_any_number_of_threads(monkeypatch, name, D, d):
+    P = build(Component(name=name), [D], d, 1).double()
     v, g = torch.linspace(-1, 1, d).double(), torch.linspace(-1, 2, D).double()
     there, back = P.project(v), P.adjoint(g)
-    monkeypatch.setattr(fastfood, "_CACHED", P.n * turns)
-    assert torch.allclose(P.project(v), there, atol=1e-12)
-    assert torch.allclose(P.adjoint(g), back, atol=1e-12)
+    monkeypatch.setattr(loops, "_PART", 32)
+    assert loops.parts(D) > 1 or D < 64
+    results = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        results.append((P.project(v), P.adjoint(g)))
+    assert torch.equal(results[0][0], there)
+    assert torch.allclose(results[0][1], back, atol=1e-12)
+    assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
 
 
-def test_tied_in_several_turns_is_the_same(monkeypatch):
-    P, g = build(Component(name="tied"), [100], 7, 1), torch.linspace(-1, 2, 100)
-    back = P.adjoint(g)
-    monkeypatch.setattr(tied, "_AT_ONCE", 16)
-    assert torch.equal(P.adjoint(g), back)
+@pytest.mark.parametrize(
+    ("name", "params"), [("tied", {}), ("fastfood", {}), ("fastfood", {"stacked": False})]
+)
+@pytest.mark.parametrize(
+    ("D", "d"), [(1, 1), (150, 20), (160, 20), (13, 13), (96, 32), (9000, 3), (9000, 700)]
+)
+def test_compiled_loops_agree_with_what_other_devices_compute(monkeypatch, name, params, D, d):
+    P = build(Component(name=name, params=params), [D], d, 1)
+    v, g = torch.linspace(-1, 1, d), torch.linspace(-1, 2, D)
+    there, back = P.project(v), P.adjoint(g)
+    monkeypatch.setattr(loops, "runs_here", lambda x: False)
+    assert torch.allclose(P.project(v), there, rtol=1e-5, atol=1e-6)
+    assert torch.allclose(P.adjoint(g), back, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["fastfood", "tied"])
+def test_vectors_of_another_length_are_refused(name):
+    P = build(Component(name=name), [100], 7, 1)
+    for wrong in (torch.ones(8), torch.ones(2, 6), torch.tensor(1.0)):
+        with pytest.raises(ValueError, match="of 7 numbers are wanted"):
+            P.project(wrong)
+    with pytest.raises(ValueError, match="of 100 numbers are wanted"):
+        P.adjoint(torch.ones(99))
+
+
+@pytest.mark.parametrize("name", ["fastfood", "tied"])
+def test_a_gradient_through_the_loops_is_refused_and_not_lost(name):
+    P = build(Component(name=name), [100], 7, 1)
+    with pytest.raises(RuntimeError, match="requires grad"):
+        P.project(torch.ones(7, requires_grad=True))
 
 
 def test_layerwise_is_block_diagonal():

@@ -1,0 +1,68 @@
+"""Loops compiled for the CPU, and how their work is shared out over threads."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+
+import numba
+import torch
+from torch import Tensor
+
+_PART = 1 << 17  # numbers that are worth a thread
+_PARTS = 16  # at most
+
+Loop = TypeVar("Loop", bound=Callable[..., None])
+
+
+def compiled(loop: Loop) -> Loop:
+    """Compile on the first call with arrays of a type; machine code is kept on disk where that can be.
+
+    Bounds are not checked. Nothing is reordered or fused: the same bits on every CPU.
+    """
+    options: Any = {"nogil": True, "error_model": "numpy"}
+    try:
+        made: Any = numba.njit(cache=True, **options)(loop)
+    except RuntimeError:  # neither the package's folder nor the user's may be written to
+        made = numba.njit(**options)(loop)
+    return cast("Loop", made)
+
+
+def runs_here(x: Tensor) -> bool:
+    """Whether compiled loops can read this tensor: it lies in main memory."""
+    return x.device.type == "cpu"
+
+
+def parts(size: int, most: int = _PARTS) -> int:
+    """Into how many parts work on so many numbers is cut, the same for any number of threads."""
+    return max(1, min(size // _PART, most, _PARTS))
+
+
+def bounds(size: int, count: int, part: int) -> tuple[int, int]:
+    """Where part number `part` of `count` nearly equal ones begins and ends."""
+    return part * size // count, (part + 1) * size // count
+
+
+def in_parts(loop: Callable[..., None], size: int, count: int, *tensors: Tensor) -> None:
+    """Call ``loop(*arrays, part, first, last)`` for each part of `size` things, on torch's number of threads.
+
+    The arrays share the memory of the tensors, which must not ask for a gradient: RuntimeError.
+    """
+    arrays = [tensor.numpy() for tensor in tensors]
+
+    def work(part: int) -> None:
+        loop(*arrays, part, *bounds(size, count, part))
+
+    threads = min(torch.get_num_threads(), count)
+    turns = _pool(threads, os.getpid()).map if threads > 1 else map
+    for _ in turns(work, range(count)):
+        pass
+
+
+@functools.cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads that stay, of this process: a fork takes none along."""
+    return ThreadPoolExecutor(threads, "idim-loops")

@@ -1,0 +1,76 @@
+"""Compiled loops: the transform at every length, parts that cover everything, threads, caches."""
+
+import os
+
+import numba
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import hadamard as reference_hadamard
+
+from idim_cli.projectors import loops
+from idim_cli.projectors.butterflies import transform
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("bits", range(14))
+def test_butterflies_equal_the_explicit_matrix(bits, kind):
+    n = 1 << bits
+    x = np.sin(np.arange(3.0 * n))[n : 2 * n].astype(kind)  # not aligned to a vector
+    expected = reference_hadamard(n).astype(np.float64) @ x
+    transform(x)
+    assert np.abs(x - expected).max() <= (2e-6 if kind is np.float32 else 1e-13) * n**0.5 * 4
+
+
+@pytest.mark.parametrize(("size", "count"), [(0, 1), (10, 3), (16, 16), (1000, 7)])
+def test_parts_cover_everything_once(size, count):
+    covered = [i for part in range(count) for i in range(*loops.bounds(size, count, part))]
+    assert covered == list(range(size))
+
+
+def test_how_many_parts_does_not_depend_on_threads(monkeypatch):
+    counts = []
+    for threads in (1, 8):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        counts.append([loops.parts(size) for size in (1, 200_000, 1_000_000, 60_000_000)])
+    assert counts[0] == counts[1] == [1, 1, 7, 16]
+    assert loops.parts(60_000_000, 3) == 3
+
+
+def test_every_part_is_done_and_an_error_is_not_lost(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    done = torch.zeros(100)
+
+    def loop(x: np.ndarray, part: int, first: int, last: int) -> None:
+        x[first:last] += 1 // (9 - part)
+
+    loops.in_parts(loop, 100, 9, done)
+    assert done[:88].eq(0).all()
+    assert done[88:].eq(1).all()
+    with pytest.raises(ZeroDivisionError):
+        loops.in_parts(loop, 100, 10, done)
+
+
+def test_a_forked_process_has_threads_of_its_own():
+    assert loops._pool(2, os.getpid()) is loops._pool(2, os.getpid())
+    assert loops._pool(2, os.getpid()) is not loops._pool(2, os.getpid() + 1)
+
+
+def test_without_a_folder_for_machine_code_it_is_compiled_anew(monkeypatch):
+    njit = numba.njit
+
+    def refuse(**options: object) -> object:
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(numba, "njit", refuse)
+    x = np.zeros(3)
+
+    @loops.compiled
+    def fill(x: np.ndarray) -> None:
+        for i in range(x.size):
+            x[i] = i
+
+    fill(x)
+    assert x.tolist() == [0, 1, 2]
