@@ -149,13 +149,15 @@ def _spread(
         for i in range(v.size):
             mixed[i] = v[i] * sign[b, i]
         transform(mixed)
-        if stop > gauss.size:
-            for i in range(start, stop):
-                out[i] = mixed[np.uint32(place[i] - start)] * np.sqrt(n)
+        # Slices, so that the compiler sees that no index is negative.
+        places, rows, factors = place[start:stop], out[start:stop], gauss[start:stop]
+        if factors.size:
+            for i in range(n):
+                rows[i] = mixed[np.uint32(places[i] - start)] * factors[i]
+            transform(rows)
         else:
-            for i in range(start, stop):
-                out[i] = mixed[np.uint32(place[i] - start)] * gauss[i]
-            transform(out[start:stop])
+            for i in range(places.size):
+                rows[i] = mixed[np.uint32(places[i] - start)] * np.sqrt(n)
 
 
 @compiled
@@ -171,18 +173,19 @@ def _collect(
 ) -> None:
     """What blocks first .. last - 1 contribute to P' g, before scaling, is added to the sums of a part."""
     n = sign.shape[1]
-    block, mixed = np.empty(n, g.dtype), np.empty(n, g.dtype)
+    block, mixed, total = np.empty(n, g.dtype), np.empty(n, g.dtype), sums[part]
     for b in range(first, last):
         start, stop = b * n, min(b * n + n, place.size)
-        if stop > gauss.size:
-            mixed[:] = 0
-            for i in range(start, stop):
-                mixed[np.uint32(place[i] - start)] = g[i] * np.sqrt(n)
-        else:
-            block[:] = g[start:stop]
+        places, rows, factors = place[start:stop], g[start:stop], gauss[start:stop]
+        if factors.size:
+            block[:] = rows
             transform(block)
-            for i in range(start, stop):
-                mixed[np.uint32(place[i] - start)] = block[i - start] * gauss[i]
+            for i in range(n):
+                mixed[np.uint32(places[i] - start)] = block[i] * factors[i]
+        else:
+            mixed[:] = 0
+            for i in range(places.size):
+                mixed[np.uint32(places[i] - start)] = rows[i] * np.sqrt(n)
         transform(mixed)
-        for i in range(sums.shape[1]):
-            sums[part, i] += mixed[i] * sign[b, i]
+        for i in range(total.size):
+            total[i] += mixed[i] * sign[b, i]

@@ -37,8 +37,8 @@ def runs_here(x: Tensor) -> bool:
 
 
 def parts(size: int, most: int = _PARTS) -> int:
-    """Into how many parts work on so many numbers is cut, the same for any number of threads."""
-    return max(1, min(size // _PART, most, _PARTS))
+    """Into how many parts work on so many numbers is cut: a power of two, whatever the threads."""
+    return 1 << max(1, min(size // _PART, most, _PARTS)).bit_length() - 1
 
 
 def bounds(size: int, count: int, part: int) -> tuple[int, int]:
@@ -53,16 +53,19 @@ def in_parts(loop: Callable[..., None], size: int, count: int, *tensors: Tensor)
     """
     arrays = [tensor.numpy() for tensor in tensors]
 
-    def work(part: int) -> None:
-        loop(*arrays, part, *bounds(size, count, part))
+    def share(thread: int) -> None:
+        for part in range(*bounds(count, threads, thread)):
+            loop(*arrays, part, *bounds(size, count, part))
 
     threads = min(torch.get_num_threads(), count)
-    turns = _pool(threads, os.getpid()).map if threads > 1 else map
-    for _ in turns(work, range(count)):
-        pass
+    pool = _pool(threads, os.getpid())
+    others = [pool.submit(share, thread) for thread in range(1, threads)]
+    share(0)
+    for other in others:
+        other.result()
 
 
 @functools.cache
 def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    """Threads that stay, of this process: a fork takes none along."""
+    """Threads that stay, and start when they are needed; of this process, as a fork takes none along."""
     return ThreadPoolExecutor(threads, "idim-loops")

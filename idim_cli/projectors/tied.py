@@ -110,12 +110,13 @@ def _sum(g: Tensor, scale: Tensor, pick: Tensor) -> Tensor:
 
 @compiled
 def _look_up(table: np.ndarray, pick: np.ndarray, out: np.ndarray, part: int, first: int, last: int) -> None:
-    for i in range(first, last):
+    pick, out = pick[first:last], out[first:last]
+    for i in range(pick.size):
         out[i] = table[np.uint32(pick[i])]
 
 
 @compiled
 def _add_up(g: np.ndarray, pick: np.ndarray, sums: np.ndarray, part: int, first: int, last: int) -> None:
-    total = sums[part]
-    for i in range(first, last):
+    pick, g, total = pick[first:last], g[first:last], sums[part]
+    for i in range(pick.size):
         total[np.uint32(pick[i])] += g[i]

@@ -33,8 +33,8 @@ def test_how_many_parts_does_not_depend_on_threads(monkeypatch):
     for threads in (1, 8):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
         counts.append([loops.parts(size) for size in (1, 200_000, 1_000_000, 60_000_000)])
-    assert counts[0] == counts[1] == [1, 1, 7, 16]
-    assert loops.parts(60_000_000, 3) == 3
+    assert counts[0] == counts[1] == [1, 1, 4, 16]
+    assert loops.parts(60_000_000, 3) == 2
 
 
 def test_every_part_is_done_and_an_error_is_not_lost(monkeypatch):
