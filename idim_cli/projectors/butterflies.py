@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -75,11 +73,8 @@ def _shuffled(build: Any, a: Any, b: Any, lanes: list[int]) -> Any:
     return build.shuffle_vector(a, b, mask)
 
 
-_STEPS: dict[tuple[int, bool], Callable[[np.ndarray, int, int], None]] = {
-    (radix, within): _butterflies(radix, within) for radix, within in product((1, 2, 4, 8, 16), (False, True))
-}
-_first1, _first2, _first4, _first8, _first16 = (_STEPS[radix, True] for radix in (1, 2, 4, 8, 16))
-_next2, _next4, _next8, _next16 = (_STEPS[radix, False] for radix in (2, 4, 8, 16))
+_first1, _first2, _first4, _first8, _first16 = (_butterflies(radix, True) for radix in (1, 2, 4, 8, 16))
+_next2, _next4, _next8, _next16 = (_butterflies(radix, False) for radix in (2, 4, 8, 16))
 
 
 @compiled
