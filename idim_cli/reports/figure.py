@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
 from idim_cli.reports import scale, words
 from idim_cli.reports.curve import Curve
+from idim_cli.reports.look import BLACK, BLUE, FAINT, RED, SMALL, blank, saved, style
 from idim_cli.thresholds import number
 from idim_cli.thresholds.text import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from idim_cli.thresholds import Reading
 
-# Okabe and Ito's colours, which stay apart for colour-blind readers and in grey.
-BLUE, RED, BLACK, GREY, FAINT = "#0072B2", "#D55E00", "#222222", "#767676", "#BDBDBD"
-SIZE = (6.4, 4.8)  # inches
-DPI = 200
 _CAPTION_WIDTH = 118  # characters of the small print across the figure
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
-    "font.size": 9,
-    "mathtext.fontset": "dejavusans",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.linewidth": 0.8,
-    "svg.hashsalt": "idim",
-    "svg.fonttype": "path",
-}
-
 
 @dataclass(frozen=True)
 class Labels:
@@ -78,31 +59,36 @@ def draw(
     Returns:
         Bytes by kind of file. They hold no dates and no versions.
     """
-    curve = Curve.of(points, reading.centre if reading else "mean")
-    if not curve.every_d:
-        raise IdimError("there is no finished run to draw")
     with style():
-        figure = _figure(curve, reading, Curve.of(published), labels or Labels(), log)
+        figure = build(points, reading, labels=labels, log=log, published=published)
         return {kind: saved(figure, kind) for kind in ("png", "svg")}
 
 
-@contextmanager
-def style() -> Iterator[None]:
-    """Draw in the one style of all figures, whatever the user's matplotlib is set to."""
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # a user's matplotlibrc must not change the bytes
-        matplotlib.rcParams.update(_STYLE)
-        yield
+def build(
+    points: Any,
+    reading: Reading | None = None,
+    *,
+    labels: Labels | None = None,
+    log: bool | None = None,
+    published: Any = None,
+    page: bool = False,
+) -> Figure:
+    """The figure itself, to be drawn within `look.style`; `page` leaves its words to the page around it."""
+    curve = Curve.of(points, reading.centre if reading else "mean")
+    if not curve.every_d:
+        raise IdimError("there is no finished run to draw")
+    return _figure(curve, reading, Curve.of(published), labels or Labels(), log, page)
 
 
 def _figure(
-    curve: Curve, reading: Reading | None, published: Curve, labels: Labels, log: bool | None
+    curve: Curve,
+    reading: Reading | None,
+    published: Curve,
+    labels: Labels,
+    log: bool | None,
+    page: bool = False,
 ) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    figure = blank(page)
     axes = figure.add_subplot()
     _axis_of_d(axes, (*curve.every_d, *published.d), log)
     _lines(axes, reading)
@@ -116,9 +102,10 @@ def _figure(
     _line_labels(axes, reading)
     axes.legend(
         handles=shown, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2,
-        fontsize=8, handletextpad=0.6, columnspacing=2.5,
+        fontsize=8, handletextpad=0.6, columnspacing=1.5 if page else 2.5,
     )  # fmt: skip
-    _words(figure, reading, labels)
+    if not page:
+        _words(figure, reading, labels)
     return figure
 
 
@@ -232,15 +219,4 @@ def _words(figure: Figure, reading: Reading | None, labels: Labels) -> None:
     if reading is not None:
         lines = [line for text in words.caption(reading) for line in textwrap.wrap(text, _CAPTION_WIDTH)]
         lines[0] = lines[0].replace(reading.name, _math_name(reading), 1)
-        figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=7.5, color="#444444", linespacing=1.4)
-
-
-def saved(figure: Figure, kind: str) -> bytes:
-    """The figure as a file of this kind, ``png`` or ``svg``; it holds no dates and no versions."""
-    unstamped: dict[str, Any] = {
-        "png": {"Software": None},
-        "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
-    }
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, metadata=unstamped[kind])
-    return buffer.getvalue()
+        figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=7.5, color=SMALL, linespacing=1.4)

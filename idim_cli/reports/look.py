@@ -1,0 +1,80 @@
+"""How all figures look: sizes, colours, and the style they are drawn in; same input, same bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which stay apart for colour-blind readers and in grey.
+BLUE, RED, BLACK, GREY, FAINT = "#0072B2", "#D55E00", "#222222", "#767676", "#BDBDBD"
+WHITE, LINE, SMALL = "#FFFFFF", "#EEEEEE", "#444444"
+GREEN, PINK, ORANGE, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+#: Colours with a mark for each, so that lines stay apart in grey too.
+LOOKS = tuple(zip((BLUE, RED, GREEN, PINK, ORANGE, SKY, BLACK), "os^DvPX", strict=True))
+#: From little to much.
+RAMP = ("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#7CC24A", "#B5A800")
+SIZE = (6.4, 4.8)  # inches, of a file
+PAGE_SIZE = (4.3, 3.25)  # of a figure within a page: its words stay readable on a telephone
+DPI = 200
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.size": 9,
+    "mathtext.fontset": "dejavusans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "svg.hashsalt": "idim",
+    "svg.fonttype": "path",
+}
+# Within a page words stay words, which can be read aloud, and every colour is one that the page may change.
+_PAGE_STYLE: Any = {
+    "svg.fonttype": "none",
+    "text.color": BLACK,
+    "axes.labelcolor": BLACK,
+    "xtick.color": BLACK,
+    "ytick.color": BLACK,
+}
+
+
+@contextmanager
+def style(page: bool = False) -> Iterator[None]:
+    """Draw in the one style of all figures, whatever the user's matplotlib is set to."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # a user's matplotlibrc must not change the bytes
+        matplotlib.rcParams.update({**_STYLE, **(_PAGE_STYLE if page else {})})
+        yield
+
+
+def blank(page: bool = False, height: float = 1.0) -> Figure:
+    """An empty figure, of a page or of a file; `height` is a factor on the usual one."""
+    from matplotlib.figure import Figure
+
+    width, usual = PAGE_SIZE if page else SIZE
+    return Figure(figsize=(width, usual * height), dpi=DPI, layout="constrained")
+
+
+def saved(figure: Figure, kind: str) -> bytes:
+    """The figure as a file of this kind, ``png`` or ``svg``; it holds no dates and no versions."""
+    unstamped: dict[str, Any] = {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+    }
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, metadata=unstamped[kind])
+    return buffer.getvalue()
+
+
+def titled(figure: Figure, title: str, small: str, page: bool) -> None:
+    """The words above and below a figure; within a page they stand outside it."""
+    if page:
+        return
+    figure.suptitle(title, x=0.012, ha="left", fontsize=10.5, fontweight="bold")
+    figure.supxlabel(small, x=0.012, ha="left", fontsize=7.5, color=SMALL, linespacing=1.4)
