@@ -29,19 +29,25 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
         axes = figure.add_subplot(xlabel=", ".join(names) + (" (log axis)" if log else ""))
         if log:
             axes.set_xscale("log")
-        axes.barh(range(len(ordered)), [_length(one) for one in ordered], color=look.BLUE, alpha=0.55, height=0.7)
+        axes.barh(
+            range(len(ordered)), [_length(one) for one in ordered], color=look.BLUE, alpha=0.55, height=0.7
+        )
         _left_edge(axes, ordered, log)
+        if log:
+            look.log_ticks(axes.xaxis)
         for place, one in enumerate(ordered):
             _whisker(axes, place, one)
         axes.set_yticks(range(len(ordered)), [_cut(one.label) for one in ordered])
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
-        look.titled(figure, "Problems side by side", "Bars without a reading end at the largest d tried.", page)
+        look.titled(figure, "Problems side by side", note, page)
         return figure
 
     text = "; ".join(f"{one.label}: {one.section.reading.value_text}" for one in ordered)
     open_ended = any(one.section.reading.value is None for one in found)
-    note = "Lines are the intervals." + (" A bar with an arrow: not reached by the largest d." if open_ended else "")
+    note = "Lines are the intervals." + (
+        " A bar with an arrow: not reached by the largest d." if open_ended else ""
+    )
     return Chart(slug, f"{', '.join(names)} of {len(found)} problems", f"{text}.", build, note)
 
 

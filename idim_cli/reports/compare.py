@@ -10,7 +10,7 @@ from idim_cli.reports.chart import Chart
 from idim_cli.reports.entries import Entry
 from idim_cli.reports.published import Net, Published
 
-_FAMILY = "'sweep.over={model.width: [50, 100, 200]}'"
+_FAMILY = "`'sweep.over={model.width: [50, 100, 200]}'`"
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,28 @@ def _sizes(found: Sequence[Entry], stem: str) -> Chart | str:
     several = family.sizes(found)
     if several:
         return family.d_against_D(several, f"{stem}-sizes")
-    return f"This takes models of at least two sizes D, such as idim sweep RECIPE {_FAMILY}."
+    return f"This takes models of at least two sizes D, as a sweep has with {_FAMILY}."
 
 
 def _parameters(found: Sequence[Entry], others: Sequence[Published | None], stem: str) -> Chart | str:
     nets: list[Net] = [net for one in dict.fromkeys(others) if one for net in one.nets]
-    trained = {one.section.sample.D for one in found if one.section.sample.D and len(one.section.sample.direct)}
-    drawn = [one for one in found if one.section.curve.d]
-    if drawn and (len(trained) > 1 or nets):
+    trained = {
+        one.section.sample.D for one in found if one.section.sample.D and len(one.section.sample.direct)
+    }
+    if len(trained) > 1 or (found and nets):
         source = ", ".join(dict.fromkeys(one.source for one in others if one and one.nets))
-        return family.parameters(drawn, nets, source, f"{stem}-parameters")
-    have = f"here there are {len(trained) or 'none'}" if len(trained) != 1 else "here there is one"
-    return f"This takes direct runs of at least two networks of different size D, and {have}: {_FAMILY}."
+        return family.parameters(found, nets, source, f"{stem}-parameters")
+    have = _have(len(trained))
+    return f"This takes direct runs of networks of at least two sizes D, and here {have}: {_FAMILY}."
 
 
 def _problems(found: Sequence[Entry], stem: str) -> Chart | str:
     if len(found) > 1:
         return bars.chart(found, f"{stem}-problems")
-    count = "one" if found else "none"
-    return f"This takes at least two readings, and here there is {count}: name several results folders."
+    return (
+        f"This takes at least two readings, and here {_have(len(found))}: `idim report RESULTS RESULTS ...`"
+    )
+
+
+def _have(count: int) -> str:
+    return "is one" if count else "is none"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _CAPTION_WIDTH = 118  # characters of the small print across the figure
 
+
 @dataclass(frozen=True)
 class Labels:
     """The words around a figure.
@@ -99,7 +100,7 @@ def _figure(
         *_published(axes, published, labels.published),
     ]
     _axis_of_performance(axes, labels.performance)
-    _line_labels(axes, reading)
+    _line_labels(axes, reading, 0.17 if page else 0.1)
     axes.legend(
         handles=shown, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2,
         fontsize=8, handletextpad=0.6, columnspacing=1.5 if page else 2.5,
@@ -136,11 +137,11 @@ def _lines(axes: Axes, reading: Reading | None) -> None:
         axes.axhline(height, color=BLACK, linewidth=1.0, linestyle=styles[name], zorder=1)
 
 
-def _line_labels(axes: Axes, reading: Reading | None) -> None:
-    """Name the two lines at their right ends, outside the axes, one above the other if they are close."""
+def _line_labels(axes: Axes, reading: Reading | None, room: float) -> None:
+    """Name the two lines at their right ends, outside the axes, one above the other if less than `room` apart."""
     lines = sorted(words.lines_of(reading).items(), key=lambda line: line[1])
     low, high = axes.get_ylim()
-    close = len(lines) == 2 and lines[1][1] - lines[0][1] < 0.1 * (high - low)
+    close = len(lines) == 2 and lines[1][1] - lines[0][1] < room * (high - low)
     names = {"baseline": "baseline", "level": f"{percent(reading.fraction)} % level" if reading else ""}
     for (name, height), align in zip(lines, ("top", "bottom"), strict=False):
         axes.text(
@@ -178,7 +179,7 @@ def _stopped(axes: Axes, curve: Curve) -> list[Any]:
     for mark, label, runs in kinds:
         if runs:
             d, performance = zip(*runs, strict=True)
-            style: dict[str, Any] = {"color": BLUE, "markersize": 4, "alpha": 0.55, "markeredgewidth": 0}
+            style: dict[str, Any] = {"color": BLUE, "markersize": 5, "alpha": 0.55, "markeredgewidth": 0}
             shown += axes.plot(d, performance, mark, label=label, zorder=2.5, **style)
     return shown
 

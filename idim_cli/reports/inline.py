@@ -1,4 +1,4 @@
-"""An SVG file as an element of a page: ids of its own, colours that the page decides, words for a screen reader."""
+"""An SVG file as an element of a page: ids of its own, the page's colours, words for a screen reader."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def element(file: bytes, slug: str, title: str, alt: str) -> str:
     """
     root = ElementTree.fromstring(file)
     _remove_stamps(root)
-    used = {name for part in root.iter() for value in part.attrib.values() for name in _REFERENCE.findall(value)}
+    used = {
+        name for part in root.iter() for value in part.attrib.values() for name in _REFERENCE.findall(value)
+    }
     for part in root.iter():
         part.tag = part.tag.removeprefix(_SVG)
         part.attrib = {

@@ -10,8 +10,9 @@ from idim_cli.reports.section import Section
 from idim_cli.thresholds import facts
 
 _SPECIAL = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
+    "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}",
 }  # fmt: skip
 
 
@@ -35,7 +36,9 @@ def _overview(found: Sequence[Entry]) -> str:
 def _section(section: Section) -> str:
     told = "; ".join(f"{key}: {text}" for key, text in facts(section.reading).items() if key != "next")
     header, *body = table.cells(section)
-    return _table(f"{section.heading}: {section.performance} at each d. {told}.", "r" * len(header), [header, *body])
+    return _table(
+        f"{section.heading}: {section.performance} at each d. {told}.", "r" * len(header), [header, *body]
+    )
 
 
 def _table(caption: str, columns: str, rows: Sequence[Sequence[str]]) -> str:

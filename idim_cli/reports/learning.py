@@ -71,9 +71,7 @@ def chart(part: Section | Unread, found: Sequence[Learning], slug: str) -> Chart
         for name, height in words.lines_of(reading).items():
             if name == "level":
                 axes.axhline(height, color=look.BLACK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
-        figure.legend(
-            *_legend(axes, reading is not None), loc="outside right upper", frameon=False, fontsize=8
-        )
+        look.legend(axes, *_legend(axes, reading is not None), beside=True)
         look.titled(figure, f"Learning curves: {part.title}", "", page)
         return figure
 
@@ -125,7 +123,7 @@ def _draw(axes: Axes, drawn: Sequence[Learning], shown: Sequence[int]) -> None:
         colour = look.BLACK if one.d is None else colours[one.d]
         style: dict[str, Any] = {"color": colour, "linewidth": 1.1, "alpha": 0.85}
         few = len(one.epochs) < 3  # a line of one point would not be seen
-        marks = {"marker": "o", "markersize": 3} if few else {}
+        marks: dict[str, Any] = {"marker": "o", "markersize": 3} if few else {}
         axes.plot(one.epochs, one.performance, label="_" if label in named else label, **style, **marks)
         if one.status in _ENDS:
             end: dict[str, Any] = {"marker": _ENDS[one.status], "markersize": 5, "color": colour}

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from idim_cli.reports.scale import labels
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers and in grey.
@@ -19,7 +23,7 @@ LOOKS = tuple(zip((BLUE, RED, GREEN, PINK, ORANGE, SKY, BLACK), "os^DvPX", stric
 #: From little to much.
 RAMP = ("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#7CC24A", "#B5A800")
 SIZE = (6.4, 4.8)  # inches, of a file
-PAGE_SIZE = (4.3, 3.25)  # of a figure within a page: its words stay readable on a telephone
+PAGE_SIZE = (4.1, 3.15)  # of a figure within a page: its words stay readable on a telephone
 DPI = 200
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
@@ -70,6 +74,24 @@ def saved(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, metadata=unstamped[kind])
     return buffer.getvalue()
+
+
+def legend(axes: Axes, *shown: Any, beside: bool = False) -> None:
+    """Name what is shown (handles and labels; none takes all), above the axes or beside them."""
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+    if beside:
+        place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+    axes.legend(*shown, **place, frameon=False, borderaxespad=0.2, fontsize=8, handletextpad=0.6)
+
+
+def log_ticks(axis: Axis) -> None:
+    """Numbers as people write them on a log axis, such as 500, 2,000, 10k."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: labels([value])[0]))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def titled(figure: Figure, title: str, small: str, page: bool) -> None:

@@ -58,14 +58,21 @@ def overlay(result: Result, given: str | None) -> tuple[Published | None, str]:
         return None, f"The published points that the recipe names are not drawn: {error}."
 
 
-def panels(result: Result, others: Published | None, missing: str, log: bool | None, many: bool) -> list[Panel]:
+def panels(
+    result: Result, others: Published | None, missing: str, log: bool | None, many: bool
+) -> list[Panel]:
     """The panels of a result, of groups that were read first; `many` when other results lie beside it."""
     parts: list[Section | Unread] = [*result.sections, *result.unread]
     return [_panel(result, part, others, missing, log, many) for part in parts]
 
 
 def _panel(
-    result: Result, part: Section | Unread, others: Published | None, missing: str, log: bool | None, many: bool
+    result: Result,
+    part: Section | Unread,
+    others: Published | None,
+    missing: str,
+    log: bool | None,
+    many: bool,
 ) -> Panel:
     D = part.sample.D if part.sample else None
     title = part.heading if isinstance(part, Section) else part.title
@@ -73,10 +80,10 @@ def _panel(
     slug = "-".join(filter(None, (result.name, part.slug)))
     behind = others.behind(D) if others else None
     labels = figure.Labels(heading, part.sample.measure if part.sample else "performance")
-    choices = [_against_d(part, slug, labels, axis, behind) for axis in (log, False, True)]
+    file, linear, logarithmic = (_against_d(part, slug, labels, axis, behind) for axis in (log, False, True))
     curves = learning.curves(part, result.folders)
     shown = learning.chart(part, curves, f"{slug}-learning") if curves else None
-    return Panel(part, slug, heading, *choices, shown, _behind(others, behind, D) or missing)
+    return Panel(part, slug, heading, file, linear, logarithmic, shown, _behind(others, behind, D) or missing)
 
 
 def _behind(others: Published | None, behind: Curve | None, D: int | None) -> str:
@@ -92,7 +99,7 @@ def _against_d(
 ) -> Chart | None:
     reading = part.reading if isinstance(part, Section) else None
     curve = Curve.of(part.sample.points if part.sample else None, reading.centre if reading else "mean")
-    if not curve.every_d:
+    if len(curve.every_d) < 2:
         return None
     axis = {None: "", True: "-log", False: "-linear"}[log]
     return Chart(

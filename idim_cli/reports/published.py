@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from idim_cli import results
 from idim_cli.errors import FileError
@@ -64,7 +65,9 @@ def read(path: Path) -> Curve:
         IdimError: the file cannot be read, lacks a column, or a cell is not a number.
     """
     if not path.is_file():
-        raise FileError(f"no file {str(path)!r}", f"a CSV of d and performance, or {did_you_mean(str(path), shipped())}")
+        raise FileError(
+            f"no file {str(path)!r}", f"a CSV of d and performance, or {did_you_mean(str(path), shipped())}"
+        )
     table = results.read(path)
     lacking = [name for name in ("d", "performance") if name not in table]
     if lacking:
@@ -75,7 +78,7 @@ def read(path: Path) -> Curve:
     return Curve.of({"d": swept["d"], "mean": swept["performance"]})
 
 
-def _index() -> dict[str, dict[str, object]]:
+def _index() -> dict[str, dict[str, Any]]:
     import yaml
 
     found = yaml.safe_load((home_of("docs/published") / "index.yaml").read_text(encoding="utf-8"))

@@ -57,7 +57,6 @@ def _flags(result: Result) -> list[str]:
     return [*(["--paper"] if paper else []), *told]
 
 
-
 def _line(verb: str, *parts: object, flags: Sequence[str] = ()) -> str:
     return shlex.join(["idim", verb, *map(str, parts), *flags])
 

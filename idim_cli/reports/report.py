@@ -71,7 +71,13 @@ def report(
     places = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
     if not places:
         raise IdimError("no results to report", "name a results folder, or a CSV of runs")
-    given = {"baseline": baseline, "fraction": fraction, "rule": rule, "confidence": confidence, "centre": centre}
+    given = {
+        "baseline": baseline,
+        "fraction": fraction,
+        "rule": rule,
+        "confidence": confidence,
+        "centre": centre,
+    }
     changes = {name: value for name, value in given.items() if value is not None}
     found = _named_apart([load(place, options, **changes) for place in places])
     return _write(found, Path(out) if out is not None else _folder(places), log, published)

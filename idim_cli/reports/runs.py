@@ -14,7 +14,13 @@ from idim_cli.thresholds.groups import over_columns
 _FIRST = ("run_id", "status", "dataset", "model", "projector")
 _THEN = ("D", "d", "performance", "seed_theta0", "seed_projector", "seed_data", "epoch", "seconds")
 _ALWAYS = ("run_id", "status", "d", "performance")
-_NAMES = {"run_id": "run", "seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data", "seconds": "s"}
+_NAMES = {
+    "run_id": "run",
+    "seed_theta0": "theta0",
+    "seed_projector": "P",
+    "seed_data": "data",
+    "seconds": "s",
+}
 _MOST = 12  # columns of a table that idim did not write
 REASON = "reason"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.reports.curve import Curve
 from idim_cli.errors import IdimError
+from idim_cli.reports.curve import Curve
 from idim_cli.thresholds import Group, Options, Reading, Sample, estimates, groups
 
 if TYPE_CHECKING:

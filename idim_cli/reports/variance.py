@@ -68,11 +68,15 @@ def split(rows: DataFrame) -> Split:
     values = [group[Columns.performance].to_numpy(float) for _, group in kept.groupby(Columns.d)]
     repeated = [y for y in values if len(y) > 1]
     if not repeated:
-        return Split(problem="No two runs at one d were trained to their end, so there is no spread to split.")
+        return Split(
+            problem="No two runs at one d were trained to their end, so there is no spread to split."
+        )
     dof = sum(len(y) - 1 for y in repeated)
     sd = math.sqrt(sum(float(((y - y.mean()) ** 2).sum()) for y in repeated) / dof)
     if not set(SEEDS) <= set(kept) or kept[list(SEEDS)].isna().any(axis=None):
-        return Split((), sd, len(repeated), "The table does not record the seeds of theta0, P and data order.")
+        return Split(
+            (), sd, len(repeated), "The table does not record the seeds of theta0, P and data order."
+        )
     pairs = [found for _, group in kept.groupby(Columns.d) if (found := _pairs(group))]
     return _split(pairs, sd) if pairs else Split((), sd, len(repeated), "No seed differs between the runs.")
 
@@ -81,13 +85,21 @@ def _split(pairs: Sequence[Squares], sd: float) -> Split:
     patterns = sorted({pattern for found in pairs for pattern in found})
     names, design = _columns(patterns)
     if np.linalg.matrix_rank(design) < design.shape[1]:
-        return Split((), sd, len(pairs), "The seeds do not vary in enough combinations to be told apart.", HOW_TO)
+        return Split(
+            (), sd, len(pairs), "The seeds do not vary in enough combinations to be told apart.", HOW_TO
+        )
     whole = _fit(pairs, patterns, design)
     errors = _errors(pairs, patterns, design)
     parts = tuple(Component(*part) for part in zip(names, whole.tolist(), errors, strict=True))
     joined = [name for name in names if " and " in name]
-    problem = f"{joined[0]} never move apart, so their shares cannot be told." if joined else ""
-    return Split(parts, sd, len(pairs), problem[:1].upper() + problem[1:], HOW_TO if joined else "")
+    if len(parts) == 1:  # all of it, which `sd` says
+        parts = ()
+    problem = (
+        f"From run to run {joined[0]} change together, so their shares cannot be told apart."
+        if joined
+        else ""
+    )
+    return Split(parts, sd, len(pairs), problem, HOW_TO if joined else "")
 
 
 def _pairs(rows: DataFrame) -> Squares:
@@ -118,7 +130,9 @@ def _and(names: Sequence[str]) -> str:
 
 
 def _fit(
-    pairs: Sequence[Mapping[Pattern, Sequence[float]]], patterns: Sequence[Pattern], design: NDArray[np.float64]
+    pairs: Sequence[Mapping[Pattern, Sequence[float]]],
+    patterns: Sequence[Pattern],
+    design: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Variances [k] that fit the pairs best, each pair counting the same."""
     from scipy.optimize import nnls
