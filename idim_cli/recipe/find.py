@@ -40,7 +40,7 @@ def description(path: Path) -> str:
 
 def published() -> dict[str, Path]:
     """The published points that come with idim: name ("mnist-fc") -> CSV of d and performance, in order."""
-    return {path.stem: path for path in sorted(home_of("docs/published").glob("*.csv"))}
+    return dict(sorted((path.stem, path) for path in home_of("docs/published").glob("*.csv")))
 
 
 def home_of(folder: str) -> Path:

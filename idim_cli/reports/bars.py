@@ -26,7 +26,9 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
     def build(page: bool) -> Figure:
         usual = (look.PAGE_SIZE if page else look.SIZE)[1]
         figure = look.blank(page, height=max(0.35, (_ROW * len(ordered) + 0.9) / usual))
-        axes = figure.add_subplot(xlabel=", ".join(names) + (" (log axis)" if log else ""))
+        axes = figure.add_subplot(
+            xlabel=", ".join(map(look.math_name, names)) + (" (log axis)" if log else "")
+        )
         if log:
             axes.set_xscale("log")
         axes.barh(

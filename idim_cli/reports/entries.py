@@ -61,7 +61,7 @@ def _line(one: Entry) -> list[str]:
         reading.interval_text,
         reading.verdict,
         f"{kind} {number(reading.baseline)}",
-        f"{reading.fraction:g} x = {number(reading.level)}",
+        f"{number(reading.level)} ({reading.fraction:g} x)",
         reading.rule,
         f"{reading.runs}{early} + {reading.baseline_runs} direct",
     ]

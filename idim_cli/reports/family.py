@@ -36,7 +36,9 @@ def d_against_D(found: Sequence[Entry], slug: str) -> Chart:
 
     def build(page: bool) -> Figure:
         figure = look.blank(page)
-        axes = figure.add_subplot(xscale="log", xlabel="native parameters D (log axis)", ylabel=_math(name))
+        axes = figure.add_subplot(
+            xscale="log", xlabel="native parameters D (log axis)", ylabel=look.math_name(name)
+        )
         top = max(_top(one) for one in found)
         looks = _looks(len(series))
         for index, ((family, members), (colour, mark)) in enumerate(zip(series.items(), looks, strict=True)):
@@ -152,9 +154,9 @@ def _solutions(axes: Axes, found: Sequence[Entry]) -> None:
     """Each d_int at the level, with its interval."""
     style: dict[str, Any] = {"color": look.RED, "zorder": 5}
     for one in found:
-        ends = words.interval_ends(one.section.reading)
-        if one.section.reading.value is None or ends is None:
+        if one.section.reading.value is None:
             continue
+        ends = words.interval_ends(one.section.reading) or ()
         bounded = [end for end in ends if math.isfinite(end)]
         level = one.section.reading.level
         axes.plot([one.section.reading.value, *bounded], [level] * (1 + len(bounded)), linewidth=1.2, **style)
@@ -198,7 +200,3 @@ def _looks(count: int) -> list[tuple[str, str]]:
 def _cut(label: str, page: bool) -> str:
     most = 20 if page else 40
     return label if len(label) <= most else f"{label[: most - 1]}…"
-
-
-def _math(name: str) -> str:
-    return rf"$d_{{\mathrm{{{name[2:]}}}}}$"

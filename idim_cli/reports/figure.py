@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from idim_cli.errors import IdimError
 from idim_cli.reports import scale, words
 from idim_cli.reports.curve import Curve
-from idim_cli.reports.look import BLACK, BLUE, FAINT, RED, SMALL, blank, saved, style
+from idim_cli.reports.look import BLACK, BLUE, FAINT, RED, SMALL, blank, math_name, saved, style
 from idim_cli.thresholds import number
 from idim_cli.thresholds.text import percent
 
@@ -138,7 +138,7 @@ def _lines(axes: Axes, reading: Reading | None) -> None:
 
 
 def _line_labels(axes: Axes, reading: Reading | None, room: float) -> None:
-    """Name the two lines at their right ends, outside the axes, one above the other if less than `room` apart."""
+    """Name the two lines at their right ends, outside the axes; within `room` one above the other."""
     lines = sorted(words.lines_of(reading).items(), key=lambda line: line[1])
     low, high = axes.get_ylim()
     close = len(lines) == 2 and lines[1][1] - lines[0][1] < room * (high - low)
@@ -199,7 +199,7 @@ def _interval(axes: Axes, reading: Reading | None) -> list[Any]:
         return []
     limits, height = axes.get_xlim(), reading.level
     low, high = (min(max(end, limits[0]), limits[1]) for end in ends)
-    label = f"{percent(reading.confidence)} % interval of {_math_name(reading)}"
+    label = f"{percent(reading.confidence)} % interval of {math_name(reading.name)}"
     style: dict[str, Any] = {"color": RED, "markeredgewidth": 1.6, "zorder": 3.5, "clip_on": False}
     for end, shown, arrow in ((ends[0], low, "<"), (ends[1], high, ">")):
         axes.plot(shown, height, arrow if math.isinf(end) else "|", markersize=9, **style)
@@ -208,16 +208,11 @@ def _interval(axes: Axes, reading: Reading | None) -> list[Any]:
     return [*axes.plot([low, high], [height, height], linewidth=1.8, label=label, **style)]
 
 
-def _math_name(reading: Reading) -> str:
-    """The reading's name, such as d_int90, with a proper subscript."""
-    return rf"$d_{{\mathrm{{{reading.name[2:]}}}}}$"
-
-
 def _words(figure: Figure, reading: Reading | None, labels: Labels) -> None:
     if labels.title:
         title = textwrap.fill(labels.title, 66)
         figure.suptitle(title, x=0.012, ha="left", fontsize=10.5, fontweight="bold")
     if reading is not None:
         lines = [line for text in words.caption(reading) for line in textwrap.wrap(text, _CAPTION_WIDTH)]
-        lines[0] = lines[0].replace(reading.name, _math_name(reading), 1)
+        lines[0] = lines[0].replace(reading.name, math_name(reading.name), 1)
         figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=7.5, color=SMALL, linespacing=1.4)

@@ -84,6 +84,11 @@ def legend(axes: Axes, *shown: Any, beside: bool = False) -> None:
     axes.legend(*shown, **place, frameon=False, borderaxespad=0.2, fontsize=8, handletextpad=0.6)
 
 
+def math_name(name: str) -> str:
+    """A reading's name, such as d_int90, with a proper subscript."""
+    return rf"$d_{{\mathrm{{{name[2:]}}}}}$"
+
+
 def log_ticks(axis: Axis) -> None:
     """Numbers as people write them on a log axis, such as 500, 2,000, 10k."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
