@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from idim_cli.cli import console, options
+from idim_cli.cli.plots import plot
 
 if TYPE_CHECKING:
     from idim_cli.reports.report import Report
@@ -83,7 +84,7 @@ def command(
     if as_json:
         console.out_json(_as_dict(made))
     else:
-        _print(made, form)
+        _print(made, form, log)
     console.say(f"wrote {made.page} and {len(made.figures)} files of figures beside it")
     if made.error is not None:
         raise made.error
@@ -96,35 +97,31 @@ def _as_dict(made: Report) -> dict[str, Any]:
     return {"groups": groups, "figures": made.figures, "page": made.page}
 
 
-def _print(made: Report, form: Format) -> None:
+def _print(made: Report, form: Format, log: bool | None) -> None:
     from idim_cli.reports import latex, table
 
     found = [one.section for one in made.entries]
     if not found:
         return
-    if form == Format.table:
-        console.out(_tables(found))
-    elif form == Format.latex:
+    if form is Format.table:
+        console.out(_tables(found, log))
+    elif form is Format.latex:
         console.out(latex.tables(made.entries))
     else:
         console.out({Format.markdown: table.markdown, Format.csv: table.to_csv}[form](found))
 
 
-def _tables(found: Sequence[Section]) -> str:
+def _tables(found: Sequence[Section], log: bool | None) -> str:
     """For each group its reading, a table and a plot: in colours on a terminal, plain elsewhere."""
     from rich.console import Console
 
-    from idim_cli.reports import table, terminal
+    from idim_cli.reports import table
 
     screen = Console(highlight=False)
-    look: dict[str, Any] = {"colour": console.colour(), "unicode": console.unicode(terminal.MARKS)}
     blocks = []
     for section in found:
         with screen.capture() as shown:
             table.terminal([section], screen)
         text = shown.get() if screen.is_terminal else table.text([section])
-        plot = terminal.plot(
-            section.curve, section.reading, console.width(), label=section.performance, **look
-        )
-        blocks.append(f"{text.rstrip()}\n\n{plot}")
+        blocks.append(f"{text.rstrip()}\n\n{plot(section.sample, section.reading, log)}")
     return "\n\n".join(blocks)

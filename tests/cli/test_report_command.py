@@ -69,6 +69,14 @@ def test_table_on_stdout_figures_beside_the_results_and_talk_on_stderr(folder):
     assert result.stderr == f"wrote {page} and {len(FIGURES)} files of figures beside it\n"
 
 
+def test_threshold_draws_the_same_plot(folder, no_drawing):
+    other = typer.Typer()
+    other.command()(threshold.command)
+    for plot in CliRunner().invoke(other, [str(folder)]).stdout.rstrip().split("\n\n")[1::2]:
+        assert plot.startswith("validation accuracy against subspace dimension d")
+        assert plot in call(folder).stdout
+
+
 def test_a_plot_of_plain_characters_stands_below_each_table(folder, no_drawing):
     lines = call(folder).stdout.splitlines()
     assert sum(line.startswith("validation accuracy against subspace dimension d") for line in lines) == 2
@@ -141,7 +149,7 @@ def test_report_reads_as_threshold_does(folder, no_drawing):
     other = typer.Typer()
     other.command()(threshold.command)
     for flags in ([], ["--paper"], ["--confidence", "0.8", "--centre", "median"], ["--baseline", "1.0"]):
-        told = CliRunner().invoke(other, [str(folder), *flags]).stdout.split("\n\n")
+        told = CliRunner().invoke(other, [str(folder), *flags]).stdout.split("\n\n")[::2]  # the others are plots
         reported = call(folder, *flags).stdout
         for block in told:
             reading = block.partition("\n")[2].strip()
