@@ -153,7 +153,8 @@ def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
     Raises:
         IdimError: a value is not known or out of range, or the folder's recipe is faulty.
     """
-    from idim_cli.thresholds import PAPER, recorded
+    from idim_cli.reports.recorded import recorded
+    from idim_cli.thresholds import PAPER
 
     return (PAPER if paper else recorded(path)).but(**reading_flags(**given))
 

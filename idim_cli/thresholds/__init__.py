@@ -3,7 +3,7 @@
 from idim_cli.thresholds.estimate import estimate, read
 from idim_cli.thresholds.estimates import Estimate, estimates, require_any
 from idim_cli.thresholds.groups import Group, groups, label, select
-from idim_cli.thresholds.options import PAPER, Options, recorded
+from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.readings import readings
 from idim_cli.thresholds.sample import Points, Sample, points, sample
@@ -27,7 +27,6 @@ __all__ = [
     "points",
     "read",
     "readings",
-    "recorded",
     "require_any",
     "sample",
     "select",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from idim_cli.errors import IdimError
@@ -84,16 +83,3 @@ class Options:
 
 #: The reading of Li et al. 2018 against the model's own baseline.
 PAPER = Options(rule="first", interval="paper")
-
-
-def recorded(path: Path) -> Options:
-    """How the recipe of a results folder says to read it; the defaults where there is no recipe.
-
-    Raises:
-        IdimError: the folder's recipe is faulty.
-    """
-    from idim_cli.recipe.load import load
-    from idim_cli.results import RECIPE
-
-    recipe = path / RECIPE
-    return Options(**load(recipe).recipe.reading()) if recipe.is_file() else Options()

@@ -149,7 +149,9 @@ def test_report_reads_as_threshold_does(folder, no_drawing):
     other = typer.Typer()
     other.command()(threshold.command)
     for flags in ([], ["--paper"], ["--confidence", "0.8", "--centre", "median"], ["--baseline", "1.0"]):
-        told = CliRunner().invoke(other, [str(folder), *flags]).stdout.split("\n\n")[::2]  # the others are plots
+        told = (
+            CliRunner().invoke(other, [str(folder), *flags]).stdout.split("\n\n")[::2]
+        )  # the others are plots
         reported = call(folder, *flags).stdout
         for block in told:
             reading = block.partition("\n")[2].strip()
