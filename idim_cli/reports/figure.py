@@ -102,8 +102,8 @@ def _figure(
     _axis_of_performance(axes, labels.performance)
     _line_labels(axes, reading, 0.17 if page else 0.1)
     axes.legend(
-        handles=shown, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2,
-        fontsize=8, handletextpad=0.6, columnspacing=1.5 if page else 2.5,
+        handles=shown, loc="lower left", bbox_to_anchor=(0, 1.08 if page else 1), ncols=2, frameon=False,
+        borderaxespad=0.2, fontsize=8, handletextpad=0.6, columnspacing=1.5 if page else 2.5,
     )  # fmt: skip
     if not page:
         _words(figure, reading, labels)

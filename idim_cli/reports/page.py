@@ -130,21 +130,17 @@ _LONE = (
 def _run_facts(row: dict[Any, Any]) -> dict[str, str]:
     """What there is to say of a run that stands alone."""
     measure = " ".join(str(row[key]) for key in ("score_on", "metric") if isinstance(row.get(key), str))
-    told = {measure or "performance": row.get("performance"), **{key: row.get(key) for key in _OF_A_RUN}}
+    told = {
+        measure or "performance": row.get("performance"),
+        **{name: row.get(key) for key, name in _OF_A_RUN.items()},
+    }
     return {key: _plain(value) for key, value in told.items() if value is not None and value == value}
 
 
-_OF_A_RUN = (
-    "status",
-    "D",
-    "d",
-    "projector",
-    "seed_theta0",
-    "seed_projector",
-    "seed_data",
-    "epoch",
-    "seconds",
-)
+_OF_A_RUN = {
+    "status": "status", "D": "D", "d": "d", "projector": "projector", "seed_theta0": "seed of theta0",
+    "seed_projector": "seed of P", "seed_data": "seed of the data order", "epoch": "epoch",
+}  # fmt: skip
 
 
 def _plain(value: Any) -> str:

@@ -34,7 +34,9 @@ def environment(result: Result) -> dict[str, str]:
     seconds = [float(one["seconds"]) for one in told if one.get("seconds") is not None]
     memory = [int(one["peak_memory_bytes"]) for one in told if one.get("peak_memory_bytes")]
     found["data"] = "; ".join(notes)
-    found["training"] = f"{_time(sum(seconds))} in all, {len(seconds)} runs" if seconds else ""
+    found["training"] = (
+        f"{_time(sum(seconds))}, {len(seconds)} run{'s' * (len(seconds) > 1)}" if seconds else ""
+    )
     found["peak memory"] = f"{max(memory) / 2**20:,.0f} MiB" if memory else ""
     return {name: text for name, text in found.items() if text}
 
@@ -72,5 +74,5 @@ def _counted(told: Sequence[Mapping[str, Any]], key: str) -> str:
 
 def _time(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -20,9 +20,9 @@ LABELS = figure.Labels("mnist, fc, tied, D = 199,210", "validation accuracy")
 def built(tied_points, tied_reading):
     """The figure itself, laid out."""
 
-    def build(points=tied_points, reading=tied_reading, published=None, log=None):
-        with look.style():
-            made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log)
+    def build(points=tied_points, reading=tied_reading, published=None, log=None, page=False):
+        with look.style(page):
+            made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log, page)
             made.draw_without_rendering()
         return made
 
@@ -131,6 +131,19 @@ def test_no_words_overlap_or_leave_the_figure(built, tied_reading, fields, log):
         assert box.x0 >= 0
         assert box.x1 <= made.bbox.x1
         assert box.y0 >= -1
+        assert box.y1 <= made.bbox.y1 + 1
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+@pytest.mark.parametrize("fields", CASES.values(), ids=CASES)
+def test_within_a_page_no_words_overlap_either(built, tied_reading, fields):
+    published = {"d": [100, 200], "mean": [0.4, 0.6]}
+    made = built(reading=dataclasses.replace(tied_reading, **fields), published=published, page=True)
+    axes, renderer = made.axes[0], FigureCanvasAgg(made).get_renderer()
+    boxes = [item.get_window_extent(renderer) for item in (axes.get_legend(), *axes.texts, axes.yaxis.label)]
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0
+        assert box.x1 <= made.bbox.x1
         assert box.y1 <= made.bbox.y1 + 1
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
 
