@@ -10,7 +10,7 @@ from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section
 from idim_cli.thresholds import number
 
-HEAD = ("problem", "D", "d_int", "interval", "verdict", "baseline", "level", "rule", "runs")
+_HEAD = ("problem", "D", "{}", "interval", "verdict", "baseline", "level", "rule", "runs")
 _BY_VALUE = ("results", "dataset", "model", "projector", "task", "recipe")
 
 
@@ -46,18 +46,20 @@ def entries(found: Sequence[Result]) -> list[Entry]:
 
 
 def overview(found: Sequence[Entry]) -> list[list[str]]:
-    """A line of text for each group under `HEAD`: the reading with all that it rests on."""
-    return [_line(one) for one in found]
+    """A header, and a line of text for each group: its reading with all that it rests on."""
+    names = dict.fromkeys(one.section.reading.name for one in found)
+    header = [name.format(" or ".join(names)) for name in _HEAD]
+    return [header, *(_line(one, len(names) > 1) for one in found)]
 
 
-def _line(one: Entry) -> list[str]:
+def _line(one: Entry, named: bool) -> list[str]:
     reading = one.section.reading
     kind = {"model": "own", "best": "best", "fixed": "fixed"}[reading.baseline_kind]
     early = f" + {reading.solved + reading.unsolved} stopped" if reading.solved or reading.unsolved else ""
     return [
         one.label,
         f"{reading.D:,}" if reading.D else "",
-        f"{reading.name} {reading.value_text}",
+        f"{reading.name} {reading.value_text}" if named else reading.value_text,
         reading.interval_text,
         reading.verdict,
         f"{kind} {number(reading.baseline)}",

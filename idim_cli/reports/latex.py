@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from idim_cli.reports import table
-from idim_cli.reports.entries import HEAD, Entry, overview
+from idim_cli.reports.entries import Entry, overview
 from idim_cli.reports.section import Section
 from idim_cli.thresholds import facts
 
@@ -30,7 +30,8 @@ def escaped(text: str) -> str:
 
 def _overview(found: Sequence[Entry]) -> str:
     caption = f"Readings of {len(found)} groups of runs."
-    return _table(caption, "l" + "r" * (len(HEAD) - 1), [HEAD, *overview(found)])
+    rows = overview(found)
+    return _table(caption, "l" + "r" * (len(rows[0]) - 1), rows)
 
 
 def _section(section: Section) -> str:

@@ -152,7 +152,8 @@ def _plain(value: Any) -> str:
 def _overview(found: Sequence[Entry]) -> dict[str, Any] | None:
     if len(found) < 2:
         return None
-    return {"head": entries.HEAD, "lines": entries.overview(found)}
+    head, *lines = entries.overview(found)
+    return {"head": head, "lines": lines}
 
 
 def _figure(chart: Chart | str | None, missing: str = "") -> dict[str, str]:

@@ -77,7 +77,7 @@ def _panel(
     D = part.sample.D if part.sample else None
     title = part.heading if isinstance(part, Section) else part.title
     heading = f"{result.name}: {title}" if many else title
-    slug = "-".join(filter(None, (result.name, part.slug)))
+    slug = "-".join(filter(None, (result.slug, part.slug)))
     behind = others.behind(D) if others else None
     labels = figure.Labels(heading, part.sample.measure if part.sample else "performance")
     file, linear, logarithmic = (_against_d(part, slug, labels, axis, behind) for axis in (log, False, True))

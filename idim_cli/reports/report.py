@@ -129,7 +129,7 @@ def _folder(places: Sequence[Path]) -> Path:
 
 
 def _stem(found: Sequence[Result]) -> str:
-    return found[0].name if len(found) == 1 else "all"
+    return found[0].slug if len(found) == 1 else "all"
 
 
 def _named_apart(found: Sequence[Result]) -> list[Result]:
@@ -138,6 +138,6 @@ def _named_apart(found: Sequence[Result]) -> list[Result]:
 
     named: list[Result] = []
     for one in found:
-        again = sum(1 for other in found[: len(named)] if other.name == one.name)
+        again = sum(1 for other in found[: len(named)] if other.slug == one.slug)
         named.append(dataclasses.replace(one, name=f"{one.name}~{again + 1}") if again else one)
     return named

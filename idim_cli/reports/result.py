@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli import results
 from idim_cli.reports.recorded import recorded
-from idim_cli.reports.section import Section, Unread, sections
+from idim_cli.reports.section import Section, Unread, sections, slugged
 from idim_cli.thresholds import Options
 
 if TYPE_CHECKING:
@@ -44,9 +44,14 @@ class Result:
     told: Mapping[str, Mapping[str, Any]]
 
     @property
+    def slug(self) -> str:
+        """The name as part of file names."""
+        return slugged(self.name)
+
+    @property
     def lone(self) -> bool:
-        """Whether this is one run, of which no d_int can be asked."""
-        return len(self.table) == 1
+        """Whether this is one run of `idim`, of which no d_int can be asked."""
+        return len(self.table) == 1 and "run_id" in self.table
 
 
 def load(path: Path, options: Options | None = None, **changes: Any) -> Result:
@@ -60,10 +65,11 @@ def load(path: Path, options: Options | None = None, **changes: Any) -> Result:
     found, unread = sections(table, how, str(path))
     folders = _folders(path, table)
     told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
-    recipe = _recipe(path)
+    place = _recipe(path)
+    recipe = place.read_text(encoding="utf-8") if place else ""
     return Result(
         path, _name(path, table), table, how, found, unread,
-        recipe=recipe.read_text(encoding="utf-8") if recipe else "",
+        recipe=recipe,
         published=_published(recipe),
         folders=folders,
         told=told,
@@ -92,7 +98,10 @@ def _recipe(path: Path) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _published(recipe: Path | None) -> str | None:
-    from idim_cli.recipe.load import load as load_recipe
+def _published(recipe: str) -> str | None:
+    """The key of a recipe that may name code which is not here: nothing else of it is looked at."""
+    from idim_cli.recipe import text
 
-    return load_recipe(recipe).recipe.published if recipe else None
+    tree = text.parse(recipe, "<recipe>")[0] if recipe else None
+    named = tree.get("published") if isinstance(tree, dict) else None
+    return named if isinstance(named, str) else None

@@ -128,4 +128,9 @@ def _slug(group: Mapping[str, Any]) -> str:
         str(value) if key in _NAMED_BY_VALUE else f"{key.rpartition('.')[2]}-{value}"
         for key, value in group.items()
     ]
-    return re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(parts)).strip("-.")[:_SLUG_LENGTH]
+    return slugged("-".join(parts))
+
+
+def slugged(text: str) -> str:
+    """`text` as part of a file name, of the letters that are safe everywhere."""
+    return re.sub(r"[^A-Za-z0-9._~]+", "-", text).strip("-.")[:_SLUG_LENGTH]

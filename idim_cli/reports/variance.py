@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,24 +134,26 @@ def _fit(
     pairs: Sequence[Mapping[Pattern, Sequence[float]]],
     patterns: Sequence[Pattern],
     design: NDArray[np.float64],
+    signed: bool = False,
 ) -> NDArray[np.float64]:
-    """Variances [k] that fit the pairs best, each pair counting the same."""
+    """Variances [k] that fit the pairs best, each pair counting the same; none below zero unless `signed`."""
     from scipy.optimize import nnls
 
     pooled = [[square for found in pairs for square in found.get(pattern, ())] for pattern in patterns]
     weights = np.sqrt([len(squares) for squares in pooled])
     means = np.array([np.mean(squares) if squares else 0.0 for squares in pooled])
-    fitted: NDArray[np.float64] = nnls(design * weights[:, None], means * weights)[0]
+    solve = functools.partial(np.linalg.lstsq, rcond=None) if signed else nnls
+    fitted: NDArray[np.float64] = solve(design * weights[:, None], means * weights)[0]
     return fitted
 
 
 def _errors(
     pairs: Sequence[Squares], patterns: Sequence[Pattern], design: NDArray[np.float64]
 ) -> list[float] | list[None]:
-    """Standard errors by leaving out one d after the other."""
+    """Standard errors by leaving out one d after the other, as if parts below zero were let stand."""
     n = len(pairs)
     if n < _FEWEST_D:
         return [None] * design.shape[1]
-    left = np.array([_fit([*pairs[:i], *pairs[i + 1 :]], patterns, design) for i in range(n)])
+    left = np.array([_fit([*pairs[:i], *pairs[i + 1 :]], patterns, design, signed=True) for i in range(n)])
     spread = (n - 1) / n * ((left - left.mean(axis=0)) ** 2).sum(axis=0)
     return [float(error) for error in np.sqrt(spread)]

@@ -255,6 +255,30 @@ def test_what_users_write_stays_text(swept, no_drawing):
     assert "<script>alert(1)</script> & `more`" in page.text
 
 
+def test_names_of_others_make_safe_files_and_ids(tmp_path, no_drawing):
+    path = tmp_path / "a #1.csv"
+    path.write_text('d,performance,recipe\n0,0.9,"../../x ""y"""\n10,0.3,\n20,0.85,\n')
+    page, done = drawn(path)
+    assert {file.name for file in done.figures} == {"x-y.png", "x-y.svg"}
+    assert {file.parent for file in done.figures} == {tmp_path / "out"}
+    assert '../../x "y"' in page.text
+
+
+def test_results_of_one_name_get_files_of_their_own(swept, no_drawing):
+    page, done = drawn(swept, swept)
+    names = {file.stem for file in done.figures}
+    assert names == {"made-up", "made-up-learning", "made-up~2", "made-up~2-learning", "all-problems"}
+    assert page.text.count("made-up~2") > 2
+
+
+def test_one_row_that_idim_did_not_write_is_judged_as_any_table(tmp_path, no_drawing):
+    path = tmp_path / "one.csv"
+    path.write_text("d,acc\n10,0.5\n")
+    page, done = drawn(path)
+    assert "no column 'performance'" in str(done.error)
+    assert "no column 'performance'" in page.text
+
+
 def test_no_results_is_an_error(tmp_path):
     with pytest.raises(IdimError, match="no results"):
         report([])
