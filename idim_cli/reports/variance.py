@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from idim_cli.thresholds.rows import Columns, is_finished, rows_are_direct
+from idim_cli.errors import IdimError
+from idim_cli.thresholds.rows import Columns, clean
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -65,7 +66,11 @@ def split(rows: DataFrame) -> Split:
     Half the squared difference of two runs at one d is, in the mean, the sum of the variances of all that
     differs between them. The parts are those that fit all pairs best, by least squares, none below zero.
     """
-    kept = rows[is_finished(rows) & ~rows_are_direct(rows)]
+    try:
+        tidy = clean(rows)
+    except IdimError as error:
+        return Split(problem=f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    kept = tidy.rows[~tidy.direct]
     values = [group[Columns.performance].to_numpy(float) for _, group in kept.groupby(Columns.d)]
     repeated = [y for y in values if len(y) > 1]
     if not repeated:
