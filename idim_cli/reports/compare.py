@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from idim_cli.reports import bars, family
+from idim_cli.reports import bars, family, parameters
 from idim_cli.reports.chart import Chart
 from idim_cli.reports.entries import Entry
 from idim_cli.reports.published import Net, Published
@@ -52,7 +52,7 @@ def _parameters(found: Sequence[Entry], others: Sequence[Published | None], stem
     }
     if len(trained) > 1 or (found and nets):
         source = ", ".join(dict.fromkeys(one.source for one in others if one and one.nets))
-        return family.parameters(found, nets, source, f"{stem}-parameters")
+        return parameters.chart(found, nets, source, f"{stem}-parameters")
     have = _have(len(trained))
     return f"This takes direct runs of networks of at least two sizes D, and here {have}: {_FAMILY}."
 

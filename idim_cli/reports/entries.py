@@ -29,6 +29,12 @@ class Entry:
     result: Result
     section: Section
 
+    @property
+    def told(self) -> str:
+        """The reading in a few words."""
+        reading = self.section.reading
+        return f"{reading.name} {reading.value_text} ({reading.interval_text})"
+
 
 def entries(found: Sequence[Result]) -> list[Entry]:
     """The groups of these results, in their order; those that could not be read are left out."""

@@ -22,6 +22,7 @@ GREEN, PINK, ORANGE, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 LOOKS = tuple(zip((BLUE, RED, GREEN, PINK, ORANGE, SKY, BLACK), "os^DvPX", strict=True))
 #: From little to much.
 RAMP = ("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#7CC24A", "#B5A800")
+MOST_NAMED = 4  # series that get a look of their own
 SIZE = (6.4, 4.8)  # inches, of a file
 PAGE_SIZE = (4.1, 3.15)  # of a figure within a page: its words stay readable on a telephone
 DPI = 200
@@ -105,3 +106,16 @@ def titled(figure: Figure, title: str, small: str, page: bool) -> None:
         return
     figure.suptitle(title, x=0.012, ha="left", fontsize=10.5, fontweight="bold")
     figure.supxlabel(small, x=0.012, ha="left", fontsize=7.5, color=SMALL, linespacing=1.4)
+
+
+def looks(count: int) -> list[tuple[str, str]]:
+    """Colour and mark of each series; one colour for all where there are too many to tell apart."""
+    if count > MOST_NAMED:
+        return [(BLUE, "o")] * count
+    return list(LOOKS[:count])
+
+
+def cut(label: str, page: bool) -> str:
+    """A label that leaves room for a second one beside it."""
+    most = 20 if page else 40
+    return label if len(label) <= most else f"{label[: most - 1]}…"
