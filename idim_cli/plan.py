@@ -19,7 +19,7 @@ from idim_cli.recipe.load import with_values
 from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds, Sweep
 
 # Which runs are made, and where: not what one run is. d and seeds stand apart.
-_NOT_CONFIG = ("name", "sweep", "threshold", "device", "data_root", "d", "seeds")
+_NOT_CONFIG = ("name", "sweep", "threshold", "published", "device", "data_root", "d", "seeds")
 
 
 @dataclass(frozen=True)

@@ -153,18 +153,18 @@ def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
     Raises:
         IdimError: a value is not known or out of range, or the folder's recipe is faulty.
     """
-    from idim_cli.recipe.load import load
-    from idim_cli.results import RECIPE
-    from idim_cli.thresholds import PAPER, Options
+    from idim_cli.reports.recorded import recorded
+    from idim_cli.thresholds import PAPER
 
+    return (PAPER if paper else recorded(path)).but(**reading_flags(**given))
+
+
+def reading_flags(**given: Any) -> dict[str, Any]:
+    """The fields of `Options` that were given; `baseline` is a number where its text is one."""
     flags = {key: value for key, value in given.items() if value is not None}
     if "baseline" in flags:
         flags["baseline"] = _number_or_word(flags["baseline"])
-    if paper:
-        return PAPER.but(**flags)
-    recipe = path / RECIPE
-    settings = load(recipe).recipe.reading() if recipe.is_file() else {}
-    return Options(**{**settings, **flags})
+    return flags
 
 
 def _number_or_word(text: str) -> float | str:

@@ -1,20 +1,19 @@
-"""`idim report`: a table on stdout, figures beside the results."""
+"""`idim report`: a table on stdout; a page and figures beside the results."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from idim_cli.cli import console, options
+from idim_cli.cli.plots import plot
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from idim_cli.reports.curve import Curve
+    from idim_cli.reports.report import Report
     from idim_cli.reports.section import Section
 
 
@@ -23,19 +22,23 @@ class Format(StrEnum):
 
     table = "table"
     markdown = "markdown"
+    latex = "latex"
     csv = "csv"
 
 
 def command(
-    path: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder, or a CSV of runs.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="RESULTS...", help="Results folders, folders of one run, or CSVs of runs."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             metavar="DIR",
             parser=options.out_folder,
-            help="Folder of the figures.",
-            show_default="RESULTS/figures",
+            help="Folder of the page and its figures.",
+            show_default="RESULTS/figures; report for several",
         ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Of the table on stdout.")] = Format.table,
@@ -50,82 +53,75 @@ def command(
     centre: options.Centre = None,
     paper: options.Paper = False,
     published: Annotated[
-        Path | None,
-        typer.Option(metavar="CSV", help="Points to draw faintly behind; columns d and performance."),
+        str | None,
+        typer.Option(
+            metavar="NAME|CSV",
+            help="Points to draw faintly behind: mnist-fc, ..., or columns d and performance.",
+            show_default="recipe, then none",
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print a table of the results and draw performance against d as PNG and SVG.
+    """Write a page about results (report.html) and its figures; print a table.
 
-    One figure for each group of runs (model, projector, swept keys); files of
-    the same name are replaced. A group that cannot be read is named on stderr.
+    The page needs no network. The figures lie beside it as PNG and SVG; files of
+    the same name are replaced. A group of runs (model, projector, swept keys)
+    that cannot be read is named on stderr. Several RESULTS come side by side.
 
-    Examples: idim report results/mnist-fc; idim report runs.csv --format markdown --baseline best
+    Examples: idim report results/mnist-fc; idim report runs.csv --format latex --baseline best
 
     Exit code: 0; 2 when the results, or all of their groups, cannot be read.
     """
-    from idim_cli import results
-    from idim_cli.reports import published as others
-    from idim_cli.reports import section
+    from idim_cli.reports.report import report
+    from idim_cli.thresholds import PAPER
 
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
-    how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
-    behind = others.read(published) if published else None
-    runs = results.read(path)
-    found, faults = section.sections(runs, how, str(path))
-    for title, problem in faults:
-        console.say(f"left out: {title}: {problem}")
-    figures = _draw(found, _stem(path, runs), out or _beside(path), log, behind)
+    flags = options.reading_flags(**given, confidence=confidence, centre=centre)
+    made = report(paths, out, PAPER if paper else None, log=log, published=published, **flags)
+    for result in made.results:
+        for part in result.unread if not result.lone else ():
+            console.say(f"left out: {part.title}: {part.problem}")
     if as_json:
-        _print_json(found, figures)
+        console.out_json(_as_dict(made))
     else:
-        _print(found, form)
-    for file in figures:
-        console.say(f"wrote {file}")
+        _print(made, form, log)
+    console.say(f"wrote {made.page} and {len(made.figures)} files of figures beside it")
+    if made.error is not None:
+        raise made.error
 
 
-def _beside(path: Path) -> Path:
-    return (path if path.is_dir() else path.parent) / "figures"
+def _as_dict(made: Report) -> dict[str, Any]:
+    from idim_cli.reports import table
+
+    groups = [table.as_dict(one.section) for one in made.entries]
+    return {"groups": groups, "figures": made.figures, "page": made.page}
 
 
-def _stem(path: Path, runs: DataFrame) -> str:
-    """What the figures' names begin with: the recipe's name, else that of the folder or file."""
-    recipes = set(runs["recipe"].dropna()) if "recipe" in runs else set()
-    return str(recipes.pop()) if len(recipes) == 1 else path.resolve().name.removesuffix(".csv")
+def _print(made: Report, form: Format, log: bool | None) -> None:
+    from idim_cli.reports import latex, table
+
+    found = [one.section for one in made.entries]
+    if not found:
+        return
+    if form is Format.table:
+        console.out(_tables(found, log))
+    elif form is Format.latex:
+        console.out(latex.tables(made.entries))
+    else:
+        console.out({Format.markdown: table.markdown, Format.csv: table.to_csv}[form](found))
 
 
-def _draw(
-    found: Sequence[Section], stem: str, folder: Path, log: bool | None, behind: Curve | None
-) -> list[Path]:
-    from idim_cli.reports import figure
-    from idim_cli.results import write_atomic
-
-    written = []
-    for section in found:
-        labels = figure.Labels(section.heading, section.performance)
-        drawn = figure.draw(section.curve, section.reading, labels=labels, log=log, published=behind)
-        for kind, content in drawn.items():
-            written.append(folder / f"{'-'.join(filter(None, (stem, section.slug)))}.{kind}")
-            write_atomic(written[-1], content)
-    return written
-
-
-def _print(found: Sequence[Section], form: Format) -> None:
+def _tables(found: Sequence[Section], log: bool | None) -> str:
+    """For each group its reading, a table and a plot: in colours on a terminal, plain elsewhere."""
     from rich.console import Console
 
     from idim_cli.reports import table
 
     screen = Console(highlight=False)
-    if form == Format.table and screen.is_terminal:
+    blocks = []
+    for section in found:
         with screen.capture() as shown:
-            table.terminal(found, screen)
-        console.out(shown.get())
-    else:
-        as_text = {Format.table: table.text, Format.markdown: table.markdown, Format.csv: table.to_csv}
-        console.out(as_text[form](found))
-
-
-def _print_json(found: Sequence[Section], figures: Sequence[Path]) -> None:
-    from idim_cli.reports import table
-
-    console.out_json({"groups": [table.as_dict(section) for section in found], "figures": figures})
+            table.terminal([section], screen)
+        text = shown.get() if screen.is_terminal else table.text([section])
+        blocks.append(f"{text.rstrip()}\n\n{plot(section.sample, section.reading, log)}")
+    return "\n\n".join(blocks)

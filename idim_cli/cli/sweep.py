@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from idim_cli.cli import adaptive, console, dryrun, options, progress
+from idim_cli.cli.plots import plot
 from idim_cli.errors import NOT_REACHED, RUN_FAILED, SOME_FAILED
 from idim_cli.results import FAILED
 
 if TYPE_CHECKING:
     from idim_cli.execute.sweep import Outcome
-    from idim_cli.thresholds import Estimate
 
 
 def command(
@@ -92,18 +92,10 @@ def command(
 def _text(outcome: Outcome) -> str:
     """The summary for people: for each group a plot and its reading in words, or why it has none."""
     titled = len(outcome.estimates) > 1
-    blocks = [one.describe(_plot(one), titled, console.text_width()) for one in outcome.estimates]
+    blocks = [
+        one.describe(plot(one.sample, one.reading), titled, console.text_width()) for one in outcome.estimates
+    ]
     return "\n\n".join([*blocks, f"results: {outcome.folder}"])
-
-
-def _plot(one: Estimate) -> str:
-    """Of the runs alone where there is no reading; empty where there are no runs either."""
-    from idim_cli.reports import terminal
-
-    if one.sample is None:
-        return ""
-    look: dict[str, Any] = {"colour": console.colour(), "unicode": console.unicode(terminal.MARKS)}
-    return terminal.plot(one.sample.points, one.reading, console.width(), label=one.sample.measure, **look)
 
 
 def _where(outcome: Outcome) -> str:

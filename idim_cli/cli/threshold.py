@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from idim_cli.cli import console, options
+from idim_cli.cli.plots import plot
 from idim_cli.errors import NOT_REACHED, IdimError
 
 if TYPE_CHECKING:
@@ -65,9 +66,15 @@ def command(
     if as_json:
         console.out_json([one.as_dict() for one in found])
     else:
-        console.out("\n\n".join(one.describe(width=console.text_width()) for one in found))
+        console.out("\n\n".join(_text(one) for one in found))
     if any(one.not_reached for one in found):
         raise typer.Exit(NOT_REACHED)
+
+
+def _text(one: Estimate) -> str:
+    """The reading, and below it a plot of what it was read from."""
+    told, drawn = one.describe(width=console.text_width()), plot(one.sample, one.reading)
+    return f"{told}\n\n{drawn}" if drawn else told
 
 
 def _table(path: Path, columns: Sequence[str], where: Sequence[str], by: Sequence[str] | None) -> DataFrame:

@@ -8,9 +8,11 @@ import pydantic
 
 from idim_cli.errors import Fault, RecipeError
 from idim_cli.recipe import components, wording
+from idim_cli.recipe.find import published
 from idim_cli.recipe.schema import COMPONENTS, EPOCHS_OR_STEPS, Grid, Recipe, Seeds
 from idim_cli.recipe.source import Problem, Source
 from idim_cli.recipe.sweep import sweep_problems
+from idim_cli.registry import did_you_mean
 
 Tree = dict[str, Any]
 
@@ -32,6 +34,7 @@ def examine(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
     """Check `tree` but for what its sweep would set; the recipe is None when there are problems."""
     problems: list[Problem] = []
     normal = _normalise(tree, problems)
+    problems += _published(tree.get("published"))
     try:
         recipe = Recipe.model_validate(normal)
     except pydantic.ValidationError as error:
@@ -59,6 +62,15 @@ def _normalise(tree: Tree, problems: list[Problem]) -> Tree:
         normal["seeds"] = _seeds(tree["seeds"], problems)
     _normalise_components(normal, problems)
     return normal
+
+
+def _published(name: Any) -> list[Problem]:
+    """What is wrong with the name of published points; a path is looked at when they are drawn."""
+    known = published()
+    if not isinstance(name, str) or name in known or name.endswith(".csv"):
+        return []
+    hint = f"{did_you_mean(name, known)}; or a CSV file"
+    return [Problem(("published",), f"no published points {name!r} come with idim", hint)]
 
 
 def _search(sweep: Tree) -> Any:

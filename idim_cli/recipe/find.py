@@ -1,4 +1,4 @@
-"""Recipes by path or by name: those that come with idim, and the user's own files."""
+"""Recipes and published points by path or by name: those that come with idim, and the user's own files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 def shipped() -> dict[str, Path]:
     """The recipes that come with idim: name ("quickstart", "paper/fig2") -> file, in order of name."""
-    home = _home()
+    home = home_of("recipes")
     files = {path.relative_to(home).with_suffix("").as_posix(): path for path in home.rglob("*.yaml")}
     return dict(sorted(files.items()))
 
@@ -38,10 +38,15 @@ def description(path: Path) -> str:
         return next(filter(None, comments), "")
 
 
-def _home() -> Path:
-    """In a wheel the recipes lie inside the package, in a checkout beside it."""
-    inside = _PACKAGE / "_recipes"
-    return inside if inside.is_dir() else _PACKAGE.parent / "recipes"
+def published() -> dict[str, Path]:
+    """The published points that come with idim: name ("mnist-fc") -> CSV of d and performance, in order."""
+    return dict(sorted((path.stem, path) for path in home_of("docs/published").glob("*.csv")))
+
+
+def home_of(folder: str) -> Path:
+    """What lies in `folder` of a checkout; in a wheel it lies inside the package, as ``_recipes``."""
+    inside = _PACKAGE / f"_{Path(folder).name}"
+    return inside if inside.is_dir() else _PACKAGE.parent / folder
 
 
 def _look(path: Path) -> tuple[bool, bool]:

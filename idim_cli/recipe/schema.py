@@ -180,7 +180,10 @@ class Threshold(Frozen):
 
 
 class Recipe(Frozen):
-    """A whole recipe. `device` and `data_root` say where, not what, and do not enter a run's identity."""
+    """A whole recipe. `device` and `data_root` say where, not what, and do not enter a run's identity.
+
+    Nor does `published`: points of others that reports draw behind its runs, by shipped name or as a CSV.
+    """
 
     name: str = Field(pattern=NAME_PATTERN)
     dataset: Component
@@ -193,6 +196,7 @@ class Recipe(Frozen):
     training: Training
     sweep: Sweep | None = None
     threshold: Threshold = Threshold()
+    published: str | None = None
     device: str = Field("auto", pattern=DEVICE_PATTERN)
     data_root: str | None = None
 

@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
 from idim_cli.reports import scale, words
 from idim_cli.reports.curve import Curve
+from idim_cli.reports.look import BLACK, BLUE, FAINT, RED, SMALL, blank, math_name, saved, style
 from idim_cli.thresholds import number
 from idim_cli.thresholds.text import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from idim_cli.thresholds import Reading
 
-# Okabe and Ito's colours, which stay apart for colour-blind readers and in grey.
-BLUE, RED, BLACK, GREY, FAINT = "#0072B2", "#D55E00", "#222222", "#767676", "#BDBDBD"
-SIZE = (6.4, 4.8)  # inches
-DPI = 200
 _CAPTION_WIDTH = 118  # characters of the small print across the figure
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
-    "font.size": 9,
-    "mathtext.fontset": "dejavusans",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.linewidth": 0.8,
-    "svg.hashsalt": "idim",
-    "svg.fonttype": "path",
-}
 
 
 @dataclass(frozen=True)
@@ -78,31 +60,36 @@ def draw(
     Returns:
         Bytes by kind of file. They hold no dates and no versions.
     """
-    curve = Curve.of(points, reading.centre if reading else "mean")
-    if not curve.every_d:
-        raise IdimError("there is no finished run to draw")
     with style():
-        figure = _figure(curve, reading, Curve.of(published), labels or Labels(), log)
+        figure = build(points, reading, labels=labels, log=log, published=published)
         return {kind: saved(figure, kind) for kind in ("png", "svg")}
 
 
-@contextmanager
-def style() -> Iterator[None]:
-    """Draw in the one style of all figures, whatever the user's matplotlib is set to."""
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # a user's matplotlibrc must not change the bytes
-        matplotlib.rcParams.update(_STYLE)
-        yield
+def build(
+    points: Any,
+    reading: Reading | None = None,
+    *,
+    labels: Labels | None = None,
+    log: bool | None = None,
+    published: Any = None,
+    page: bool = False,
+) -> Figure:
+    """The figure itself, to be drawn within `look.style`; `page` leaves its words to the page around it."""
+    curve = Curve.of(points, reading.centre if reading else "mean")
+    if not curve.every_d:
+        raise IdimError("there is no finished run to draw")
+    return _figure(curve, reading, Curve.of(published), labels or Labels(), log, page)
 
 
 def _figure(
-    curve: Curve, reading: Reading | None, published: Curve, labels: Labels, log: bool | None
+    curve: Curve,
+    reading: Reading | None,
+    published: Curve,
+    labels: Labels,
+    log: bool | None,
+    page: bool = False,
 ) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    figure = blank(page)
     axes = figure.add_subplot()
     _axis_of_d(axes, (*curve.every_d, *published.d), log)
     _lines(axes, reading)
@@ -113,12 +100,13 @@ def _figure(
         *_published(axes, published, labels.published),
     ]
     _axis_of_performance(axes, labels.performance)
-    _line_labels(axes, reading)
+    _line_labels(axes, reading, 0.17 if page else 0.1)
     axes.legend(
-        handles=shown, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2,
-        fontsize=8, handletextpad=0.6, columnspacing=2.5,
+        handles=shown, loc="lower left", bbox_to_anchor=(0, 1.08 if page else 1), ncols=2, frameon=False,
+        borderaxespad=0.2, fontsize=8, handletextpad=0.6, columnspacing=1.5 if page else 2.5,
     )  # fmt: skip
-    _words(figure, reading, labels)
+    if not page:
+        _words(figure, reading, labels)
     return figure
 
 
@@ -149,11 +137,11 @@ def _lines(axes: Axes, reading: Reading | None) -> None:
         axes.axhline(height, color=BLACK, linewidth=1.0, linestyle=styles[name], zorder=1)
 
 
-def _line_labels(axes: Axes, reading: Reading | None) -> None:
-    """Name the two lines at their right ends, outside the axes, one above the other if they are close."""
+def _line_labels(axes: Axes, reading: Reading | None, room: float) -> None:
+    """Name the two lines at their right ends, outside the axes; within `room` one above the other."""
     lines = sorted(words.lines_of(reading).items(), key=lambda line: line[1])
     low, high = axes.get_ylim()
-    close = len(lines) == 2 and lines[1][1] - lines[0][1] < 0.1 * (high - low)
+    close = len(lines) == 2 and lines[1][1] - lines[0][1] < room * (high - low)
     names = {"baseline": "baseline", "level": f"{percent(reading.fraction)} % level" if reading else ""}
     for (name, height), align in zip(lines, ("top", "bottom"), strict=False):
         axes.text(
@@ -191,7 +179,7 @@ def _stopped(axes: Axes, curve: Curve) -> list[Any]:
     for mark, label, runs in kinds:
         if runs:
             d, performance = zip(*runs, strict=True)
-            style: dict[str, Any] = {"color": BLUE, "markersize": 4, "alpha": 0.55, "markeredgewidth": 0}
+            style: dict[str, Any] = {"color": BLUE, "markersize": 5, "alpha": 0.55, "markeredgewidth": 0}
             shown += axes.plot(d, performance, mark, label=label, zorder=2.5, **style)
     return shown
 
@@ -211,7 +199,7 @@ def _interval(axes: Axes, reading: Reading | None) -> list[Any]:
         return []
     limits, height = axes.get_xlim(), reading.level
     low, high = (min(max(end, limits[0]), limits[1]) for end in ends)
-    label = f"{percent(reading.confidence)} % interval of {_math_name(reading)}"
+    label = f"{percent(reading.confidence)} % interval of {math_name(reading.name)}"
     style: dict[str, Any] = {"color": RED, "markeredgewidth": 1.6, "zorder": 3.5, "clip_on": False}
     for end, shown, arrow in ((ends[0], low, "<"), (ends[1], high, ">")):
         axes.plot(shown, height, arrow if math.isinf(end) else "|", markersize=9, **style)
@@ -220,27 +208,11 @@ def _interval(axes: Axes, reading: Reading | None) -> list[Any]:
     return [*axes.plot([low, high], [height, height], linewidth=1.8, label=label, **style)]
 
 
-def _math_name(reading: Reading) -> str:
-    """The reading's name, such as d_int90, with a proper subscript."""
-    return rf"$d_{{\mathrm{{{reading.name[2:]}}}}}$"
-
-
 def _words(figure: Figure, reading: Reading | None, labels: Labels) -> None:
     if labels.title:
         title = textwrap.fill(labels.title, 66)
         figure.suptitle(title, x=0.012, ha="left", fontsize=10.5, fontweight="bold")
     if reading is not None:
         lines = [line for text in words.caption(reading) for line in textwrap.wrap(text, _CAPTION_WIDTH)]
-        lines[0] = lines[0].replace(reading.name, _math_name(reading), 1)
-        figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=7.5, color="#444444", linespacing=1.4)
-
-
-def saved(figure: Figure, kind: str) -> bytes:
-    """The figure as a file of this kind, ``png`` or ``svg``; it holds no dates and no versions."""
-    unstamped: dict[str, Any] = {
-        "png": {"Software": None},
-        "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
-    }
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, metadata=unstamped[kind])
-    return buffer.getvalue()
+        lines[0] = lines[0].replace(reading.name, math_name(reading.name), 1)
+        figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=7.5, color=SMALL, linespacing=1.4)

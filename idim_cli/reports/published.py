@@ -2,12 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from idim_cli import results
 from idim_cli.errors import FileError
+from idim_cli.recipe.find import home_of
+from idim_cli.recipe.find import published as shipped
+from idim_cli.registry import did_you_mean
 from idim_cli.reports.curve import Curve
 from idim_cli.thresholds.rows import clean
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network of D parameters that others trained directly, and what it came to."""
+
+    D: int
+    performance: float
+
+
+@dataclass(frozen=True)
+class Published:
+    """Published points and whose they are.
+
+    Attributes:
+        curve: performance at each d.
+        source: who published what.
+        D: of the network; None if it is not known. Points lie behind groups of that D alone.
+        nets: small networks for the same problem, trained directly.
+    """
+
+    curve: Curve
+    source: str
+    D: int | None = None
+    nets: tuple[Net, ...] = ()
+
+    def behind(self, D: int | None) -> Curve | None:
+        """The points, if they may be compared with runs of a network of `D` parameters."""
+        return self.curve if self.D is None or D is None or self.D == D else None
+
+
+def find(name_or_path: str | Path) -> Published:
+    """Published points by the name under which they come with idim, or as a CSV file of one's own.
+
+    Raises:
+        IdimError: there is neither, or the file is no such table.
+    """
+    name, known = str(name_or_path), shipped()
+    if name not in known or Path(name_or_path).is_file():
+        path = Path(name_or_path)
+        return Published(read(path), path.name)
+    about = _index()[name]
+    return Published(read(known[name]), about["source"], about["D"], _nets(name))
 
 
 def read(path: Path) -> Curve:
@@ -17,7 +65,9 @@ def read(path: Path) -> Curve:
         IdimError: the file cannot be read, lacks a column, or a cell is not a number.
     """
     if not path.is_file():
-        raise FileError(f"no file {str(path)!r}", "--published takes a CSV of d and performance")
+        raise FileError(
+            f"no file {str(path)!r}", f"a CSV of d and performance, or {did_you_mean(str(path), shipped())}"
+        )
     table = results.read(path)
     lacking = [name for name in ("d", "performance") if name not in table]
     if lacking:
@@ -26,3 +76,18 @@ def read(path: Path) -> Curve:
     tidy = clean(table, str(path))
     swept = tidy.rows[~tidy.direct]
     return Curve.of({"d": swept["d"], "mean": swept["performance"]})
+
+
+def _index() -> dict[str, dict[str, Any]]:
+    import yaml
+
+    found = yaml.safe_load((home_of("docs/published") / "index.yaml").read_text(encoding="utf-8"))
+    return dict(found)
+
+
+def _nets(name: str) -> tuple[Net, ...]:
+    path = home_of("docs/published") / "small-nets" / f"{name}.csv"
+    if not path.is_file():
+        return ()
+    table = results.read(path)
+    return tuple(Net(int(D), float(y)) for D, y in zip(table["D"], table["performance"], strict=True))

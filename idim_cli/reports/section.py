@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idim_cli.errors import IdimError
 from idim_cli.reports.curve import Curve
-from idim_cli.thresholds import Group, Options, Reading, Sample, estimates, require_any
+from idim_cli.thresholds import Group, Options, Reading, Sample, estimates, groups
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -28,6 +29,7 @@ class Section:
         slug: the group as part of a file name; empty if it is the only one.
         sample: its runs.
         reading: its d_int.
+        rows: the table of its runs, direct ones and those that failed included.
     """
 
     group: Group
@@ -35,6 +37,7 @@ class Section:
     slug: str
     sample: Sample
     reading: Reading
+    rows: DataFrame
 
     @property
     def performance(self) -> str:
@@ -52,9 +55,28 @@ class Section:
         return Curve.of(self.sample.points, self.reading.centre)
 
 
+@dataclass(frozen=True)
+class Unread:
+    """One group of runs that cannot be read; `sample` is None where its table is at fault.
+
+    Attributes:
+        group, title, slug, rows: as for `Section`.
+        error: why not.
+        problem: the same in one line, with what to do about it.
+    """
+
+    group: Group
+    title: str
+    slug: str
+    sample: Sample | None
+    error: IdimError
+    problem: str
+    rows: DataFrame
+
+
 def sections(
     table: DataFrame, options: Options | None = None, source: str = ""
-) -> tuple[list[Section], list[tuple[str, str]]]:
+) -> tuple[list[Section], list[Unread]]:
     """Read every group of a table of runs.
 
     Args:
@@ -63,20 +85,19 @@ def sections(
         source: the table's file, named in errors.
 
     Returns:
-        The groups that could be read, and of the others the title and why not.
+        The groups that could be read, and those that could not.
 
     Raises:
-        IdimError: no group could be read.
+        IdimError: the table as a whole cannot be read.
     """
-    every = estimates(table, options, source=source)
-    require_any(every)
+    every, rows = estimates(table, options, source=source), [rows for _, rows in groups(table, source=source)]
     found, faults = [], []
-    for one, slug in zip(every, _slugs([one.group for one in every]), strict=True):
+    for one, slug, runs in zip(every, _slugs([one.group for one in every]), rows, strict=True):
         title = _title(one.group) or Path(source).name.removesuffix(".csv")
         if one.sample is not None and one.reading is not None:
-            found.append(Section(one.group, title, slug, one.sample, one.reading))
-        else:
-            faults.append((title, one.problem))
+            found.append(Section(one.group, title, slug, one.sample, one.reading, runs))
+        elif one.error is not None:
+            faults.append(Unread(one.group, title, slug, one.sample, one.error, one.problem, runs))
     return found, faults
 
 
@@ -107,4 +128,9 @@ def _slug(group: Mapping[str, Any]) -> str:
         str(value) if key in _NAMED_BY_VALUE else f"{key.rpartition('.')[2]}-{value}"
         for key, value in group.items()
     ]
-    return re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(parts)).strip("-.")[:_SLUG_LENGTH]
+    return slugged("-".join(parts))
+
+
+def slugged(text: str) -> str:
+    """`text` as part of a file name, of the letters that are safe everywhere."""
+    return re.sub(r"[^A-Za-z0-9._~]+", "-", text).strip("-.")[:_SLUG_LENGTH]

@@ -97,12 +97,15 @@ def markdown(sections: Sequence[Section]) -> str:
     parts = []
     for section in sections:
         told = [f"- {label}: {_escaped(text)}" for label, text in facts(section.reading).items()]
-        header, *body = _cells(section)
-        lines = [_piped(header), _piped(["---:"] * len(header)), *(_piped(line) for line in body)]
-        parts.append(
-            "\n".join([f"## {_escaped(section.heading)}", "", *told, "", _what(section), "", *lines])
-        )
+        what = [*told, "", _what(section), "", pipes(cells(section))]
+        parts.append("\n".join([f"## {_escaped(section.heading)}", "", *what]))
     return "\n\n".join(parts) + "\n"
+
+
+def pipes(lines: Sequence[Sequence[str]]) -> str:
+    """A pipe table of Markdown; the first of the lines is its header."""
+    header, *body = lines
+    return "\n".join([_piped(header), _piped(["---:"] * len(header)), *map(_piped, body)])
 
 
 def to_csv(sections: Sequence[Section]) -> str:
@@ -139,7 +142,7 @@ def _what(section: Section) -> str:
     return f"{section.performance} at each d:"
 
 
-def _cells(section: Section) -> list[list[str]]:
+def cells(section: Section) -> list[list[str]]:
     """Header and rows as text; a column on stopped runs only where there are any."""
     header = [*_COLUMNS, "stopped early"] if len(section.sample.stopped.d) else [*_COLUMNS]
     return [header, *(_texts(row)[: len(header)] for row in rows(section))]
@@ -161,7 +164,7 @@ def _d(row: dict[str, Any]) -> str:
 def _table(section: Section, box: Any, shown: Sequence[str] = _COLUMNS) -> Table:
     from rich.table import Table
 
-    header, *body = _cells(section)
+    header, *body = cells(section)
     shown = [name for name in header if name in shown or name not in _COLUMNS]
     table = Table(box=box, pad_edge=False, padding=(0, 1))
     kept = [header.index(name) for name in shown]

@@ -77,14 +77,21 @@ def group_columns(table: DataFrame) -> list[str]:
     names = [str(c) for c in table.columns]
     if not {"run_id", _OVER_AFTER, _OVER_BEFORE} <= set(names):
         return []
-    over = names[names.index(_OVER_AFTER) + 1 : names.index(_OVER_BEFORE)]
-    columns = [c for c in (*_FIXED, *over) if c in names]
+    columns = [c for c in (*_FIXED, *over_columns(table)) if c in names]
     swept = table[~rows_are_direct(table)]
     # Tables put together, or a recipe changed between runs: never mix what was trained in different ways.
     for name in ("recipe", "config"):
         if name in names and (swept.groupby(columns, dropna=False)[name].nunique() > 1).any():
             columns.append(name)
     return columns
+
+
+def over_columns(table: DataFrame) -> list[str]:
+    """The columns that are keys of `sweep.over`; none in a table that `idim` did not write."""
+    names = [str(c) for c in table.columns]
+    if not {_OVER_AFTER, _OVER_BEFORE} <= set(names):
+        return []
+    return names[names.index(_OVER_AFTER) + 1 : names.index(_OVER_BEFORE)]
 
 
 def mixed(table: DataFrame, by: Sequence[str] | None = None, chosen: Collection[str] = ()) -> list[str]:

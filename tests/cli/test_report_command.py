@@ -11,7 +11,8 @@ from idim_cli.cli import report, threshold
 from idim_cli.errors import IdimError
 
 RUNS = Path(__file__).parents[1] / "reports" / "mnist-fc.csv"
-FIGURES = ["mnist-fc-sparse.png", "mnist-fc-sparse.svg", "mnist-fc-tied.png", "mnist-fc-tied.svg"]
+FIGURES = [f"mnist-fc-{name}.{kind}" for name in ("problems", "sparse", "tied") for kind in ("png", "svg")]
+WRITTEN = [*FIGURES, "report.html"]
 RECIPE = """
 name: mnist-fc
 dataset: mnist
@@ -41,36 +42,83 @@ def folder(tmp_path):
 
 @pytest.fixture
 def no_drawing(monkeypatch):
-    """Figures of no content, where the drawing is not what is tested."""
-    from idim_cli.reports import figure
+    """Figures of no content, where drawing is not what is tested; records how performance is drawn."""
+    from idim_cli.reports import chart, figure
 
     calls = []
 
-    def draw(points, reading, **options):
+    def build(points, reading, **options):
         calls.append(options)
-        return {"png": b"", "svg": b""}
 
-    monkeypatch.setattr(figure, "draw", draw)
+    def files(self):
+        self.build(False)
+        return dict.fromkeys(chart.KINDS, b"")
+
+    monkeypatch.setattr(figure, "build", build)
+    monkeypatch.setattr(chart.Chart, "files", files)
+    monkeypatch.setattr(chart.Chart, "inline", lambda self: f"<svg aria-label='{self.slug}'></svg>")
     return calls
 
 
 def test_table_on_stdout_figures_beside_the_results_and_talk_on_stderr(folder):
     result = call(folder)
-    assert sorted(path.name for path in (folder / "figures").iterdir()) == FIGURES
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == WRITTEN
     assert result.stdout.startswith("mnist, fc, tied, D = 199,210\nd_int90 = ")
     assert "wrote" not in result.stdout
-    assert [Path(line.removeprefix("wrote ")).name for line in sorted(result.stderr.splitlines())] == FIGURES
+    page = folder / "figures" / "report.html"
+    assert result.stderr == f"wrote {page} and {len(FIGURES)} files of figures beside it\n"
+
+
+def test_threshold_draws_the_same_plot(folder, no_drawing):
+    other = typer.Typer()
+    other.command()(threshold.command)
+    for plot in CliRunner().invoke(other, [str(folder)]).stdout.rstrip().split("\n\n")[1::2]:
+        assert plot.startswith("validation accuracy against subspace dimension d")
+        assert plot in call(folder).stdout
+
+
+def test_a_plot_of_plain_characters_stands_below_each_table(folder, no_drawing):
+    lines = call(folder).stdout.splitlines()
+    assert sum(line.startswith("validation accuracy against subspace dimension d") for line in lines) == 2
+    plots = "\n".join(lines)
+    assert "━ d_int90 " in plots
+    assert "\x1b" not in plots
+    start = next(i for i, line in enumerate(lines) if "against subspace" in line)
+    assert max(len(line) for line in lines[start : start + 16]) <= 80
 
 
 def test_figures_of_a_csv_go_beside_it_or_where_told(folder, no_drawing):
     call(folder / results.TABLE)
     call(folder / results.TABLE, "--out", folder / "a" / "b")
-    assert sorted(path.name for path in (folder / "figures").iterdir()) == FIGURES
-    assert sorted(path.name for path in (folder / "a" / "b").iterdir()) == FIGURES
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == WRITTEN
+    assert sorted(path.name for path in (folder / "a" / "b").iterdir()) == WRITTEN
+
+
+def test_several_results_come_side_by_side_in_one_page(folder, no_drawing, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "other.csv"
+    other.write_text("d,performance\n0,1\n10,0.5\n20,0.95\n")
+    result = call(folder, other, folder, "--json")
+    assert json.loads(result.stdout)["page"] == "report/report.html"
+    page = (tmp_path / "report" / "report.html").read_text()
+    for name in ("mnist-fc-tied-linear", "other-linear", "mnist-fc~2-tied-log"):
+        assert f"aria-label='{name}'" in page
+    assert page.count("<td>reached</td>") == 5
+
+
+def test_a_group_without_a_baseline_gets_a_page_and_exit_code_2(folder, no_drawing):
+    lines = [line for line in RUNS.read_text().splitlines() if ",identity," not in line]
+    (folder / results.TABLE).write_text("\n".join(lines) + "\n")
+    with pytest.raises(IdimError, match="no direct runs"):
+        call(folder)
+    page = (folder / "figures" / "report.html").read_text()
+    assert "no direct runs" in page
+    assert "aria-label='mnist-fc-tied-linear'" in page
 
 
 @pytest.mark.parametrize(
-    ("form", "start"), [("table", "mnist, fc"), ("markdown", "## mnist, fc"), ("csv", "dataset,model")]
+    ("form", "start"),
+    [("table", "mnist, fc"), ("markdown", "## mnist, fc"), ("csv", "dataset,model"), ("latex", "% needs")],
 )
 def test_formats(folder, no_drawing, form, start):
     assert call(folder, "--format", form).stdout.startswith(start)
@@ -81,6 +129,7 @@ def test_json_has_groups_readings_rows_and_figures(folder, no_drawing):
     assert [group["group"]["projector"] for group in told["groups"]] == ["tied", "sparse"]
     assert {group["reading"]["verdict"] for group in told["groups"]} == {"reached"}
     assert sorted(Path(path).name for path in told["figures"]) == FIGURES
+    assert Path(told["page"]).is_file()
 
 
 def test_reading_by_flags_then_by_the_recipe_then_by_default(folder, no_drawing):
@@ -100,7 +149,9 @@ def test_report_reads_as_threshold_does(folder, no_drawing):
     other = typer.Typer()
     other.command()(threshold.command)
     for flags in ([], ["--paper"], ["--confidence", "0.8", "--centre", "median"], ["--baseline", "1.0"]):
-        told = CliRunner().invoke(other, [str(folder), *flags]).stdout.split("\n\n")
+        told = (
+            CliRunner().invoke(other, [str(folder), *flags]).stdout.split("\n\n")[::2]
+        )  # the others are plots
         reported = call(folder, *flags).stdout
         for block in told:
             reading = block.partition("\n")[2].strip()
@@ -118,6 +169,8 @@ def test_report_reads_as_threshold_does(folder, no_drawing):
 def test_axis_flags(folder, no_drawing, flags, log):
     call(folder, *flags)
     assert {options["log"] for options in no_drawing} == {log}
+    page = (folder / "figures" / "report.html").read_text()
+    assert (' id="axis-log" checked>' in page) == (log is True)
 
 
 def test_published_points_lie_behind_without_their_direct_runs(folder, no_drawing):
@@ -127,6 +180,13 @@ def test_published_points_lie_behind_without_their_direct_runs(folder, no_drawin
     assert no_drawing[0]["published"].mean == (0.5, 0.7, 0.72)
     call(folder, "--published", RUNS)
     assert max(no_drawing[-1]["published"].d) == 1000
+    call(folder, "--published", "mnist-fc")
+    assert len(no_drawing[-1]["published"].d) > 50
+    call(folder, "--published", "mnist-lenet")  # of another D
+    assert no_drawing[-1]["published"] is None
+    assert (
+        "have D = 44,426, not 199,210, and are not drawn" in (folder / "figures" / "report.html").read_text()
+    )
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_the_words_are_those_of_threshold(idim):
     shown = idim().stdout
     other = typer.Typer()
     other.command()(threshold.command)
-    told = CliRunner().invoke(other, ["results/toy"]).stdout.partition("\n")[2]
+    told = CliRunner().invoke(other, ["results/toy"]).stdout.partition("\n")[2].partition("\n\n")[0]
     assert told.startswith("d_int90")
     assert told in shown
 

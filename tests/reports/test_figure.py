@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from idim_cli.errors import IdimError
-from idim_cli.reports import figure
+from idim_cli.reports import figure, look
 from idim_cli.reports.curve import Curve
 
 LABELS = figure.Labels("mnist, fc, tied, D = 199,210", "validation accuracy")
@@ -20,9 +20,9 @@ LABELS = figure.Labels("mnist, fc, tied, D = 199,210", "validation accuracy")
 def built(tied_points, tied_reading):
     """The figure itself, laid out."""
 
-    def build(points=tied_points, reading=tied_reading, published=None, log=None):
-        with figure.style():
-            made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log)
+    def build(points=tied_points, reading=tied_reading, published=None, log=None, page=False):
+        with look.style(page):
+            made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log, page)
             made.draw_without_rendering()
         return made
 
@@ -58,23 +58,23 @@ def test_settings_of_matplotlib_are_left_as_they_were(tied_points, tied_reading)
 
 
 def test_baseline_is_solid_and_level_dashed(built, tied_reading):
-    solid, dashed = line(built().axes[0], figure.BLACK)
+    solid, dashed = line(built().axes[0], look.BLACK)
     assert (solid.get_ydata()[0], solid.get_linestyle()) == (tied_reading.baseline, "-")
     assert (dashed.get_ydata()[0], dashed.get_linestyle()) == (tied_reading.level, "--")
 
 
 def test_circles_are_open_but_for_the_first_that_solves(built, tied_points):
-    circles = line(built().axes[0], figure.BLUE, "o")
+    circles = line(built().axes[0], look.BLUE, "o")
     assert [list(c.get_xdata()) for c in circles] == [list(tied_points.d), [750]]
-    assert [to_hex(c.get_markerfacecolor()) for c in circles] == ["#ffffff", figure.BLUE.lower()]
+    assert [to_hex(c.get_markerfacecolor()) for c in circles] == ["#ffffff", look.BLUE.lower()]
 
 
 def test_error_bars_in_both_directions(built, tied_points, tied_reading):
     axes = built().axes[0]
-    (bars,) = (c for c in axes.collections if to_hex(c.get_color()[0]) == figure.BLUE.lower())
+    (bars,) = (c for c in axes.collections if to_hex(c.get_color()[0]) == look.BLUE.lower())
     heights = [path.vertices[1, 1] - path.vertices[0, 1] for path in bars.get_paths()]
     assert heights == pytest.approx(2 * tied_points.sd)
-    (interval,) = (artist for artist in line(axes, figure.RED) if len(artist.get_xdata()) == 2)
+    (interval,) = (artist for artist in line(axes, look.RED) if len(artist.get_xdata()) == 2)
     assert list(interval.get_xdata()) == [tied_reading.low, tied_reading.high]
     assert list(interval.get_ydata()) == [tied_reading.level] * 2
 
@@ -84,9 +84,9 @@ def test_an_open_end_is_an_arrow_at_the_edge(built, tied_reading):
         tied_reading, value=None, low=None, high=None, high_is_open=True, verdict="not reached"
     )
     axes = built(reading=beyond).axes[0]
-    (arrow,) = line(axes, figure.RED, ">")
+    (arrow,) = line(axes, look.RED, ">")
     assert arrow.get_xdata()[0] == axes.get_xlim()[1]
-    assert len(line(axes, figure.BLUE, "o")) == 1
+    assert len(line(axes, look.BLUE, "o")) == 1
 
 
 @pytest.mark.parametrize(("log", "scale"), [(None, "linear"), (True, "log"), (False, "linear")])
@@ -106,9 +106,9 @@ def test_axis_is_logarithmic_when_d_spans_decades(built):
 
 def test_published_points_are_faint_and_behind(built):
     axes = built(published={"d": [100, 200], "mean": [0.4, 0.6]}).axes[0]
-    (points,) = line(axes, figure.FAINT)
+    (points,) = line(axes, look.FAINT)
     assert list(points.get_xdata()) == [100, 200]
-    assert points.get_zorder() < min(artist.get_zorder() for artist in line(axes, figure.BLUE))
+    assert points.get_zorder() < min(artist.get_zorder() for artist in line(axes, look.BLUE))
 
 
 CASES = {
@@ -131,6 +131,19 @@ def test_no_words_overlap_or_leave_the_figure(built, tied_reading, fields, log):
         assert box.x0 >= 0
         assert box.x1 <= made.bbox.x1
         assert box.y0 >= -1
+        assert box.y1 <= made.bbox.y1 + 1
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+@pytest.mark.parametrize("fields", CASES.values(), ids=CASES)
+def test_within_a_page_no_words_overlap_either(built, tied_reading, fields):
+    published = {"d": [100, 200], "mean": [0.4, 0.6]}
+    made = built(reading=dataclasses.replace(tied_reading, **fields), published=published, page=True)
+    axes, renderer = made.axes[0], FigureCanvasAgg(made).get_renderer()
+    boxes = [item.get_window_extent(renderer) for item in (axes.get_legend(), *axes.texts, axes.yaxis.label)]
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0
+        assert box.x1 <= made.bbox.x1
         assert box.y1 <= made.bbox.y1 + 1
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
 

@@ -1,0 +1,27 @@
+"""Performance against d on the terminal, as `sweep`, `threshold` and `report` print it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from idim_cli.cli import console
+
+if TYPE_CHECKING:
+    from idim_cli.thresholds import Reading, Sample
+
+
+def plot(runs: Sample | None, reading: Reading | None, log: bool | None = None) -> str:
+    """A plot as wide as the terminal (80 columns where there is none), plain where it takes no colours.
+
+    Of the runs alone where there is no reading; empty where there are no runs either. `log` is the axis of d;
+    None chooses.
+    """
+    from idim_cli.reports import terminal
+
+    if runs is None:
+        return ""
+    unicode = console.unicode(terminal.MARKS)
+    return terminal.plot(
+        runs.points, reading, console.width(), colour=console.colour(), unicode=unicode, log=log,
+        label=runs.measure,
+    )  # fmt: skip

@@ -1,0 +1,79 @@
+"""d_int of all groups side by side as bars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.reports import look, scale, words
+from idim_cli.reports.chart import Chart
+from idim_cli.reports.entries import Entry
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ROW = 0.2  # inches a bar
+_LABEL = 34  # characters
+
+
+def chart(found: Sequence[Entry], slug: str) -> Chart:
+    """A bar for each group, ascending, with its interval; two groups or more."""
+    ordered = sorted(found, key=lambda one: (_length(one), one.label))
+    names = dict.fromkeys(one.section.reading.name for one in found)
+    log = max(map(_length, found)) > scale.LOG_SPAN * min(map(_length, found))
+
+    def build(page: bool) -> Figure:
+        usual = (look.PAGE_SIZE if page else look.SIZE)[1]
+        figure = look.blank(page, height=max(0.35, (_ROW * len(ordered) + 0.9) / usual))
+        axes = figure.add_subplot(
+            xlabel=", ".join(map(look.math_name, names)) + (" (log axis)" if log else "")
+        )
+        if log:
+            axes.set_xscale("log")
+        axes.barh(
+            range(len(ordered)), [_length(one) for one in ordered], color=look.BLUE, alpha=0.55, height=0.7
+        )
+        _left_edge(axes, ordered, log)
+        if log:
+            look.log_ticks(axes.xaxis)
+        for place, one in enumerate(ordered):
+            _whisker(axes, place, one)
+        axes.set_yticks(range(len(ordered)), [_cut(one.label) for one in ordered])
+        axes.tick_params(axis="y", length=0)
+        axes.invert_yaxis()
+        look.titled(figure, "Problems side by side", note, page)
+        return figure
+
+    text = "; ".join(f"{one.label}: {one.section.reading.value_text}" for one in ordered)
+    open_ended = any(one.section.reading.value is None for one in found)
+    note = "Lines are the intervals." + (
+        " A bar with an arrow: not reached by the largest d." if open_ended else ""
+    )
+    return Chart(slug, f"{', '.join(names)} of {len(found)} problems", f"{text}.", build, note)
+
+
+def _length(one: Entry) -> float:
+    reading = one.section.reading
+    return float(reading.d_max if reading.value is None else reading.value)
+
+
+def _left_edge(axes: Any, found: Sequence[Entry], log: bool) -> None:
+    ends = [end for one in found for end in (words.interval_ends(one.section.reading) or ())]
+    known = [*map(_length, found), *(end for end in ends if math.isfinite(end))]
+    axes.set_xlim(min(known) / 2 if log else 0, max(known) * (1.5 if log else 1.08))
+
+
+def _whisker(axes: Any, place: int, one: Entry) -> None:
+    ends, limits = words.interval_ends(one.section.reading), axes.get_xlim()
+    style: dict[str, Any] = {"color": look.RED, "zorder": 3}
+    if ends is None:
+        return
+    low, high = (min(max(end, limits[0]), limits[1]) for end in ends)
+    axes.plot([low, high], [place, place], linewidth=1.5, **style)
+    for end, shown, arrow in ((ends[0], low, "<"), (ends[1], high, ">")):
+        axes.plot(shown, place, arrow if math.isinf(end) else "|", markersize=5, clip_on=False, **style)
+
+
+def _cut(label: str) -> str:
+    return label if len(label) <= _LABEL else f"{label[: _LABEL - 1]}…"

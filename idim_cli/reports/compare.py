@@ -1,0 +1,69 @@
+"""What a report shows of several groups together, or in a sentence why it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from idim_cli.reports import bars, family, parameters
+from idim_cli.reports.chart import Chart
+from idim_cli.reports.entries import Entry
+from idim_cli.reports.published import Net, Published
+
+_FAMILY = "`'sweep.over={model.width: [50, 100, 200]}'`"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Each figure, or a sentence that says what it takes.
+
+    Attributes:
+        sizes: d_int against D.
+        parameters: trained parameters against performance.
+        problems: d_int of all groups as bars.
+    """
+
+    sizes: Chart | str
+    parameters: Chart | str
+    problems: Chart | str
+
+    @property
+    def charts(self) -> list[Chart]:
+        """The figures that there are."""
+        return [one for one in (self.sizes, self.parameters, self.problems) if isinstance(one, Chart)]
+
+
+def compare(found: Sequence[Entry], others: Sequence[Published | None], stem: str) -> Comparison:
+    """Compare groups; `others` are the published points behind them, `stem` begins the names of files."""
+    return Comparison(_sizes(found, stem), _parameters(found, others, stem), _problems(found, stem))
+
+
+def _sizes(found: Sequence[Entry], stem: str) -> Chart | str:
+    several = family.sizes(found)
+    if several:
+        return family.d_against_D(several, f"{stem}-sizes")
+    return f"This takes models of at least two sizes D, as a sweep has with {_FAMILY}."
+
+
+def _parameters(found: Sequence[Entry], others: Sequence[Published | None], stem: str) -> Chart | str:
+    nets: list[Net] = [net for one in dict.fromkeys(others) if one for net in one.nets]
+    trained = {
+        one.section.sample.D for one in found if one.section.sample.D and len(one.section.sample.direct)
+    }
+    if len(trained) > 1 or (found and nets):
+        source = ", ".join(dict.fromkeys(one.source for one in others if one and one.nets))
+        return parameters.chart(found, nets, source, f"{stem}-parameters")
+    have = _have(len(trained))
+    return f"This takes direct runs of networks of at least two sizes D, and here {have}: {_FAMILY}."
+
+
+def _problems(found: Sequence[Entry], stem: str) -> Chart | str:
+    if len(found) > 1:
+        return bars.chart(found, f"{stem}-problems")
+    return (
+        f"This takes at least two readings, and here {_have(len(found))}: `idim report RESULTS RESULTS ...`"
+    )
+
+
+def _have(count: int) -> str:
+    return "is one" if count else "is none"

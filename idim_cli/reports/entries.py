@@ -1,0 +1,93 @@
+"""All groups of all results of a report, each with a short name that tells it from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from idim_cli.reports.result import Result
+from idim_cli.reports.section import Section
+from idim_cli.thresholds import number
+
+_HEAD = ("problem", "D", "{}", "interval", "verdict", "baseline", "level", "rule", "runs")
+_BY_VALUE = ("results", "dataset", "model", "projector", "task", "recipe")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One group that was read.
+
+    Attributes:
+        label: the values in which it differs from the other groups; its title if it is the only one.
+        family: the same without what is said of the model: groups of one family differ in their model alone.
+        result, section: where it lies, and what it is.
+    """
+
+    label: str
+    family: str
+    result: Result
+    section: Section
+
+    @property
+    def told(self) -> str:
+        """The reading in a few words."""
+        reading = self.section.reading
+        return f"{reading.name} {reading.value_text} ({reading.interval_text})"
+
+
+def entries(found: Sequence[Result]) -> list[Entry]:
+    """The groups of these results, in their order; those that could not be read are left out."""
+    pairs = [(result, section) for result in found for section in result.sections]
+    facts = [{"results": result.name, **section.group} for result, section in pairs]
+    differing = [key for key in dict.fromkeys(key for one in facts for key in one) if _differ(facts, key)]
+    made = []
+    for (result, section), one in zip(pairs, facts, strict=True):
+        # Names of results that only repeat what the groups say themselves would be told twice.
+        keys = [key for key in differing if key != "results"] if _tell_apart(facts, differing) else differing
+        family = [key for key in keys if key.partition(".")[0] not in ("model", "config", "results")]
+        title = section.title if len(pairs) == 1 else _words(one, keys) or section.title
+        made.append(Entry(title, _words(one, family), result, section))
+    return made
+
+
+def overview(found: Sequence[Entry]) -> list[list[str]]:
+    """A header, and a line of text for each group: its reading with all that it rests on."""
+    names = dict.fromkeys(one.section.reading.name for one in found)
+    header = [name.format(" or ".join(names)) for name in _HEAD]
+    return [header, *(_line(one, len(names) > 1) for one in found)]
+
+
+def _line(one: Entry, named: bool) -> list[str]:
+    reading = one.section.reading
+    kind = {"model": "own", "best": "best", "fixed": "fixed"}[reading.baseline_kind]
+    early = f" + {reading.solved + reading.unsolved} stopped" if reading.solved or reading.unsolved else ""
+    return [
+        one.label,
+        f"{reading.D:,}" if reading.D else "",
+        f"{reading.name} {reading.value_text}" if named else reading.value_text,
+        reading.interval_text,
+        reading.verdict,
+        f"{kind} {number(reading.baseline)}",
+        f"{number(reading.level)} ({reading.fraction:g} x)",
+        reading.rule,
+        f"{reading.runs}{early} + {reading.baseline_runs} direct",
+    ]
+
+
+def _differ(facts: Sequence[dict[str, Any]], key: str) -> bool:
+    return len({str(one.get(key)) for one in facts}) > 1
+
+
+def _tell_apart(facts: Sequence[dict[str, Any]], keys: Sequence[str]) -> bool:
+    own = [key for key in keys if key != "results"]
+    return len({tuple(str(one.get(key)) for key in own) for one in facts}) == len(facts)
+
+
+def _words(one: dict[str, Any], keys: Sequence[str]) -> str:
+    parts = [
+        str(one[key]) if key in _BY_VALUE else f"{key.rpartition('.')[2]} {one[key]}"
+        for key in keys
+        if one.get(key) is not None
+    ]
+    return ", ".join(parts)

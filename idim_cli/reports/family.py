@@ -1,0 +1,93 @@
+"""d_int against D over a family of models, as Figs. 3 and S7 of Li et al. 2018."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.reports import look, scale, words
+from idim_cli.reports.chart import Chart
+from idim_cli.reports.entries import Entry
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+look.MOST_NAMED = 4  # groups that get a colour of their own
+_ASIDE = 1.07  # factor between the places of two series at one D
+
+
+def sizes(found: Sequence[Entry]) -> list[Entry]:
+    """The groups whose D is known, if they differ in it; else none."""
+    known = [one for one in found if one.section.reading.D]
+    return known if len({one.section.reading.D for one in known}) > 1 else []
+
+
+def d_against_D(found: Sequence[Entry], slug: str) -> Chart:
+    """d_int with its interval against D, a series for each family; for groups as `sizes` gives them."""
+    name = found[0].section.reading.name
+    series: dict[str, list[Entry]] = {}
+    for one in found:
+        series.setdefault(one.family, []).append(one)
+
+    def build(page: bool) -> Figure:
+        figure = look.blank(page)
+        axes = figure.add_subplot(
+            xscale="log", xlabel="native parameters D (log axis)", ylabel=look.math_name(name)
+        )
+        top = max(_top(one) for one in found)
+        looks = look.looks(len(series))
+        for index, ((family, members), (colour, mark)) in enumerate(zip(series.items(), looks, strict=True)):
+            aside = _ASIDE ** (index - (len(series) - 1) / 2)
+            for one in members:
+                _reading(axes, one, colour, mark, top, aside)
+            axes.plot([], [], mark, color=colour, label=look.cut(family, page))
+        _d_limits(axes, found, top)
+        look.log_ticks(axes.xaxis)
+        if 1 < len(series) <= look.MOST_NAMED:
+            look.legend(axes)
+        look.titled(figure, f"{name} against D", note, page)
+        return figure
+
+    text = "; ".join(f"{one.label}: D = {one.section.reading.D:,}, {one.told}" for one in found)
+    note = "Bars are the intervals; an arrow points to where the runs set no bound."
+    if len(series) > 1:
+        note += " Series stand a little apart where their D is the same."
+    return Chart(slug, f"{name} against D over {len(found)} models", f"{text}.", build, note)
+
+
+def _reading(axes: Axes, one: Entry, colour: str, mark: str, top: float, aside: float) -> None:
+    reading, D = one.section.reading, aside * float(one.section.reading.D or 0)
+    style: dict[str, Any] = {"color": colour, "clip_on": False}
+    ends = words.interval_ends(reading)
+    if ends is not None:
+        low, high = max(ends[0], reading.d_min / 2), min(ends[1], top)
+        axes.plot([D, D], [low, high], linewidth=1.2, **style)
+        for end, shown, arrow in ((ends[0], low, "v"), (ends[1], high, "^")):
+            if math.isinf(end):
+                axes.plot(D, shown, arrow, markersize=5, **style)
+    if reading.value is None:
+        axes.plot(D, reading.d_max, mark, markersize=5, markerfacecolor=look.WHITE, **style)
+    else:
+        axes.plot(D, reading.value, mark, markersize=5, **style)
+
+
+def _top(one: Entry) -> float:
+    reading = one.section.reading
+    return max(
+        filter(None, (reading.value, reading.high, reading.d_max * 1.2 if reading.value is None else 0))
+    )
+
+
+def _d_limits(axes: Axes, found: Sequence[Entry], top: float) -> None:
+    """From zero up, unless d_int spans so much that it takes a log axis."""
+    lows = [
+        one.section.reading.low or one.section.reading.value or one.section.reading.d_min for one in found
+    ]
+    if top > scale.LOG_SPAN * min(lows):
+        axes.set_yscale("log")
+        look.log_ticks(axes.yaxis)
+        axes.set_ylabel(f"{axes.get_ylabel()} (log axis)")
+    else:
+        axes.set_ylim(0, top * 1.08)

@@ -1,0 +1,121 @@
+"""How all figures look: sizes, colours, and the style they are drawn in; same input, same bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.reports.scale import labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which stay apart for colour-blind readers and in grey.
+BLUE, RED, BLACK, GREY, FAINT = "#0072B2", "#D55E00", "#222222", "#767676", "#BDBDBD"
+WHITE, LINE, SMALL = "#FFFFFF", "#EEEEEE", "#444444"
+GREEN, PINK, ORANGE, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+#: Colours with a mark for each, so that lines stay apart in grey too.
+LOOKS = tuple(zip((BLUE, RED, GREEN, PINK, ORANGE, SKY, BLACK), "os^DvPX", strict=True))
+#: From little to much.
+RAMP = ("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#7CC24A", "#B5A800")
+MOST_NAMED = 4  # series that get a look of their own
+SIZE = (6.4, 4.8)  # inches, of a file
+PAGE_SIZE = (4.1, 3.15)  # of a figure within a page: its words stay readable on a telephone
+DPI = 200
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.size": 9,
+    "mathtext.fontset": "dejavusans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "svg.hashsalt": "idim",
+    "svg.fonttype": "path",
+}
+# Within a page words stay words, which can be read aloud, and every colour is one that the page may change.
+_PAGE_STYLE: Any = {
+    "svg.fonttype": "none",
+    "text.color": BLACK,
+    "axes.labelcolor": BLACK,
+    "xtick.color": BLACK,
+    "ytick.color": BLACK,
+}
+
+
+@contextmanager
+def style(page: bool = False) -> Iterator[None]:
+    """Draw in the one style of all figures, whatever the user's matplotlib is set to."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # a user's matplotlibrc must not change the bytes
+        matplotlib.rcParams.update({**_STYLE, **(_PAGE_STYLE if page else {})})
+        yield
+
+
+def blank(page: bool = False, height: float = 1.0) -> Figure:
+    """An empty figure, of a page or of a file; `height` is a factor on the usual one."""
+    from matplotlib.figure import Figure
+
+    width, usual = PAGE_SIZE if page else SIZE
+    return Figure(figsize=(width, usual * height), dpi=DPI, layout="constrained")
+
+
+def saved(figure: Figure, kind: str) -> bytes:
+    """The figure as a file of this kind, ``png`` or ``svg``; it holds no dates and no versions."""
+    unstamped: dict[str, Any] = {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+    }
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, metadata=unstamped[kind])
+    return buffer.getvalue()
+
+
+def legend(axes: Axes, *shown: Any, beside: bool = False) -> None:
+    """Name what is shown (handles and labels; none takes all), above the axes or beside them."""
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+    if beside:
+        place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+    axes.legend(*shown, **place, frameon=False, borderaxespad=0.2, fontsize=8, handletextpad=0.6)
+
+
+def math_name(name: str) -> str:
+    """A reading's name, such as d_int90, with a proper subscript."""
+    return rf"$d_{{\mathrm{{{name[2:]}}}}}$"
+
+
+def log_ticks(axis: Axis) -> None:
+    """Numbers as people write them on a log axis, such as 500, 2,000, 10k."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: labels([value])[0]))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def titled(figure: Figure, title: str, small: str, page: bool) -> None:
+    """The words above and below a figure; within a page they stand outside it."""
+    if page:
+        return
+    figure.suptitle(title, x=0.012, ha="left", fontsize=10.5, fontweight="bold")
+    figure.supxlabel(small, x=0.012, ha="left", fontsize=7.5, color=SMALL, linespacing=1.4)
+
+
+def looks(count: int) -> list[tuple[str, str]]:
+    """Colour and mark of each series; one colour for all where there are too many to tell apart."""
+    if count > MOST_NAMED:
+        return [(BLUE, "o")] * count
+    return list(LOOKS[:count])
+
+
+def cut(label: str, page: bool) -> str:
+    """A label that leaves room for a second one beside it."""
+    most = 20 if page else 40
+    return label if len(label) <= most else f"{label[: most - 1]}…"

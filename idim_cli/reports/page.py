@@ -1,0 +1,146 @@
+"""A report as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.reports import entries, headline, redo, runs, shares, table
+from idim_cli.reports.chart import Chart
+from idim_cli.reports.compare import Comparison
+from idim_cli.reports.entries import Entry
+from idim_cli.reports.panels import Panel, prefers_log
+from idim_cli.reports.result import Result
+from idim_cli.reports.section import Section
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from markupsafe import Markup
+
+_TEMPLATE = "page.html.j2"
+_ONE_D = "There is one d alone, so there is nothing to draw against d."
+_NO_POINTS = "No run in a subspace has finished, so there is nothing to draw against d."
+_NO_CURVES = "No learning curves: they come from metrics.csv in the folders of the runs, which are not there."
+_UNREAD = "Without a reading: the lines of baseline and level are missing."
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that a page says.
+
+    Attributes:
+        results: what was read.
+        entries: its groups with a reading.
+        panels: all its groups.
+        comparison: figures of several groups together.
+        log: axis of d that is shown first; None chooses.
+        folder: where the page lies.
+    """
+
+    results: Sequence[Result]
+    entries: Sequence[Entry]
+    panels: Sequence[Panel]
+    comparison: Comparison
+    log: bool | None
+    folder: Path
+
+
+def render(content: Content) -> str:
+    """The page; the same content gives the same bytes."""
+    shown = _short(content)
+    return _template().render(
+        title=_title(content),
+        readings=[headline.of(panel) for panel in shown],
+        overview=_overview(content.entries),
+        log=prefers_log(shown) if content.log is None else content.log,
+        panels=[_panel(panel) for panel in shown],
+        comparison={name: _figure(one) for name, one in vars(content.comparison).items()},
+        splits=shares.tables(shown),
+        results=[_result(result) for result in content.results],
+        commands=redo.commands(content.results, content.folder),
+    )
+
+
+@functools.cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("idim_cli.reports", "")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["code"] = _code
+    return environment.get_template(_TEMPLATE)
+
+
+def _code(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else p for i, p in enumerate(parts))
+
+
+def _short(content: Content) -> list[Panel]:
+    """The panels under short headings: the title names what several groups share."""
+    labels = {id(one.section): one.label for one in content.entries}
+    if len(content.panels) == 1:
+        return list(content.panels)
+    return [replace(panel, heading=_heading(panel, labels.get(id(panel.part)))) for panel in content.panels]
+
+
+def _heading(panel: Panel, label: str | None) -> str:
+    if label is None or panel.part.sample is None or not panel.part.sample.D:
+        return label or panel.heading
+    return f"{label}, D = {panel.part.sample.D:,}"
+
+
+def _title(content: Content) -> str:
+    if len(content.panels) == 1:
+        return content.panels[0].heading
+    return ", ".join(result.name for result in content.results)
+
+
+def _overview(found: Sequence[Entry]) -> dict[str, Any] | None:
+    if len(found) < 2:
+        return None
+    head, *lines = entries.overview(found)
+    return {"head": head, "lines": lines}
+
+
+def _figure(chart: Chart | str | None, missing: str = "") -> dict[str, str]:
+    """A figure with its words, or the sentence that stands in its place."""
+    if isinstance(chart, Chart):
+        return {"svg": chart.inline(), "note": chart.note, "missing": ""}
+    return {"svg": "", "note": "", "missing": chart or missing}
+
+
+def _panel(panel: Panel) -> dict[str, Any]:
+    part = panel.part
+    one_d = part.sample is not None and len(part.sample.tried) == 1
+    no_points = _ONE_D if one_d else _NO_POINTS
+    return {
+        "heading": panel.heading,
+        "slug": panel.slug,
+        "linear": _figure(panel.linear, no_points),
+        "log": _figure(panel.log, no_points),
+        "learning": _figure(panel.learning, _NO_CURVES),
+        "behind": panel.behind if panel.linear else "",
+        "unread": "" if isinstance(part, Section) else _UNREAD,
+        "cells": table.cells(part) if isinstance(part, Section) else [],
+        "performance": part.sample.measure if part.sample else "performance",
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "path": str(result.path),
+        "head": runs.head(result),
+        "lines": runs.lines(result),
+        "recipe": result.recipe,
+        "environment": redo.environment(result),
+    }

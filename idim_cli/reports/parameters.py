@@ -1,0 +1,107 @@
+"""Trained parameters against performance, as Fig. 4 of Li et al. 2018: networks beside subspaces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.reports import look, words
+from idim_cli.reports.chart import Chart
+from idim_cli.reports.entries import Entry
+from idim_cli.reports.published import Net
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SUBSPACES = "subspaces of dimension d"
+_MOST_NETS = 300  # of others that are drawn
+
+
+def chart(found: Sequence[Entry], nets: Sequence[Net], source: str, slug: str) -> Chart:
+    """Performance against the number of trained parameters: direct nets at D beside subspaces at d."""
+    measures = dict.fromkeys(one.section.performance for one in found)
+
+    def build(page: bool) -> Figure:
+        figure = look.blank(page)
+        axes = figure.add_subplot(
+            xscale="log", xlabel="trained parameters (log axis)", ylabel=", ".join(measures)
+        )
+        _nets(axes, nets, source)
+        for one, style in zip(found, look.looks(len(found)), strict=True):
+            name = look.cut(one.label, page) if len(found) > 1 else _SUBSPACES
+            _subspaces(axes, one, style, name, len(found))
+        _direct(axes, found)
+        _solutions(axes, found)
+        look.log_ticks(axes.xaxis)
+        look.legend(axes)
+        look.titled(figure, "Trained parameters against performance", "", page)
+        return figure
+
+    text = "; ".join(filter(None, (_direct_told(one) for one in found))) or "no runs"
+    note = "Squares: the networks trained directly, at their D. Diamonds: subspaces of dimension d_int."
+    if nets:
+        note += f" Grey: small networks trained directly, {_shown(nets)} of {len(nets)} ({source})."
+    return Chart(slug, "Trained parameters against performance", f"Direct: {text}.", build, note)
+
+
+def _subspaces(axes: Axes, one: Entry, shown: tuple[str, str], label: str, of: int) -> None:
+    curve, (colour, mark) = one.section.curve, shown
+    if not curve.d:
+        return
+    style: dict[str, Any] = {"color": colour, "linewidth": 0.8, "elinewidth": 0.8, "alpha": 0.85}
+    if of > look.MOST_NAMED:  # all look the same, and share one name
+        label = "_" if axes.containers else _SUBSPACES
+    size = 4 if of <= look.MOST_NAMED else 2.5
+    axes.errorbar(curve.d, curve.mean, yerr=curve.sd, fmt=f"{mark}-", markersize=size, label=label, **style)
+
+
+def _direct(axes: Axes, found: Sequence[Entry]) -> None:
+    import numpy as np
+
+    points = {
+        (one.section.sample.D, float(run))
+        for one in found
+        if one.section.sample.D
+        for run in np.asarray(one.section.sample.direct)
+    }
+    if points:
+        d, performance = zip(*sorted(points), strict=True)
+        style: dict[str, Any] = {"color": look.BLACK, "markersize": 4.5, "markerfacecolor": look.WHITE}
+        axes.plot(d, performance, "s", label="direct, all D trained", zorder=4, **style)
+
+
+def _solutions(axes: Axes, found: Sequence[Entry]) -> None:
+    """Each d_int at the level, with its interval."""
+    style: dict[str, Any] = {"color": look.RED, "zorder": 5}
+    for one in found:
+        if one.section.reading.value is None:
+            continue
+        ends = words.interval_ends(one.section.reading) or ()
+        bounded = [end for end in ends if math.isfinite(end)]
+        level = one.section.reading.level
+        axes.plot([one.section.reading.value, *bounded], [level] * (1 + len(bounded)), linewidth=1.2, **style)
+        first = "_" if any(line.get_marker() == "D" for line in axes.lines) else "d_int at the level"
+        axes.plot(one.section.reading.value, level, "D", markersize=3.5, label=first, **style)
+
+
+def _nets(axes: Axes, nets: Sequence[Net], source: str) -> None:
+    if nets:
+        step = len(nets) / _shown(nets)
+        shown = [nets[int(index * step)] for index in range(_shown(nets))]
+        style: dict[str, Any] = {"color": look.FAINT, "markersize": 2.2, "markeredgewidth": 0, "zorder": 0.5}
+        axes.plot(
+            [n.D for n in shown], [n.performance for n in shown], "o", label="published small nets", **style
+        )
+
+
+def _shown(nets: Sequence[Net]) -> int:
+    return min(len(nets), _MOST_NETS)
+
+
+def _direct_told(one: Entry) -> str:
+    sample = one.section.sample
+    if not sample.D or not len(sample.direct):
+        return ""
+    return f"{one.label}: {float(sample.direct.mean()):.4g} at D = {sample.D:,}, {one.told}"

@@ -1,0 +1,78 @@
+"""How to make a report again: the commands, and what the runs were made with."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from idim_cli import results
+from idim_cli.reports.recorded import recorded
+from idim_cli.reports.result import Result
+from idim_cli.thresholds import PAPER
+
+_FLAGS = ("baseline", "fraction", "rule", "confidence", "centre")
+_ENVIRONMENT = {"device": "device", "torch": "torch", "python": "Python", "threads": "threads"}
+
+
+def commands(found: Sequence[Result], out: Path) -> list[str]:
+    """The commands that make the runs, read them and write this report."""
+    made = [line for result in found if (line := _made(result))]
+    read = [_line("threshold", result.path, flags=_flags(result)) for result in found if result.sections]
+    flags = _flags(found[0]) if len({tuple(_flags(result)) for result in found}) == 1 else []
+    return [*made, *read, _line("report", *(result.path for result in found), "--out", out, flags=flags)]
+
+
+def environment(result: Result) -> dict[str, str]:
+    """What the runs of one result were made with, by name; what is not recorded is left out."""
+    told = [one for one in result.told.values() if one]
+    found = {name: _counted(told, key) for key, name in _ENVIRONMENT.items()}
+    notes = dict.fromkeys(note for one in told for note in one.get("data") or ())
+    seconds = [float(one["seconds"]) for one in told if one.get("seconds") is not None]
+    memory = [int(one["peak_memory_bytes"]) for one in told if one.get("peak_memory_bytes")]
+    found["data"] = "; ".join(notes)
+    found["training"] = (
+        f"{_time(sum(seconds))}, {len(seconds)} run{'s' * (len(seconds) > 1)}" if seconds else ""
+    )
+    found["peak memory"] = f"{max(memory) / 2**20:,.0f} MiB" if memory else ""
+    return {name: text for name, text in found.items() if text}
+
+
+def _made(result: Result) -> str:
+    """The command that trains its runs; empty where no recipe tells."""
+    recipe = result.path / results.RECIPE
+    if recipe.is_file():
+        return _line("sweep", recipe, "--out", result.path.parent)
+    run = next((f / results.RUN_RECIPE for f in result.folders.values() if result.lone), None)
+    return _line("train", run) if run is not None and run.is_file() else ""
+
+
+def _flags(result: Result) -> list[str]:
+    """The options that neither the recipe nor the defaults hold."""
+    options = result.options
+    paper = options.interval == PAPER.interval
+    usual = PAPER if paper else recorded(result.path)
+    changed = [name for name in _FLAGS if getattr(options, name) != getattr(usual, name)]
+    told = [part for name in changed for part in (f"--{name}", str(dataclasses.asdict(options)[name]))]
+    return [*(["--paper"] if paper else []), *told]
+
+
+def _line(verb: str, *parts: object, flags: Sequence[str] = ()) -> str:
+    return shlex.join(["idim", verb, *map(str, parts), *flags])
+
+
+def _counted(told: Sequence[Mapping[str, Any]], key: str) -> str:
+    """A value, or several with the number of runs that had each."""
+    values = Counter(str(one[key]) for one in told if one.get(key) is not None)
+    if len(values) == 1:
+        return next(iter(values))
+    return ", ".join(f"{value} ({count} runs)" for value, count in sorted(values.items()))
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

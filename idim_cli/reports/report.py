@@ -1,0 +1,143 @@
+"""`report`: one page about results, its figures as files, and all that a table of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from idim_cli.errors import IdimError
+from idim_cli.reports.chart import Chart
+from idim_cli.reports.entries import Entry
+from idim_cli.reports.panels import Panel
+from idim_cli.reports.result import Result
+from idim_cli.thresholds import Options
+
+PAGE = "report.html"
+FIGURES = "figures"  # the usual folder, below the results
+SEVERAL = Path("report")  # the usual folder for several results
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written, and what it says.
+
+    Attributes:
+        page: the HTML file.
+        figures: the files of the figures, PNG and SVG.
+        results: what was read, in the order of the paths.
+        entries: all groups with a reading.
+        error: why no group could be read; None if one could, or if there is nothing but single runs, of
+            which no d_int can be asked. The page is written all the same.
+    """
+
+    page: Path
+    figures: tuple[Path, ...]
+    results: tuple[Result, ...]
+    entries: tuple[Entry, ...]
+    error: IdimError | None
+
+
+def report(
+    paths: str | Path | Sequence[str | Path],
+    out: str | Path | None = None,
+    options: Options | None = None,
+    *,
+    baseline: float | Literal["model", "best"] | None = None,
+    fraction: float | None = None,
+    rule: str | None = None,
+    confidence: float | None = None,
+    centre: str | None = None,
+    log: bool | None = None,
+    published: str | Path | None = None,
+) -> Report:
+    """Write a page about results, and its figures as PNG and SVG; files of the same names are replaced.
+
+    Args:
+        paths: results folders, folders of one run, or CSV files of runs; several come side by side.
+        out: folder of all files; None is ``figures`` beside the results, for several paths ``./report``.
+        options: how to read d_int; None is as the recipe of each folder says, else the defaults.
+        baseline, fraction, rule, confidence, centre: fields of `Options` that overrule both.
+        log: axis of d; None chooses by how d is spread.
+        published: points to draw behind: a name that comes with idim, or a CSV of d and performance; None is
+            as the recipe of each folder says.
+
+    Raises:
+        IdimError: a path holds no results, or a table, recipe or option is wrong. Nothing is written then.
+    """
+    from idim_cli.reports.result import load
+
+    places = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not places:
+        raise IdimError("no results to report", "name a results folder, or a CSV of runs")
+    given = {
+        "baseline": baseline,
+        "fraction": fraction,
+        "rule": rule,
+        "confidence": confidence,
+        "centre": centre,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    found = _named_apart([load(place, options, **changes) for place in places])
+    return _write(found, Path(out) if out is not None else _folder(places), log, published)
+
+
+def _write(found: Sequence[Result], folder: Path, log: bool | None, published: str | Path | None) -> Report:
+    from idim_cli.reports import page
+    from idim_cli.reports.compare import Comparison, compare
+    from idim_cli.reports.entries import entries
+    from idim_cli.reports.panels import overlay, panels
+
+    others = [overlay(result, None if published is None else str(published)) for result in found]
+    shown: list[Panel] = []
+    for result, (points, missing) in zip(found, others, strict=True):
+        shown += panels(result, points, missing, log, len(found) > 1)
+    listed = entries(found)
+    comparison: Comparison = compare(listed, [points for points, _ in others], _stem(found))
+    figures = _figures([*(chart for panel in shown for chart in panel.charts), *comparison.charts], folder)
+    text = page.render(page.Content(found, listed, shown, comparison, log, folder))
+    _save(folder / PAGE, text)
+    return Report(folder / PAGE, tuple(figures), tuple(found), tuple(listed), _error(found))
+
+
+def _figures(charts: Sequence[Chart], folder: Path) -> list[Path]:
+    written = []
+    for chart in charts:
+        for kind, content in chart.files().items():
+            written.append(folder / f"{chart.slug}.{kind}")
+            _save(written[-1], content)
+    return written
+
+
+def _save(path: Path, content: Any) -> None:
+    from idim_cli.results import write_atomic
+
+    write_atomic(path, content, durable=False)
+
+
+def _error(found: Sequence[Result]) -> IdimError | None:
+    if any(result.sections for result in found) or all(result.lone for result in found):
+        return None
+    return next((one.error for result in found for one in result.unread), None)
+
+
+def _folder(places: Sequence[Path]) -> Path:
+    if len(places) > 1:
+        return SEVERAL
+    return (places[0] if places[0].is_dir() else places[0].parent) / FIGURES
+
+
+def _stem(found: Sequence[Result]) -> str:
+    return found[0].slug if len(found) == 1 else "all"
+
+
+def _named_apart(found: Sequence[Result]) -> list[Result]:
+    """Results of one name get numbers: their figures lie in one folder."""
+    import dataclasses
+
+    named: list[Result] = []
+    for one in found:
+        again = sum(1 for other in found[: len(named)] if other.slug == one.slug)
+        named.append(dataclasses.replace(one, name=f"{one.name}~{again + 1}") if again else one)
+    return named

@@ -1,0 +1,107 @@
+"""One results folder, run folder or table of runs, with all that a report says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idim_cli import results
+from idim_cli.reports.recorded import recorded
+from idim_cli.reports.section import Section, Unread, sections, slugged
+from idim_cli.thresholds import Options
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Result:
+    """Runs that lie in one place.
+
+    Attributes:
+        path: the place, as it was given.
+        name: the recipe's name, else that of the folder or file.
+        table: one row a run.
+        options: how d_int is read.
+        sections, unread: the groups that can be read, and those that cannot.
+        recipe: the text of the recipe that made them; empty where there is none.
+        published: what that recipe says of published points.
+        folders: of the runs, by run_id; those of a table are not known.
+        told: what result.json of each says.
+    """
+
+    path: Path
+    name: str
+    table: DataFrame
+    options: Options
+    sections: Sequence[Section]
+    unread: Sequence[Unread]
+    recipe: str
+    published: str | None
+    folders: Mapping[str, Path]
+    told: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def slug(self) -> str:
+        """The name as part of file names."""
+        return slugged(self.name)
+
+    @property
+    def lone(self) -> bool:
+        """Whether this is one run of `idim`, of which no d_int can be asked."""
+        return len(self.table) == 1 and "run_id" in self.table
+
+
+def load(path: Path, options: Options | None = None, **changes: Any) -> Result:
+    """Read what lies at `path`; `options` None leaves them to its recipe, `changes` overrule both.
+
+    Raises:
+        IdimError: there are no results, they or their recipe cannot be read, or an option is wrong.
+    """
+    how = (options or recorded(path)).but(**changes)
+    table = results.read(path)
+    found, unread = sections(table, how, str(path))
+    folders = _folders(path, table)
+    told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
+    place = _recipe(path)
+    recipe = place.read_text(encoding="utf-8") if place else ""
+    return Result(
+        path, _name(path, table), table, how, found, unread,
+        recipe=recipe,
+        published=_published(recipe),
+        folders=folders,
+        told=told,
+    )  # fmt: skip
+
+
+def _name(path: Path, table: DataFrame) -> str:
+    recipes = set(table["recipe"].dropna()) if "recipe" in table else set()
+    return str(recipes.pop()) if len(recipes) == 1 else path.resolve().name.removesuffix(".csv")
+
+
+def _folders(path: Path, table: DataFrame) -> dict[str, Path]:
+    if path.is_file() or "run_id" not in table:
+        return {}
+    if (path / results.RESULT).is_file():
+        return {str(run_id): path for run_id in table["run_id"]}
+    places = {str(run_id): path / results.RUNS / str(run_id) for run_id in table["run_id"]}
+    return {run_id: place for run_id, place in places.items() if place.is_dir()}
+
+
+def _recipe(path: Path) -> Path | None:
+    """The recipe of a results folder, or of one run; that of the only run below a folder that has none."""
+    places = [path / results.RECIPE, path / results.RUN_RECIPE]
+    below = list((path / results.RUNS).glob(f"*/{results.RUN_RECIPE}")) if path.is_dir() else []
+    places += below if len(below) == 1 else []
+    return next((place for place in places if place.is_file()), None)
+
+
+def _published(recipe: str) -> str | None:
+    """The key of a recipe that may name code which is not here: nothing else of it is looked at."""
+    from idim_cli.recipe import text
+
+    tree = text.parse(recipe, "<recipe>")[0] if recipe else None
+    named = tree.get("published") if isinstance(tree, dict) else None
+    return named if isinstance(named, str) else None

@@ -1,0 +1,126 @@
+"""Figures over several groups: d_int against D, trained parameters, bars; or why there are none."""
+
+import math
+
+import pytest
+from matplotlib.colors import to_hex
+
+from idim_cli.reports import look
+from idim_cli.reports.compare import compare
+from idim_cli.reports.entries import entries, overview
+from idim_cli.reports.published import find
+from idim_cli.reports.result import load
+
+
+@pytest.fixture
+def family(runs):
+    """Three networks of different D, of which the last does not reach the level."""
+    for width, D in ((5, 100), (10, 1000), (20, 10_000)):
+        for seed in (0, 1):
+            runs.add(D, 0.9 + 0.01 * seed, (seed, seed, seed), D=D, over={"model.width": width})
+            for d, performance in ((10, 0.5), (20, 0.85), (40, 0.93)):
+                score = (performance if D < 10_000 else 0.3) + 0.01 * seed
+                runs.add(d, score, (seed, seed, seed), D=D, over={"model.width": width})
+    return load(runs.folder)
+
+
+def axes_of(chart, page=False):
+    with look.style(page):
+        return chart.build(page).axes[0]
+
+
+def test_labels_say_in_what_the_groups_differ(family):
+    found = entries([family])
+    assert [one.label for one in found] == ["width 5", "width 10", "width 20"]
+    assert {one.family for one in found} == {""}
+    head, *lines = overview(found)
+    assert head[:4] == ["problem", "D", "d_int90", "interval"]
+    assert [line[1] for line in lines] == ["100", "1,000", "10,000"]
+    assert all(len(line) == len(head) and "" not in line for line in lines)
+    assert lines[2][2:5] == ["> 40", "> 40", "not reached"]
+
+
+def test_the_only_group_keeps_its_title(swept):
+    assert [one.label for one in entries([load(swept)])] == ["digits, fc, tied"]
+
+
+def test_results_are_named_where_nothing_else_tells_groups_apart(swept, tmp_path):
+    one = load(swept)
+    assert len({entry.label for entry in entries([one, one])}) == 1
+    swept.rename(tmp_path / "b")
+    import dataclasses
+
+    other = dataclasses.replace(one, name="other")
+    assert [entry.label for entry in entries([one, other])] == ["made-up", "other"]
+
+
+def test_d_int_against_D(family):
+    found = entries([family])
+    chart = compare(found, [None], "f").sizes
+    axes = axes_of(chart)
+    marks = [line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert [float(line.get_xdata()[0]) for line in marks] == [100, 1000, 10_000]
+    values = [one.section.reading.value for one in found]
+    assert [line.get_ydata()[0] for line in marks] == [values[0], values[1], 40]
+    assert to_hex(marks[2].get_markerfacecolor()) == "#ffffff"  # not reached
+    (arrow,) = (line for line in axes.lines if line.get_marker() == "^")
+    assert float(arrow.get_xdata()[0]) == 10_000
+    assert f"{values[0]}" in chart.alt
+
+
+def test_trained_parameters_against_performance(family):
+    axes = axes_of(compare(entries([family]), [None], "f").parameters)
+    (direct,) = (line for line in axes.lines if to_hex(line.get_color()) == look.BLACK)
+    assert sorted(set(direct.get_xdata())) == [100, 1000, 10_000]
+    curves = list(axes.containers)
+    assert len(curves) == 3
+    assert list(curves[0].lines[0].get_xdata()) == [10, 20, 40]
+    assert sum(line.get_marker() == "D" for line in axes.lines) >= 2
+
+
+def test_published_small_nets_stand_for_own_ones(swept):
+    found = entries([load(swept)])
+    chart = compare(found, [find("mnist-fc")], "f").parameters
+    (nets,) = (line for line in axes_of(chart).lines if to_hex(line.get_color()) == look.FAINT.lower())
+    assert len(nets.get_xdata()) == 139
+    assert "Li et al. 2018" in chart.note
+    many = axes_of(compare(found, [find("mnist-lenet")], "f").parameters)
+    (nets,) = (line for line in many.lines if to_hex(line.get_color()) == look.FAINT.lower())
+    assert len(nets.get_xdata()) == 300
+
+
+def test_bars_are_in_order_with_intervals(family):
+    axes = axes_of(compare(entries([family]), [None], "f").problems)
+    lengths = [patch.get_width() for patch in axes.patches]
+    assert lengths == sorted(lengths)
+    assert len(lengths) == 3
+    whiskers = [line for line in axes.lines if len(line.get_xdata()) == 2]
+    assert all(math.isfinite(end) for line in whiskers for end in line.get_xdata())
+    assert any(line.get_marker() == ">" for line in axes.lines)
+
+
+def test_what_is_missing_is_said(swept, runs_csv):
+    alone = compare(entries([load(swept)]), [None], "f")
+    assert alone.charts == []
+    assert "at least two sizes D" in alone.sizes
+    assert "here is one" in alone.parameters
+    assert "at least two readings, and here is one" in alone.problems
+    nothing = compare([], [None], "f")
+    assert "here is none" in nothing.problems
+    two = compare(entries([load(runs_csv)]), [None], "f")
+    assert isinstance(two.sizes, str)  # two projectors, one D
+    assert [chart.slug for chart in two.charts] == ["f-problems"]
+
+
+def test_many_groups_share_a_look_and_a_name(runs):
+    for width in range(1, 7):
+        D = 100 * width
+        runs.add(D, 0.9, D=D)
+        runs.add(10, 0.5, D=D, over={"model.width": width})
+        runs.add(20, 0.9, D=D, over={"model.width": width})
+    axes = axes_of(compare(entries([load(runs.folder)]), [None], "f").parameters, page=True)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "direct, all D trained",
+        "d_int at the level",
+        "subspaces of dimension d",
+    ]

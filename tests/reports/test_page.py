@@ -1,0 +1,287 @@
+"""The page itself: well-formed, complete without a network, and true to what is missing."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from idim_cli.errors import IdimError
+from idim_cli.reports import look
+from idim_cli.reports.inline import COLOURS
+from idim_cli.reports.report import report
+from idim_cli.thresholds import PAPER
+
+VOID = {"meta", "input", "br", "link", "img", "hr"}
+
+
+class Page(HTMLParser):
+    """What a page is made of; an assertion fails where tags do not match."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.texts = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        assert len(attributes) == len(dict(attributes)), f"{tag}: an attribute twice"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.texts))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A page about a real table of runs, drawn once: its file and its text."""
+    out = tmp_path_factory.mktemp("page")
+    done = report(Path(__file__).with_name("mnist-fc.csv"), out, published="mnist-fc")
+    return done, done.page.read_text(encoding="utf-8")
+
+
+def drawn(path, *more, **options):
+    """The page of results, and what was made, without drawing."""
+    done = report([path, *more], path.parent / "out", **options)
+    return Page(done.page.read_text(encoding="utf-8")), done
+
+
+@pytest.fixture
+def no_drawing(monkeypatch):
+    from idim_cli.reports.chart import Chart
+
+    monkeypatch.setattr(Chart, "files", lambda self: {"png": b"", "svg": b""})
+    monkeypatch.setattr(Chart, "inline", lambda self: f'<svg role="img" aria-label="{self.slug}"></svg>')
+
+
+def test_well_formed_with_ids_of_its_own(made):
+    page = Page(made[1])
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)) > 20
+    for key in ("href", "for", "aria-describedby", "clip-path"):
+        for _, attributes in page.tags:
+            for target in re.findall(r"#([\w.~-]+)", attributes.get(key, "") if key != "for" else ""):
+                assert target in ids, (key, target)
+    assert {label["for"] for label in page.all("label")} <= set(ids)
+    used = set(re.findall(r"url\(#([^)]+)\)", made[1]))
+    assert used
+    assert used <= set(ids)
+
+
+def test_nothing_is_fetched(made):
+    assert not re.search(r"https?:|@import|src=|<link|url\((?!#)", made[1])
+
+
+def test_every_figure_is_told_in_words(made):
+    figures = Page(made[1]).all("svg")
+    assert len(figures) == 6  # two groups on two axes, trained parameters, bars
+    for figure in figures:
+        assert figure["role"] == "img"
+        assert len(figure["aria-label"]) > 10
+        assert figure["aria-describedby"]
+    assert Page(made[1]).text.count("The level 0.88") == 4
+
+
+def test_colours_are_those_of_the_page_in_both_schemes_and_in_print(made):
+    styles = re.search(r"<style>(.*?)</style>", made[1], re.DOTALL)[1]
+    roots = [
+        set(re.findall(r"--(\w+):", block)) for block in re.findall(r":root \{(.*?)\}", styles, re.DOTALL)
+    ]
+    assert len(roots) == 3
+    assert roots[0] == roots[1] == roots[2]
+    assert set(re.findall(r"var\(--(\w+)\)", made[1])) <= roots[0]
+    assert set(COLOURS.values()) <= roots[0]
+    figures = "".join(re.findall(r"<svg.*?</svg>", made[1], re.DOTALL))
+    assert not re.findall(r"(?:fill|stroke): ?#[0-9a-fA-F]{3,6}", figures)
+    assert "var(--blue)" in figures
+
+
+def test_every_colour_of_the_figures_has_a_name():
+    values = {v for v in vars(look).values() if isinstance(v, str) and re.fullmatch("#[0-9A-F]{6}", v)}
+    assert {*values, *look.RAMP} == set(COLOURS)
+    assert len(values) >= 10
+
+
+def test_the_switch_of_the_axis_works_without_scripts(made):
+    page = Page(made[1])
+    radios = [one for one in page.all("input") if one["type"] == "radio"]
+    assert [one["id"] for one in radios] == ["axis-linear", "axis-log"]
+    assert ["checked" in one for one in radios] == [True, False]
+    kinds = [one.get("class") for one in page.all("figure")]
+    assert kinds.count("linear") == kinds.count("log") == 2
+
+
+def test_the_headline_stands_with_its_protocol(made):
+    text = Page(made[1]).text
+    for one in made[0].entries:
+        reading = one.section.reading
+        assert f"{reading.name} = {reading.value}" in text
+        assert reading.interval_text in text
+    for word in ("95 % interval", "baseline", "isotonic, mean of the runs at each d", "seeds that vary"):
+        assert word in text
+    assert "Grey points: Li et al. 2018" in text
+
+
+def test_the_same_results_give_the_same_bytes(swept, tmp_path):
+    first, again = (report(swept, tmp_path / "out") for _ in "ab")
+    files = {path: path.read_bytes() for path in (first.page, *first.figures)}
+    report(swept, tmp_path / "out")
+    assert {path: path.read_bytes() for path in (again.page, *again.figures)} == files
+    names = sorted(path.name for path in first.figures)
+    assert names == ["made-up-learning.png", "made-up-learning.svg", "made-up.png", "made-up.svg"]
+
+
+def test_all_runs_recipe_environment_and_commands(swept, no_drawing):
+    page, _ = drawn(swept)
+    rows = page.text
+    for word in ("tied-d10-100-s1.1.1", "failed", "the loss is not finite", "name: made-up", "torch 2.0"):
+        assert word in rows
+    assert f"idim sweep {swept}/recipe.yaml --out {swept.parent}" in rows
+    assert f"idim report {swept} --out {swept.parent}/out" in rows
+    assert "sweep.seeds={theta0: [0, 1], projector: [0, 1], data: [0, 1]}" in rows
+    assert [table for table in page.all("table") if table.get("class") == "sortable"]
+
+
+def test_one_run_alone(runs, no_drawing):
+    run = runs.add(10, 0.5)
+    (run / "run.yaml").write_text("name: solo\ndataset: digits\nmodel: fc\nd: 10\ntraining: {epochs: 3}\n")
+    for path in (run, runs.folder):
+        page, done = drawn(path)
+        assert done.error is None
+        for word in ("One run alone", "validation accuracy 0.5000", "There is one d alone", "made-up"):
+            assert word in page.text
+        assert [one["aria-label"] for one in page.all("svg")] == ["made-up-learning"]
+    assert f"idim train {run}/run.yaml" in drawn(run)[0].text
+
+
+def test_a_run_that_failed_alone(runs, no_drawing):
+    page, done = drawn(runs.add(10, 0.0, status="failed", reason="out of memory", curve=False))
+    assert done.error is None
+    assert "no finished run" in page.text
+    assert "out of memory" in page.text
+    assert page.all("svg") == []
+
+
+def test_a_level_that_is_not_reached(runs, no_drawing):
+    runs.add(100, 0.9)
+    for d in (10, 20):
+        runs.add(d, d / 100)
+    text = drawn(runs.folder)[0].text
+    assert "d_int90 > 20" in text
+    assert "not reached" in text
+    assert "sweep.d=[10,20," in text
+
+
+def test_runs_that_were_stopped(runs, no_drawing):
+    runs.add(100, 0.9)
+    early = {"stop_level": 0.81, "peak": 0.82, "jitter": 0.001, "forecast": 0.9}
+    for d, status, performance in ((10, "unsolved", 0.5), (20, "unsolved", 0.7), (40, "solved", 0.82)):
+        runs.add(d, performance, status=status, **early)
+    page, done = drawn(runs.folder, rule="curve")
+    assert done.entries[0].section.reading.solved == 1
+    assert "1 stopped as solved, 2 as unsolved" in page.text
+    assert "No two runs at one d were trained to their end" in page.text
+
+
+def test_no_direct_runs_still_makes_a_page_without_a_reading(runs, no_drawing):
+    runs.add(10, 0.5)
+    runs.add(20, 0.7)
+    page, done = drawn(runs.folder)
+    assert isinstance(done.error, IdimError)
+    assert "no direct runs" in page.text
+    assert "Without a reading" in page.text
+    assert "made-up-linear" in [one["aria-label"] for one in page.all("svg")]
+
+
+def test_nothing_has_run_yet(runs, no_drawing):
+    (runs.folder / "runs").mkdir()
+    page, done = drawn(runs.folder)
+    assert "No run has ended yet." in page.text
+    assert done.error is not None
+
+
+def test_the_folder_of_runs_and_the_recipe_may_be_gone(swept, no_drawing, tmp_path):
+    import pandas as pd
+
+    from idim_cli import results
+
+    path = tmp_path / "table.csv"
+    pd.DataFrame(results.table(swept)).to_csv(path, index=False)
+    text = drawn(path)[0].text
+    for word in ("No learning curves", "No recipe lies beside", "No environment", "d_int90 ="):
+        assert word in text
+    (swept / "recipe.yaml").unlink()
+    assert "No recipe lies beside" in drawn(swept)[0].text
+
+
+def test_published_points_that_are_gone_are_said(swept, no_drawing):
+    recipe = swept / "recipe.yaml"
+    recipe.write_text(recipe.read_text() + "published: lost.csv\n")
+    assert (
+        "The published points that the recipe names are not drawn: no file 'lost.csv'" in drawn(swept)[0].text
+    )
+
+
+def test_options_reach_the_page_and_its_commands(swept, no_drawing):
+    page, _ = drawn(swept, baseline=1.0, fraction=0.8)
+    assert "d_int80" in page.text
+    assert f"idim threshold {swept} --baseline 1.0 --fraction 0.8" in page.text
+    page, _ = drawn(swept, options=PAPER, confidence=0.8)
+    assert f"idim threshold {swept} --paper --confidence 0.8" in page.text
+    assert "idim threshold" in page.text
+
+
+def test_what_users_write_stays_text(swept, no_drawing):
+    recipe = swept / "recipe.yaml"
+    recipe.write_text(recipe.read_text() + "# <script>alert(1)</script> & `more`\n")
+    page, _ = drawn(swept)
+    assert len(page.all("script")) == 1
+    assert "<script>alert(1)</script> & `more`" in page.text
+
+
+def test_names_of_others_make_safe_files_and_ids(tmp_path, no_drawing):
+    path = tmp_path / "a #1.csv"
+    path.write_text('d,performance,recipe\n0,0.9,"../../x ""y"""\n10,0.3,\n20,0.85,\n')
+    page, done = drawn(path)
+    assert {file.name for file in done.figures} == {"x-y.png", "x-y.svg"}
+    assert {file.parent for file in done.figures} == {tmp_path / "out"}
+    assert '../../x "y"' in page.text
+
+
+def test_results_of_one_name_get_files_of_their_own(swept, no_drawing):
+    page, done = drawn(swept, swept)
+    names = {file.stem for file in done.figures}
+    assert names == {"made-up", "made-up-learning", "made-up~2", "made-up~2-learning", "all-problems"}
+    assert page.text.count("made-up~2") > 2
+
+
+def test_one_row_that_idim_did_not_write_is_judged_as_any_table(tmp_path, no_drawing):
+    path = tmp_path / "one.csv"
+    path.write_text("d,acc\n10,0.5\n")
+    page, done = drawn(path)
+    assert "no column 'performance'" in str(done.error)
+    assert "no column 'performance'" in page.text
+
+
+def test_no_results_is_an_error(tmp_path):
+    with pytest.raises(IdimError, match="no results"):
+        report([])
+    with pytest.raises(IdimError, match="no results"):
+        report(tmp_path / "nowhere", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
