@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import difflib
 import json
 import os
@@ -124,6 +125,22 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
     if not isinstance(result, dict) or "run_id" not in result:
         raise FileError(f"{path} is not the result of a run", "delete it and run again")
     return result
+
+
+def metrics(run_folder: Path) -> list[dict[str, float]]:
+    """The learning curve of a run so far: the figures of each evaluation, without those that are empty.
+
+    Empty before the first evaluation; also when the run is still being trained.
+    """
+    try:
+        text = (run_folder / METRICS).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    whole = text[: text.rfind("\n") + 1]  # a line that is being written is left for the next time
+    return [
+        {name: float(cell) for name, cell in row.items() if cell}
+        for row in csv.DictReader(whole.splitlines())
+    ]
 
 
 def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:

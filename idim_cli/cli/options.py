@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,6 +102,22 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Import and run code that the file names (module:callable).")
 ]
+
+Tracker = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        metavar="NAME",
+        help="Show runs in tensorboard, wandb or mlflow; '{name: wandb, mode: offline}' with parameters.",
+        show_default="the recipe's",
+    ),
+]
+
+
+def trackers(given: Sequence[str] | None) -> list[str]:
+    """`--tracker`, once or several times, as an override; none if it was not given."""
+    return [f"trackers=[{', '.join(given)}]"] if given else []
+
 
 # How to read d_int. None leaves it to the recipe of a results folder, and then to the default.
 Baseline = Annotated[

@@ -8,7 +8,7 @@ import pydantic
 
 from idim_cli.errors import Fault, RecipeError
 from idim_cli.recipe import components, wording
-from idim_cli.recipe.schema import COMPONENTS, EPOCHS_OR_STEPS, Grid, Recipe, Seeds
+from idim_cli.recipe.schema import COMPONENTS, EPOCHS_OR_STEPS, TRACKER, TRACKERS, Grid, Recipe, Seeds
 from idim_cli.recipe.source import Problem, Source
 from idim_cli.recipe.sweep import sweep_problems
 
@@ -41,7 +41,7 @@ def examine(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
 
 
 def _normalise(tree: Tree, problems: list[Problem]) -> Tree:
-    """The tree with the short forms written out: components, grids of d, one number for all seeds."""
+    """The tree with the short forms written out: components, grids of d, seeds, one tracker."""
     training, sweep = tree.get("training"), tree.get("sweep")
     normal = dict(tree)
     if isinstance(training, dict):
@@ -73,6 +73,14 @@ def _normalise_components(normal: Tree, problems: list[Problem]) -> None:
             holder = holder.get(part)
         if isinstance(holder, dict) and path[-1] in holder:
             holder[path[-1]] = components.resolve(holder[path[-1]], kind, path, problems)
+    given = normal.get(TRACKERS)
+    if given is not None:
+        listed = list(enumerate(given)) if isinstance(given, list) else [(None, given)]
+        paths = [(TRACKERS,) if at is None else (TRACKERS, at) for at, _ in listed]
+        normal[TRACKERS] = [
+            components.resolve(spec, TRACKER, path, problems)
+            for path, (_, spec) in zip(paths, listed, strict=True)
+        ]
 
 
 def _seeds(seed: int, problems: list[Problem]) -> Tree:
