@@ -160,28 +160,18 @@ Paper = Annotated[
 
 
 def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
-    """How to read the results at `path`: flags, then the recipe of a results folder, then the defaults.
+    """How to read the results at `path`, by the flags that were given, see `thresholds.options_for`.
 
     Args:
         path: a results folder, or a file.
         paper: take the paper's reading in place of the recipe and the defaults.
-        given: fields of `Options` by name; None is not given, and `baseline` may be a number as text.
-
-    Raises:
-        IdimError: a value is not known or out of range, or the folder's recipe is faulty.
+        given: fields of `Options` by name; `baseline` may be a number as text.
     """
-    from idim_cli.recipe.load import load
-    from idim_cli.results import RECIPE
-    from idim_cli.thresholds import PAPER, Options
+    from idim_cli.thresholds import PAPER, options_for
 
-    flags = {key: value for key, value in given.items() if value is not None}
-    if "baseline" in flags:
-        flags["baseline"] = _number_or_word(flags["baseline"])
-    if paper:
-        return PAPER.but(**flags)
-    recipe = path / RECIPE
-    settings = load(recipe).recipe.reading() if recipe.is_file() else {}
-    return Options(**{**settings, **flags})
+    if given.get("baseline") is not None:
+        given["baseline"] = _number_or_word(given["baseline"])
+    return options_for(path, PAPER if paper else None, **given)
 
 
 def _number_or_word(text: str) -> float | str:

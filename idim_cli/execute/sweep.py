@@ -171,7 +171,7 @@ def summarise(recipe: Recipe, folder: Path, planned: int) -> Outcome:
 def _summary(recipe: Recipe, folder: Path, planned: int, known: results.Known) -> Outcome:
     results.write_csv(folder, known)
     table = results.table(folder, known)
-    estimates = thresholds.estimates(table, Options(**recipe.reading()))
+    estimates = thresholds.threshold(table, Options(**recipe.reading()))
     failed = int((table["status"] == results.FAILED).sum())
     raced = recipe.sweep is not None and bool(recipe.sweep.search.params.get("lr"))
     outcome = Outcome(folder, table, estimates, planned, len(table) - failed, failed, raced)

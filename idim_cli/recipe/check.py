@@ -73,14 +73,15 @@ def _normalise_components(normal: Tree, problems: list[Problem]) -> None:
             holder = holder.get(part)
         if isinstance(holder, dict) and path[-1] in holder:
             holder[path[-1]] = components.resolve(holder[path[-1]], kind, path, problems)
-    given = normal.get(TRACKERS)
-    if given is not None:
-        listed = list(enumerate(given)) if isinstance(given, list) else [(None, given)]
-        paths = [(TRACKERS,) if at is None else (TRACKERS, at) for at, _ in listed]
-        normal[TRACKERS] = [
-            components.resolve(spec, TRACKER, path, problems)
-            for path, (_, spec) in zip(paths, listed, strict=True)
-        ]
+    if normal.get(TRACKERS) is not None:
+        normal[TRACKERS] = _trackers(normal[TRACKERS], problems)
+
+
+def _trackers(given: Any, problems: list[Problem]) -> list[Tree]:
+    """All trackers, of a list or of one alone."""
+    if not isinstance(given, list):
+        return [components.resolve(given, TRACKER, (TRACKERS,), problems)]
+    return [components.resolve(spec, TRACKER, (TRACKERS, at), problems) for at, spec in enumerate(given)]
 
 
 def _seeds(seed: int, problems: list[Problem]) -> Tree:

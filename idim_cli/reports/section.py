@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.reports.curve import Curve
-from idim_cli.thresholds import Group, Options, Reading, Sample, estimates, require_any
+from idim_cli.thresholds import Group, Options, Reading, Sample, require_any, threshold
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -68,7 +68,7 @@ def sections(
     Raises:
         IdimError: no group could be read.
     """
-    every = estimates(table, options, source=source)
+    every = threshold(table, options, source=source)
     require_any(every)
     found, faults = [], []
     for one, slug in zip(every, _slugs([one.group for one in every]), strict=True):

@@ -1,7 +1,7 @@
 """From rows of runs to d_int: value, interval, verdict, and what to run next."""
 
 from idim_cli.thresholds.estimate import estimate, read
-from idim_cli.thresholds.estimates import Estimate, estimates, require_any
+from idim_cli.thresholds.estimates import Estimate, options_for, require_any, threshold
 from idim_cli.thresholds.groups import Group, groups, label, select
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
@@ -19,15 +19,16 @@ __all__ = [
     "Sample",
     "describe",
     "estimate",
-    "estimates",
     "facts",
     "groups",
     "label",
     "number",
+    "options_for",
     "points",
     "read",
     "readings",
     "require_any",
     "sample",
     "select",
+    "threshold",
 ]

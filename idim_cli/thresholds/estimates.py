@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idim_cli import results
 from idim_cli.errors import IdimError
+from idim_cli.recipe.load import load
 from idim_cli.thresholds.estimate import read
 from idim_cli.thresholds.groups import Group, groups, label
 from idim_cli.thresholds.options import Options
@@ -74,27 +77,50 @@ class Estimate:
         return {"group": self.group, "error": str(self.error), "hint": hint}
 
 
-def estimates(
-    table: DataFrame,
+def threshold(
+    runs: DataFrame | str | Path,
     options: Options | None = None,
     *,
     by: Sequence[str] | None = None,
     source: str = "",
     **changes: Any,
 ) -> list[Estimate]:
-    """Read d_int of every group of a table; a group that cannot be read does not stop the others.
+    """Read d_int of every group of runs; a group that cannot be read does not stop the others.
 
     Args:
-        table: one row a run with at least the columns d and performance, see `rows.clean`.
-        options: how to read; `changes` are its fields by name, e.g. ``baseline="best", rule="first"``.
+        runs: a results folder, a CSV file, or a table of one row a run with at least the columns d and
+            performance, see `rows.clean`.
+        options: how to read; by default as `options_for` says.
         by: columns to group by, see `groups`.
-        source: the table's file, named in errors.
+        source: what a table is called in errors; a path speaks for itself.
+        changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``.
 
     Raises:
-        IdimError: an option is wrong, or the column d or one of `by` is missing.
+        IdimError: there are no results, an option is wrong, or the column d or one of `by` is missing.
     """
-    chosen = (options or Options()).but(**changes)
-    return [_estimate(group, rows, chosen, source) for group, rows in groups(table, by, source)]
+    chosen = options_for(runs, options, **changes)
+    if isinstance(runs, str | Path):
+        runs, source = results.read(Path(runs)), str(runs)
+    return [_estimate(group, rows, chosen, source) for group, rows in groups(runs, by, source)]
+
+
+def options_for(runs: object, options: Options | None = None, **changes: Any) -> Options:
+    """How to read runs: `changes`, on `options` or on the recipe of a results folder or on the defaults.
+
+    Args:
+        runs: as for `threshold`.
+        options: in place of the recipe and the defaults.
+        changes: fields of `Options` by name; None leaves one as it is.
+
+    Raises:
+        IdimError: a value is not known or out of range, or the folder's recipe is faulty.
+    """
+    given = {key: value for key, value in changes.items() if value is not None}
+    if options is None:
+        path = Path(runs) / results.RECIPE if isinstance(runs, str | Path) else None
+        settings = load(path).recipe.reading() if path is not None and path.is_file() else {}
+        return Options(**{**settings, **given})
+    return options.but(**given)
 
 
 def require_any(found: Sequence[Estimate]) -> None:

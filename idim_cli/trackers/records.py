@@ -15,7 +15,7 @@ from idim_cli.recipe.schema import Component
 from idim_cli.thresholds import Estimate, Reading
 from idim_cli.trackers.base import Figures, Settings
 
-_RESULT = ("performance", "epoch", "seconds", "peak_memory_bytes")
+_RESULT = ("performance", "peak_memory_bytes")
 # Parts of a recipe that say nothing of one run.
 _NOT_OF_A_RUN = {"sweep", "threshold", "trackers", "data_root"}
 
