@@ -155,7 +155,7 @@ def write_csv(folder: Path, known: Known | None = None) -> Path:
     return path
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: str | Path) -> pd.DataFrame:
     """The table of a results folder, of one run's folder, or of any CSV file.
 
     Raises:
@@ -163,6 +163,7 @@ def read(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
+    path = Path(path)
     if path.is_file():
         return _read_csv(path)
     if (path / RUNS).is_dir():

@@ -100,7 +100,7 @@ def threshold(
     """
     chosen = options_for(runs, options, **changes)
     if isinstance(runs, str | Path):
-        runs, source = results.read(Path(runs)), str(runs)
+        runs, source = results.read(runs), str(runs)
     return [_estimate(group, rows, chosen, source) for group, rows in groups(runs, by, source)]
 
 
