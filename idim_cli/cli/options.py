@@ -160,18 +160,27 @@ Paper = Annotated[
 
 
 def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
-    """How to read the results at `path`, by the flags that were given, see `thresholds.options_for`.
+    """How to read the results at `path`: flags, then the recipe of a results folder, then the defaults.
 
     Args:
         path: a results folder, or a file.
         paper: take the paper's reading in place of the recipe and the defaults.
-        given: fields of `Options` by name; `baseline` may be a number as text.
-    """
-    from idim_cli.thresholds import PAPER, options_for
+        given: fields of `Options` by name; None is not given, and `baseline` may be a number as text.
 
-    if given.get("baseline") is not None:
-        given["baseline"] = _number_or_word(given["baseline"])
-    return options_for(path, PAPER if paper else None, **given)
+    Raises:
+        IdimError: a value is not known or out of range, or the folder's recipe is faulty.
+    """
+    from idim_cli.thresholds import PAPER, recorded
+
+    return (PAPER if paper else recorded(path)).but(**reading_flags(**given))
+
+
+def reading_flags(**given: Any) -> dict[str, Any]:
+    """The fields of `Options` that were given; `baseline` is a number where its text is one."""
+    flags = {key: value for key, value in given.items() if value is not None}
+    if "baseline" in flags:
+        flags["baseline"] = _number_or_word(flags["baseline"])
+    return flags
 
 
 def _number_or_word(text: str) -> float | str:

@@ -198,6 +198,7 @@ class Recipe(Frozen):
     device: str = Field("auto", pattern=DEVICE_PATTERN)
     data_root: str | None = None
     trackers: list[Component] = []
+    """Where runs are shown beside the results folder: one tracker, or a list of them."""
 
     def reading(self) -> dict[str, Any]:
         """How d_int is read from its runs, with the rule that fits its search."""

@@ -1,11 +1,12 @@
 """From rows of runs to d_int: value, interval, verdict, and what to run next."""
 
 from idim_cli.thresholds.estimate import estimate, read
-from idim_cli.thresholds.estimates import Estimate, options_for, require_any, threshold
+from idim_cli.thresholds.estimates import Estimate, require_any, threshold
 from idim_cli.thresholds.groups import Group, groups, label, select
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.readings import readings
+from idim_cli.thresholds.recorded import recorded
 from idim_cli.thresholds.sample import Points, Sample, points, sample
 from idim_cli.thresholds.text import describe, facts, number
 
@@ -23,10 +24,10 @@ __all__ = [
     "groups",
     "label",
     "number",
-    "options_for",
     "points",
     "read",
     "readings",
+    "recorded",
     "require_any",
     "sample",
     "select",

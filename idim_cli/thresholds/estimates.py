@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli import results
 from idim_cli.errors import IdimError
-from idim_cli.recipe.load import load
 from idim_cli.thresholds.estimate import read
 from idim_cli.thresholds.groups import Group, groups, label
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.reading import Reading
+from idim_cli.thresholds.recorded import recorded
 from idim_cli.thresholds.sample import Sample, sample
 from idim_cli.thresholds.text import describe, wrapped
 
@@ -90,37 +90,20 @@ def threshold(
     Args:
         runs: a results folder, a CSV file, or a table of one row a run with at least the columns d and
             performance, see `rows.clean`.
-        options: how to read; by default as `options_for` says.
+        options: how to read; None is as the recipe of a results folder says, else the defaults.
         by: columns to group by, see `groups`.
         source: what a table is called in errors; a path speaks for itself.
-        changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``.
+        changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``; None is not given.
 
     Raises:
         IdimError: there are no results, an option is wrong, or the column d or one of `by` is missing.
     """
-    chosen = options_for(runs, options, **changes)
     if isinstance(runs, str | Path):
-        runs, source = results.read(runs), str(runs)
-    return [_estimate(group, rows, chosen, source) for group, rows in groups(runs, by, source)]
-
-
-def options_for(runs: object, options: Options | None = None, **changes: Any) -> Options:
-    """How to read runs: `changes`, on `options` or on the recipe of a results folder or on the defaults.
-
-    Args:
-        runs: as for `threshold`.
-        options: in place of the recipe and the defaults.
-        changes: fields of `Options` by name; None leaves one as it is.
-
-    Raises:
-        IdimError: a value is not known or out of range, or the folder's recipe is faulty.
-    """
+        options, source = options or recorded(runs), str(runs)
+        runs = results.read(runs)
     given = {key: value for key, value in changes.items() if value is not None}
-    if options is None:
-        path = Path(runs) / results.RECIPE if isinstance(runs, str | Path) else None
-        settings = load(path).recipe.reading() if path is not None and path.is_file() else {}
-        return Options(**{**settings, **given})
-    return options.but(**given)
+    chosen = (options or Options()).but(**given)
+    return [_estimate(group, rows, chosen, source) for group, rows in groups(runs, by, source)]
 
 
 def require_any(found: Sequence[Estimate]) -> None:

@@ -22,8 +22,10 @@ class WandB:
 
     Args:
         folder: of the recipe's results.
-        project, entity: where the runs are shown; None is the user's own entity.
-        mode: None is the environment's WANDB_MODE, and without one online.
+        project: where the runs are shown.
+        entity: the team that it belongs to; None is the user's own.
+        mode: online, or offline for a later ``wandb sync``; None is the environment's WANDB_MODE, and
+            without one online.
 
     Raises:
         IdimError: online, and no API key is known.
