@@ -3,7 +3,8 @@
 A block's lines that begin with ``$ `` are commands, the others what they print on stdout. ``...`` stands for
 anything, within a line or as a line of its own. Blocks of one page run in order, in one folder, which holds
 nothing but docs/ and the files that the page shows in blocks with a name (```python mine.py). CONTRIBUTING is
-performed in a copy of the repository. What needs real data, or minutes, stands in ``sh`` blocks, which are not run.
+performed in a copy of the repository. What needs real data, or minutes, stands in ``sh`` blocks, which are
+not run.
 """
 
 import os
