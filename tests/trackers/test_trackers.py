@@ -35,6 +35,8 @@ def kind(request, monkeypatch):
     """A tracker's name; the test is skipped where its library is not installed."""
     for name in ("MLFLOW_TRACKING_URI", "WANDB_MODE", "WANDB_DIR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")  # tests talk to nobody
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     with warnings.catch_warnings():
         # Libraries of this size import others, which warn of what is to come in them.
         warnings.simplefilter("ignore")
