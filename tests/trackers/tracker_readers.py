@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def wandb(folder: Path) -> dict[str, Record]:
     found, ids = {}, {}
     for path in sorted((folder / "wandb").rglob("run-*.wandb")):
         record = None
-        for message in _messages(path):
+        for message in _whole(path):
             kind = message.WhichOneof("record_type")
             if kind == "run" and record is None:
                 record = found.setdefault(message.run.display_name, Record())
@@ -87,6 +88,16 @@ def wandb(folder: Path) -> dict[str, Record]:
     return found
 
 
+def _whole(path: Path):
+    """The messages of a file; its library's own process writes on for a moment after a run was finished."""
+    for _ in range(300):
+        found = list(_messages(path))
+        if any(message.WhichOneof("record_type") == "exit" for message in found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{path} has no end")
+
+
 def _messages(path: Path):
     from wandb.proto.wandb_internal_pb2 import Record as Message
 
@@ -98,13 +109,15 @@ def _messages(path: Path):
 
 def _contents(data: bytes):
     """The records of a file of W&B: a head, then blocks in which a record may lie in pieces."""
-    assert data[:4] == b":W&B"
+    assert data[:4] in (b":W&B", b"")
     at, parts = HEAD, []
     while at + HEAD <= len(data):
         if BLOCK - at % BLOCK < HEAD:
             at += BLOCK - at % BLOCK
             continue
         _, length, kind = struct.unpack("<IHB", data[at : at + HEAD])
+        if at + HEAD + length > len(data):  # is being written
+            return
         if kind in (FULL, FIRST):
             parts = []
         parts.append(data[at + HEAD : at + HEAD + length])
