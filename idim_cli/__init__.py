@@ -12,42 +12,60 @@ if TYPE_CHECKING:
     from idim_cli.codec.compress import compress as compress
     from idim_cli.codec.evaluate import evaluate as evaluate
     from idim_cli.codec.expand import expand as expand
+    from idim_cli.execute.local import Local as Local
     from idim_cli.execute.sweep import sweep as sweep
     from idim_cli.projectors.base import build as build_projector
     from idim_cli.recipe.load import load as load_recipe
     from idim_cli.recipe.schema import Component as Component
+    from idim_cli.reports.report import report as report
     from idim_cli.results import read as read_results
     from idim_cli.subspace import Subspace as Subspace
     from idim_cli.subspace import native_parameters as native_parameters
-    from idim_cli.thresholds import estimates as estimates
+    from idim_cli.thresholds import PAPER as PAPER
+    from idim_cli.thresholds import Options as Options
+    from idim_cli.thresholds import threshold as threshold
+    from idim_cli.training.prepare import Where as Where
     from idim_cli.training.run import train as train
 
 _HOMES = {
-    "Component": "idim_cli.recipe.schema:Component",
-    "Subspace": "idim_cli.subspace:Subspace",
-    "build_projector": "idim_cli.projectors.base:build",
-    "compress": "idim_cli.codec.compress:compress",
-    "estimates": "idim_cli.thresholds:estimates",
-    "evaluate": "idim_cli.codec.evaluate:evaluate",
-    "expand": "idim_cli.codec.expand:expand",
-    "load_recipe": "idim_cli.recipe.load:load",
-    "native_parameters": "idim_cli.subspace:native_parameters",
-    "read_results": "idim_cli.results:read",
-    "sweep": "idim_cli.execute.sweep:sweep",
+    # the verbs
     "train": "idim_cli.training.run:train",
+    "sweep": "idim_cli.execute.sweep:sweep",
+    "threshold": "idim_cli.thresholds:threshold",
+    "compress": "idim_cli.codec.compress:compress",
+    "expand": "idim_cli.codec.expand:expand",
+    "evaluate": "idim_cli.codec.evaluate:evaluate",
+    "report": "idim_cli.reports.report:report",
+    # what they take, and what they leave
+    "load_recipe": "idim_cli.recipe.load:load",
+    "read_results": "idim_cli.results:read",
+    "Where": "idim_cli.training.prepare:Where",
+    "Local": "idim_cli.execute.local:Local",
+    "Options": "idim_cli.thresholds:Options",
+    "PAPER": "idim_cli.thresholds:PAPER",
+    # a subspace in a training loop of one's own
+    "Subspace": "idim_cli.subspace:Subspace",
+    "Component": "idim_cli.recipe.schema:Component",
+    "build_projector": "idim_cli.projectors.base:build",
+    "native_parameters": "idim_cli.subspace:native_parameters",
 }
 __all__ = [
+    "PAPER",
     "Component",
+    "Local",
+    "Options",
     "Subspace",
+    "Where",
     "build_projector",
     "compress",
-    "estimates",
     "evaluate",
     "expand",
     "load_recipe",
     "native_parameters",
     "read_results",
+    "report",
     "sweep",
+    "threshold",
     "train",
 ]
 

@@ -18,7 +18,7 @@ from idim_cli.errors import IdimError
 if TYPE_CHECKING:
     import torch
 
-EXTRAS = {"hf": "datasets"}
+EXTRAS = {"hf": "datasets", "mlflow": "mlflow", "tensorboard": "tensorboard", "wandb": "wandb"}
 # The numbers of mallopt's options in glibc.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 #: Files by which a data set is known to be there, below the data root.

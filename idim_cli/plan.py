@@ -19,7 +19,7 @@ from idim_cli.recipe.load import with_values
 from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds, Sweep
 
 # Which runs are made, and where: not what one run is. d and seeds stand apart.
-_NOT_CONFIG = ("name", "sweep", "threshold", "published", "device", "data_root", "d", "seeds")
+_NOT_CONFIG = ("name", "sweep", "threshold", "published", "device", "data_root", "trackers", "d", "seeds")
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Run:
     """One training at one (recipe, d, seeds).
 
     Attributes:
-        recipe: no sweep; components with all their parameters; `seeds` set; `d` set, but None for direct
-            training.
+        recipe: no sweep and no trackers; components with all their parameters; `seeds` set; `d` set, but None
+            for direct training.
         group: the recipe keys of `sweep.over` and their values here. A direct run leaves out keys that do
             not touch it (the projector's, those that `baseline.set` fixes).
         direct: all D parameters are trained (projector `identity`).
@@ -155,7 +155,7 @@ def _runs(
     baseline: str | None = None,
 ) -> Iterator[Run]:
     """Runs that differ in nothing but d and seeds."""
-    whole = filled(recipe.model_copy(update={"sweep": None}))
+    whole = filled(recipe.model_copy(update={"sweep": None, "trackers": []}))
     content, direct = _content(whole), recipe.projector.name == "identity"
     kind = "direct" if direct else re.sub(r"[^A-Za-z0-9_]", "_", recipe.projector.name)
     config = f"{kind}-{_digest(content)}"

@@ -32,6 +32,7 @@ ROOMS = {
     "optimizer": "idim_cli.training",
     "schedule": "idim_cli.training",
     "search": "idim_cli.search",
+    "tracker": "idim_cli.trackers",
 }
 #: A parameter of this name holds another component of the same kind ...
 INNER = "inner"

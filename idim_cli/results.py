@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import difflib
 import json
 import os
@@ -126,6 +127,22 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
     return result
 
 
+def metrics(run_folder: Path) -> list[dict[str, float]]:
+    """The learning curve of a run so far: the figures of each evaluation, without those that are empty.
+
+    Empty before the first evaluation; also when the run is still being trained.
+    """
+    try:
+        text = (run_folder / METRICS).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    whole = text[: text.rfind("\n") + 1]  # a line that is being written is left for the next time
+    return [
+        {name: float(cell) for name, cell in row.items() if cell}
+        for row in csv.DictReader(whole.splitlines())
+    ]
+
+
 def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
     """Write a run's result.json."""
     write_atomic(run_folder / RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
@@ -138,7 +155,7 @@ def write_csv(folder: Path, known: Known | None = None) -> Path:
     return path
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: str | Path) -> pd.DataFrame:
     """The table of a results folder, of one run's folder, or of any CSV file.
 
     Raises:
@@ -146,6 +163,7 @@ def read(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
+    path = Path(path)
     if path.is_file():
         return _read_csv(path)
     if (path / RUNS).is_dir():

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from idim_cli.errors import ComponentError
-from idim_cli.projectors.base import Projector
+from idim_cli.projectors.base import Projector, build
+from idim_cli.recipe.schema import Component
 
 
 def native_parameters(
@@ -72,6 +73,31 @@ class Subspace(nn.Module):
         self._held: dict[str, Tensor] = {}
         # A replica draws P from the same seed; only what is trained needs to be kept equal.
         self._ddp_params_and_buffers_to_ignore = [f"projector.{n}" for n, _ in projector.named_buffers()]
+
+    @classmethod
+    def of(
+        cls,
+        module: nn.Module,
+        d: int,
+        projector: str | dict[str, Any] = "tied",
+        seed: int = 0,
+        trainable: Sequence[str] | None = None,
+    ) -> Subspace:
+        """`module` in a random subspace of d dimensions, where the module lies.
+
+        Args:
+            module: any network; it is taken over, not copied.
+            d: dimension, from 1 to D.
+            projector: kind of P, as in a recipe: a name, or a mapping with its parameters.
+            seed: which P of its kind.
+            trainable: see `native_parameters`.
+
+        Raises:
+            ComponentError: the projector is unknown, or d or a parameter does not fit.
+        """
+        native = native_parameters(module, trainable)
+        P = build(Component.of(projector), [parameter.numel() for _, parameter in native], d, seed)
+        return cls(module, P.to(native[0][1].device), trainable)
 
     @property
     def D(self) -> int:

@@ -1,34 +1,60 @@
 """The Python API: every name is there, light to import, and does the main job without the command line."""
 
-import subprocess
-import sys
+import inspect
+import re
 from pathlib import Path
 
+import pytest
+
 import idim_cli
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_every_name_can_be_had():
     assert set(idim_cli.__all__) == set(idim_cli._HOMES)
-    assert len(idim_cli.__all__) >= 10
+    assert len(idim_cli.__all__) >= 15
     for name in idim_cli.__all__:
-        assert callable(getattr(idim_cli, name)), name
+        assert (getattr(idim_cli, name).__doc__ or "").strip(), name
 
 
 def test_an_unknown_name_is_an_attribute_error():
     assert not hasattr(idim_cli, "nothing_of_the_kind")
 
 
-def test_the_example_in_the_docs_runs():
-    page = Path(__file__).parents[1] / "docs" / "projectors.md"
-    code = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    check = code + "\nassert model(torch.ones(3, 20)).shape == (3, 2) and model.D == 1152 and model.d == 30\n"
-    subprocess.run([sys.executable, "-W", "error", "-c", check], check=True)
+VERBS = ("train", "sweep", "threshold", "compress", "expand", "evaluate", "report")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_is_typed_and_the_command_line_uses_it(verb):
+    function = getattr(idim_cli, verb)
+    signature = inspect.signature(function)
+    assert all(p.annotation is not p.empty for p in signature.parameters.values())
+    assert signature.return_annotation is not signature.empty
+    command = (ROOT / "idim_cli" / "cli" / f"{verb}.py").read_text(encoding="utf-8")
+    home = idim_cli._HOMES[verb].partition(":")[0]
+    assert home in command or f"from {home.rpartition('.')[0]} import {home.rpartition('.')[2]}" in command
+    assert re.search(rf"\b{verb}\(|\bwrite\(", command)
 
 
 def test_the_main_job(tmp_path):
     short = ["sweep.d=[20, 200]", "sweep.seeds=2", "training.epochs=3"]
     outcome = idim_cli.sweep(idim_cli.load_recipe("quickstart", short), tmp_path)
     assert outcome.ok == len(outcome.table) == 8
-    one, *more = idim_cli.estimates(idim_cli.read_results(outcome.folder))
+    one, *more = idim_cli.threshold(outcome.folder)
     assert not more
     assert one.reading.d_values == (20, 200)
+    assert one.reading == outcome.estimates[0].reading
+
+
+def test_a_reading_goes_by_the_recipe_of_its_folder_unless_told(tmp_path):
+    short = ["sweep.d=[20, 200]", "sweep.seeds=2", "training.epochs=3", "threshold.rule=first"]
+    folder = idim_cli.sweep(idim_cli.load_recipe("quickstart", short), tmp_path).folder
+    rules = {
+        "recipe": idim_cli.threshold(str(folder)),
+        "changed": idim_cli.threshold(folder, rule="interpolate", fraction=None),
+        "options": idim_cli.threshold(folder, idim_cli.Options()),
+        "table": idim_cli.threshold(idim_cli.read_results(folder)),
+    }
+    found = {name: estimates[0].reading.rule for name, estimates in rules.items()}
+    assert found == {"recipe": "first", "changed": "interpolate", "options": "isotonic", "table": "isotonic"}

@@ -3,7 +3,7 @@
 import pytest
 
 from idim_cli import load_recipe, sweep
-from idim_cli.thresholds import estimates
+from idim_cli.thresholds import threshold
 
 KINDS = [
     "dense",
@@ -21,7 +21,7 @@ KINDS = [
 def test_the_toy_needs_ten(kind, tmp_path):
     changes = [f"projector={kind}", "sweep.d=[8, 9, 10]", "sweep.seeds=2"]
     outcome = sweep(load_recipe("toy", changes), tmp_path)
-    (one,) = estimates(outcome.table)
+    (one,) = threshold(outcome.table)
     assert one.reading.value == 10
     assert one.reading.d_int100 == 10
     means = outcome.table[~outcome.table["direct"]].groupby("d")["performance"].mean()

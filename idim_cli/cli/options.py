@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,6 +103,22 @@ TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Import and run code that the file names (module:callable).")
 ]
 
+Tracker = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        metavar="NAME",
+        help="Show runs in tensorboard, wandb or mlflow; '{name: wandb, mode: offline}' with parameters.",
+        show_default="the recipe's",
+    ),
+]
+
+
+def trackers(given: Sequence[str] | None) -> list[str]:
+    """`--tracker`, once or several times, as an override; none if it was not given."""
+    return [f"trackers=[{', '.join(given)}]"] if given else []
+
+
 # How to read d_int. None leaves it to the recipe of a results folder, and then to the default.
 Baseline = Annotated[
     str | None,
@@ -153,8 +170,7 @@ def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
     Raises:
         IdimError: a value is not known or out of range, or the folder's recipe is faulty.
     """
-    from idim_cli.reports.recorded import recorded
-    from idim_cli.thresholds import PAPER
+    from idim_cli.thresholds import PAPER, recorded
 
     return (PAPER if paper else recorded(path)).but(**reading_flags(**given))
 

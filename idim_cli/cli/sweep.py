@@ -32,6 +32,7 @@ def command(
     max_time: adaptive.MaxTime = None,
     no_early_stop: adaptive.NoEarlyStop = False,
     lr: adaptive.Rates = None,
+    tracker: options.Tracker = None,
     dry_run: options.DryRun = False,
     keep_going: options.KeepGoing = False,
     as_json: options.Json = False,
@@ -68,7 +69,7 @@ def command(
         early_stop=False if no_early_stop else None,
         lr=lr,
     )
-    loaded = load(recipe, [*(overrides or []), *search])
+    loaded = load(recipe, [*(overrides or []), *search, *options.trackers(tracker)])
     from idim_cli.execute.local import Local
     from idim_cli.execute.sweep import sweep
     from idim_cli.training.prepare import Where

@@ -58,7 +58,7 @@ def command(
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
     table = _table(path, column or [], where or [], group_by)
-    found = thresholds.estimates(table, how, by=group_by or None, source=str(path))
+    found = thresholds.threshold(table, how, by=group_by or None, source=str(path))
     if every:
         _print_all(found, how.confidence, as_json)
         return

@@ -21,6 +21,7 @@ def command(
     data: options.Data = None,
     device: options.Device = None,
     download: options.Download = False,
+    tracker: options.Tracker = None,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -39,7 +40,7 @@ def command(
     from idim_cli.plan import single
     from idim_cli.recipe.load import load
 
-    loaded = load(recipe, overrides or [])
+    loaded = load(recipe, [*(overrides or []), *options.trackers(tracker)])
     run = single(loaded.recipe)
     from idim_cli.training.prepare import Where
     from idim_cli.training.run import run_folder, train

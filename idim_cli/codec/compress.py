@@ -36,7 +36,7 @@ class Compressed:
     warning: str = ""
 
 
-def compress(run: Path, out: Path | None = None) -> Compressed:
+def compress(run: str | Path, out: str | Path | None = None) -> Compressed:
     """Write the `.idim` file of a checkpoint.
 
     Args:
@@ -46,8 +46,8 @@ def compress(run: Path, out: Path | None = None) -> Compressed:
     Raises:
         FileError: not a checkpoint, or one whose coordinates are not finite.
     """
-    source = checkpoint.locate(run)
-    out = out or source.with_suffix(".idim")
+    source = checkpoint.locate(Path(run))
+    out = Path(out) if out else source.with_suffix(".idim")
     solution = checkpoint.read(source)
     content = contents(solution)
     size = files.save(out, container.pack(content), source)

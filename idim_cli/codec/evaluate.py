@@ -37,7 +37,7 @@ class Score:
 
 
 def evaluate(
-    path: Path,
+    path: str | Path,
     split: SplitName = "validation",
     data_root: str | None = None,
     device: str = "cpu",
@@ -59,7 +59,7 @@ def evaluate(
         FileError: the file cannot be trusted, or is not what it claims to be.
         DataError: the data are absent.
     """
-    found, trusted = _read(path, trust_code)
+    found, trusted = _read(Path(path), trust_code)
     guard.refuse_code(found.spec.dataset, trusted)
     module = rebuild(found, trusted).module.to(device)
     chosen = _split(_data(found, data_root), split)

@@ -21,14 +21,14 @@ class Expanded:
     tensors: int
 
 
-def expand(file: Path, trust_code: bool = False) -> dict[str, torch.Tensor]:
+def expand(file: str | Path, trust_code: bool = False) -> dict[str, torch.Tensor]:
     """The network's state_dict: every parameter and buffer under its own name, tied ones under each name.
 
     Raises:
         FileError: the file is damaged, contradicts itself, leads to another start on this machine, or names
             code while `trust_code` is off.
     """
-    module = rebuild(solution.read(file), trust_code).module
+    module = rebuild(solution.read(Path(file)), trust_code).module
     return {name: value.detach().clone().contiguous() for name, value in module.state_dict().items()}
 
 

@@ -12,6 +12,7 @@ from idim_cli import results, thresholds
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
+from idim_cli.execute.tracked import Tracked
 from idim_cli.plan import Group, Run, merged
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded
@@ -19,9 +20,10 @@ from idim_cli.recipe.schema import Recipe, Seeds
 from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
 from idim_cli.thresholds import Estimate, Options
+from idim_cli.trackers.tracking import Tracking
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where
-from idim_cli.training.run import done, run_folder
+from idim_cli.training.run import done, results_folder, run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +96,7 @@ def sweep(
 
     Raises:
         RecipeError: the recipe cannot be run here; nothing was started.
+        MissingExtraError: a tracker's library is not installed; nothing was started.
         StoppedError: a signal asked to stop; what was begun is saved.
     """
     recipe, where = loaded.recipe, where or Where()
@@ -103,11 +106,15 @@ def sweep(
     def native(group: Group) -> int:
         return preflight(group.at([(1, Seeds())]), where, loaded.source, "sweep")[0]
 
-    work = _Work(loaded, Path(out), where, executor or Inline(), watcher or Silent())
-    search = searches.build(recipe, native)
-    while (ask := search.ask(work.told)) is not None:
-        work.carry_out(ask)
-    return summarise(recipe, work.folder, len(work.runs))
+    with Tracking(recipe.trackers, results_folder(out, recipe)) as tracking:
+        watched = Tracked(watcher or Silent(), tracking)
+        work = _Work(loaded, Path(out), where, executor or Inline(), watched)
+        search = searches.build(recipe, native)
+        while (ask := search.ask(work.told)) is not None:
+            work.carry_out(ask)
+        outcome = summarise(recipe, work.folder, len(work.runs))
+        tracking.read(outcome.estimates)
+    return outcome
 
 
 class _Work:
@@ -115,7 +122,7 @@ class _Work:
 
     def __init__(self, loaded: Loaded, out: Path, where: Where, executor: Executor, watcher: Watcher) -> None:
         self.loaded, self.out, self.where, self.executor, self.watcher = loaded, out, where, executor, watcher
-        self.folder = out / loaded.recipe.name
+        self.folder = results_folder(out, loaded.recipe)
         self.runs: list[Run] = []
         self.told: results.Known = {}
         self.log: list[str] = []
@@ -164,7 +171,7 @@ def summarise(recipe: Recipe, folder: Path, planned: int) -> Outcome:
 def _summary(recipe: Recipe, folder: Path, planned: int, known: results.Known) -> Outcome:
     results.write_csv(folder, known)
     table = results.table(folder, known)
-    estimates = thresholds.estimates(table, Options(**recipe.reading()))
+    estimates = thresholds.threshold(table, Options(**recipe.reading()))
     failed = int((table["status"] == results.FAILED).sum())
     raced = recipe.sweep is not None and bool(recipe.sweep.search.params.get("lr"))
     outcome = Outcome(folder, table, estimates, planned, len(table) - failed, failed, raced)

@@ -9,7 +9,7 @@ import pydantic
 from idim_cli.errors import Fault, RecipeError
 from idim_cli.recipe import components, wording
 from idim_cli.recipe.find import published
-from idim_cli.recipe.schema import COMPONENTS, EPOCHS_OR_STEPS, Grid, Recipe, Seeds
+from idim_cli.recipe.schema import COMPONENTS, EPOCHS_OR_STEPS, TRACKER, TRACKERS, Grid, Recipe, Seeds
 from idim_cli.recipe.source import Problem, Source
 from idim_cli.recipe.sweep import sweep_problems
 from idim_cli.registry import did_you_mean
@@ -44,7 +44,7 @@ def examine(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
 
 
 def _normalise(tree: Tree, problems: list[Problem]) -> Tree:
-    """The tree with the short forms written out: components, grids of d, one number for all seeds."""
+    """The tree with the short forms written out: components, grids of d, seeds, one tracker."""
     training, sweep = tree.get("training"), tree.get("sweep")
     normal = dict(tree)
     if isinstance(training, dict):
@@ -85,6 +85,15 @@ def _normalise_components(normal: Tree, problems: list[Problem]) -> None:
             holder = holder.get(part)
         if isinstance(holder, dict) and path[-1] in holder:
             holder[path[-1]] = components.resolve(holder[path[-1]], kind, path, problems)
+    if normal.get(TRACKERS) is not None:
+        normal[TRACKERS] = _trackers(normal[TRACKERS], problems)
+
+
+def _trackers(given: Any, problems: list[Problem]) -> list[Tree]:
+    """All trackers, of a list or of one alone."""
+    if not isinstance(given, list):
+        return [components.resolve(given, TRACKER, (TRACKERS,), problems)]
+    return [components.resolve(spec, TRACKER, (TRACKERS, at), problems) for at, spec in enumerate(given)]
 
 
 def _seeds(seed: int, problems: list[Problem]) -> Tree:

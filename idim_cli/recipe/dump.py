@@ -58,4 +58,6 @@ def _mapping(part: BaseModel, defaults: bool) -> dict[str, Any]:
 def _plain(value: Any, defaults: bool) -> Any:
     if isinstance(value, Component):
         return short(value.name, value.params)
+    if isinstance(value, list):
+        return [_plain(item, defaults) for item in value]
     return _mapping(value, defaults) if isinstance(value, BaseModel) else value

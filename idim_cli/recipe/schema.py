@@ -37,6 +37,8 @@ COMPONENTS = {
     ("training", "schedule"): "schedule",
     ("sweep", "search"): "search",
 }
+#: The key that holds a list of components, and their kind.
+TRACKERS, TRACKER = "trackers", "tracker"
 EPOCHS_OR_STEPS = "needs exactly one of epochs and steps"
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]  # an int64 in tables
@@ -180,7 +182,7 @@ class Threshold(Frozen):
 
 
 class Recipe(Frozen):
-    """A whole recipe. `device` and `data_root` say where, not what, and do not enter a run's identity.
+    """A whole recipe. `device`, `data_root` and `trackers` say where, and do not enter a run's identity.
 
     Nor does `published`: points of others that reports draw behind its runs, by shipped name or as a CSV.
     """
@@ -199,6 +201,8 @@ class Recipe(Frozen):
     published: str | None = None
     device: str = Field("auto", pattern=DEVICE_PATTERN)
     data_root: str | None = None
+    trackers: list[Component] = []
+    """Where runs are shown beside the results folder: one tracker, or a list of them."""
 
     def reading(self) -> dict[str, Any]:
         """How d_int is read from its runs, with the rule that fits its search."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ def curves(part: Section | Unread, folders: Mapping[str, Path]) -> list[Learning
     found = []
     for key, row in zip(known, rows.to_dict("records"), strict=True):
         folder = folders.get(str(row["run_id"]))
-        points = _points(folder / results.METRICS, key or usual) if folder else []
+        points = _points(folder, key or usual) if folder else []
         if points:
             d = None if bool(row.get("direct")) else int(row["d"])
             epochs, performance = zip(*points, strict=True)
@@ -83,20 +82,13 @@ def _key(row: Mapping[Any, Any]) -> str:
     return f"{split}_{metric}" if isinstance(split, str) and isinstance(metric, str) else ""
 
 
-def _points(path: Path, key: str) -> list[tuple[float, float]]:
+def _points(run_folder: Path, key: str) -> list[tuple[float, float]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            pairs = [(_number(row.get("epoch")), _number(row.get(key))) for row in csv.DictReader(file)]
-    except OSError:
+        rows = results.metrics(run_folder)
+    except (OSError, ValueError):  # a damaged file costs its curve, not the report
         return []
+    pairs = [(row.get("epoch", math.nan), row.get(key, math.nan)) for row in rows]
     return [(epoch, value) for epoch, value in pairs if math.isfinite(epoch) and math.isfinite(value)]
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
 
 
 def _chosen(every: Sequence[int], value: int | None) -> list[int]:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from idim_cli import results
-from idim_cli.reports.recorded import recorded
 from idim_cli.reports.result import Result
-from idim_cli.thresholds import PAPER
+from idim_cli.thresholds import PAPER, recorded
 
 _FLAGS = ("baseline", "fraction", "rule", "confidence", "centre")
 _ENVIRONMENT = {"device": "device", "torch": "torch", "python": "Python", "threads": "threads"}

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idim_cli import results
-from idim_cli.reports.recorded import recorded
 from idim_cli.reports.section import Section, Unread, sections, slugged
-from idim_cli.thresholds import Options
+from idim_cli.thresholds import Options, recorded
 
 if TYPE_CHECKING:
     from pandas import DataFrame

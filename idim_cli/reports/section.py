@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
 from idim_cli.reports.curve import Curve
-from idim_cli.thresholds import Group, Options, Reading, Sample, estimates, groups
+from idim_cli.thresholds import Group, Options, Reading, Sample, groups, threshold
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -90,7 +90,7 @@ def sections(
     Raises:
         IdimError: the table as a whole cannot be read.
     """
-    every, rows = estimates(table, options, source=source), [rows for _, rows in groups(table, source=source)]
+    every, rows = threshold(table, options, source=source), [rows for _, rows in groups(table, source=source)]
     found, faults = [], []
     for one, slug, runs in zip(every, _slugs([one.group for one in every]), rows, strict=True):
         title = _title(one.group) or Path(source).name.removesuffix(".csv")

@@ -1,11 +1,12 @@
 """From rows of runs to d_int: value, interval, verdict, and what to run next."""
 
 from idim_cli.thresholds.estimate import estimate, read
-from idim_cli.thresholds.estimates import Estimate, estimates, require_any
+from idim_cli.thresholds.estimates import Estimate, require_any, threshold
 from idim_cli.thresholds.groups import Group, groups, label, select
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.readings import readings
+from idim_cli.thresholds.recorded import recorded
 from idim_cli.thresholds.sample import Points, Sample, points, sample
 from idim_cli.thresholds.text import describe, facts, number
 
@@ -19,7 +20,6 @@ __all__ = [
     "Sample",
     "describe",
     "estimate",
-    "estimates",
     "facts",
     "groups",
     "label",
@@ -27,7 +27,9 @@ __all__ = [
     "points",
     "read",
     "readings",
+    "recorded",
     "require_any",
     "sample",
     "select",
+    "threshold",
 ]

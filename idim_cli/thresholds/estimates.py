@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idim_cli import results
 from idim_cli.errors import IdimError
 from idim_cli.thresholds.estimate import read
 from idim_cli.thresholds.groups import Group, groups, label
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.reading import Reading
+from idim_cli.thresholds.recorded import recorded
 from idim_cli.thresholds.sample import Sample, sample
 from idim_cli.thresholds.text import describe, wrapped
 
@@ -74,27 +77,33 @@ class Estimate:
         return {"group": self.group, "error": str(self.error), "hint": hint}
 
 
-def estimates(
-    table: DataFrame,
+def threshold(
+    runs: DataFrame | str | Path,
     options: Options | None = None,
     *,
     by: Sequence[str] | None = None,
     source: str = "",
     **changes: Any,
 ) -> list[Estimate]:
-    """Read d_int of every group of a table; a group that cannot be read does not stop the others.
+    """Read d_int of every group of runs; a group that cannot be read does not stop the others.
 
     Args:
-        table: one row a run with at least the columns d and performance, see `rows.clean`.
-        options: how to read; `changes` are its fields by name, e.g. ``baseline="best", rule="first"``.
+        runs: a results folder, a CSV file, or a table of one row a run with at least the columns d and
+            performance, see `rows.clean`.
+        options: how to read; None is as the recipe of a results folder says, else the defaults.
         by: columns to group by, see `groups`.
-        source: the table's file, named in errors.
+        source: what a table is called in errors; a path speaks for itself.
+        changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``; None is not given.
 
     Raises:
-        IdimError: an option is wrong, or the column d or one of `by` is missing.
+        IdimError: there are no results, an option is wrong, or the column d or one of `by` is missing.
     """
-    chosen = (options or Options()).but(**changes)
-    return [_estimate(group, rows, chosen, source) for group, rows in groups(table, by, source)]
+    if isinstance(runs, str | Path):
+        options, source = options or recorded(runs), str(runs)
+        runs = results.read(runs)
+    given = {key: value for key, value in changes.items() if value is not None}
+    chosen = (options or Options()).but(**given)
+    return [_estimate(group, rows, chosen, source) for group, rows in groups(runs, by, source)]
 
 
 def require_any(found: Sequence[Estimate]) -> None:

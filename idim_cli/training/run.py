@@ -12,13 +12,15 @@ from idim_cli.errors import IdimError
 from idim_cli.plan import Run, single
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded
+from idim_cli.recipe.schema import Recipe
+from idim_cli.trackers.tracking import Tracking
 from idim_cli.training import outcome
 from idim_cli.training.clock import Clock
 from idim_cli.training.loop import Course, finish
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, problem
 from idim_cli.training.record import Record
-from idim_cli.training.sitting import OnStep, Sitting
+from idim_cli.training.sitting import OnStep, Progress, Sitting
 from idim_cli.training.stop import StoppedError
 
 
@@ -42,18 +44,33 @@ def train(
 
     Raises:
         RecipeError: the recipe cannot be run here; each fault with its place.
+        MissingExtraError: a tracker's library is not installed.
         StoppedError: as for `run`.
     """
     one = single(loaded.recipe)
     folder = run_folder(out, one)
-    if pending(one, folder):
-        preflight([one], where or Where(), loaded.source)
-    return run(one, folder, where=where, on_step=on_step)
+    with Tracking(loaded.recipe.trackers, results_folder(out, loaded.recipe)) as tracking:
+        if pending(one, folder):
+            preflight([one], where or Where(), loaded.source)
+
+        def tell(progress: Progress) -> None:
+            tracking.going(one, progress.D)
+            if on_step is not None:
+                on_step(progress)
+
+        result = run(one, folder, where=where, on_step=tell)
+        tracking.ended(one, result)
+    return result
+
+
+def results_folder(out: str | Path, recipe: Recipe) -> Path:
+    """The folder of a recipe's results below the folder `out` of all results."""
+    return Path(out) / recipe.name
 
 
 def run_folder(out: str | Path, run: Run) -> Path:
     """The folder of `run` below the folder `out` of all results."""
-    return Path(out) / run.recipe.name / results.RUNS / run.run_id
+    return results_folder(out, run.recipe) / results.RUNS / run.run_id
 
 
 def pending(run: Run, folder: Path) -> bool:

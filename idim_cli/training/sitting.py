@@ -34,6 +34,7 @@ class Progress:
         step, epoch: done so far, of `steps` and `epochs`.
         figures: of the last evaluation; empty before the first.
         columns: how P looks.
+        D: number of native parameters; None if unknown.
     """
 
     step: int
@@ -42,6 +43,7 @@ class Progress:
     epochs: int
     figures: Mapping[str, Any]
     columns: Columns
+    D: int | None = None
 
 
 OnStep = Callable[[Progress], None]
@@ -132,8 +134,8 @@ class Sitting:
         if self.on_step is not None:
             loop, state = self.loop, self.loop.state
             figures = state.rows[-1] if state.rows else {}
-            columns = self.problem.columns
-            self.on_step(Progress(state.step, loop.steps, state.epoch, loop.epochs, figures, columns))
+            columns, D = self.problem.columns, self.problem.subspace.D
+            self.on_step(Progress(state.step, loop.steps, state.epoch, loop.epochs, figures, columns, D))
 
     def _stop(self) -> None:
         self._save()

@@ -2,12 +2,15 @@
 
 A block's lines that begin with ``$ `` are commands, the others what they print on stdout. ``...`` stands for
 anything, within a line or as a line of its own. Blocks of one page run in order, in one folder, which holds
-nothing but docs/. What needs real data, or minutes, stands in ``sh`` blocks, which are not run.
+nothing but docs/ and the files that the page shows in blocks with a name (```python mine.py). CONTRIBUTING is
+performed in a copy of the repository. What needs real data, or minutes, stands in ``sh`` blocks, which are
+not run.
 """
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +19,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+FILE = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COPIED = ("idim_cli", "recipes", "tests", "docs", "pyproject.toml")
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -60,17 +66,18 @@ def tidy(text: str) -> str:
     return "\n".join(re.sub(r"\s+", " ", line).strip() for line in text.strip().splitlines())
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
-def test_what_a_page_shows_is_what_is_printed(page, tmp_path):
+def perform(page: Path, folder: Path, **more: str) -> None:
+    """Write the files that a page shows, run its commands in `folder`, and compare what they print."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "80"}
+    environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "80", **more}
     for name in ("IDIM_DATA", "IDIM_OUT"):
         environment.pop(name, None)
-    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    for name, content in FILE.findall(page.read_text(encoding="utf-8")):
+        (folder / name).write_text(content, encoding="utf-8")
     for command, expected in commands(page):
         done = subprocess.run(
             ["bash", "-c", command],
-            cwd=tmp_path,
+            cwd=folder,
             env=environment,
             capture_output=True,
             text=True,
@@ -78,6 +85,20 @@ def test_what_a_page_shows_is_what_is_printed(page, tmp_path):
         )
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
         assert matches(expected, done.stdout), f"$ {command}\n{done.stdout}\n--- the page says\n{expected}"
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
+def test_what_a_page_shows_is_what_is_printed(page, tmp_path):
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    perform(page, tmp_path)
+
+
+def test_the_walk_through_of_contributing(tmp_path):
+    for name in COPIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    assert len(commands(CONTRIBUTING)) >= 5
+    perform(CONTRIBUTING, tmp_path, PYTHONPATH=str(tmp_path))
 
 
 def test_pages_and_blocks_are_found():
@@ -98,7 +119,7 @@ def test_every_command_shown_exists():
 
 def test_links_lead_somewhere():
     count = 0
-    for page in PAGES:
+    for page in [*PAGES, CONTRIBUTING]:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 count += 1

@@ -157,7 +157,7 @@ def test_null_among_the_values_has_a_baseline_of_its_own(tmp_path):
     outcome = sweep(loads(DEPTHS, overrides=[over]), tmp_path)
     direct = outcome.table[outcome.table["direct"]]["performance"].tolist()
     assert [one.reading.baseline for one in outcome.estimates] == direct
-    again = thresholds.estimates(results.read(outcome.folder / results.TABLE))
+    again = thresholds.threshold(results.read(outcome.folder / results.TABLE))
     assert [one.reading.baseline for one in again] == direct
 
 

@@ -150,7 +150,7 @@ extra: 1
         "small.yaml:6:42: sweep.over.nothing: not a recipe key that may be set here (known: dataset, model,"
         " projector, task, trainable, training)",
         "small.yaml:7:1: extra: unknown key (known: d, data_root, dataset, device, model, name, projector,"
-        " published, seeds, sweep, task, threshold, trainable, training)",
+        " published, seeds, sweep, task, threshold, trackers, trainable, training)",
     ]
 
 

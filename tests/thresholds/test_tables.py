@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from idim_cli.errors import IdimError
-from idim_cli.thresholds import estimate, estimates, points, require_any, sample, select
+from idim_cli.thresholds import estimate, points, require_any, sample, select, threshold
 from idim_cli.thresholds.groups import group_columns, mixed
 from idim_cli.thresholds.rows import rename
 
@@ -111,7 +111,7 @@ def test_one_estimate_for_each_group_with_its_own_baseline() -> None:
         ]
     )
     found = [
-        (one.group["projector"], one.group["model.depth"], one.reading.baseline) for one in estimates(table)
+        (one.group["projector"], one.group["model.depth"], one.reading.baseline) for one in threshold(table)
     ]
     assert found == [("tied", 1, 0.9), ("dense", 1, 0.9), ("tied", 2, 0.45)]
 
@@ -120,7 +120,7 @@ def test_direct_runs_without_a_swept_key_serve_all_its_groups() -> None:
     table = pd.DataFrame(
         [own("identity", None, 0.9, direct=True), *swept("tied", 1, 0.03), *swept("tied", 2, 0.02)]
     )
-    assert [one.reading.baseline_runs for one in estimates(table)] == [1, 1]
+    assert [one.reading.baseline_runs for one in threshold(table)] == [1, 1]
 
 
 def test_an_empty_cell_is_a_value_where_other_direct_runs_have_one() -> None:
@@ -132,7 +132,7 @@ def test_an_empty_cell_is_a_value_where_other_direct_runs_have_one() -> None:
             *swept("tied", 2, 0.02),
         ]
     )
-    assert [(r.reading.baseline, r.reading.baseline_runs) for r in estimates(table)] == [(0.9, 1), (0.45, 1)]
+    assert [(r.reading.baseline, r.reading.baseline_runs) for r in threshold(table)] == [(0.9, 1), (0.45, 1)]
 
 
 def test_direct_runs_that_a_group_names_are_its_baseline() -> None:
@@ -146,7 +146,7 @@ def test_direct_runs_that_a_group_names_are_its_baseline() -> None:
             *swept("tied", 4, 0.02, baseline_config="direct-c"),
         ]
     )
-    *found, last = estimates(table)
+    *found, last = threshold(table)
     assert [one.reading.baseline for one in found] == [0.9, 0.9, 0.45]
     assert last.reading is None  # never those of another group
     assert "no direct runs" in str(last.error)
@@ -156,7 +156,7 @@ def test_runs_trained_in_different_ways_are_not_mixed() -> None:
     one = [own("identity", 1, 0.9, direct=True), *swept("tied", 1, 0.03)]
     table = pd.DataFrame([*one, *swept("tied", 1, 0.02, config="xyz")])
     assert group_columns(pd.DataFrame(one))[-1] == "model.depth"
-    found = [(one.group["config"], one.reading) for one in estimates(table)]
+    found = [(one.group["config"], one.reading) for one in threshold(table)]
     assert [(config, reading.runs, reading.baseline_runs) for config, reading in found] == [
         ("abc", 4, 1),
         ("xyz", 4, 1),
@@ -171,7 +171,7 @@ def test_a_group_without_a_finished_run_is_listed_with_the_reason() -> None:
             *swept("tied", 2, 0.02, status="failed", performance=None),
         ]
     )
-    one, two = estimates(table)
+    one, two = threshold(table)
     assert (one.group["model.depth"], one.reading.runs, one.problem) == (1, 4, "")
     assert (two.group["model.depth"], two.reading, two.sample) == (2, None, None)
     assert "no finished run in a subspace (4 of its rows have a status other than ok)" in two.problem
@@ -185,23 +185,23 @@ def test_a_group_without_a_finished_run_is_listed_with_the_reason() -> None:
 def test_when_all_failed_every_group_is_listed() -> None:
     failed = {"status": "failed", "performance": None}
     table = pd.DataFrame([*swept("tied", 1, 0.03, **failed), *swept("tied", 2, 0.02, **failed)])
-    assert [(one.group["model.depth"], one.reading) for one in estimates(table)] == [(1, None), (2, None)]
+    assert [(one.group["model.depth"], one.reading) for one in threshold(table)] == [(1, None), (2, None)]
 
 
 def test_a_foreign_table_is_one_group_unless_asked() -> None:
     table = pd.DataFrame([*rows(net="a"), *rows(net="b"), {"d": 0, "performance": 1.0, "net": "a"}])
-    assert [one.group for one in estimates(table)] == [{}]
-    a, b = estimates(table, by=["net"], source="x.csv")
+    assert [one.group for one in threshold(table)] == [{}]
+    a, b = threshold(table, by=["net"], source="x.csv")
     assert (a.group, a.reading.runs, a.label) == ({"net": "a"}, 3, "net a")
     assert (b.group, b.reading) == ({"net": "b"}, None)
     assert b.problem.startswith("x.csv: no direct runs")
     assert len(b.sample.d) == 3
-    assert all(one.reading for one in estimates(table, by=["net"], baseline=1.0))
+    assert all(one.reading for one in threshold(table, by=["net"], baseline=1.0))
 
 
 def test_a_wrong_option_is_no_fault_of_a_group() -> None:
     with pytest.raises(IdimError, match="rule"):
-        estimates(pd.DataFrame(rows()), rule="frist")
+        threshold(pd.DataFrame(rows()), rule="frist")
 
 
 def test_rename() -> None:
@@ -254,7 +254,7 @@ def test_select() -> None:
 def test_what_is_read_of_each_run_makes_no_groups(column: str) -> None:
     table = pd.DataFrame(rows(direct=False, status="ok"))
     with pytest.raises(IdimError, match=f"cannot group by '{column}'"):
-        estimates(table, by=[column])
+        threshold(table, by=[column])
 
 
 def test_the_hint_for_an_unknown_performance_fits_the_table() -> None:

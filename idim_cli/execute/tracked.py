@@ -1,0 +1,35 @@
+"""The watcher that tells the trackers of a recipe what the sweep's own watcher is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from idim_cli.execute.base import Result, Watcher
+from idim_cli.plan import Run
+from idim_cli.trackers.tracking import Tracking
+
+if TYPE_CHECKING:
+    from idim_cli.training.sitting import Progress
+
+
+class Tracked:
+    """A `Watcher` in front of another one.
+
+    Args:
+        watcher: told everything, and first.
+        tracking: told of runs that go on here, and of their results.
+    """
+
+    def __init__(self, watcher: Watcher, tracking: Tracking) -> None:
+        self.watcher, self.tracking = watcher, tracking
+        self.planned, self.waiting, self.say = watcher.planned, watcher.waiting, watcher.say
+
+    def progress(self, run: Run, progress: Progress) -> None:
+        """A run goes on."""
+        self.watcher.progress(run, progress)
+        self.tracking.going(run, progress.D)
+
+    def finished(self, run: Run, result: Result) -> None:
+        """A run has ended."""
+        self.watcher.finished(run, result)
+        self.tracking.ended(run, result)

@@ -1,0 +1,88 @@
+"""What trackers are told: the settings of a run or of an estimate, and the figures that came of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from idim_cli.plan import Run
+from idim_cli.recipe.schema import Component
+from idim_cli.thresholds import Estimate, Reading
+from idim_cli.trackers.base import Figures, Settings
+
+_RESULT = ("performance", "peak_memory_bytes")
+# Parts of a recipe that say nothing of one run.
+_NOT_OF_A_RUN = {"sweep", "threshold", "published", "trackers", "data_root"}
+
+
+def settings_of(run: Run, D: int | None) -> Settings:
+    """All that decides what comes of a run, by recipe key, with D; a direct run's d is D."""
+    recipe = {key: value for key, value in run.recipe if key not in _NOT_OF_A_RUN}
+    size = {"D": D, "d": D if run.direct else run.recipe.d}
+    return {"config": run.config, **_flat({**recipe, **size})}
+
+
+def figures_of(result: Mapping[str, Any]) -> Figures:
+    """What came of a run, from its result.json."""
+    return numbers({key: result.get(key) for key in _RESULT})
+
+
+def name_of(one: Estimate, alone: bool) -> str:
+    """``d_int90``, and the group where there are several."""
+    kind = one.reading.name if one.reading else "d_int"
+    return kind if alone else re.sub(r"[^A-Za-z0-9._-]+", "-", f"{kind}-{one.label}")
+
+
+def protocol_of(one: Estimate) -> Settings:
+    """What an estimate is of, and what it rests on."""
+    reading = one.reading
+    if reading is None:
+        return _flat(one.group)
+    kept = ("baseline_kind", "rule", "centre", "fraction", "confidence", "interval", "seeds", "runs", "D")
+    return _flat({**one.group, **{key: getattr(reading, key) for key in kept}})
+
+
+def reading_of(one: Estimate) -> tuple[Figures, str]:
+    """Value, interval and level, as far as they are known; and the verdict, or why there is none."""
+    reading = one.reading
+    if reading is None:
+        return {}, one.problem
+    return _figures(reading), f"{reading.verdict}: {reading.value_text} ({reading.interval_text})"
+
+
+def _figures(reading: Reading) -> Figures:
+    name = reading.name
+    return numbers(
+        {
+            name: reading.value,
+            f"{name}_low": reading.low,
+            f"{name}_high": reading.high,
+            "baseline": reading.baseline,
+            "level": reading.level,
+        }
+    )
+
+
+def numbers(row: Mapping[str, Any]) -> Figures:
+    """The finite numbers of a row; what is unknown is left out."""
+    known = {key: value for key, value in row.items() if isinstance(value, int | float)}
+    return {key: float(value) for key, value in known.items() if math.isfinite(value)}
+
+
+def _flat(value: Any, key: str = "") -> dict[str, str | int | float | bool]:
+    """Nested values by dotted keys, as overrides name them; what is None is left out."""
+    if isinstance(value, Component):
+        return {key: value.name, **_flat(value.params, key)}
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, Mapping):
+        parts = (_flat(inner, f"{key}.{name}" if key else name) for name, inner in value.items())
+        return {name: inner for part in parts for name, inner in part.items()}
+    if value is None:
+        return {}
+    return {key: value if isinstance(value, str | int | float) else json.dumps(value)}

@@ -1,0 +1,94 @@
+"""Telling trackers about runs: their settings, their learning curves, their results, and the d_int read."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from operator import methodcaller
+from pathlib import Path
+from typing import Any
+
+from idim_cli import results
+from idim_cli.plan import Run
+from idim_cli.recipe.schema import Component
+from idim_cli.thresholds import Estimate
+from idim_cli.trackers import records
+from idim_cli.trackers.base import Tracker, build
+
+#: Seconds between two looks at a run's learning curve.
+LOOK_SECONDS = 2.0
+_log = logging.getLogger(__name__)
+
+
+class Tracking:
+    """The trackers of a recipe, told of what one process sees of its runs; never in the way of a run.
+
+    A run's curve is read from its metrics.csv, so that no evaluation is missed, whoever trains it. Runs that
+    another process trains are left to that one. A tracker that fails is left out from then on, which is
+    logged once.
+
+    Args:
+        components: the `trackers` of a recipe.
+        folder: of the recipe's results.
+
+    Raises:
+        MissingExtraError: the library of a tracker is not installed.
+        IdimError: a tracker cannot be had with its parameters.
+    """
+
+    def __init__(self, components: Sequence[Component], folder: Path) -> None:
+        self.folder = folder
+        self.trackers: list[tuple[str, Tracker]] = [(one.name, build(one, folder)) for one in components]
+        self.steps: dict[str, int] = {}  # of the runs that are under way: the last one told
+        self.due: dict[str, float] = {}  # when to look at them again
+
+    def __enter__(self) -> Tracking:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._tell(methodcaller("close"))
+
+    def going(self, run: Run, D: int | None) -> None:
+        """A run of this process goes on: now and then, tell what its curve has more than before."""
+        if not self.trackers:
+            return
+        if run.run_id not in self.steps:
+            self.steps[run.run_id] = -1
+            self._tell(methodcaller("begin", run.run_id, records.settings_of(run, D)))
+        if time.monotonic() >= self.due.get(run.run_id, 0.0):
+            self.due[run.run_id] = time.monotonic() + LOOK_SECONDS
+            self._curve(run.run_id)
+
+    def ended(self, run: Run, result: Mapping[str, Any]) -> None:
+        """A run has its result; one that was not seen going is another process's."""
+        if run.run_id in self.steps:
+            self._curve(run.run_id)
+            self._tell(methodcaller("end", run.run_id, records.figures_of(result), result["status"]))
+            del self.steps[run.run_id]
+
+    def read(self, estimates: Sequence[Estimate]) -> None:
+        """d_int was read from all runs: one record for each group."""
+        for one in estimates:
+            name = records.name_of(one, alone=len(estimates) == 1)
+            self._tell(methodcaller("begin", name, records.protocol_of(one)))
+            self._tell(methodcaller("end", name, *records.reading_of(one)))
+
+    def _curve(self, name: str) -> None:
+        for row in results.metrics(self.folder / results.RUNS / name):
+            step = int(row.pop("step"))
+            if step > self.steps[name]:
+                self.steps[name] = step
+                self._tell(methodcaller("row", name, step, records.numbers(row)))
+
+    def _tell(self, action: Callable[[Tracker], object]) -> None:
+        for told in list(self.trackers):
+            name, tracker = told
+            try:
+                action(tracker)
+            except Exception as error:
+                self.trackers.remove(told)
+                _log.warning("tracker %s failed, and is left out from here on: %s", name, error)
+                with contextlib.suppress(Exception):
+                    tracker.close()

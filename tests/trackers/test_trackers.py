@@ -1,0 +1,123 @@
+"""Every tracker: what it was told is there, once, when its own library reads it back."""
+
+import os
+import signal
+import warnings
+
+import pytest
+from tracker_readers import READERS
+
+from idim_cli import results
+from idim_cli.execute.inline import Inline
+from idim_cli.execute.pool import Pool
+from idim_cli.execute.sweep import sweep
+from idim_cli.plan import plan
+from idim_cli.recipe.load import loads
+from idim_cli.registry import registry
+from idim_cli.training.run import train
+from idim_cli.training.stop import StoppedError
+
+RECIPE = """
+name: toy
+dataset: toy
+model: toy
+task: toy
+device: cpu
+d: 5
+training: {steps: 30, evaluate_every: 10, optimizer: {name: adam, lr: 0.5}}
+sweep: {d: [5, 20], seeds: 1, baseline: {set: {training.optimizer.lr: 0.05}}}
+"""
+PARAMS = {"wandb": "{name: wandb, mode: offline}"}
+
+
+@pytest.fixture(params=sorted(READERS))
+def kind(request, monkeypatch):
+    """A tracker's name; the test is skipped where its library is not installed."""
+    for name in ("MLFLOW_TRACKING_URI", "WANDB_MODE", "WANDB_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")  # tests talk to nobody
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    with warnings.catch_warnings():
+        # Libraries of this size import others, which warn of what is to come in them.
+        warnings.simplefilter("ignore")
+        pytest.importorskip(request.param, reason=f"needs idim[{request.param}]")
+        yield request.param
+
+
+def recipe(kind, *overrides):
+    return loads(RECIPE, "toy.yaml", [f"trackers=[{PARAMS.get(kind, kind)}]", *overrides])
+
+
+def written(folder, run_id, name):
+    """A figure's values in metrics.csv."""
+    rows = results.metrics(folder / results.RUNS / run_id)
+    return [(int(row["step"]), pytest.approx(row[name], rel=1e-6)) for row in rows]
+
+
+def test_every_tracker_is_tested():
+    assert set(READERS) == set(registry("tracker"))
+
+
+def test_a_sweep_with_its_runs_and_its_d_int(kind, tmp_path):
+    outcome = sweep(recipe(kind), tmp_path)
+    found = READERS[kind](outcome.folder)
+    assert set(found) == {"d_int90", *outcome.table["run_id"]}
+    for run in outcome.table.to_dict("records"):
+        record = found[run["run_id"]]
+        assert (str(record.settings["D"]), str(record.settings["d"])) == (str(run["D"]), str(run["d"]))
+        assert str(record.settings["seeds.theta0"]) == str(run["seed_theta0"])
+        assert record.settings["training.optimizer"] == "adam"
+        assert record.curve["train_loss"] == written(outcome.folder, run["run_id"], "train_loss")
+        assert len(record.curve["train_loss"]) == 3
+        assert record.figures["performance"] == pytest.approx(run["performance"], rel=1e-6)
+        assert record.status == "ok"
+    reading, told = outcome.estimates[0].reading, found["d_int90"]
+    assert told.figures["d_int90"] == reading.value
+    assert told.figures["level"] == pytest.approx(reading.level)
+    assert told.settings["rule"] == reading.rule
+    assert told.status == f"reached: {reading.value} (none)"
+
+
+def test_runs_side_by_side(kind, tmp_path):
+    outcome = sweep(recipe(kind, "sweep.seeds=3"), tmp_path, executor=Inline(4))
+    all_curves_are_there(kind, outcome)
+
+
+def test_runs_of_several_processes(tmp_path):
+    """Only the parent writes, whatever the tracker."""
+    with Pool(2) as executor:
+        outcome = sweep(recipe("tensorboard", "sweep.seeds=3"), tmp_path, executor=executor)
+    all_curves_are_there("tensorboard", outcome)
+    files = [file.name for file in (outcome.folder / "tensorboard").rglob("events*")]
+    assert {name.split(".")[5] for name in files} == {str(os.getpid())}
+
+
+def all_curves_are_there(kind, outcome):
+    found = READERS[kind](outcome.folder)
+    assert len(found) == 1 + 7
+    for run_id in outcome.table["run_id"]:
+        assert found[run_id].curve["train_loss"] == written(outcome.folder, run_id, "train_loss")
+
+
+def test_a_run_that_goes_on_is_one_record_without_a_step_twice(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr("idim_cli.training.sitting.TICK_SECONDS", -1.0)
+    monkeypatch.setattr("idim_cli.trackers.tracking.LOOK_SECONDS", -1.0)
+
+    def stop(progress):
+        if progress.step == 15:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(StoppedError):
+        train(recipe(kind), tmp_path, on_step=stop)
+    (stopped,) = READERS[kind](tmp_path / "toy").values()
+    assert [step for step, _ in stopped.curve["train_loss"]] == [10]
+    assert stopped.status is None
+    result = train(recipe(kind), tmp_path)
+    ((name, record),) = READERS[kind](tmp_path / "toy").items()
+    assert name == result["run_id"]
+    assert record.curve["train_loss"] == written(tmp_path / "toy", name, "train_loss")
+    assert record.status == "ok"
+
+
+def test_a_run_is_the_same_with_and_without(kind):
+    assert plan(recipe(kind).recipe) == plan(loads(RECIPE).recipe)
