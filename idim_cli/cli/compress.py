@@ -38,9 +38,9 @@ def command(
 
     done = compress(checkpoint, out)
     if done.warning:
-        console.say(f"warning: {done.warning}")
+        console.warn(done.warning)
     if as_json:
-        console.out_json({**asdict(done), "native_bytes": 4 * done.D})
+        console.document("compress/1", {**asdict(done), "native_bytes": 4 * done.D})
         return
     console.out(
         f"{done.path}: {done.bytes:,} bytes, {done.ratio:.1f} times smaller than "

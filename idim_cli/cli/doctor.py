@@ -23,7 +23,7 @@ def command(
     Exit code: 0, or 1 when something that idim needs is missing.
     """
     found = describe(data)
-    console.out_json(found) if as_json else console.out("\n".join(_lines(found)))
+    console.document("doctor/1", found) if as_json else console.out("\n".join(_lines(found)))
     if found["problems"]:
         raise typer.Exit(RUN_FAILED)
 

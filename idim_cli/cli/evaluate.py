@@ -24,7 +24,7 @@ def command(
     file: Annotated[Path, typer.Argument(help="An .idim file, a run folder, or its checkpoint.safetensors.")],
     split: Annotated[SplitName, typer.Option(help="What to score on.")] = SplitName.VALIDATION,
     data: options.Data = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0, mps.")] = "auto",
+    device: options.DeviceHere = "auto",
     trust_code: options.TrustCode = False,
     as_json: options.Json = False,
 ) -> None:
@@ -42,7 +42,7 @@ def command(
 
     score = evaluate(file, split.value, data, str(pick_device(device)), trust_code)
     if as_json:
-        console.out_json(asdict(score))
+        console.document("evaluate/1", asdict(score))
         return
     for name, value in score.metrics.items():
         console.out(f"{name} {value!r}")

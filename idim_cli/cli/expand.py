@@ -40,6 +40,6 @@ def command(
 
     done = write(file, out, trust_code)
     if as_json:
-        console.out_json(asdict(done))
+        console.document("expand/1", asdict(done))
     else:
         console.out(f"{done.path}: {done.tensors} tensors, {done.bytes:,} bytes")

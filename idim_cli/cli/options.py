@@ -44,12 +44,15 @@ def number_or_auto(text: str) -> int | None:
 
 
 Recipe = Annotated[
-    str, typer.Argument(help="A recipe's file, or the name of a shipped one.", autocompletion=_recipes)
+    str,
+    typer.Argument(
+        metavar="RECIPE", help="A recipe's file, or the name of a shipped one.", autocompletion=_recipes
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...", help="Recipe keys to change, e.g. training.epochs=5.", show_default=False
+        metavar="KEY=VALUE", help="Recipe keys to change, e.g. training.epochs=5.", show_default=False
     ),
 ]
 Out = Annotated[
@@ -68,9 +71,13 @@ Data = Annotated[
         "--data", help="Folder of the data sets.", metavar="DIR", show_default="recipe, then IDIM_DATA"
     ),
 ]
-Device = Annotated[
-    str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.", show_default="the recipe's")
-]
+_DEVICE: dict[str, Any] = {
+    "envvar": "IDIM_DEVICE",
+    "metavar": "DEVICE",
+    "help": "auto, cpu, cuda, cuda:1, mps.",
+}
+Device = Annotated[str | None, typer.Option("--device", show_default="the recipe's", **_DEVICE)]
+DeviceHere = Annotated[str, typer.Option("--device", **_DEVICE)]
 Download = Annotated[bool, typer.Option("--download", help="Fetch an absent data set.")]
 Jobs = Annotated[
     int | None,
@@ -97,7 +104,6 @@ Pack = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and what it takes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Exit with 4 instead of 1 when runs failed.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Import and run code that the file names (module:callable).")
 ]

@@ -128,4 +128,5 @@ def _print(found: Sequence[Section], form: Format) -> None:
 def _print_json(found: Sequence[Section], figures: Sequence[Path]) -> None:
     from idim_cli.reports import table
 
-    console.out_json({"groups": [table.as_dict(section) for section in found], "figures": figures})
+    groups = [table.as_dict(section) for section in found]
+    console.document("report/1", {"groups": groups, "figures": figures})

@@ -63,7 +63,7 @@ def command(
         return
     thresholds.require_any(found)
     if as_json:
-        console.out_json([one.as_dict() for one in found])
+        console.document("threshold/1", {"estimates": [one.as_dict() for one in found]})
     else:
         console.out("\n\n".join(one.describe(width=console.text_width()) for one in found))
     if any(one.not_reached for one in found):
@@ -105,7 +105,7 @@ def _print_all(found: Sequence[Estimate], confidence: float, as_json: bool) -> N
     named = [list(readings(some, confidence)) if some is not None else [] for some in runs]
     pairs = list(zip(found, named, strict=True))
     if as_json:
-        console.out_json([_as_json(one, some) for one, some in pairs])
+        console.document("readings/1", {"groups": [_as_json(one, some) for one, some in pairs]})
     else:
         console.out("\n\n".join(_side_by_side(one, some) for one, some in pairs))
 
