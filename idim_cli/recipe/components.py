@@ -15,7 +15,7 @@ from idim_cli.recipe.source import KeyPath, Problem
 from idim_cli.registry import INNER, NEVER_INNER, Registry, short
 
 # Kinds whose names may also point to code ("package.module:callable", "./file.py:callable").
-_OPEN = ("model", "dataset")
+OPEN = ("model", "dataset")
 
 
 def resolve(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def filled(component: Component, kind: str) -> Component:
 
 def is_code(name: str, kind: str) -> bool:
     """Whether a name points to code (``module:callable``, ``./file.py:callable``), not into a registry."""
-    return kind in _OPEN and ":" in name
+    return kind in OPEN and ":" in name
 
 
 def _room(name: str, kind: str) -> Registry:
@@ -103,7 +103,7 @@ def _checked(
     name: str, params: dict[str, Any], kind: str, where: tuple[KeyPath, bool], problems: list[Problem]
 ) -> dict[str, Any]:
     path, is_short = where
-    if kind in _OPEN and name.endswith(".py"):
+    if kind in OPEN and name.endswith(".py"):
         problems.append(Problem(path, f"{name!r} names a file, not what is in it", f"write {name}:NAME"))
         return params
     room = _room(name, kind)
