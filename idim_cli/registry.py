@@ -220,7 +220,7 @@ def _described(docstring: str) -> dict[str, str]:
     """``name: meaning`` under ``Args:``, each meaning in one line."""
     section = re.search(r"^Args:\n((?:    .*\n?|\n)*)", docstring, re.MULTILINE)
     found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section[1] if section else "", re.MULTILINE)
-    return {name: re.sub(r"\s+", " ", text) for name, text in found}
+    return {name: re.sub(r"\s+", " ", text).replace("``", "`") for name, text in found}
 
 
 def _signature(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:

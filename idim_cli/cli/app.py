@@ -18,6 +18,7 @@ from idim_cli.cli import (
     doctor,
     evaluate,
     expand,
+    new,
     recipes,
     report,
     sweep,
@@ -67,6 +68,7 @@ for name, module in {
     "expand": expand,
     "evaluate": evaluate,
     "report": report,
+    "new": new,
     "doctor": doctor,
 }.items():
     app.command(name)(verb(module.command))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import complete, console, options
 from idim_cli.cli.verb import verb
 from idim_cli.errors import IdimError
 
@@ -35,10 +35,19 @@ Limit = Annotated[
 ]
 Projectors = Annotated[
     list[str] | None,
-    typer.Option("--projector", metavar="NAME", help="Only this one; again for more.", show_default="all"),
+    typer.Option(
+        "--projector",
+        metavar="NAME",
+        help="Only this one; again for more.",
+        show_default="all",
+        autocompletion=complete.component("projector"),
+    ),
 ]
 _RECIPE: Any = typer.Option(
-    "--recipe", help="A recipe's file, or the name of a shipped one.", metavar="RECIPE"
+    "--recipe",
+    help="A recipe's file, or the name of a shipped one.",
+    metavar="RECIPE",
+    autocompletion=complete.recipe,
 )
 
 

@@ -8,11 +8,18 @@ from typing import Annotated
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import complete, console, options
 
 
 def command(
-    checkpoint: Annotated[Path, typer.Argument(help="A run folder, or its checkpoint.safetensors.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder, or its checkpoint.safetensors.",
+            autocompletion=complete.run_folder,
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import complete, console, options
 
 
 class SplitName(StrEnum):
@@ -21,7 +21,14 @@ class SplitName(StrEnum):
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="An .idim file, a run folder, or its checkpoint.safetensors.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="An .idim file, a run folder, or its checkpoint.safetensors.",
+            autocompletion=complete.scored,
+        ),
+    ],
     split: Annotated[SplitName, typer.Option(help="What to score on.")] = SplitName.VALIDATION,
     data: options.Data = None,
     device: options.DeviceHere = "auto",

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import complete, console, options
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="An .idim file.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An .idim file.", autocompletion=complete.solution)
+    ],
     out: Annotated[
         Path | None,
         typer.Option(

@@ -27,7 +27,7 @@ class Format(StrEnum):
 
 
 def command(
-    path: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder, or a CSV of runs.")],
+    path: options.Results,
     out: Annotated[
         Path | None,
         typer.Option(

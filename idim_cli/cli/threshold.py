@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    path: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder, or any CSV file.")],
+    path: options.Results,
     baseline: options.Baseline = None,
     fraction: options.Fraction = None,
     rule: options.Rule = None,

@@ -106,4 +106,8 @@ def _untitled(part: Any) -> Any:
         return [_untitled(item) for item in part]
     if not isinstance(part, dict):
         return part
-    return {key: _untitled(value) for key, value in part.items() if not (key == "title" and isinstance(value, str))}
+    return {
+        key: _untitled(value)
+        for key, value in part.items()
+        if not (key == "title" and isinstance(value, str))
+    }
