@@ -25,21 +25,35 @@ _ROWS = 8  # for runs, and of that many groups the estimate, if the terminal is 
 _GROUPS = 3
 _OTHERS = 4  # lines of the view beside these
 _LABEL = 16  # columns of a run's group
+_TELLING = 0.02  # share of a run that tells its pace
 
 
 @dataclass
 class Active:
-    """A run under way, and how far it was when it was first heard of."""
+    """A run under way.
+
+    Attributes:
+        run: which.
+        now, heard: how far it is by its last report, and when that came.
+        share, began: how far it was by its first report, and when that came.
+    """
 
     run: Run
     now: Progress
-    began: float
+    heard: float
     share: float
+    began: float
+
+    def report(self, progress: Progress, clock: float) -> None:
+        """Note how far it is."""
+        self.now, self.heard = progress, clock
 
     def eta(self, clock: float) -> str:
-        """Time left at the pace so far; empty when that is not known yet."""
-        made, spent = _share(self.now) - self.share, clock - self.began
-        return _time(spent * (1 - _share(self.now)) / made) if made > 0 and spent > 0 else ""
+        """Time left at the pace so far, which runs of a large pack tell seldom; empty while it is unknown."""
+        made, spent = _share(self.now) - self.share, self.heard - self.began
+        if made < _TELLING or not spent:
+            return ""
+        return _time(max(spent * (1 - _share(self.now)) / made - (clock - self.heard), 0.0))
 
 
 class Live(Watching):
@@ -70,14 +84,14 @@ class Live(Watching):
             get_time=clock,
         )
         self.task = self.bars.add_task("training", total=1.0, count="")
-        self.screen = Screen(
-            get_renderable=self._view, console=console.talk(), auto_refresh=False, transient=True,
-            redirect_stdout=False,
-        )  # fmt: skip
         self.runs, self.done = 1, 0
         self.ahead, self.ended = 0, 0  # runs of this sitting: asked for, done
         self.active: dict[str, Active] = {}
         self.drawn = -REDRAW
+        self.screen = Screen(
+            get_renderable=self._view, console=console.talk(), auto_refresh=False, transient=True,
+            redirect_stdout=False,
+        )  # fmt: skip
 
     def __enter__(self) -> Live:
         self.screen.start()
@@ -99,11 +113,12 @@ class Live(Watching):
         """Move the bar by a part of a run."""
         self._check(run, progress)
         known = self.active.get(run.run_id)
+        now = self.clock()
         if known is None:
-            self.active[run.run_id] = Active(run, progress, self.clock(), _share(progress))
+            self.active[run.run_id] = Active(run, progress, now, _share(progress), now)
         else:
-            known.now = progress
-        if self.clock() - self.drawn >= REDRAW:
+            known.report(progress, now)
+        if now - self.drawn >= REDRAW:
             self._draw()
 
     def finished(self, run: Run, result: Mapping[str, Any]) -> None:
@@ -144,7 +159,8 @@ class Live(Watching):
         estimates = self.running.estimates() if self.running and self.ended + self.done else []
         told = list(_told(estimates))
         room = max(1, min(_ROWS, height - _OTHERS - len(told)))
-        shown = list(self.active.values())[:room]
+        # Runs that have nothing to tell yet come last.
+        shown = sorted(self.active.values(), key=lambda one: not one.now.figures)[:room]
         more = len(self.active) - len(shown)
         rows = _aligned([_HEAD, *map(self._row, shown)]) if shown else []
         return [*rows, *([f"  + {more} more"] if more else []), *told]

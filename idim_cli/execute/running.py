@@ -32,7 +32,7 @@ class Running:
         self.options = Options(**recipe.reading())
         self.known: results.Known = {}
         self.found: list[Estimate] = []
-        self.due = clock()
+        self.due, self.warm = clock(), False
 
     def estimates(self) -> list[Estimate]:
         """Of all groups, as of the last reading; reads anew if the last one is long enough ago."""
@@ -42,7 +42,9 @@ class Running:
                 table = results.table(self.folder, self.known)
                 self.found = thresholds.estimates(table, self.options)
             ended = self.clock()
-            self.due = ended + max(REST_SECONDS, (ended - began) / TIME_SHARE)
+            # The first reading imports what it needs, which the sweep would do at its end.
+            cost = ended - began if self.warm else 0.0
+            self.warm, self.due = True, ended + max(REST_SECONDS, cost / TIME_SHARE)
         return self.found
 
     def level(self, run: Run) -> float | None:
