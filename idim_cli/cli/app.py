@@ -76,17 +76,22 @@ app.add_typer(recipes.app, name="recipes")
 app.add_typer(bench.app, name="bench")
 
 
+def version() -> str:
+    """Of idim."""
+    from importlib import metadata
+
+    return metadata.version("idim")
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        console.out(f"idim {version('idim')}")
+        console.out(f"idim {version()}")
         raise typer.Exit
 
 
 @app.callback()
 def _idim(
-    version: Annotated[
+    show_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
