@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli.cli import console, progress, sweep
+from idim_cli.cli.verb import verb
 from idim_cli.errors import RecipeError
 
 RECIPE = """
@@ -25,7 +26,7 @@ sweep:
   baseline: {set: {training.optimizer.lr: 0.05}}
 """
 app = typer.Typer(pretty_exceptions_enable=False)
-app.command()(sweep.command)
+app.command()(verb(sweep.command))
 
 
 @pytest.fixture
@@ -74,7 +75,8 @@ def test_again_prints_the_same_summary(idim):
 def test_json(idim, tmp_path):
     done = idim("--json", "-q")
     assert done.stderr == ""
-    assert json.loads(done.stdout) == json.loads((tmp_path / "results/toy/summary.json").read_text())
+    summary = json.loads((tmp_path / "results/toy/summary.json").read_text())
+    assert json.loads(done.stdout) == {"schema": "idim/sweep/1", **summary}
 
 
 @pytest.mark.parametrize(("flags", "code"), [([], 1), (["--keep-going"], 4)])
