@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -125,7 +125,7 @@ class Live(Watching):
         """Print what came of a run above the view."""
         self.done, self.ended = self.done + 1, self.ended + 1
         self.active.pop(run.run_id, None)
-        console.say(f"[{self.done}/{self.runs}] {line(result)}")
+        console.say(f"[{self.done}/{self.runs}] {_brief(result)}")
         self._draw()
 
     def waiting(self, runs: int) -> None:
@@ -157,7 +157,7 @@ class Live(Watching):
     def lines(self, height: int) -> list[str]:
         """What stands below the bar on a terminal of so many lines."""
         estimates = self.running.estimates() if self.running and self.ended + self.done else []
-        told = list(_told(estimates))
+        told = list(_told(estimates, self.running.over if self.running else ()))
         room = max(1, min(_ROWS, height - _OTHERS - len(told)))
         # Runs that have nothing to tell yet come last.
         shown = sorted(self.active.values(), key=lambda one: not one.now.figures)[:room]
@@ -186,6 +186,17 @@ def _share(progress: Progress) -> float:
     return progress.step / progress.steps
 
 
+def _brief(result: Mapping[str, Any]) -> str:
+    """A finished run in one line that fits 80 columns: without the hash in its name, and the split."""
+    if "performance" not in result:
+        return line(result)
+    early = (
+        "" if result["status"] == "ok" else f"  {result['status']} at {result['epoch']}/{result['epochs']}"
+    )
+    name, score = result["run_id"].rpartition("-")[0], f"{result['metric']} {result['performance']:.4f}"
+    return f"{name}  {score}  {result['seconds']:.1f} s{early}"
+
+
 def _time(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
@@ -197,11 +208,11 @@ def _seeds(run: Run) -> str:
     return str(all_three[0]) if len(set(all_three)) == 1 else ".".join(map(str, all_three))
 
 
-def _told(estimates: Sequence[Estimate]) -> Iterator[str]:
-    """The estimates so far, with what they rest on."""
+def _told(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]:
+    """The estimates so far, with what they rest on; `over` are the keys that tell their groups apart."""
     from idim_cli.thresholds.text import headline
 
-    read = [(one.label if len(estimates) > 1 else "", one.reading) for one in estimates if one.reading]
+    read = [(_label(one, estimates, over), one.reading) for one in estimates if one.reading]
     for label, reading in read[:_GROUPS]:
         yield f"{label}: {headline(reading)}" if label else headline(reading)
     if len(read) > _GROUPS:
@@ -209,6 +220,14 @@ def _told(estimates: Sequence[Estimate]) -> Iterator[str]:
     if read:
         one = read[0][1]
         yield f"  so far; rule {one.rule}, level {one.fraction:g} x baseline {one.baseline_kind}"
+
+
+def _label(one: Estimate, all_: Sequence[Estimate], over: Collection[str]) -> str:
+    """What tells a group apart, in values alone."""
+    differ = [
+        key for key in one.group if key in over or any(o.group.get(key) != one.group[key] for o in all_)
+    ]
+    return " ".join(str(one.group[key]) for key in differ)
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

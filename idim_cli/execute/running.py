@@ -19,7 +19,7 @@ REST_SECONDS, TIME_SHARE = 1.0, 0.03
 
 
 class Running:
-    """The estimates of a sweep that goes on.
+    """The estimates of a sweep that goes on; `over` are the recipe keys that tell them apart.
 
     Args:
         recipe: with a sweep.
@@ -30,6 +30,7 @@ class Running:
     def __init__(self, recipe: Recipe, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
         self.folder, self.clock = folder, clock
         self.options = Options(**recipe.reading())
+        self.over = tuple(recipe.sweep.over) if recipe.sweep else ()
         self.known: results.Known = {}
         self.found: list[Estimate] = []
         self.due, self.warm = clock(), False

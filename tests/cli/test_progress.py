@@ -40,6 +40,7 @@ class Running:
 
     found: list = field(default_factory=list)
     known: float | None = None
+    over: tuple = ()
 
     def estimates(self):
         return self.found
@@ -147,6 +148,15 @@ def test_d_int_is_told_with_what_it_rests_on(terminal, runs):
         headline, rests = view.lines(24)
     assert re.fullmatch(r"d_int90 = \d+   95 % interval .*   reached", headline)
     assert rests == "  so far; rule isotonic, level 0.9 x baseline model"
+
+
+def test_groups_are_told_apart_by_what_differs(terminal):
+    rows = [(d, y, net) for net in ("a", "b") for d, y in ((0, 1.0), (0, 0.98), (8, 0.5), (16, 0.95))]
+    found = estimates(pandas.DataFrame(rows, columns=["d", "performance", "net"]), by=["net"])
+    lines = list(live._told(found, ()))
+    assert [line.partition(":")[0] for line in lines[:2]] == ["a", "b"]
+    assert next(live._told(found[:1], ["net"])).startswith("a: d_int90 ")
+    assert list(live._told(found * 3, ()))[3] == "  + 3 more"
 
 
 def test_seeds_that_differ_are_told_apart():
