@@ -169,7 +169,7 @@ def choices(option: Any) -> str:
     """What may stand behind an option that does not say so itself."""
     annotation = option.type_descriptor.annotation
     members = getattr(annotation, "__members__", None)
-    return "|".join(one.value for one in members.values()) if members else "N"
+    return "|".join(one.value for one in members.values()) if members else ""
 
 
 def default(option: Any) -> str:

@@ -37,10 +37,11 @@ def command(
 ) -> None:
     """Score a solution on the data that it was trained on; it is rebuilt in float32.
 
-    An .idim file and the checkpoint that it was made from give the same figures, to the last digit, on the
-    same device.
+    An .idim file and the checkpoint that it was made from give the same
+    figures, to the last digit, on the same device.
 
-    Examples: idim evaluate solution.idim --split test; idim evaluate results/mnist-fc/runs/RUN
+    Example: idim evaluate solution.idim --split test
+    Example: idim evaluate results/mnist-fc/runs/RUN
 
     Exit code: 0; 2 when the file is refused or the data are absent.
     """

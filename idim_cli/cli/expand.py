@@ -31,8 +31,8 @@ def command(
 ) -> None:
     """Grow an .idim file into the whole network: a state_dict in a safetensors file.
 
-    Needs neither the data nor the checkpoint. A damaged file is refused, and so is one whose start theta0
-    comes out differently on this machine.
+    Needs neither the data nor the checkpoint. A damaged file is refused, and so
+    is one whose start theta0 comes out differently on this machine.
 
     Example: idim expand solution.idim --out network.safetensors
 

@@ -19,6 +19,7 @@ from idim_cli.cli import console
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Say what is loaded and decided.")]
+_METAVARS = {bool: "", int: "N", float: "X"}
 _OURS = logging.getLogger("idim_cli")
 #: Packages whose version is told if the verb has loaded them.
 _TOLD = ("torch", "numpy", "pandas", "scipy")
@@ -47,16 +48,17 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_options(signature: inspect.Signature) -> inspect.Signature:
-    """With -q and -v, and flags without a type: that of every flag is the same."""
+    """With -q and -v; types are told in a letter or not at all: <bool> says nothing of a flag."""
     for parameter in signature.parameters.values():
-        for info in get_args(parameter.annotation)[1:]:
-            if get_args(parameter.annotation)[0] is bool and isinstance(info, OptionInfo):
-                info.metavar = ""
-    more = [
+        kind, *more = get_args(parameter.annotation)
+        for info in more:
+            if isinstance(info, OptionInfo) and info.metavar is None:
+                info.metavar = _METAVARS.get(next(iter(get_args(kind)), kind))
+    added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
         for name, annotation in (("quiet", Quiet), ("verbose", Verbose))
     ]
-    return signature.replace(parameters=[*signature.parameters.values(), *more])
+    return signature.replace(parameters=[*signature.parameters.values(), *added])
 
 
 class _Handler(logging.Handler):
