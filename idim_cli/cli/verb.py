@@ -50,7 +50,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
 def _with_options(signature: inspect.Signature) -> inspect.Signature:
     """With -q and -v; types are told in a letter or not at all: <bool> says nothing of a flag."""
     for parameter in signature.parameters.values():
-        kind, *more = get_args(parameter.annotation)
+        kind, *more = get_args(parameter.annotation) or (None,)
         for info in more:
             if isinstance(info, OptionInfo) and info.metavar is None:
                 info.metavar = _METAVARS.get(next(iter(get_args(kind)), kind))
@@ -62,11 +62,18 @@ def _with_options(signature: inspect.Signature) -> inspect.Signature:
 
 
 class _Handler(logging.Handler):
-    """What the rooms below log, as talk."""
+    """What the rooms below log, as talk; each thing once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it."""
-        console.say(f"  {self.format(record)}")
+        """Say it, unless it was said before."""
+        message = self.format(record)
+        if message not in self.told:
+            self.told.add(message)
+            console.say(f"  {message}")
 
 
 def _begin(handler: logging.Handler) -> None:
