@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import importlib.util
+import logging
 import os
 import platform
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from idim_cli.errors import IdimError
 if TYPE_CHECKING:
     import torch
 
-EXTRAS = {"hf": "datasets", "mlflow": "mlflow", "tensorboard": "tensorboard", "wandb": "wandb"}
+_log = logging.getLogger(__name__)
+#: Extras of `idim` that are for its developers.
+_DEVELOPERS = ("dev", "test")
 # The numbers of mallopt's options in glibc.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 #: Files by which a data set is known to be there, below the data root.
@@ -29,20 +32,52 @@ DATASETS = {
 }
 
 
-def describe(root: str | None = None) -> dict[str, Any]:
-    """Everything about this machine that bears on a run; `problems` lists what is needed and missing."""
-    packages = versions()
+def describe(root: str | None = None, out: str | Path = ".") -> dict[str, Any]:
+    """Everything about this machine that bears on a run; `problems` lists what is needed and missing.
+
+    Args:
+        root: folder of the data sets, as for `data_root`.
+        out: folder of the results, which need not be there yet.
+    """
     found = {
-        "versions": packages,
+        "versions": versions(),
         "devices": devices(),
         "memory": memory(),
-        "disk_free_bytes": shutil.disk_usage(".").free,
+        "disk": disk(out),
         "data": data(root),
-        "extras": {extra: importlib.util.find_spec(package) is not None for extra, package in EXTRAS.items()},
+        "extras": extras(),
         "speed": speed(),
     }
-    missing = [name for name, version in packages.items() if version is None]
-    return {**found, "problems": [f"the package {name!r} is not installed" for name in missing]}
+    return {**found, "problems": list(_problems(found))}
+
+
+def _problems(found: dict[str, Any]) -> Iterator[str]:
+    for name, version in found["versions"].items():
+        if version is None:
+            yield f"the package {name!r} is not installed"
+    if not found["disk"]["writable"]:
+        yield f"no results can be written in {found['disk']['folder']}"
+    root = found["data"]["root"]
+    if root is not None and not Path(root).is_dir():
+        yield f"the folder of the data sets, {root}, is not there"
+
+
+def disk(folder: str | Path) -> dict[str, Any]:
+    """The folder, or the nearest above it that is there: bytes free, and whether it can be written to."""
+    here = Path(folder).absolute()
+    while not here.exists():
+        here = here.parent
+    free = shutil.disk_usage(here).free
+    return {"folder": str(here), "free_bytes": free, "writable": here.is_dir() and os.access(here, os.W_OK)}
+
+
+def extras() -> dict[str, bool]:
+    """The extras of `idim`, and whether all that each brings is installed."""
+    needed: dict[str, list[str]] = {}
+    for line in _requires():
+        if (extra := re.search(r"""extra == ['"]([^'"]+)""", line)) and extra[1] not in _DEVELOPERS:
+            needed.setdefault(extra[1], []).append(_name(line))
+    return {extra: all(map(_version, names)) for extra, names in sorted(needed.items())}
 
 
 def versions() -> dict[str, str | None]:
@@ -79,6 +114,7 @@ def pick_device(name: str) -> torch.device:
             raise IdimError(f"no device {name!r}", "known: auto, cpu, cuda, cuda:N, mps") from error
         reason = str(error).partition("\n")[0]
         raise IdimError(f"no device {name!r} here: {reason}", "device=auto takes what there is") from error
+    _log.debug("device %s, %d torch threads", device, torch.get_num_threads())
     return device
 
 
@@ -174,6 +210,7 @@ def in_units(size: float) -> str:
 def data_root(root: str | Path | None = None) -> Path | None:
     """The folder of all data sets: `root`, else the environment variable IDIM_DATA, else None."""
     chosen = root or os.environ.get("IDIM_DATA")
+    _log.debug("data sets in %s", chosen or "no folder: none is set")
     return Path(chosen).expanduser() if chosen else None
 
 
@@ -184,7 +221,7 @@ def data(root: str | None = None) -> dict[str, Any]:
     return {"root": str(folder) if folder else None, "found": {"digits": True, "toy": True, **found}}
 
 
-def speed(seconds: float = 0.5) -> dict[str, float]:
+def speed(seconds: float = 1.0) -> dict[str, float]:
     """A short probe of the CPU: float32 matrix products in GFLOP/s and copies in GB/s."""
     import torch
 
@@ -208,12 +245,20 @@ def _rate(call: Any, seconds: float) -> float:
 
 def _packages() -> dict[str, str | None]:
     """Versions of idim and of all that it requires."""
-    try:
-        required = importlib.metadata.requires("idim") or []
-    except importlib.metadata.PackageNotFoundError:  # run from a folder, not installed
-        return {"idim": None}
-    names = [re.split(r"[\s<>=!~;\[]", line)[0] for line in required if "extra ==" not in line]
+    names = {_name(line) for line in _requires() if "extra ==" not in line}
     return {name: _version(name) for name in ["idim", *sorted(names)]}
+
+
+def _requires() -> list[str]:
+    """What idim requires, extras included; nothing when it is run from a folder, not installed."""
+    try:
+        return importlib.metadata.requires("idim") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\s<>=!~;\[]", requirement)[0]
 
 
 def _version(package: str) -> str | None:

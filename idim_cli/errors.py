@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Exit codes of the command line; 130 and 143 are the shell's own for SIGINT and SIGTERM.
 OK, RUN_FAILED, USAGE, NOT_REACHED, SOME_FAILED, REQUEUE = 0, 1, 2, 3, 4, 75
 INTERRUPTED, TERMINATED = 130, 143
+#: Exit codes of the command line; 130 and 143 are the shell's own for SIGINT and SIGTERM.
+EXIT_CODES = {
+    OK: "done",
+    RUN_FAILED: "a run failed; in `idim doctor`, something needed is missing",
+    USAGE: "the command line, a recipe, a file or the data are at fault",
+    NOT_REACHED: "some d_int lies beyond the largest d",
+    SOME_FAILED: "some runs failed, under `--keep-going`",
+    INTERRUPTED: "stopped by Ctrl-C; what was begun is saved",
+    TERMINATED: "stopped by SIGTERM; what was begun is saved",
+}
 
 
 class IdimError(Exception):

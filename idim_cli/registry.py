@@ -14,6 +14,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import re
 import typing
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -87,7 +88,10 @@ class Registry:
         return (ast.get_docstring(_definition(self.target(name))) or "").partition("\n")[0]
 
     def parameters(self, name: str) -> type[pydantic.BaseModel]:
-        """A pydantic model of the keyword-only parameters of `name`; unknown keys are forbidden."""
+        """A pydantic model of the keyword-only parameters of `name`; unknown keys are forbidden.
+
+        Each field is described as under ``Args:`` in the component's docstring.
+        """
         return _parameters(self.target(name), self.shared)
 
     def validated(self, name: str, params: Mapping[str, Any]) -> pydantic.BaseModel:
@@ -204,12 +208,20 @@ def _parameters(target: str, shared: str) -> type[pydantic.BaseModel]:
 
 def _fields(target: str) -> dict[str, Any]:
     arguments = _signature(_definition(target))
+    about = _described(ast.get_docstring(_definition(target)) or "")
     pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     return {
-        argument.arg: (_annotation(argument), _default(default))
+        argument.arg: (_annotation(argument), _field(default, about.get(argument.arg)))
         for argument, default in pairs
         if not argument.arg.startswith("_")  # passed by our own code, not by recipes
     }
+
+
+def _described(docstring: str) -> dict[str, str]:
+    """``name: meaning`` under ``Args:``, each meaning in one line."""
+    section = re.search(r"^Args:\n((?:    .*\n?|\n)*)", docstring, re.MULTILINE)
+    found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section[1] if section else "", re.MULTILINE)
+    return {name: re.sub(r"\s+", " ", text).replace("``", "`") for name, text in found}
 
 
 def _signature(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:
@@ -222,8 +234,9 @@ def _signature(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:
 _no_arguments = typing.cast(ast.FunctionDef, ast.parse("def f(): ...").body[0]).args
 
 
-def _default(node: ast.expr | None) -> Any:
-    return ... if node is None else ast.literal_eval(node)
+def _field(default: ast.expr | None, description: str | None) -> Any:
+    value = ... if default is None else ast.literal_eval(default)
+    return pydantic.Field(value, description=description)
 
 
 def _annotation(argument: ast.arg) -> Any:

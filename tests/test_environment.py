@@ -42,3 +42,41 @@ def test_the_most_memory_that_was_held():
     if Path("/proc/self/status").exists():  # elsewhere the peak is not known
         assert peak_bytes() >= before + 190_000_000
     assert resident_bytes() < before + 200_000_000
+
+
+def test_what_is_missing_is_a_problem(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "speed", lambda: {})
+    monkeypatch.setattr(environment, "versions", lambda: {"numpy": "1", "torch": None})
+    found = environment.describe(str(tmp_path / "absent"), tmp_path)
+    assert found["problems"] == [
+        "the package 'torch' is not installed",
+        f"the folder of the data sets, {tmp_path / 'absent'}, is not there",
+    ]
+    monkeypatch.setattr(environment, "versions", dict)
+    assert environment.describe(str(tmp_path), tmp_path / "not" / "yet")["problems"] == []
+
+
+def test_results_that_cannot_be_written_are_a_problem(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    assert environment.disk(tmp_path / "file" / "below")["writable"] is False
+    assert environment.disk(tmp_path / "new")["writable"] is True
+    assert environment.disk(tmp_path / "new")["folder"] == str(tmp_path)
+
+
+def test_extras_are_those_of_the_package(monkeypatch):
+    lines = [
+        "numpy>=2",
+        "here>=1; extra == 'one'",
+        "absent; extra == 'two'",
+        "here; extra == 'two'",
+        "x; extra == 'dev'",
+    ]
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: lines)
+    monkeypatch.setattr(environment, "_version", lambda name: None if name == "absent" else "1")
+    assert environment.extras() == {"one": True, "two": False}
+
+
+def test_the_speed_is_probed_for_as_long_as_asked():
+    found = environment.speed(0.02)
+    assert all(rate > 0 for rate in found.values())
+    assert set(found) == {"matmul_gflops", "copy_gb_per_s"}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sys
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from idim_cli.cli import (
     bench,
@@ -18,12 +18,14 @@ from idim_cli.cli import (
     doctor,
     evaluate,
     expand,
+    new,
     recipes,
     report,
     sweep,
     threshold,
     train,
 )
+from idim_cli.cli.verb import verb
 from idim_cli.environment import keep_freed_memory
 from idim_cli.errors import TERMINATED, FileError, IdimError
 
@@ -32,8 +34,24 @@ _BOXES = 60
 _columns = shutil.get_terminal_size().columns
 _plain = _columns < _BOXES
 
+
+class _Group(TyperGroup):
+    """Commands of which none complains when the reader of its output leaves, not even for --help."""
+
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        """Read the command line, and print the help if it asks for it."""
+        with console.reader_may_leave():
+            return super().make_context(*args, **settings)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with console.reader_may_leave():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="idim",
+    cls=_Group,
     rich_markup_mode=None if _plain else "rich",
     no_args_is_help=True,
     context_settings={
@@ -50,24 +68,30 @@ for name, module in {
     "expand": expand,
     "evaluate": evaluate,
     "report": report,
+    "new": new,
     "doctor": doctor,
 }.items():
-    app.command(name)(module.command)
+    app.command(name)(verb(module.command))
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(bench.app, name="bench")
 
 
+def version() -> str:
+    """Of idim."""
+    from importlib import metadata
+
+    return metadata.version("idim")
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        console.out(f"idim {version('idim')}")
+        console.out(f"idim {version()}")
         raise typer.Exit
 
 
 @app.callback()
 def _idim(
-    version: Annotated[
+    show_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
@@ -88,8 +112,6 @@ def main() -> None:
         app(prog_name="idim")
     except IdimError as error:
         sys.exit(console.report_error(error))
-    except BrokenPipeError:
-        _be_quiet()
     except OSError as error:
         sys.exit(console.report_error(_as_file_error(error)))
 
@@ -104,12 +126,6 @@ def _as_file_error(error: OSError) -> FileError:
     return FileError(
         f"cannot use {error.filename}: {reason}" if error.filename else f"cannot go on: {reason}"
     )
-
-
-def _be_quiet() -> None:
-    """The reader of stdout has gone, as `head` does; leave nothing to be written at the end."""
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    sys.exit(1)
 
 
 if __name__ == "__main__":

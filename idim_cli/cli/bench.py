@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import complete, console, options
+from idim_cli.cli.verb import verb
 from idim_cli.errors import IdimError
 
 if TYPE_CHECKING:
@@ -32,17 +33,26 @@ Seconds = Annotated[
 Limit = Annotated[
     float, typer.Option("--limit", help="Skip a P that is expected to take more seconds to make.", min=0.0)
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
 Projectors = Annotated[
     list[str] | None,
-    typer.Option("--projector", metavar="NAME", help="Only this one; again for more.", show_default="all"),
+    typer.Option(
+        "--projector",
+        metavar="NAME",
+        help="Only this one; again for more.",
+        show_default="all",
+        autocompletion=complete.component("projector"),
+    ),
 ]
 _RECIPE: Any = typer.Option(
-    "--recipe", help="A recipe's file, or the name of a shipped one.", metavar="RECIPE"
+    "--recipe",
+    help="A recipe's file, or the name of a shipped one.",
+    metavar="RECIPE",
+    autocompletion=complete.recipe,
 )
 
 
 @app.command()
+@verb
 def projectors(
     sizes: Annotated[
         str, typer.Option("--D", metavar="D,...", help="Numbers of native parameters, e.g. 100k,60M.")
@@ -57,7 +67,7 @@ def projectors(
     ] = None,
     seconds: Seconds = 2.0,
     limit: Limit = 120.0,
-    device: Device = "auto",
+    device: options.DeviceHere = "auto",
     out: Out = Path("results/bench"),
     as_json: options.Json = False,
 ) -> None:
@@ -83,6 +93,7 @@ def projectors(
 
 
 @app.command()
+@verb
 def step(
     overrides: options.Overrides = None,
     recipe: Annotated[str | None, _RECIPE] = None,
@@ -93,7 +104,7 @@ def step(
     seconds: Seconds = 1.0,
     limit: Limit = 120.0,
     data: options.Data = None,
-    device: Device = "auto",
+    device: options.DeviceHere = "auto",
     out: Out = Path("results/bench"),
     as_json: options.Json = False,
 ) -> None:
@@ -121,13 +132,14 @@ def step(
 
 
 @app.command()
+@verb
 def pack(
     overrides: options.Overrides = None,
     recipe: Annotated[str, _RECIPE] = "quickstart",
     sizes: Annotated[str, typer.Option("--runs", metavar="R,...", help="Runs in a pack.")] = "1,2,4,8,16,32",
     seconds: Seconds = 1.0,
     data: options.Data = None,
-    device: Device = "auto",
+    device: options.DeviceHere = "auto",
     out: Out = Path("results/bench"),
     as_json: options.Json = False,
 ) -> None:
@@ -181,12 +193,12 @@ def _report(
     figure = _draw(bench, found, on, out)
     warnings = show.warnings(bench, found, on)
     if as_json:
-        told = {"bench": bench, "machine": on.as_dict(), "rows": found, "warnings": warnings}
-        console.out_json({**told, "files": [path, figure]})
+        told = {"machine": on.as_dict(), "rows": found, "warnings": warnings, "files": [path, figure]}
+        console.document(f"bench-{bench}/1", told)
     else:
         console.out(show.table(bench, found, on))
     for text in warnings:
-        console.fail(text, label="warning")
+        console.warn(text)
     for file in (path, figure):
         console.say(f"wrote {file}")
 

@@ -8,11 +8,18 @@ from typing import Annotated
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import complete, console, options
 
 
 def command(
-    checkpoint: Annotated[Path, typer.Argument(help="A run folder, or its checkpoint.safetensors.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder, or its checkpoint.safetensors.",
+            autocompletion=complete.run_folder,
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -38,9 +45,9 @@ def command(
 
     done = compress(checkpoint, out)
     if done.warning:
-        console.say(f"warning: {done.warning}")
+        console.warn(done.warning)
     if as_json:
-        console.out_json({**asdict(done), "native_bytes": 4 * done.D})
+        console.document("compress/1", {**asdict(done), "native_bytes": 4 * done.D})
         return
     console.out(
         f"{done.path}: {done.bytes:,} bytes, {done.ratio:.1f} times smaller than "

@@ -6,18 +6,33 @@ import contextlib
 import functools
 import json
 import math
+import os
+import signal
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.errors import IdimError, RecipeError
+from idim_cli.errors import RUN_FAILED, IdimError, RecipeError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH = 80
+QUIET, NORMAL, VERBOSE = -1, 0, 1
+_level = NORMAL
+
+
+def set_level(level: int) -> None:
+    """How much is said: QUIET is errors alone, VERBOSE details too."""
+    global _level
+    _level = level
+
+
+def level() -> int:
+    """How much is said."""
+    return _level
 
 
 @functools.cache
@@ -29,8 +44,13 @@ def talk() -> Console:
 
 
 def on_terminal() -> bool:
-    """Whether a person watches stderr, so that progress bars make sense."""
+    """Whether a person watches stderr."""
     return talk().is_terminal
+
+
+def drawable() -> bool:
+    """Whether stderr is a terminal on which a line can be drawn over."""
+    return on_terminal() and not talk().is_dumb_terminal
 
 
 def colour() -> bool:
@@ -57,8 +77,15 @@ def text_width() -> int:
 
 
 def say(message: str) -> None:
-    """One plain line of talk, on stderr."""
-    talk().print(_fitted(message), markup=False)
+    """One plain line of talk, on stderr; nothing when quiet."""
+    if _level > QUIET:
+        talk().print(_fitted(message), markup=False)
+
+
+def warn(message: str) -> None:
+    """What may be wrong, but is no error; nothing when quiet."""
+    if _level > QUIET:
+        _labelled("warning", "bold yellow", message)
 
 
 def out(text: str) -> None:
@@ -70,6 +97,11 @@ def out(text: str) -> None:
 def out_json(value: Any) -> None:
     """Data for programs, on stdout: strict JSON, in which an unknown number is null."""
     out(json.dumps(plain(value), indent=2, allow_nan=False))
+
+
+def document(name: str, content: Mapping[str, Any]) -> None:
+    """What a verb prints under --json: `content` as the document ``compress/1`` of documents.yaml."""
+    out_json({"schema": f"idim/{name}", **content})
 
 
 def plain(value: Any) -> Any:
@@ -103,6 +135,23 @@ def fail(message: str, hint: str = "", label: str = "error") -> None:
     _labelled(label, "bold red", message)
     if hint:
         _labelled("hint", "bold", hint)
+
+
+@contextlib.contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """End the process as the system's own tools do when the reader of its output has gone, as `head` does."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as error:
+        # rich, which prints the help, turns the one into the other.
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # nothing is left to be written at the end
+        os.dup2(nowhere, sys.stdout.fileno())
+        if hasattr(signal, "SIGPIPE"):
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGPIPE)
+        sys.exit(RUN_FAILED)
 
 
 @contextlib.contextmanager

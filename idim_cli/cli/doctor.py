@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -12,29 +13,27 @@ from idim_cli.errors import RUN_FAILED
 
 
 def command(
-    data: Annotated[
-        str | None,
-        typer.Option("--data", envvar="IDIM_DATA", help="Folder of the data sets.", show_default=False),
-    ] = None,
+    data: options.DataHere = None,
+    out: options.Out = Path("results"),
     as_json: options.Json = False,
 ) -> None:
     """Show versions, devices, memory, disk, data sets and extras, and probe the speed.
 
     Exit code: 0, or 1 when something that idim needs is missing.
     """
-    found = describe(data)
-    console.out_json(found) if as_json else console.out("\n".join(_lines(found)))
+    found = describe(data, out)
+    console.document("doctor/1", found) if as_json else console.out("\n".join(_lines(found)))
     if found["problems"]:
         raise typer.Exit(RUN_FAILED)
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    memory, data = found["memory"], found["data"]
+    memory, disk, data = found["memory"], found["disk"], found["data"]
     rows = [(name, version or "MISSING") for name, version in found["versions"].items()]
     rows += [("device", _device(device)) for device in found["devices"]]
     rows += [
         ("memory", f"{in_units(memory['free_bytes'])} free of {in_units(memory['total_bytes'])}"),
-        ("disk", f"{in_units(found['disk_free_bytes'])} free here"),
+        ("disk", f"{in_units(disk['free_bytes'])} free in {disk['folder']}"),
         ("speed", "{matmul_gflops:.0f} GFLOP/s, copies {copy_gb_per_s:.1f} GB/s".format(**found["speed"])),
         ("data root", data["root"] or "not set (--data or IDIM_DATA)"),
     ]

@@ -23,7 +23,7 @@ def show(loaded: Loaded, out: Path, where: Where, jobs: int | None, pack: int | 
 
     found = forecast(loaded, out, where, jobs, pack)
     if as_json:
-        console.out_json(found.as_dict())
+        console.document("dry-run/1", found.as_dict())
     else:
         console.out("\n".join(text(found)))
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import complete, console, options
 
 
 class SplitName(StrEnum):
@@ -21,19 +21,27 @@ class SplitName(StrEnum):
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="An .idim file, a run folder, or its checkpoint.safetensors.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="An .idim file, a run folder, or its checkpoint.safetensors.",
+            autocompletion=complete.scored,
+        ),
+    ],
     split: Annotated[SplitName, typer.Option(help="What to score on.")] = SplitName.VALIDATION,
     data: options.Data = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0, mps.")] = "auto",
+    device: options.DeviceHere = "auto",
     trust_code: options.TrustCode = False,
     as_json: options.Json = False,
 ) -> None:
     """Score a solution on the data that it was trained on; it is rebuilt in float32.
 
-    An .idim file and the checkpoint that it was made from give the same figures, to the last digit, on the
-    same device.
+    An .idim file and the checkpoint that it was made from give the same
+    figures, to the last digit, on the same device.
 
-    Examples: idim evaluate solution.idim --split test; idim evaluate results/mnist-fc/runs/RUN
+    Example: idim evaluate solution.idim --split test
+    Example: idim evaluate results/mnist-fc/runs/RUN
 
     Exit code: 0; 2 when the file is refused or the data are absent.
     """
@@ -42,7 +50,7 @@ def command(
 
     score = evaluate(file, split.value, data, str(pick_device(device)), trust_code)
     if as_json:
-        console.out_json(asdict(score))
+        console.document("evaluate/1", asdict(score))
         return
     for name, value in score.metrics.items():
         console.out(f"{name} {value!r}")

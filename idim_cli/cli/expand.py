@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import complete, console, options
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="An .idim file.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An .idim file.", autocompletion=complete.solution)
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -29,8 +31,8 @@ def command(
 ) -> None:
     """Grow an .idim file into the whole network: a state_dict in a safetensors file.
 
-    Needs neither the data nor the checkpoint. A damaged file is refused, and so is one whose start theta0
-    comes out differently on this machine.
+    Needs neither the data nor the checkpoint. A damaged file is refused, and so
+    is one whose start theta0 comes out differently on this machine.
 
     Example: idim expand solution.idim --out network.safetensors
 
@@ -40,6 +42,6 @@ def command(
 
     done = write(file, out, trust_code)
     if as_json:
-        console.out_json(asdict(done))
+        console.document("expand/1", asdict(done))
     else:
         console.out(f"{done.path}: {done.tensors} tensors, {done.bytes:,} bytes")

@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from idim_cli.cli import complete
 from idim_cli.errors import FileError
 
 if TYPE_CHECKING:
     from idim_cli.thresholds import Options
-
-
-def _recipes() -> list[str]:
-    from idim_cli.recipe.find import shipped
-
-    return list(shipped())
 
 
 def out_file(text: str | Path) -> Path:
@@ -45,12 +40,20 @@ def number_or_auto(text: str) -> int | None:
 
 
 Recipe = Annotated[
-    str, typer.Argument(help="A recipe's file, or the name of a shipped one.", autocompletion=_recipes)
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe's file, or the name of a shipped one.",
+        autocompletion=complete.recipe,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...", help="Recipe keys to change, e.g. training.epochs=5.", show_default=False
+        metavar="KEY=VALUE",
+        help="Recipe keys to change, e.g. training.epochs=5.",
+        show_default=False,
+        autocompletion=complete.override,
     ),
 ]
 Out = Annotated[
@@ -66,12 +69,26 @@ Out = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", help="Folder of the data sets.", metavar="DIR", show_default="recipe, then IDIM_DATA"
+        "--data",
+        help="Folder of the data sets.",
+        metavar="DIR",
+        show_default="the recipe's, then the environment variable IDIM_DATA",
     ),
 ]
-Device = Annotated[
-    str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.", show_default="the recipe's")
+DataHere = Annotated[
+    str | None,
+    typer.Option(
+        "--data", envvar="IDIM_DATA", metavar="DIR", help="Folder of the data sets.", show_default=False
+    ),
 ]
+_DEVICE: dict[str, Any] = {
+    "envvar": "IDIM_DEVICE",
+    "metavar": "DEVICE",
+    "help": "auto, cpu, cuda, cuda:1, mps.",
+    "autocompletion": complete.words("auto", "cpu", "cuda", "mps"),
+}
+Device = Annotated[str | None, typer.Option("--device", show_default="the recipe's", **_DEVICE)]
+DeviceHere = Annotated[str, typer.Option("--device", **_DEVICE)]
 Download = Annotated[bool, typer.Option("--download", help="Fetch an absent data set.")]
 Jobs = Annotated[
     int | None,
@@ -97,8 +114,8 @@ Pack = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and what it takes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Exit with 4 instead of 1 when runs failed.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Import and run code that the file names (module:callable).")
 ]
@@ -119,11 +136,22 @@ def trackers(given: Sequence[str] | None) -> list[str]:
     return [f"trackers=[{', '.join(given)}]"] if given else []
 
 
+Results = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RESULTS", help="A results folder, or a CSV of runs.", autocompletion=complete.results
+    ),
+]
+
 # How to read d_int. None leaves it to the recipe of a results folder, and then to the default.
 Baseline = Annotated[
     str | None,
     typer.Option(
-        "--baseline", metavar="model|best|VALUE", help="What 100 % means.", show_default="recipe, then model"
+        "--baseline",
+        metavar="model|best|VALUE",
+        help="What 100 % means.",
+        show_default="recipe, then model",
+        autocompletion=complete.words("model", "best"),
     ),
 ]
 Fraction = Annotated[
@@ -135,6 +163,7 @@ Rule = Annotated[
     typer.Option(
         "--rule",
         metavar="first|interpolate|isotonic|curve",
+        autocompletion=complete.words("first", "interpolate", "isotonic", "curve"),
         help="How the runs at each d become one d.",
         show_default="recipe, then isotonic",
     ),
@@ -150,6 +179,7 @@ Centre = Annotated[
     typer.Option(
         "--centre",
         metavar="mean|median",
+        autocompletion=complete.words("mean", "median"),
         help="What stands for the runs at one d.",
         show_default="recipe, then mean",
     ),

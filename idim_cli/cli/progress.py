@@ -1,4 +1,4 @@
-"""How a training goes on, on stderr: a bar with ETA on a terminal, one line a finished run elsewhere."""
+"""How a training goes on, on stderr: a live view on a terminal, one line a finished run elsewhere."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from idim_cli.cli import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from rich.progress import Progress as Bars
-
+    from idim_cli.execute.base import Watcher
     from idim_cli.plan import Run
     from idim_cli.projectors.check import Columns
+    from idim_cli.recipe.schema import Recipe
     from idim_cli.training.sitting import Progress
 
 #: Off a terminal, seconds between two signs of life of a run that has not ended.
 PATIENCE = 60.0
-#: On a terminal, seconds between two drawings of the bar: many runs may report at the same time.
-REDRAW = 0.1
 _LAYERS = 3  # that are named in P's check
 
 
-def shown(quiet: bool) -> AbstractContextManager[Plain | Bar | None]:
-    """What watches a sweep or a run here; None when quiet."""
-    if quiet:
+def shown(recipe: Recipe, out: Path) -> AbstractContextManager[Watcher | None]:
+    """What watches a sweep, or a run of a recipe without one, with results below `out`; None when quiet."""
+    if console.level() == console.QUIET:
         return nullcontext()
-    return Bar() if console.on_terminal() else Plain()
+    if not console.drawable():
+        return Plain()
+    from idim_cli.cli.live import Live
+    from idim_cli.execute.running import Running
+
+    return Live(Running(recipe, out / recipe.name) if recipe.sweep else None)
 
 
 class Watching:
@@ -70,7 +74,8 @@ class Plain(Watching):
         """Say how far a run is, if nothing was said for a minute."""
         self._check(run, progress)
         if time.monotonic() - self.spoke >= PATIENCE:
-            figures = f", {_figures(progress.figures)}" if progress.figures else ""
+            name, value = score(progress.figures)
+            figures = "" if value is None else f", {name} {value:.4f}"
             share = progress.step / progress.steps
             self._say(
                 f"[{self.done}/{self.runs}] {run.run_id}: {share:.0%} of {progress.epochs} epochs{figures}"
@@ -83,7 +88,7 @@ class Plain(Watching):
 
     def waiting(self, runs: int) -> None:
         """Say what is waited for."""
-        self._say(_waiting(runs))
+        self._say(waiting(runs))
 
     def say(self, line: str) -> None:
         """Say it."""
@@ -92,87 +97,6 @@ class Plain(Watching):
     def _say(self, message: str) -> None:
         console.say(message)
         self.spoke = time.monotonic()
-
-
-class Bar(Watching):
-    """One bar over all runs. It is drawn when a run reports, so no thread takes time from the training.
-
-    Several runs may be under way: the bar's length is that of the ended ones and of their shares together.
-    """
-
-    def __init__(self) -> None:
-        from rich import progress as rich
-
-        super().__init__()
-        self.bars: Bars = rich.Progress(
-            rich.TextColumn("{task.description}"),
-            rich.BarColumn(bar_width=12),
-            rich.TextColumn("{task.fields[count]}"),
-            rich.TextColumn("ETA"),
-            rich.TimeRemainingColumn(),
-            rich.TextColumn("{task.fields[figures]}"),
-            console=console.talk(),
-            transient=True,
-            auto_refresh=False,
-            speed_estimate_period=300,
-        )
-        self.task = self.bars.add_task("training", total=1.0, count="", figures="")
-        self.runs, self.done = 1, 0
-        self.ahead, self.ended = 0, 0  # runs of this sitting: asked for, done
-        self.shares: dict[str, float] = {}  # of the runs that are under way, by run_id
-        self.drawn = 0.0
-
-    def __enter__(self) -> Bar:
-        self.bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bars.stop()
-
-    def planned(self, runs: int, pending: int) -> None:
-        """Set the bar's length, or add to it; runs that were done before this sitting do not count in it."""
-        self.runs, self.done = runs, runs - pending
-        if not self.ahead:
-            self.bars.reset(self.task)
-        self.ahead += pending
-        self.bars.update(self.task, total=max(self.ahead, 1), count=self._count(), figures="")
-
-    def progress(self, run: Run, progress: Progress) -> None:
-        """Move the bar by a part of a run."""
-        self._check(run, progress)
-        self.shares[run.run_id] = progress.step / progress.steps
-        if time.monotonic() - self.drawn >= REDRAW:
-            self._draw(run, _figures(progress.figures))
-
-    def finished(self, run: Run, result: Mapping[str, Any]) -> None:
-        """Print what came of a run above the bar."""
-        self.done, self.ended = self.done + 1, self.ended + 1
-        self.shares.pop(run.run_id, None)
-        console.say(f"[{self.done}/{self.runs}] {line(result)}")
-        self._draw(run, "")
-
-    def waiting(self, runs: int) -> None:
-        """Say above the bar what is waited for."""
-        console.say(_waiting(runs))
-
-    def say(self, line: str) -> None:
-        """Say it above the bar."""
-        console.say(line)
-
-    def _draw(self, run: Run, figures: str) -> None:
-        others = f" +{len(self.shares) - 1}" if len(self.shares) > 1 else ""
-        self.bars.update(
-            self.task,
-            completed=self.ended + sum(self.shares.values()),
-            description=_short(run) + others,
-            count=self._count(),
-            figures=figures,
-            refresh=True,
-        )
-        self.drawn = time.monotonic()
-
-    def _count(self) -> str:
-        return f"{self.done}/{self.runs}" if self.runs > 1 else ""
 
 
 def check(run: Run, columns: Columns) -> str:
@@ -188,13 +112,9 @@ def check(run: Run, columns: Columns) -> str:
     )
 
 
-def _waiting(runs: int) -> str:
+def waiting(runs: int) -> str:
+    """What is waited for, in words."""
     return f"waiting for {'1 run' if runs == 1 else f'{runs} runs'} of another process"
-
-
-def _short(run: Run) -> str:
-    """The run's name without its hash, so that the bar fits 80 columns."""
-    return run.run_id.rpartition("-")[0]
 
 
 def line(result: Mapping[str, Any]) -> str:
@@ -207,9 +127,9 @@ def line(result: Mapping[str, Any]) -> str:
     return f"{result['run_id']}  {name} {result['performance']:.4f}  {result['seconds']:.1f} s{early}"
 
 
-def _figures(figures: Mapping[str, Any]) -> str:
-    """The first figure of an evaluation that is a score."""
+def score(figures: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Name and value of the first figure of an evaluation that is a score; None before there is one."""
     for name in figures:
         if name.partition("_")[0] in ("validation", "train"):
-            return f"{name.replace('_', ' ', 1)} {figures[name]:.4f}"
-    return ""
+            return name.replace("_", " ", 1), figures[name]
+    return "", None

@@ -1,26 +1,39 @@
-"""`idim recipes`: list, show, copy and check recipes."""
+"""`idim recipes`: list, show, copy and check recipes; what can stand in one."""
 
 from __future__ import annotations
 
+import json
+import textwrap
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from idim_cli.cli import console, options
-from idim_cli.errors import USAGE, Fault, FileError, IdimError, RecipeError
+from idim_cli.cli import complete, console, options
+from idim_cli.cli.verb import verb
+from idim_cli.errors import USAGE, Fault, IdimError, RecipeError
+from idim_cli.recipe.components import components
+from idim_cli.recipe.dump import dump
+from idim_cli.recipe.files import read_text, write_new
 from idim_cli.recipe.find import description, find, shipped
+from idim_cli.recipe.json_schema import json_schema
 from idim_cli.recipe.load import load
+from idim_cli.registry import ROOMS
 
-app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes.")
+app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes; say what can stand in one.")
 
 Name = Annotated[
-    str, typer.Argument(help="A shipped recipe's name, or a file.", autocompletion=lambda: list(shipped()))
+    str,
+    typer.Argument(
+        metavar="RECIPE", help="A shipped recipe's name, or a file.", autocompletion=complete.recipe
+    ),
 ]
 
 
 @app.command("list")
+@verb
 def list_(as_json: options.Json = False) -> None:
     """Print the shipped recipes and what each is for.
 
@@ -29,7 +42,8 @@ def list_(as_json: options.Json = False) -> None:
     about = {name: description(path) for name, path in shipped().items()}
     if as_json:
         paths = shipped()
-        console.out_json([{"name": n, "description": about[n], "path": str(paths[n])} for n in about])
+        found = [{"name": n, "description": about[n], "path": paths[n]} for n in about]
+        console.document("recipes-list/1", {"recipes": found})
         return
     width = max(map(len, about), default=0)
     for name, text in about.items():
@@ -37,19 +51,27 @@ def list_(as_json: options.Json = False) -> None:
 
 
 @app.command()
-def show(name: Name) -> None:
+@verb
+def show(name: Name, as_json: options.Json = False) -> None:
     """Print a recipe.
 
     Exit code: 0; 2 when there is none of that name.
     """
-    console.out(_text(find(name)))
+    path = find(name)
+    text = read_text(path)
+    if as_json:
+        console.document("recipes-show/1", {"path": path, "text": text, "recipe": dump(load(path).recipe)})
+    else:
+        console.out(text)
 
 
 @app.command()
+@verb
 def copy(
     name: Name,
     destination: Annotated[Path | None, typer.Argument(metavar="[DEST]", help="A file or a folder.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: options.Force = False,
+    as_json: options.Json = False,
 ) -> None:
     """Copy a recipe, to change it and run the copy.
 
@@ -59,13 +81,20 @@ def copy(
     target = destination or Path()
     if target.is_dir():
         target = target / source.name
-    _write(target, _text(source), force)
-    console.out(str(target))
+    write_new(target, read_text(source), force)
+    if as_json:
+        console.document("recipes-copy/1", {"path": target})
+    else:
+        console.out(str(target))
 
 
 @app.command()
+@verb
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Recipes, by file or name.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="RECIPE", help="By file or name.", autocompletion=complete.recipe),
+    ],
     as_json: options.Json = False,
 ) -> None:
     """Check recipes and name all their faults.
@@ -75,14 +104,73 @@ def check(
     faults = {file: _faults(file) for file in files}
     found = [fault for some in faults.values() for fault in some]
     if as_json:
-        console.out_json(
-            [{"file": f, "ok": not some, "faults": list(map(asdict, some))} for f, some in faults.items()]
-        )
+        told = [{"file": f, "ok": not some, "faults": list(map(asdict, some))} for f, some in faults.items()]
+        console.document("recipes-check/1", {"files": told})
         raise typer.Exit(USAGE if found else 0)
     for file in (file for file, some in faults.items() if not some):
         console.out(f"ok {file}")
     if found:
         raise RecipeError(found)
+
+
+@app.command("components")
+@verb
+def components_(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="WORD",
+            help="A kind or a name; its parameters are told too.",
+            autocompletion=complete.words(*ROOMS),
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Print what can stand for dataset, model, projector and so on, and with which parameters.
+
+    Example: idim recipes components optimizer
+
+    Exit code: 0; 2 for a word that is neither a kind nor a name.
+    """
+    found = components(words or [])
+    if as_json:
+        console.document("recipes-components/1", {"components": [asdict(one) for one in found]})
+        return
+    width = max(len(one.name) for one in found)
+    for kind in dict.fromkeys(one.kind for one in found):
+        console.out(kind)
+        for one in (one for one in found if one.kind == kind):
+            console.out(_hanging(f"  {one.name:{width}}  ", one.summary))
+            for name, schema in one.parameters.items() if words else ():
+                console.out(_parameter(name, schema))
+
+
+@app.command("schema")
+@verb
+def schema_(as_json: options.Json = False) -> None:
+    """Print the JSON Schema of recipes, for editors that complete and check YAML.
+
+    Save it, and begin a recipe with: # yaml-language-server: $schema=FILE
+
+    Exit code: 0.
+    """
+    found = json_schema()
+    if as_json:
+        console.document("recipes-schema/1", {"json_schema": found})
+    else:
+        console.out_json(found)
+
+
+def _parameter(name: str, schema: Mapping[str, Any]) -> str:
+    default = schema.get("default")
+    shown = "" if default is None else f" = {default if isinstance(default, str) else json.dumps(default)}"
+    return _hanging(f"    {name}{shown}: ", schema.get("description", ""), 6)
+
+
+def _hanging(head: str, text: str, indent: int | None = None) -> str:
+    """The text behind its head, in lines that the terminal has room for."""
+    then = " " * (len(head) if indent is None else indent)
+    return textwrap.fill(text, console.text_width(), initial_indent=head, subsequent_indent=then) or head
 
 
 def _faults(file: str) -> list[Fault]:
@@ -93,20 +181,3 @@ def _faults(file: str) -> list[Fault]:
     except IdimError as error:
         return [Fault(file, 0, 0, "", str(error), error.hint)]
     return []
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"cannot read {path}: {error}") from None
-
-
-def _write(target: Path, text: str, force: bool) -> None:
-    try:
-        with target.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise FileError(f"{target} exists already", "give another name, or --force to replace it") from None
-    except OSError as error:
-        raise FileError(f"cannot write {target}: {error.strerror}") from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import complete, console, options
 from idim_cli.cli.plots import plot
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ class Format(StrEnum):
 def command(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="RESULTS...", help="Results folders, folders of one run, or CSVs of runs."),
+        typer.Argument(
+            metavar="RESULTS...",
+            help="Results folders, folders of one run, or CSVs of runs.",
+            autocompletion=complete.results,
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -82,7 +86,7 @@ def command(
         for part in result.unread if not result.lone else ():
             console.say(f"left out: {part.title}: {part.problem}")
     if as_json:
-        console.out_json(_as_dict(made))
+        console.document("report/1", _as_dict(made))
     else:
         _print(made, form, log)
     console.say(f"wrote {made.page} and {len(made.figures)} files of figures beside it")

@@ -36,7 +36,6 @@ def command(
     dry_run: options.DryRun = False,
     keep_going: options.KeepGoing = False,
     as_json: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Train the recipe's grid of d and seeds with its direct baseline, and estimate d_int.
 
@@ -77,10 +76,10 @@ def command(
     where = Where(device, data, download)
     if dry_run:
         return dryrun.show(loaded, out, where, jobs, pack, as_json)
-    with console.resumable(), progress.shown(quiet) as watcher, Local(jobs, pack) as executor:
+    with console.resumable(), progress.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:
         outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher)
     if as_json:
-        console.out_json(outcome.as_dict())
+        console.document("sweep/1", outcome.as_dict())
     else:
         console.out(_text(outcome))
     if outcome.failed:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    path: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder, or any CSV file.")],
+    path: options.Results,
     baseline: options.Baseline = None,
     fraction: options.Fraction = None,
     rule: options.Rule = None,
@@ -64,7 +64,7 @@ def command(
         return
     thresholds.require_any(found)
     if as_json:
-        console.out_json([one.as_dict() for one in found])
+        console.document("threshold/1", {"estimates": [one.as_dict() for one in found]})
     else:
         console.out("\n\n".join(_text(one) for one in found))
     if any(one.not_reached for one in found):
@@ -112,7 +112,7 @@ def _print_all(found: Sequence[Estimate], confidence: float, as_json: bool) -> N
     named = [list(readings(some, confidence)) if some is not None else [] for some in runs]
     pairs = list(zip(found, named, strict=True))
     if as_json:
-        console.out_json([_as_json(one, some) for one, some in pairs])
+        console.document("readings/1", {"groups": [_as_json(one, some) for one, some in pairs]})
     else:
         console.out("\n\n".join(_side_by_side(one, some) for one, some in pairs))
 

@@ -24,7 +24,6 @@ def command(
     tracker: options.Tracker = None,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Train one run: the recipe's model in its subspace of dimension d.
 
@@ -46,15 +45,15 @@ def command(
     from idim_cli.training.run import run_folder, train
 
     where = Where(device, data, download)
+    one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
     if dry_run:
-        one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
         return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json)
-    with console.resumable(), progress.shown(quiet) as watcher:
+    with console.resumable(), progress.shown(one.recipe, out) as watcher:
         tell = (lambda state: watcher.progress(run, state)) if watcher else None
         result = train(loaded, out, where=where, on_step=tell)
     folder = run_folder(out, run)
     if as_json:
-        console.out_json({**result, "folder": folder})
+        console.document("train/1", {**result, "folder": folder})
     if result["status"] != "ok":
         console.fail(f"{run.run_id} failed: {result['reason']}", _hint(result, folder))
         raise typer.Exit(RUN_FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from idim_cli.training.prepare import Where
 #: What starting workers takes, each importing torch. They are started when they save more than that.
 START_SECONDS = 8.0
 _MEMORY_SHARE = 0.8
+_log = logging.getLogger(__name__)
 
 
 class Local:
@@ -98,8 +100,9 @@ def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, 
         with contextlib.suppress(Exception):  # what cannot be measured will fail by itself, and say why
             seconds += len(alike) * packing(widest(alike), where, pack or len(alike)).seconds
         if seconds > enough:
-            return True
-    return False
+            break
+    _log.debug("%.1f s of work or more; %d processes save time from %.1f s on", seconds, number, enough)
+    return seconds > enough
 
 
 def _seats(runs: Sequence[Run], where: Where) -> list[Seat]:

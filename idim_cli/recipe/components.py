@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pydantic
@@ -12,10 +14,39 @@ from idim_cli.errors import ComponentError
 from idim_cli.recipe import wording
 from idim_cli.recipe.schema import Component
 from idim_cli.recipe.source import KeyPath, Problem
-from idim_cli.registry import INNER, NEVER_INNER, Registry, short
+from idim_cli.registry import INNER, NEVER_INNER, ROOMS, Registry, did_you_mean, short
 
 # Kinds whose names may also point to code ("package.module:callable", "./file.py:callable").
-_OPEN = ("model", "dataset")
+OPEN = ("model", "dataset")
+
+
+@dataclass(frozen=True)
+class Described:
+    """A component for people: its kind, its name, what it is, and the JSON Schema of each parameter."""
+
+    kind: str
+    name: str
+    summary: str
+    parameters: dict[str, Any]
+
+
+def components(words: Sequence[str] = ()) -> list[Described]:
+    """All components, or those whose kind or name is among `words`; ComponentError for another word."""
+    every = [_described(kind, name) for kind in ROOMS for name in registry.registry(kind)]
+    known = {one.kind for one in every} | {one.name for one in every}
+    for word in words:
+        if word not in known:
+            raise ComponentError(f"{word!r} is neither a kind nor a name", did_you_mean(word, known))
+    return [one for one in every if not words or one.kind in words or one.name in words]
+
+
+def _described(kind: str, name: str) -> Described:
+    room = registry.registry(kind)
+    schema = room.parameters(name).model_json_schema()
+    parameters = {
+        key: {k: v for k, v in value.items() if k != "title"} for key, value in schema["properties"].items()
+    }
+    return Described(kind, name, room.summary(name), parameters)
 
 
 def resolve(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> dict[str, Any]:
@@ -51,7 +82,7 @@ def filled(component: Component, kind: str) -> Component:
 
 def is_code(name: str, kind: str) -> bool:
     """Whether a name points to code (``module:callable``, ``./file.py:callable``), not into a registry."""
-    return kind in _OPEN and ":" in name
+    return kind in OPEN and ":" in name
 
 
 def _room(name: str, kind: str) -> Registry:
@@ -103,7 +134,7 @@ def _checked(
     name: str, params: dict[str, Any], kind: str, where: tuple[KeyPath, bool], problems: list[Problem]
 ) -> dict[str, Any]:
     path, is_short = where
-    if kind in _OPEN and name.endswith(".py"):
+    if kind in OPEN and name.endswith(".py"):
         problems.append(Problem(path, f"{name!r} names a file, not what is in it", f"write {name}:NAME"))
         return params
     room = _room(name, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from idim_cli.recipe.dump import dump
 from idim_cli.recipe.find import find
 from idim_cli.recipe.schema import Recipe
 from idim_cli.recipe.source import Source
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Loaded:
         RecipeError: the recipe is wrong; holds all faults, each with its place.
     """
     path = find(source)
+    _log.debug("recipe %s%s", path, f" with {' '.join(overrides)}" if overrides else "")
     return loads(text.read(path), str(path), overrides)
 
 

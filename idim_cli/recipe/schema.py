@@ -47,7 +47,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]  # an int64 in tables
 class Frozen(BaseModel):
     """Base of all parts: immutable, no unknown keys, no silent conversion of types, finite numbers only."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Component(Frozen):
@@ -67,23 +69,37 @@ class Seeds(Frozen):
     """The seeds of one run: of the start theta0, of the projection P, of the data order and dropout."""
 
     theta0: Seed = 0
+    """Of the start theta0."""
     projector: Seed = 0
+    """Of the projection P."""
     data: Seed = 0
+    """Of the order of the examples, and of dropout."""
 
 
 class Training(Frozen):
     """How one run is trained; exactly one of `epochs` and `steps` is given."""
 
     optimizer: Component = Component(name="adam")
+    """Of what is trained: the d coordinates, or all D parameters in direct training."""
     schedule: Component = Component(name="constant")
+    """Of the learning rate."""
     batch_size: PositiveInt = 128
+    """Examples a step; a last, partial batch is kept."""
     epochs: PositiveInt | None = None
+    """The budget in passes over the training examples; give this or `steps`."""
     steps: PositiveInt | None = None
+    """The budget in steps; give this or `epochs`."""
     l2: NonNegativeFloat = 0.0
+    """`l2 * sum(theta^2)` over kernels in the full space, added to the loss, as the paper's authors did; an
+    optimizer's `weight_decay` acts on what is trained instead."""
     clip_norm: PositiveFloat | None = None
+    """Largest length of the gradient; null does not clip."""
     precision: Literal["float32", "bf16"] = "float32"
+    """`bf16` is autocast: P and theta_d stay float32."""
     performance: Literal["final", "best"] = "final"
+    """Of a run: that of its `final` epoch, the authors' rule, or of its `best` one."""
     evaluate_every: PositiveInt = 1
+    """Epochs between evaluations; the last epoch is always evaluated."""
 
     @model_validator(mode="after")
     def _epochs_or_steps(self) -> Training:
@@ -99,8 +115,11 @@ class SeedLists(Frozen):
     """Seeds that vary apart: every combination of the three lists is run."""
 
     theta0: SeedList = [0]
+    """Of the start theta0."""
     projector: SeedList = [0]
+    """Of the projection P."""
     data: SeedList = [0]
+    """Of the order of the examples, and of dropout."""
 
 
 def _kind(value: Any) -> str | None:
@@ -126,7 +145,9 @@ class Baseline(Frozen):
     """Direct runs of the same model: on which seeds, and recipe keys that differ from the sweep's."""
 
     seeds: SweepSeeds = 1
+    """As in `sweep`."""
     set: dict[str, Any] = {}
+    """Recipe keys that differ from the sweep's, such as `{training.optimizer.lr: 0.001}`."""
 
 
 def _ascending(values: list[int]) -> list[int]:
@@ -134,29 +155,33 @@ def _ascending(values: list[int]) -> list[int]:
 
 
 class Sweep(Frozen):
-    """Subspace dimensions x seeds x any recipe keys: all of a grid, or what a search asks for.
-
-    `search` says which runs are made. A ``grid`` needs `d`; others choose d and seeds themselves.
-    `d` is a list, in YAML also ``{from: 100, to: 1000, steps: 10, scale: log}`` (see `Grid`).
-    `seeds` as a number or a list moves theta0, P and data order together; as three lists it crosses them.
-    `over` maps recipe keys to lists of values; each combination gets an estimate of its own.
-    `baseline: null` leaves the direct runs out.
-    """
+    """Subspace dimensions x seeds x any recipe keys: all of a grid, or what a search asks for."""
 
     search: Component = Component(name="grid")
+    """Which runs are made: `grid` is all of `d` x `seeds`; others choose d and seeds themselves."""
     d: Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_ascending)] = []
+    """Subspace dimensions: a list, or `{from, to, steps, scale}`; a grid needs it."""
     seeds: SweepSeeds = 3
+    """A number or a list moves all three seeds together; `{theta0: [..], projector: [..], data: [..]}`
+    crosses them."""
     over: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    """Recipe keys with lists of values, such as `{model.depth: [1, 2], projector: [tied, sparse]}`; each
+    combination has an estimate of its own."""
     baseline: Baseline | None = Baseline()
+    """Direct runs of the same model, which are the 100 %; null for none."""
 
 
 class Grid(Frozen):
     """Subspace dimensions by range: about `steps` whole numbers, evenly spread on a linear or log scale."""
 
     start: PositiveInt = Field(alias="from")
+    """Smallest d."""
     to: PositiveInt
+    """Largest d."""
     steps: Annotated[int, Field(gt=0, le=10_000)]
+    """How many d, about."""
     scale: Literal["linear", "log"] = "linear"
+    """How they are spread."""
 
     def values(self) -> list[int]:
         """The dimensions, ascending, both ends included (`steps: 1` gives the start alone)."""
@@ -176,9 +201,14 @@ class Threshold(Frozen):
     """How d_int is read from the runs; `rule` is isotonic for a grid, and curve for other searches."""
 
     baseline: Level = "model"
+    """What 100 % means: `model` (mean of the direct runs), `best` (highest mean of the sweep) or a fixed
+    performance."""
     fraction: PositiveFloat = 0.9
+    """Share of the baseline to reach."""
     rule: Literal["first", "interpolate", "isotonic", "curve"] | None = None
+    """How the runs at each d become one d; null is `isotonic` for a grid, and `curve` for other searches."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Of the interval and of the test for d_int100."""
 
 
 class Recipe(Frozen):
@@ -188,19 +218,34 @@ class Recipe(Frozen):
     """
 
     name: str = Field(pattern=NAME_PATTERN)
+    """Of the results folder; the file's name if left out."""
     dataset: Component
+    """What is learnt from."""
     model: Component
+    """What is trained."""
     task: Component = Component(name="classify")
+    """What is minimised, and what the performance is."""
     projector: Component = Component(name="tied")
+    """The kind of P."""
     d: PositiveInt | None = None
+    """Subspace dimension of the one run of `idim train`."""
     trainable: Annotated[list[str], Field(min_length=1)] | None = None
+    """Shell patterns of the parameters that train, such as `[fc.*]`; the others stay frozen. null is all."""
     seeds: Seeds = Seeds()
+    """Of the one run of `idim train`; one number stands for all three."""
     training: Training
+    """How each run is trained."""
     sweep: Sweep | None = None
+    """The runs of `idim sweep`."""
     threshold: Threshold = Threshold()
+    """How d_int is read from the runs."""
     published: str | None = None
+    """Points of others that `idim report` draws behind: `mnist-fc`, `mnist-lenet`, or a CSV of d, performance."""
     device: str = Field("auto", pattern=DEVICE_PATTERN)
+    """`auto` (CUDA, MPS, CPU), `cpu`, `cuda`, `cuda:1`, `mps`; `--device` overrules it."""
     data_root: str | None = None
+    """Folder of the data sets; `--data` overrules it, and the environment variable IDIM_DATA stands in for
+    it."""
     trackers: list[Component] = []
     """Where runs are shown beside the results folder: one tracker, or a list of them."""
 

@@ -45,7 +45,15 @@ def sgd(
     dampening: float = 0.0,
     weight_decay: Annotated[float, Field(ge=0)] = 0.0,
 ) -> Optimizer:
-    """Gradient descent with momentum; its defaults are the authors' for MNIST."""
+    """Gradient descent with momentum; its defaults are the authors' for MNIST.
+
+    Args:
+        lr: learning rate.
+        momentum: share of the last step that goes on.
+        nesterov: take the gradient where the momentum leads.
+        dampening: share of the gradient that the momentum leaves out.
+        weight_decay: pull of what is trained towards zero, as a factor on it in its gradient.
+    """
     fused = _fused(coords)
     return torch.optim.SGD([coords], lr, momentum, dampening, weight_decay, nesterov, fused=fused)
 
@@ -63,7 +71,12 @@ def adam(
     """Adam, with the authors' beta2 of 0.99.
 
     Args:
+        lr: learning rate.
+        betas: decay of the running means of the gradient and of its square.
+        eps: added to the root of the mean square.
+        weight_decay: pull of what is trained towards zero, as a factor on it in its gradient.
         decoupled: weight decay apart from the gradient's moments (AdamW).
+        amsgrad: divide by the largest mean square so far.
     """
     kind = torch.optim.AdamW if decoupled else torch.optim.Adam
     return kind([coords], lr, (betas[0], betas[1]), eps, weight_decay, amsgrad, fused=_fused(coords))
@@ -79,7 +92,16 @@ def rmsprop(
     centered: bool = False,
     weight_decay: Annotated[float, Field(ge=0)] = 0.0,
 ) -> Optimizer:
-    """RMSProp, optionally with momentum and a centred second moment."""
+    """RMSProp, optionally with momentum and a centred second moment.
+
+    Args:
+        lr: learning rate.
+        alpha: decay of the running mean of the squared gradient.
+        eps: added to the root of the mean square.
+        momentum: share of the last step that goes on.
+        centered: take the square of the mean gradient off the mean square.
+        weight_decay: pull of what is trained towards zero, as a factor on it in its gradient.
+    """
     return torch.optim.RMSprop([coords], lr, alpha, eps, weight_decay, momentum, centered)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -38,6 +39,7 @@ class Packing(NamedTuple):
     probe: Probe
 
 
+_log = logging.getLogger(__name__)
 _found: dict[object, Packing] = {}
 
 
@@ -56,7 +58,12 @@ def packing(run: Run, where: Where, most: int, share: float = 1.0) -> Packing:
     most = max(size for size in SIZES if size <= max(most, 1))
     key = run.config, (run.recipe.d or 0).bit_length(), where, most, share, torch.get_num_threads()
     if key not in _found:
-        _found[key] = _tried(run, where, most, share)
+        began = time.perf_counter()
+        found = _found[key] = _tried(run, where, most, share)
+        _log.debug(
+            "%s of %d: packs of %d, %.2g s a run; tried for %.1f s",
+            run.run_id, most, found.size, found.seconds, time.perf_counter() - began,
+        )  # fmt: skip
     return _found[key]
 
 

@@ -32,12 +32,20 @@ def constant(steps: int, per_epoch: int) -> Schedule:
 
 
 def linear(steps: int, per_epoch: int, *, end: Annotated[float, Field(ge=0)] = 0.0) -> Schedule:
-    """A straight line from 1 at the first step to `end` just after the last."""
+    """A straight line from 1 at the first step to `end` just after the last.
+
+    Args:
+        end: factor of the learning rate at the end.
+    """
     return lambda at: 1.0 + (end - 1.0) * at / steps
 
 
 def cosine(steps: int, per_epoch: int, *, end: Annotated[float, Field(ge=0)] = 0.0) -> Schedule:
-    """Half a cosine from 1 at the first step to `end` just after the last."""
+    """Half a cosine from 1 at the first step to `end` just after the last.
+
+    Args:
+        end: factor of the learning rate at the end.
+    """
     return lambda at: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * at / steps))
 
 
@@ -48,5 +56,10 @@ def step(
     every: Annotated[float, Field(gt=0)],
     factor: Annotated[float, Field(ge=0)] = 0.5,
 ) -> Schedule:
-    """Multiplied by `factor` after each `every` epochs (the authors' SqueezeNet: 0.5 every 7)."""
+    """Multiplied by `factor` after each `every` epochs (the authors' SqueezeNet: 0.5 every 7).
+
+    Args:
+        every: epochs between two changes.
+        factor: of the learning rate at each change.
+    """
     return lambda at: factor ** math.floor(at / (every * per_epoch))

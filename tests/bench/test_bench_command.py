@@ -55,7 +55,7 @@ def test_table_on_stdout_csv_and_figure_beside(call, tmp_path, name, arguments, 
 def test_json_has_rows_machine_and_files(call, tmp_path):
     done = call("projectors", "--D", "400", "--projector", "tied", "--json", "--out", "here", *QUICK)
     told = json.loads(done.stdout)
-    assert (told["bench"], told["machine"]["load"]) == ("projectors", 0.0)
+    assert (told["schema"], told["machine"]["load"]) == ("idim/bench-projectors/1", 0.0)
     (row,) = told["rows"]
     assert (row["projector"], row["than"]) == ("tied", None)
     assert row["to_floor"] == row["both_s"] / row["floor_s"]

@@ -111,7 +111,7 @@ def test_usage_errors_exit_with_2(idim):
     ("error", "code"), [(FileError("no file 'x'", "look again"), 2), (RunError("it diverged"), 1)]
 )
 def test_errors_are_one_message_with_a_hint_and_a_code(idim, monkeypatch, error, code):
-    def fail(data):
+    def fail(data, out):
         raise error
 
     monkeypatch.setattr("idim_cli.cli.doctor.describe", fail)
@@ -123,7 +123,7 @@ def test_errors_are_one_message_with_a_hint_and_a_code(idim, monkeypatch, error,
     "error", [PermissionError(13, "Permission denied", "a/b"), OSError(28, "No space left on device", "a/b")]
 )
 def test_an_error_of_the_file_system_is_one_message(idim, monkeypatch, error):
-    def fail(data):
+    def fail(data, out):
         raise error
 
     monkeypatch.setattr("idim_cli.cli.doctor.describe", fail)

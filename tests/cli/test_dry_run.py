@@ -7,6 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli.cli import console, dryrun, sweep, train
+from idim_cli.cli.verb import verb
 from idim_cli.errors import RecipeError
 
 RECIPE = """
@@ -25,14 +26,14 @@ sweep: {d: [5, 20], seeds: 2, over: {projector: [tied, dense]}}
 def idim(tmp_path, monkeypatch):
     """Run `idim sweep` or `idim train` on the recipe, with results in a folder of their own."""
     monkeypatch.chdir(tmp_path)
-    for name in ("IDIM_OUT", "IDIM_JOBS", "IDIM_PACK"):
+    for name in ("IDIM_OUT", "IDIM_DEVICE", "IDIM_JOBS", "IDIM_PACK"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "toy.yaml").write_text(RECIPE)
 
     def run(command, *arguments):
         console.talk.cache_clear()
         app = typer.Typer(pretty_exceptions_enable=False)
-        app.command()(command.command)
+        app.command()(verb(command.command))
         return CliRunner().invoke(app, ["toy.yaml", *arguments], catch_exceptions=False)
 
     yield run

@@ -1,16 +1,18 @@
 """Progress of several runs at the same time, and of a search that asks for more."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import pandas
 import pytest
 
-from idim_cli.cli import console, progress
+from idim_cli.cli import console, live, progress
 from idim_cli.plan import plan
 from idim_cli.recipe.load import loads
+from idim_cli.thresholds import estimates
 from idim_cli.training.sitting import Progress
 
-TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 10}, sweep: {d: [4], seeds: 3}}"
+TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 10}, sweep: {d: [4], seeds: %d}}"
 DONE = {"status": "ok", "score_on": "train", "metric": "accuracy", "performance": 0.5, "seconds": 1.0}
 
 
@@ -20,59 +22,154 @@ class Columns:
     norm_min: float = 1.0
     norm_max: float = 1.0
     coherence: float = 0.1
-    layer_share: tuple = ()
+    layer_share: dict = field(default_factory=lambda: {"weight": 1.0})
 
-    def __post_init__(self):
-        self.layer_share = {"weight": 1.0}
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@dataclass
+class Running:
+    """What is known of d_int while a sweep goes on."""
+
+    found: list = field(default_factory=list)
+    known: float | None = None
+    over: tuple = ()
+
+    def estimates(self):
+        return self.found
+
+    def level(self, run):
+        return None if run.direct else self.known
 
 
 @pytest.fixture
 def runs():
-    return plan(loads(TEXT).recipe)
+    return plan(loads(TEXT % 3).recipe)
 
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """A terminal of 100 columns that is drawn on at every call."""
+    """A terminal of 80 columns and 24 lines."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(progress, "REDRAW", -1.0)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
     console.talk.cache_clear()
     yield
     console.talk.cache_clear()
 
 
-def at(step):
-    return Progress(step, 10, 1, 2, {"validation_accuracy": 0.25}, Columns())
+def at(step, **changes):
+    figures = {"validation_accuracy": 0.25} if step else {}
+    return Progress(step, 10, step // 5, 2, figures, Columns(), **changes)
 
 
 def ended(run, **changes):
     return {**DONE, "run_id": run.run_id, **changes}
 
 
+def drawn(view):
+    """How often the view is drawn from now on."""
+    count = []
+    view.screen.refresh = lambda: count.append(1)
+    return count
+
+
 def test_the_bar_is_as_long_as_all_runs_together(terminal, runs, capfd):
-    with progress.Bar() as bar:
-        bar.planned(5, 4)
-        bar.progress(runs[0], at(5))
-        bar.progress(runs[1], at(2))
-        (task,) = bar.bars.tasks
+    with live.Live(clock=(clock := Clock())) as view:
+        view.planned(5, 4)
+        for run, step in ((runs[0], 5), (runs[1], 2)):
+            clock.now += 1
+            view.progress(run, at(step))
+        (task,) = view.bars.tasks
         assert (task.completed, task.total) == (pytest.approx(0.7), 4)
-        assert task.description == "tied-d4-s0.0.0 +1"
-        bar.finished(runs[0], ended(runs[0]))
+        view.finished(runs[0], ended(runs[0]))
         assert (task.completed, task.fields["count"]) == (pytest.approx(1.2), "2/5")
-        bar.say("d = 8 is next")
-        bar.planned(7, 5)
+        view.say("d = 8 is next")
+        view.planned(7, 5)
         assert task.total == 9
     assert "d = 8 is next" in capfd.readouterr().err
 
 
-def test_the_bar_is_not_drawn_for_each_of_many_reports(terminal, runs, monkeypatch):
-    monkeypatch.setattr(progress, "REDRAW", 1000.0)
-    with progress.Bar() as bar:
-        bar.planned(4, 4)
-        for step in range(1, 10):
-            bar.progress(runs[0], at(step))
-        assert bar.bars.tasks[0].completed == pytest.approx(0.1)
+def test_it_is_not_drawn_for_each_of_many_reports(terminal, runs):
+    with live.Live(clock=(clock := Clock())) as view:
+        view.planned(4, 4)
+        count = drawn(view)
+        for step in range(1, 9):
+            clock.now += live.REDRAW / 4
+            view.progress(runs[0], at(step))
+    assert len(count) == 2
+
+
+def test_a_line_for_each_run_with_its_score_its_level_and_its_time_left(terminal, runs):
+    with live.Live(Running(), clock=(clock := Clock())) as view:
+        view.planned(4, 4)
+        for run in runs[:2]:
+            view.progress(run, at(0))
+        clock.now = 20.0
+        for run in runs[:2]:
+            view.progress(run, at(5))
+        clock.now = 25.0  # nothing was heard for five seconds
+        first = view.lines(24)
+        view.running.known = 0.2
+        second = view.lines(24)
+    assert [line.split() for line in first] == [
+        ["d", "seed", "epoch", "score", "ETA"],
+        ["direct", "0", "1/2", "accuracy", "0.2500", "0:00:15"],
+        ["4", "0", "1/2", "accuracy", "0.2500", "0:00:15"],
+    ]
+    assert second[0].split() == ["d", "seed", "epoch", "score", "level", "ETA"]
+    assert second[2].split() == ["4", "0", "1/2", "accuracy", "0.2500", "0.2000", "0:00:15"]
+
+
+@pytest.mark.parametrize(("height", "rows"), [(24, 8), (10, 6), (6, 2), (3, 1)])
+def test_many_runs_never_fill_the_screen(terminal, height, rows):
+    with live.Live(clock=Clock()) as view:
+        for run in plan(loads(TEXT % 32).recipe):
+            view.progress(run, at(5))
+        lines = view.lines(height)
+    assert len(lines) == rows + 2
+    assert lines[-1] == f"  + {33 - rows} more"
+    assert max(map(len, lines)) <= 60
+
+
+def test_d_int_is_told_with_what_it_rests_on(terminal, runs):
+    table = pandas.DataFrame({"d": [0, 0, 8, 8, 16, 16], "performance": [1, 0.98, 0.5, 0.52, 0.95, 0.97]})
+    with live.Live(Running(estimates(table)), clock=Clock()) as view:
+        assert view.lines(24) == []  # before anything has ended
+        view.finished(runs[0], ended(runs[0]))
+        headline, rests = view.lines(24)
+    assert re.fullmatch(r"d_int90 = \d+   95 % interval .*   reached", headline)
+    assert rests == "  so far; rule isotonic, level 0.9 x baseline model"
+
+
+def test_groups_are_told_apart_by_what_differs(terminal):
+    rows = [(d, y, net) for net in ("a", "b") for d, y in ((0, 1.0), (0, 0.98), (8, 0.5), (16, 0.95))]
+    found = estimates(pandas.DataFrame(rows, columns=["d", "performance", "net"]), by=["net"])
+    lines = list(live._told(found, ()))
+    assert [line.partition(":")[0] for line in lines[:2]] == ["a", "b"]
+    assert next(live._told(found[:1], ["net"])).startswith("a: d_int90 ")
+    assert list(live._told(found * 3, ()))[3] == "  + 3 more"
+
+
+def test_seeds_that_differ_are_told_apart():
+    text = TEXT.replace("seeds: %d", "seeds: {theta0: [1], projector: [2, 1], data: [1]}")
+    _, *swept = plan(loads(text).recipe)
+    assert [live._seeds(run) for run in swept] == ["1.2.1", "1"]
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
+def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(terminal, monkeypatch, term):
+    monkeypatch.setenv("TERM", term)
+    console.talk.cache_clear()
+    assert isinstance(progress.shown(loads(TEXT % 1).recipe, None), progress.Plain)
 
 
 def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):

@@ -44,7 +44,7 @@ def test_list(run):
 
 
 def test_list_json(run):
-    listed = json.loads(run("list", "--json")[0])
+    listed = json.loads(run("list", "--json")[0])["recipes"]
     assert [(item["name"], item["description"]) for item in listed] == [
         ("good", "A good recipe."),
         ("paper/bad", "A bad one."),
@@ -109,7 +109,7 @@ def test_check_names_all_faults_of_all_files(run, home, capsys):
 
 def test_check_json(run):
     out, code = run("check", "good", "paper/bad", "--json")
-    good, bad = json.loads(out)
+    good, bad = json.loads(out)["files"]
     assert code == 2
     assert good == {"file": "good", "ok": True, "faults": []}
     assert (bad["file"], bad["ok"], len(bad["faults"])) == ("paper/bad", False, 3)

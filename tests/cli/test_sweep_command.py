@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli.cli import console, progress, sweep
+from idim_cli.cli.verb import verb
 from idim_cli.errors import RecipeError
 
 RECIPE = """
@@ -25,7 +26,7 @@ sweep:
   baseline: {set: {training.optimizer.lr: 0.05}}
 """
 app = typer.Typer(pretty_exceptions_enable=False)
-app.command()(sweep.command)
+app.command()(verb(sweep.command))
 
 
 @pytest.fixture
@@ -74,7 +75,8 @@ def test_again_prints_the_same_summary(idim):
 def test_json(idim, tmp_path):
     done = idim("--json", "-q")
     assert done.stderr == ""
-    assert json.loads(done.stdout) == json.loads((tmp_path / "results/toy/summary.json").read_text())
+    summary = json.loads((tmp_path / "results/toy/summary.json").read_text())
+    assert json.loads(done.stdout) == {"schema": "idim/sweep/1", **summary}
 
 
 @pytest.mark.parametrize(("flags", "code"), [([], 1), (["--keep-going"], 4)])
@@ -99,13 +101,13 @@ def test_a_long_run_gives_a_sign_of_life_each_minute(idim, monkeypatch):
     assert any("75% of 4 epochs, train exp_minus_loss 0." in line for line in lines)
 
 
-def test_a_bar_on_a_terminal(idim, monkeypatch):
+def test_a_live_view_on_a_terminal(idim, monkeypatch):
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "200")
     shown = idim("sweep.d=[20]").stderr
     assert "ETA" in shown
     assert "2/2" in shown
-    assert shown.count("train exp_minus_loss") >= 2
+    assert shown.count("  exp_minus_loss ") >= 2  # the lines of the two finished runs
 
 
 def test_ctrl_c_between_two_runs_says_how_to_go_on(idim, monkeypatch):

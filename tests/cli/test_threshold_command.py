@@ -55,7 +55,7 @@ def test_a_foreign_csv(published: Path) -> None:
 
 
 def test_json(published: Path) -> None:
-    (reading,) = json.loads(run(published, *COLUMNS, *MNIST, "--json").stdout)
+    (reading,) = json.loads(run(published, *COLUMNS, *MNIST, "--json").stdout)["estimates"]
     assert reading["group"] == {}
     assert reading["low"] < 630 < reading["high"]
     assert reading["verdict"] == "reached"
@@ -64,10 +64,10 @@ def test_json(published: Path) -> None:
 
 def test_paper(published: Path) -> None:
     options = (*COLUMNS, *MNIST, "--paper", "--json")
-    (own,) = json.loads(run(published, *options).stdout)
+    (own,) = json.loads(run(published, *options).stdout)["estimates"]
     assert (own["rule"], own["value"], own["baseline_kind"]) == ("first", 700, "model")
     assert "paper's bootstrap" in own["interval"]
-    (fixed,) = json.loads(run(published, *options, "--baseline", "0.5", "--fraction", 1).stdout)
+    (fixed,) = json.loads(run(published, *options, "--baseline", "0.5", "--fraction", 1).stdout)["estimates"]
     assert (fixed["level"], fixed["value"]) == (0.5, 100)
 
 
@@ -76,7 +76,7 @@ def test_all(published: Path) -> None:
     assert len(out.splitlines()) == 11
     assert "first above .90 x 1.0 (global baseline)" in out.splitlines()[1]
     assert max(map(len, out.splitlines())) <= 80
-    (block,) = json.loads(run(published, *COLUMNS, *MNIST, "--all", "--json").stdout)
+    (block,) = json.loads(run(published, *COLUMNS, *MNIST, "--all", "--json").stdout)["groups"]
     assert len(block["readings"]) == 10
 
 
@@ -122,13 +122,16 @@ def test_a_group_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) ->
     assert "net b\nno estimate: " in out
     assert "no direct runs" in out
     assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
-    a, b = json.loads(run(path, *by, "--json").stdout)
+    a, b = json.loads(run(path, *by, "--json").stdout)["estimates"]
     assert (a["group"], a["verdict"]) == ({"net": "a"}, "reached")
     assert (b["group"], list(b)) == ({"net": "b"}, ["group", "error", "hint"])
     assert "[1]" in run(path, *by, "--all").stdout
     path.write_text("net,d,performance\na,10,.5\na,20,.95\na,0,1\nb,10,.5\nb,20,high\n")
     assert "a.csv:6: performance: 'high'" in run(path, *by).stdout.replace("\n  ", " ")
-    assert "a.csv:6: performance: 'high'" in json.loads(run(path, *by, "--all", "--json").stdout)[1]["error"]
+    assert (
+        "a.csv:6: performance: 'high'"
+        in json.loads(run(path, *by, "--all", "--json").stdout)["groups"][1]["error"]
+    )
     assert "net b\nno estimate" in run(path, *by, "--all").stdout
 
 
@@ -209,10 +212,10 @@ def test_a_results_folder_is_read_as_its_recipe_says(tmp_path: Path) -> None:
         }  # fmt: skip
         (folder / "result.json").write_text(json.dumps(result))
     recipe = "name: mine\ndataset: toy\nmodel: toy\ntask: toy\ntraining: {steps: 5}\n"
-    (reading,) = json.loads(run(tmp_path, "--json").stdout)
+    (reading,) = json.loads(run(tmp_path, "--json").stdout)["estimates"]
     assert (reading["fraction"], reading["group"]["projector"]) == (0.9, "tied")
     (tmp_path / "recipe.yaml").write_text(recipe + "threshold: {fraction: 0.5}\n")
-    (reading,) = json.loads(run(tmp_path, "--json").stdout)
+    (reading,) = json.loads(run(tmp_path, "--json").stdout)["estimates"]
     assert reading["fraction"] == 0.5
-    (reading,) = json.loads(run(tmp_path, "--json", "--fraction", "0.8").stdout)
+    (reading,) = json.loads(run(tmp_path, "--json", "--fraction", "0.8").stdout)["estimates"]
     assert reading["fraction"] == 0.8

@@ -7,6 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli.cli import console, train
+from idim_cli.cli.verb import verb
 from idim_cli.errors import RecipeError
 from idim_cli.training.stop import StoppedError
 
@@ -20,7 +21,7 @@ d: 12
 training: {steps: 300, evaluate_every: 100, optimizer: {name: adam, lr: 0.5}}
 """
 app = typer.Typer(pretty_exceptions_enable=False)
-app.command()(train.command)
+app.command()(verb(train.command))
 
 
 @pytest.fixture

@@ -1,0 +1,123 @@
+"""What the shell is offered on TAB: recipes, recipe keys and their values, components, results.
+
+Each function takes the context and the word so far. Nothing here may be slow, or fail: whatever goes wrong,
+there is nothing to offer.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+Completer = Callable[[Any, str], list[str]]
+
+
+def _safe(offer: Callable[[Any, str], Iterable[str]]) -> Completer:
+    @functools.wraps(offer)
+    def completer(ctx: Any, incomplete: str) -> list[str]:
+        try:
+            return list(offer(ctx, incomplete))
+        except Exception:
+            return []
+
+    return completer
+
+
+@_safe
+def recipe(ctx: Any, incomplete: str) -> Iterable[str]:
+    """Shipped recipes by name, and the user's own files."""
+    from idim_cli.recipe.find import shipped
+
+    return [*shipped(), *_paths(incomplete, ".yaml", ".yml")]
+
+
+@_safe
+def results(ctx: Any, incomplete: str) -> Iterable[str]:
+    """Folders of results below the usual place, and CSV files."""
+    return _with_paths(_below(_out(), "*/plan.json"), incomplete, ".csv")
+
+
+@_safe
+def run_folder(ctx: Any, incomplete: str) -> Iterable[str]:
+    """Folders of runs that have a checkpoint, and what else lies here."""
+    return _with_paths(_below(_out(), "*/runs/*/checkpoint.safetensors"), incomplete, ".safetensors")
+
+
+@_safe
+def solution(ctx: Any, incomplete: str) -> Iterable[str]:
+    """Compressed files."""
+    return _paths(incomplete, ".idim")
+
+
+@_safe
+def scored(ctx: Any, incomplete: str) -> Iterable[str]:
+    """What can be evaluated: compressed files and runs."""
+    return [*solution(ctx, incomplete), *run_folder(ctx, incomplete)]
+
+
+def component(kind: str) -> Completer:
+    """A completer of the components of a kind."""
+
+    @_safe
+    def names(ctx: Any, incomplete: str) -> Iterable[str]:
+        from idim_cli.registry import registry
+
+        return registry(kind)
+
+    return names
+
+
+def words(*known: str) -> Completer:
+    """A completer of these words."""
+    return lambda ctx, incomplete: list(known)
+
+
+@_safe
+def override(ctx: Any, incomplete: str) -> Iterable[str]:
+    """``key=`` of every recipe key, and behind it the values that it may have.
+
+    bash takes ``key``, ``=`` and the value as three words, and replaces the last one alone.
+    """
+    from idim_cli.recipe.keys import Keys
+
+    given = [word for word in ctx.params.get("overrides") or [] if word != "="]
+    keys = Keys(ctx.params.get("recipe"))
+    if given and "=" not in given[-1] and given[-1] in keys:
+        return keys.values(given[-1])
+    key, equals, _ = incomplete.partition("=")
+    if equals:
+        return [f"{key}={value}" for value in keys.values(key)]
+    fitting = [key for key in keys if key.startswith(incomplete)]
+    # A single word would be followed by a space: with its values beside it the shell stops behind the "=".
+    further = [f"{fitting[0]}={value}" for value in keys.values(fitting[0])] if len(fitting) == 1 else []
+    return [*(f"{key}=" for key in fitting), *further]
+
+
+def _out() -> Path:
+    return Path(os.environ.get("IDIM_OUT", "results"))
+
+
+def _below(folder: Path, pattern: str) -> Iterator[str]:
+    """The folders below `folder` that hold what the pattern names."""
+    return (str(path.parent) for path in sorted(folder.glob(pattern)))
+
+
+def _with_paths(known: Iterable[str], incomplete: str, *endings: str) -> list[str]:
+    """The `known` ones, and what else lies on the disk."""
+    found = list(known)
+    return found + [path for path in _paths(incomplete, *endings) if path.rstrip("/") not in found]
+
+
+def _paths(incomplete: str, *endings: str) -> Iterator[str]:
+    """Files of these endings, and folders on the way to them, that begin as `incomplete` does."""
+    head, _, start = incomplete.rpartition("/")
+    folder = f"{head}/" if "/" in incomplete else ""
+    for path in sorted(Path(folder or ".").iterdir()):
+        if path.name.startswith(start) and not (path.name.startswith(".") and not start):
+            if path.is_dir():
+                yield f"{folder}{path.name}/"
+            elif path.name.endswith(endings):
+                yield f"{folder}{path.name}"

@@ -1,0 +1,79 @@
+"""The JSON Schema of what each verb prints under --json, from documents.yaml."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Schema = dict[str, Any]
+Fields = Mapping[str, str]
+_OF_ANOTHER = "*?"  # all fields of another part, or none of them
+
+
+@functools.cache
+def _texts() -> Mapping[str, Any]:
+    text = (Path(__file__).parent / "documents.yaml").read_text(encoding="utf-8")
+    found: Mapping[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def documents() -> Mapping[str, Mapping[str, Any]]:
+    """By name, such as ``compress/1``: `about` and `fields`."""
+    found: Mapping[str, Mapping[str, Any]] = _texts()["documents"]
+    return found
+
+
+def parts() -> Mapping[str, Fields]:
+    """What documents are made of, by name: the fields of each."""
+    found: Mapping[str, Fields] = _texts()["parts"]
+    return found
+
+
+def schema(name: str) -> Schema:
+    """The JSON Schema of a document."""
+    whole = _object({"schema": "string: name and version of this document", **documents()[name]["fields"]})
+    whole["properties"]["schema"]["const"] = f"idim/{name}"
+    defs = {part: _object(fields) for part, fields in parts().items()}
+    return {"$id": f"idim/{name}", "description": documents()[name]["about"], **whole, "$defs": defs}
+
+
+def split(text: str) -> tuple[str, str]:
+    """Type and meaning of a field."""
+    kind, _, meaning = text.partition(": ")
+    return kind, meaning
+
+
+def expanded(fields: Fields) -> Fields:
+    """The fields of a part, with those that it takes over from another, which may all be absent."""
+    own = {name: text for name, text in fields.items() if name != _OF_ANOTHER}
+    other = parts()[fields[_OF_ANOTHER]] if _OF_ANOTHER in fields else {}
+    return {**own, **{f"{name}?": text for name, text in other.items()}}
+
+
+def _object(fields: Fields) -> Schema:
+    every = {name.removesuffix("?"): _field(text) for name, text in expanded(fields).items()}
+    needed = [name for name in expanded(fields) if not name.endswith("?")]
+    found = {"type": "object", "properties": every, "required": needed, "additionalProperties": False}
+    if _OF_ANOTHER in fields:
+        found["anyOf"] = [{"required": ["error"]}, {"required": list(parts()[fields[_OF_ANOTHER]])}]
+    return found
+
+
+def _field(text: str) -> Schema:
+    kind, meaning = split(text)
+    return {"description": meaning, **_type(kind)}
+
+
+def _type(text: str) -> Schema:
+    if text.endswith("[]"):
+        return {"type": "array", "items": _type(text.removesuffix("[]").strip("()"))}
+    if "|" in text:
+        return {"anyOf": [_type(one.strip()) for one in text.split("|")]}
+    if re.match("[A-Z]", text):
+        return {"$ref": f"#/$defs/{text}"}
+    return {"type": text}

@@ -1,0 +1,240 @@
+"""The live view on a terminal: a bar with ETA, a line for each run under way, d_int as it narrows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.cli import console
+from idim_cli.cli.progress import Watching, line, score, waiting
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from idim_cli.execute.running import Running
+    from idim_cli.plan import Run
+    from idim_cli.thresholds import Estimate
+    from idim_cli.training.sitting import Progress
+
+#: Seconds between two drawings: many runs may report at the same time.
+REDRAW = 0.2
+_ROWS = 8  # for runs, and of that many groups the estimate, if the terminal is high enough
+_GROUPS = 3
+_OTHERS = 4  # lines of the view beside these
+_LABEL = 16  # columns of a run's group
+_TELLING = 0.02  # share of a run that tells its pace
+
+
+@dataclass
+class Active:
+    """A run under way.
+
+    Attributes:
+        run: which.
+        now, heard: how far it is by its last report, and when that came.
+        share, began: how far it was by its first report, and when that came.
+    """
+
+    run: Run
+    now: Progress
+    heard: float
+    share: float
+    began: float
+
+    def report(self, progress: Progress, clock: float) -> None:
+        """Note how far it is."""
+        self.now, self.heard = progress, clock
+
+    def eta(self, clock: float) -> str:
+        """Time left at the pace so far, which runs of a large pack tell seldom; empty while it is unknown."""
+        made, spent = _share(self.now) - self.share, self.heard - self.began
+        if made < _TELLING or not spent:
+            return ""
+        return _time(max(spent * (1 - _share(self.now)) / made - (clock - self.heard), 0.0))
+
+
+class Live(Watching):
+    """A `Watcher` that draws when a run reports, so no thread takes time from the training.
+
+    Several runs may be under way: the bar's length is that of the ended ones and of their shares together.
+
+    Args:
+        running: reads d_int as runs end; None for a single run.
+        clock: seconds.
+    """
+
+    def __init__(self, running: Running | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        from rich import progress as rich
+        from rich.live import Live as Screen
+
+        super().__init__()
+        self.running, self.clock = running, clock
+        self.bars = rich.Progress(
+            rich.TextColumn("{task.description}"),
+            rich.BarColumn(bar_width=24),
+            rich.TextColumn("{task.fields[count]}"),
+            rich.TextColumn("ETA"),
+            rich.TimeRemainingColumn(),
+            console=console.talk(),
+            auto_refresh=False,
+            speed_estimate_period=300,
+            get_time=clock,
+        )
+        self.task = self.bars.add_task("training", total=1.0, count="")
+        self.runs, self.done = 1, 0
+        self.ahead, self.ended = 0, 0  # runs of this sitting: asked for, done
+        self.active: dict[str, Active] = {}
+        self.drawn = -REDRAW
+        self.screen = Screen(
+            get_renderable=self._view, console=console.talk(), auto_refresh=False, transient=True,
+            redirect_stdout=False,
+        )  # fmt: skip
+
+    def __enter__(self) -> Live:
+        self.screen.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.screen.stop()
+
+    def planned(self, runs: int, pending: int) -> None:
+        """Set the bar's length, or add to it; runs that were done before this sitting do not count in it."""
+        self.runs, self.done = runs, runs - pending
+        if not self.ahead:
+            self.bars.reset(self.task)
+        self.ahead += pending
+        if pending:
+            self._draw()
+
+    def progress(self, run: Run, progress: Progress) -> None:
+        """Move the bar by a part of a run."""
+        self._check(run, progress)
+        known = self.active.get(run.run_id)
+        now = self.clock()
+        if known is None:
+            self.active[run.run_id] = Active(run, progress, now, _share(progress), now)
+        else:
+            known.report(progress, now)
+        if now - self.drawn >= REDRAW:
+            self._draw()
+
+    def finished(self, run: Run, result: Mapping[str, Any]) -> None:
+        """Print what came of a run above the view."""
+        self.done, self.ended = self.done + 1, self.ended + 1
+        self.active.pop(run.run_id, None)
+        console.say(f"[{self.done}/{self.runs}] {_brief(result)}")
+        self._draw()
+
+    def waiting(self, runs: int) -> None:
+        """Say above the view what is waited for."""
+        console.say(waiting(runs))
+
+    def say(self, line: str) -> None:
+        """Say it above the view."""
+        console.say(line)
+
+    def _draw(self) -> None:
+        self.bars.update(
+            self.task,
+            total=max(self.ahead, 1),
+            completed=self.ended + sum(_share(one.now) for one in self.active.values()),
+            count=f"{self.done}/{self.runs}" if self.runs > 1 else "",
+        )
+        self.screen.refresh()
+        self.drawn = self.clock()
+
+    def _view(self) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        talk = console.talk()
+        below = Text("\n".join(self.lines(talk.height)), no_wrap=True, overflow="ellipsis")
+        return Group(self.bars.get_renderable(), below)
+
+    def lines(self, height: int) -> list[str]:
+        """What stands below the bar on a terminal of so many lines."""
+        estimates = self.running.estimates() if self.running and self.ended + self.done else []
+        told = list(_told(estimates, self.running.over if self.running else ()))
+        room = max(1, min(_ROWS, height - _OTHERS - len(told)))
+        # Runs that have nothing to tell yet come last.
+        shown = sorted(self.active.values(), key=lambda one: not one.now.figures)[:room]
+        more = len(self.active) - len(shown)
+        rows = _aligned([_HEAD, *map(self._row, shown)]) if shown else []
+        return [*rows, *([f"  + {more} more"] if more else []), *told]
+
+    def _row(self, one: Active) -> tuple[str, ...]:
+        level = self.running.level(one.run) if self.running else None
+        name, value = score(one.now.figures)
+        return (
+            " ".join(map(str, one.run.group.values()))[:_LABEL],
+            "direct" if one.run.direct else f"{one.run.recipe.d:,}",
+            _seeds(one.run),
+            f"{one.now.epoch}/{one.now.epochs}",
+            "" if value is None else f"{name.rpartition(' ')[2]} {value:.4f}",
+            "" if level is None else f"{level:.4f}",
+            one.eta(self.clock()),
+        )
+
+
+_HEAD = ("", "d", "seed", "epoch", "score", "level", "ETA")
+
+
+def _share(progress: Progress) -> float:
+    return progress.step / progress.steps
+
+
+def _brief(result: Mapping[str, Any]) -> str:
+    """A finished run in one line that fits 80 columns: without the hash in its name, and the split."""
+    if "performance" not in result:
+        return line(result)
+    early = (
+        "" if result["status"] == "ok" else f"  {result['status']} at {result['epoch']}/{result['epochs']}"
+    )
+    name, score = result["run_id"].rpartition("-")[0], f"{result['metric']} {result['performance']:.4f}"
+    return f"{name}  {score}  {result['seconds']:.1f} s{early}"
+
+
+def _time(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _seeds(run: Run) -> str:
+    """One number if all seeds are that, else those of theta0, P and the data order."""
+    seeds = run.recipe.seeds
+    all_three = [seeds.theta0, seeds.theta0 if run.direct else seeds.projector, seeds.data]
+    return str(all_three[0]) if len(set(all_three)) == 1 else ".".join(map(str, all_three))
+
+
+def _told(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]:
+    """The estimates so far, with what they rest on; `over` are the keys that tell their groups apart."""
+    from idim_cli.thresholds.text import headline
+
+    read = [(_label(one, estimates, over), one.reading) for one in estimates if one.reading]
+    for label, reading in read[:_GROUPS]:
+        yield f"{label}: {headline(reading)}" if label else headline(reading)
+    if len(read) > _GROUPS:
+        yield f"  + {len(read) - _GROUPS} more"
+    if read:
+        one = read[0][1]
+        yield f"  so far; rule {one.rule}, level {one.fraction:g} x baseline {one.baseline_kind}"
+
+
+def _label(one: Estimate, all_: Sequence[Estimate], over: Collection[str]) -> str:
+    """What tells a group apart, in values alone."""
+    differ = [
+        key for key in one.group if key in over or any(o.group.get(key) != one.group[key] for o in all_)
+    ]
+    return " ".join(str(one.group[key]) for key in differ)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """The rows as lines, right-aligned in columns; a column without content takes no room."""
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    return [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in zip(*columns, strict=True)
+    ]

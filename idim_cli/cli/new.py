@@ -1,0 +1,67 @@
+"""`idim new`: a commented recipe for a data set and a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idim_cli import outside
+from idim_cli.cli import complete, console, options
+from idim_cli.recipe.components import is_code
+from idim_cli.recipe.files import write_new
+
+
+def command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the recipe; the file is NAME.yaml.")],
+    overrides: options.Overrides = None,
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset",
+            metavar="NAME",
+            help="Or module:callable.",
+            autocompletion=complete.component("dataset"),
+        ),
+    ] = "digits",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", metavar="NAME", help="Or module:callable.", autocompletion=complete.component("model")
+        ),
+    ] = "fc",
+    task: Annotated[
+        str,
+        typer.Option("--task", metavar="NAME", help="By name.", autocompletion=complete.component("task")),
+    ] = "classify",
+    projector: Annotated[
+        str,
+        typer.Option(
+            "--projector", metavar="NAME", help="By name.", autocompletion=complete.component("projector")
+        ),
+    ] = "tied",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Write a recipe with a comment on every line that needs one.
+
+    The names are those of `idim recipes components`; your own code is named
+    module:callable or ./file.py:callable.
+
+    Example: idim new mine --dataset ./mine.py:data --model ./mine.py:network
+
+    Exit code: 0; 2 when a name is unknown, or the file is there already.
+    """
+    from idim_cli.recipe.write import written
+
+    path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
+    text = written(str(path), dataset, model, task, projector, overrides or [])
+    write_new(path, text, force)
+    for kind, given in (("dataset", dataset), ("model", model)):
+        if is_code(given, kind) and not outside.digest(given):
+            console.warn(f"the source of {given} is not found from here")
+    if as_json:
+        console.document("new/1", {"path": path})
+    else:
+        console.out(str(path))

@@ -1,0 +1,93 @@
+"""What all verbs share: -q and -v, and with -v a log of what is loaded, from where, and how long it took."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, get_args
+
+import typer
+from typer.models import OptionInfo
+
+from idim_cli.cli import console
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing but errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Say what is loaded and decided.")]
+_METAVARS = {bool: "", int: "N", float: "X"}
+_OURS = logging.getLogger("idim_cli")
+#: Packages whose version is told if the verb has loaded them.
+_TOLD = ("torch", "numpy", "pandas", "scipy")
+
+
+def verb(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as a command that takes -q and -v too; while it runs, the console heeds them."""
+
+    @functools.wraps(function)
+    def command(*args: Any, quiet: bool, verbose: bool, **given: Any) -> Any:
+        if quiet and verbose:
+            raise typer.BadParameter("--quiet and --verbose exclude each other")
+        console.set_level(console.QUIET if quiet else console.VERBOSE if verbose else console.NORMAL)
+        began, handler = time.perf_counter(), _Handler()
+        if verbose:
+            _begin(handler)
+        try:
+            return function(*args, **given)
+        finally:
+            if verbose:
+                _end(handler, time.perf_counter() - began)
+            console.set_level(console.NORMAL)
+
+    command.__signature__ = _with_options(inspect.signature(function, eval_str=True))  # type: ignore[attr-defined]
+    return command
+
+
+def _with_options(signature: inspect.Signature) -> inspect.Signature:
+    """With -q and -v; types are told in a letter or not at all: <bool> says nothing of a flag."""
+    for parameter in signature.parameters.values():
+        kind, *more = get_args(parameter.annotation) or (None,)
+        for info in more:
+            if isinstance(info, OptionInfo) and info.metavar is None:
+                info.metavar = _METAVARS.get(next(iter(get_args(kind)), kind))
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for name, annotation in (("quiet", Quiet), ("verbose", Verbose))
+    ]
+    return signature.replace(parameters=[*signature.parameters.values(), *added])
+
+
+class _Handler(logging.Handler):
+    """What the rooms below log, as talk; each thing once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it, unless it was said before."""
+        message = self.format(record)
+        if message not in self.told:
+            self.told.add(message)
+            console.say(f"  {message}")
+
+
+def _begin(handler: logging.Handler) -> None:
+    from importlib.metadata import version
+
+    console.say(f"idim {version('idim')}, Python {platform.python_version()}, in {os.getcwd()}")
+    for name in sorted(name for name in os.environ if name.startswith("IDIM_")):
+        console.say(f"  {name}={os.environ[name]}")
+    _OURS.addHandler(handler)
+    _OURS.setLevel(logging.DEBUG)
+
+
+def _end(handler: logging.Handler, seconds: float) -> None:
+    _OURS.removeHandler(handler)
+    _OURS.setLevel(logging.NOTSET)
+    loaded = [f"{name} {sys.modules[name].__version__}" for name in _TOLD if name in sys.modules]
+    console.say(f"{seconds:.1f} s" + (f" with {', '.join(loaded)}" if loaded else ""))

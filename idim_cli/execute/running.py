@@ -1,0 +1,70 @@
+"""d_int while a sweep is under way: read again as runs end, as seldom as it takes to cost next to nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+
+from idim_cli import results, thresholds
+from idim_cli.errors import IdimError
+from idim_cli.plan import Run
+from idim_cli.recipe.schema import Recipe
+from idim_cli.thresholds import Estimate, Options
+
+#: Seconds between two readings at least, and the share of the time that may go into them.
+REST_SECONDS, TIME_SHARE = 1.0, 0.03
+
+
+class Running:
+    """The estimates of a sweep that goes on; `over` are the recipe keys that tell them apart.
+
+    Args:
+        recipe: with a sweep.
+        folder: where its results lie.
+        clock: seconds.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.folder, self.clock = folder, clock
+        self.options = Options(**recipe.reading())
+        self.over = tuple(recipe.sweep.over) if recipe.sweep else ()
+        self.known: results.Known = {}
+        self.found: list[Estimate] = []
+        self.due, self.warm = clock(), False
+
+    def estimates(self) -> list[Estimate]:
+        """Of all groups, as of the last reading; reads anew if the last one is long enough ago."""
+        began = self.clock()
+        if began >= self.due:
+            with contextlib.suppress(IdimError, OSError):  # nothing to be read yet
+                table = results.table(self.folder, self.known)
+                self.found = thresholds.threshold(table, self.options)
+            ended = self.clock()
+            # The first reading imports what it needs, which the sweep would do at its end.
+            cost = ended - began if self.warm else 0.0
+            self.warm, self.due = True, ended + max(REST_SECONDS, cost / TIME_SHARE)
+        return self.found
+
+    def level(self, run: Run) -> float | None:
+        """The performance that a run is to reach; None for direct runs, and while the baseline is unknown."""
+        if run.direct:
+            return None
+        if run.goal is not None:
+            return run.goal.level
+        with contextlib.suppress(IdimError):  # a baseline of which no fraction can be taken
+            return self._level(run)
+        return None
+
+    def _level(self, run: Run) -> float | None:
+        baseline = self.options.baseline
+        if not isinstance(baseline, str):
+            return self.options.level(baseline)
+        direct = [
+            one["performance"]
+            for one in self.known.values()
+            if one.get("config") == run.baseline and one["status"] == results.OK
+        ]
+        return self.options.level(fmean(direct)) if direct and baseline == "model" else None

@@ -1,0 +1,26 @@
+"""Recipes as files: reading one whole, and writing one without losing what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from idim_cli.errors import FileError
+
+
+def read_text(path: Path) -> str:
+    """The text of a file; FileError if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"cannot read {path}: {error}") from None
+
+
+def write_new(path: Path, text: str, force: bool = False) -> None:
+    """Write a file; FileError if it cannot be written, or is there already and `force` is not given."""
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise FileError(f"{path} exists already", "give another name, or --force to replace it") from None
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}") from None

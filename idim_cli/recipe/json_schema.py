@@ -1,0 +1,117 @@
+"""The JSON Schema of recipes: what editors complete and check, with every component's own parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idim_cli.recipe.components import OPEN
+from idim_cli.recipe.schema import COMPONENTS, TRACKER, Component, Grid, Recipe
+from idim_cli.registry import INNER, NEVER_INNER, ROOMS, Registry, registry, short
+
+Schema = dict[str, Any]
+
+#: Version of JSON Schema, and of ours.
+DIALECT, NAME = "https://json-schema.org/draft/2020-12/schema", "idim/recipe/1"
+_CODE = {
+    "type": "string",
+    "pattern": "^.+:.+$",
+    "description": "Your own: package.module:callable or ./file.py:callable.",
+}
+_GRID = {"properties": {"search": {"enum": ["grid", {"name": "grid"}]}}}  # also where there is no search
+
+
+def json_schema() -> Schema:
+    """The schema of a recipe's file, short forms included.
+
+    What one key says about another is checked as far as JSON Schema can; `idim recipes check` knows the rest.
+    """
+    whole = Recipe.model_json_schema()
+    defs: Schema = whole.pop("$defs")
+    del defs["Component"]
+    defs["Grid"] = Grid.model_json_schema()
+    _open_short_forms(whole, defs)
+    for path, kind in COMPONENTS.items():
+        holder = whole if len(path) == 1 else defs[path[0].capitalize()]
+        holder["properties"][path[-1]] = _reference(path, holder["properties"][path[-1]], kind)
+    tracker = {"$ref": f"#/$defs/{TRACKER}"}
+    trackers = whole["properties"]["trackers"]
+    trackers["items"] = tracker
+    _allow(whole["properties"], "trackers", tracker)
+    for kind in ROOMS:
+        defs |= _kind(kind, registry(kind))
+    return {"$schema": DIALECT, "$id": NAME, **_untitled(whole), "$defs": _untitled(defs)}
+
+
+def _open_short_forms(whole: Schema, defs: Schema) -> None:
+    """What `check` writes out before it validates: the name of the file, one seed for all, grids of d."""
+    whole["required"].remove("name")
+    _allow(whole["properties"], "seeds", defs["Seeds"]["properties"]["theta0"])
+    sweep, training = defs["Sweep"], defs["Training"]
+    _allow(sweep["properties"], "d", {"$ref": "#/$defs/Grid"})
+    sweep |= {"if": _GRID, "then": {"required": ["d"]}}
+    budgets = [
+        {"required": [key], "properties": {key: {"type": "integer"}, other: {"type": "null"}}}
+        for key, other in (("epochs", "steps"), ("steps", "epochs"))
+    ]
+    training["oneOf"] = budgets
+
+
+def _allow(properties: Schema, key: str, other: Schema) -> None:
+    """Let `properties` have another form at `key`."""
+    outer = {name: value for name, value in properties[key].items() if name in ("description", "default")}
+    inner = {name: value for name, value in properties[key].items() if name not in outer}
+    bare = {name: value for name, value in other.items() if name not in ("description", "default")}
+    properties[key] = {**outer, "anyOf": [bare, inner]}
+
+
+def _reference(path: tuple[str, ...], old: Schema, kind: str) -> Schema:
+    """The key of a component; what stands there by default in its short form."""
+    new: Schema = {"description": old["description"], "$ref": f"#/$defs/{kind}"}
+    if "default" in old:
+        new["default"] = short(**Component.model_validate(old["default"]).model_dump())
+    return new
+
+
+def _kind(kind: str, room: Registry) -> Schema:
+    """The definitions of a kind: each component with its parameters, and the choice among all."""
+    defs = {f"{kind} {name}": _component(kind, name, room) for name in room}
+    if any(INNER in one["properties"] for one in defs.values()):
+        defs[f"inner {kind}"] = _choice(kind, [name for name in room if name not in NEVER_INNER], defs)
+    return {kind: _choice(kind, list(room), defs), **defs}
+
+
+def _choice(kind: str, names: list[str], defs: Schema) -> Schema:
+    """A component by its name alone where that will do, or as a mapping."""
+    alone = [name for name in names if defs[f"{kind} {name}"]["required"] == ["name"]]
+    forms: list[Schema] = [{"enum": alone}, *({"$ref": f"#/$defs/{kind} {name}"} for name in names)]
+    if kind in OPEN:
+        forms += [_CODE, {"type": "object", "properties": {"name": _CODE}, "required": ["name"]}]
+    return {"anyOf": forms}
+
+
+def _component(kind: str, name: str, room: Registry) -> Schema:
+    found = room.parameters(name).model_json_schema()
+    properties = {"name": {"const": name}, **found["properties"]}
+    if INNER in properties:
+        kept = {key: value for key, value in properties[INNER].items() if key in ("description", "default")}
+        properties[INNER] = {**kept, "$ref": f"#/$defs/inner {kind}"}
+    return {
+        "type": "object",
+        "description": room.summary(name),
+        "properties": properties,
+        "required": ["name", *found.get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def _untitled(part: Any) -> Any:
+    """Without the titles that pydantic makes of names."""
+    if isinstance(part, list):
+        return [_untitled(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: _untitled(value)
+        for key, value in part.items()
+        if not (key == "title" and isinstance(value, str))
+    }

@@ -1,0 +1,70 @@
+"""`idim new`: a recipe that passes `check`, with a comment on every value that needs one."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from idim_cli.errors import ComponentError, FileError, RecipeError
+from idim_cli.recipe.load import load
+from idim_cli.registry import registry
+
+
+@pytest.mark.parametrize("model", ["fc", "lenet", "./mine.py:network", "torchvision:resnet18"])
+@pytest.mark.parametrize("dataset", ["digits", "mnist", "cifar10", "my.module:data"])
+def test_it_passes_check(cli, dataset, model):
+    done = cli("new", "mine", "--dataset", dataset, "--model", model)
+    assert (done.exit_code, done.stdout) == (0, "mine.yaml\n")
+    assert cli("recipes", "check", "mine.yaml").stdout == "ok mine.yaml\n"
+    recipe = load("mine.yaml").recipe
+    assert (recipe.dataset.name, recipe.model.name) == (dataset, model)
+    assert recipe.sweep.search.name == "adaptive"
+
+
+def test_every_component_can_be_named(cli):
+    for kind in ("projector", "task"):
+        for name in registry(kind):
+            if name != "identity":  # direct training has no d to search for
+                assert cli("new", f"{kind}-{name}", f"--{kind}", name).exit_code == 0
+
+
+def test_each_value_is_explained_at_the_end_of_its_line(cli):
+    cli("new", "mine")
+    text = Path("mine.yaml").read_text()
+    lines = [line for line in text.splitlines() if re.match(r"\s*[\w]+: \S", line)]
+    assert len(lines) >= 12
+    assert [line for line in lines if " # " not in line] == []
+    assert max(map(len, text.splitlines())) <= 110
+    assert "..." not in text
+
+
+def test_what_it_takes_can_be_run(cli):
+    cli("new", "mine", "model.width=8", "training.epochs=1", "d=5")
+    assert cli("train", "mine.yaml", "-q").exit_code == 0
+
+
+def test_a_file_that_is_there_is_kept_unless_forced(cli):
+    Path("mine.yaml").write_text("mine")
+    with pytest.raises(FileError, match="exists already"):
+        cli("new", "mine")
+    assert Path("mine.yaml").read_text() == "mine"
+    assert cli("new", "mine.yaml", "--force").exit_code == 0
+    assert Path("mine.yaml").read_text() != "mine"
+
+
+def test_what_is_missing_or_unknown_is_told_and_nothing_written(cli):
+    with pytest.raises(ComponentError) as caught:
+        cli("new", "mine", "--model", "lennet")
+    assert caught.value.hint == "did you mean lenet?"
+    with pytest.raises(RecipeError, match=r"dataset\.path: is missing"):
+        cli("new", "mine", "--dataset", "hf")
+    with pytest.raises(RecipeError, match="unknown key"):
+        cli("new", "mine", "model.widht=3")
+    assert not list(Path().iterdir())
+    assert cli("new", "mine", "--dataset", "hf", "dataset.path=folder").exit_code == 0
+
+
+def test_code_that_is_not_found_from_here_is_pointed_out(cli):
+    Path("here.py").write_text("def data(): ...\n")
+    said = cli("new", "mine", "--dataset", "./here.py:data", "--model", "./there.py:net").stderr
+    assert said == "warning: the source of ./there.py:net is not found from here\n"

@@ -1,0 +1,111 @@
+"""What all verbs share: how much is said, JSON, help, and a quiet end when the reader leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from idim_cli.cli import app, console
+from idim_cli.errors import EXIT_CODES, IdimError
+
+
+def leaves(command, name=""):
+    """Name and command of all that is no group of commands."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        return [(name, command)]
+    return [leaf for word, inner in below.items() for leaf in leaves(inner, f"{name} {word}".strip())]
+
+
+VERBS = leaves(typer.main.get_command(app.app))
+ids = [name for name, _ in VERBS]
+
+
+def test_verbs_are_found():
+    assert len(VERBS) >= 18
+
+
+@pytest.mark.parametrize(("name", "command"), VERBS, ids=ids)
+def test_every_verb_takes_the_shared_options(name, command):
+    options = {word for parameter in command.params for word in parameter.opts}
+    assert {"-q", "--quiet", "-v", "--verbose", "--json"} <= options
+
+
+@pytest.mark.parametrize(("name", "command"), VERBS, ids=ids)
+def test_every_help_names_exit_codes_that_there_are(name, command):
+    import re
+
+    told = re.search(r"Exit code: (.*)", command.help, re.DOTALL)
+    codes = {int(code) for code in re.findall(r"\b(\d+)\b", told[1])}
+    assert 0 in codes
+    assert codes <= set(EXIT_CODES)
+    assert codes & {1, 2, 3, 4} or name in ("recipes list", "recipes schema")
+
+
+def test_quiet_says_nothing_but_errors(cli):
+    Path("a.csv").write_text("d,performance,net\n10,.5,a\n20,.95,b\n0,1,a\n")
+    assert "note: all rows are read as one problem" in cli("threshold", "a.csv").stderr
+    quiet = cli("threshold", "a.csv", "-q")
+    assert quiet.stderr == ""
+    assert "d_int90" in quiet.stdout
+    with pytest.raises(IdimError):
+        cli("threshold", "absent.csv", "-q")
+
+
+def test_verbose_says_what_is_loaded_and_how_long_it_took(cli, monkeypatch):
+    monkeypatch.setenv("IDIM_OUT", "here")
+    said = cli("train", "toy", "training.steps=20", "-v").stderr
+    assert said.startswith(f"idim {app.version()}, Python ")
+    assert "  IDIM_OUT=here\n" in said
+    assert "toy.yaml with training.steps=20\n" in said
+    assert said.count("  device cpu, ") == 1
+    assert " s with torch " in said
+    assert "recipe" not in cli("train", "toy", "training.steps=20").stderr  # the next verb is itself again
+    assert console.level() == console.NORMAL
+
+
+def test_quiet_and_verbose_exclude_each_other(cli):
+    done = cli("recipes", "list", "-q", "-v")
+    assert done.exit_code == 2
+    assert "exclude each other" in done.stderr
+
+
+def test_the_environment_gives_defaults(cli, monkeypatch):
+    shown = " ".join(cli("sweep", "--help").stdout.split())
+    for name in ("IDIM_OUT", "IDIM_DEVICE", "IDIM_JOBS", "IDIM_PACK", "IDIM_DATA"):
+        assert name in shown
+    monkeypatch.setenv("IDIM_DEVICE", "gpu")
+    with pytest.raises(IdimError, match="no device 'gpu'"):
+        cli("train", "toy")
+    with pytest.raises(IdimError, match="no device 'gpu'"):
+        cli("bench", "projectors", "--D", "1k")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no SIGPIPE here")
+@pytest.mark.parametrize("arguments", ["recipes list", "recipes schema", "sweep --help", "--help", "doctor"])
+def test_a_reader_that_leaves_ends_it_quietly(arguments):
+    command = f"{sys.executable} -m idim_cli.cli.app {arguments} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout.strip() in (str(128 + signal.SIGPIPE), "0")  # 0: all was written before it left
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no SIGPIPE here")
+def test_head_gets_its_line():
+    command = f"{sys.executable} -m idim_cli.cli.app recipes schema | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no SIGPIPE here")
+def test_a_closed_pipe_is_the_systems_own_end():
+    command = [sys.executable, "-m", "idim_cli.cli.app", "recipes", "list"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
