@@ -240,8 +240,7 @@ class Recipe(Frozen):
     threshold: Threshold = Threshold()
     """How d_int is read from the runs."""
     published: str | None = None
-    """Points of others that `idim report` draws behind: `mnist-fc`, `mnist-lenet`, or a CSV of d, performance.
-    """
+    """Points that `idim report` draws behind: `mnist-fc`, `mnist-lenet`, or a CSV of d and performance."""
     device: str = Field("auto", pattern=DEVICE_PATTERN)
     """`auto` (CUDA, MPS, CPU), `cpu`, `cuda`, `cuda:1`, `mps`; `--device` overrules it."""
     data_root: str | None = None

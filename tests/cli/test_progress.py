@@ -9,7 +9,7 @@ import pytest
 from idim_cli.cli import console, live, progress
 from idim_cli.plan import plan
 from idim_cli.recipe.load import loads
-from idim_cli.thresholds import estimates
+from idim_cli.thresholds import threshold
 from idim_cli.training.sitting import Progress
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 10}, sweep: {d: [4], seeds: %d}}"
@@ -142,7 +142,7 @@ def test_many_runs_never_fill_the_screen(terminal, height, rows):
 
 def test_d_int_is_told_with_what_it_rests_on(terminal, runs):
     table = pandas.DataFrame({"d": [0, 0, 8, 8, 16, 16], "performance": [1, 0.98, 0.5, 0.52, 0.95, 0.97]})
-    with live.Live(Running(estimates(table)), clock=Clock()) as view:
+    with live.Live(Running(threshold(table)), clock=Clock()) as view:
         assert view.lines(24) == []  # before anything has ended
         view.finished(runs[0], ended(runs[0]))
         headline, rests = view.lines(24)
@@ -152,7 +152,7 @@ def test_d_int_is_told_with_what_it_rests_on(terminal, runs):
 
 def test_groups_are_told_apart_by_what_differs(terminal):
     rows = [(d, y, net) for net in ("a", "b") for d, y in ((0, 1.0), (0, 0.98), (8, 0.5), (16, 0.95))]
-    found = estimates(pandas.DataFrame(rows, columns=["d", "performance", "net"]), by=["net"])
+    found = threshold(pandas.DataFrame(rows, columns=["d", "performance", "net"]), by=["net"])
     lines = list(live._told(found, ()))
     assert [line.partition(":")[0] for line in lines[:2]] == ["a", "b"]
     assert next(live._told(found[:1], ["net"])).startswith("a: d_int90 ")

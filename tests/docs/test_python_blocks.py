@@ -25,6 +25,7 @@ PAGES = [page for page in sorted(DOCS.rglob("*.md")) if blocks(page) and page.na
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_blocks_of_a_page_run(page, tmp_path):
+    (tmp_path / "docs").symlink_to(DOCS)
     script = tmp_path / "blocks.py"
     script.write_text("\n".join(blocks(page)), encoding="utf-8")
     done = subprocess.run(
