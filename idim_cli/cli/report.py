@@ -81,7 +81,9 @@ def command(
 
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     flags = options.reading_flags(**given, confidence=confidence, centre=centre)
-    made = report(paths, out, PAPER if paper else None, log=log, published=published, **flags)
+    made = report(
+        paths, out, PAPER if paper else None, log=log, published=published, say=console.say, **flags
+    )
     for result in made.results:
         for part in result.unread if not result.lone else ():
             console.say(f"left out: {part.title}: {part.problem}")

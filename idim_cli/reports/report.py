@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from idim_cli.thresholds import Options
 PAGE = "report.html"
 FIGURES = "figures"  # the usual folder, below the results
 SEVERAL = Path("report")  # the usual folder for several results
+_PATIENCE = 3.0  # seconds between two signs of life
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def report(
     centre: str | None = None,
     log: bool | None = None,
     published: str | Path | None = None,
+    say: Callable[[str], None] = lambda message: None,
 ) -> Report:
     """Write a page about results, and its figures as PNG and SVG; files of the same names are replaced.
 
@@ -62,6 +65,7 @@ def report(
         log: axis of d; None chooses by how d is spread.
         published: points to draw behind: a name that comes with idim, or a CSV of d and performance; None is
             as the recipe of each folder says.
+        say: told every few seconds how far it is.
 
     Raises:
         IdimError: a path holds no results, or a table, recipe or option is wrong. Nothing is written then.
@@ -80,10 +84,16 @@ def report(
     }
     changes = {name: value for name, value in given.items() if value is not None}
     found = _named_apart([load(place, options, **changes) for place in places])
-    return _write(found, Path(out) if out is not None else _folder(places), log, published)
+    return _write(found, Path(out) if out is not None else _folder(places), log, published, say)
 
 
-def _write(found: Sequence[Result], folder: Path, log: bool | None, published: str | Path | None) -> Report:
+def _write(
+    found: Sequence[Result],
+    folder: Path,
+    log: bool | None,
+    published: str | Path | None,
+    say: Callable[[str], None],
+) -> Report:
     from idim_cli.reports import page
     from idim_cli.reports.compare import Comparison, compare
     from idim_cli.reports.entries import entries
@@ -95,15 +105,20 @@ def _write(found: Sequence[Result], folder: Path, log: bool | None, published: s
         shown += panels(result, points, missing, log, len(found) > 1)
     listed = entries(found)
     comparison: Comparison = compare(listed, [points for points, _ in others], _stem(found))
-    figures = _figures([*(chart for panel in shown for chart in panel.charts), *comparison.charts], folder)
+    figures = _figures(
+        [*(chart for panel in shown for chart in panel.charts), *comparison.charts], folder, say
+    )
     text = page.render(page.Content(found, listed, shown, comparison, log, folder))
     _save(folder / PAGE, text)
     return Report(folder / PAGE, tuple(figures), tuple(found), tuple(listed), _error(found))
 
 
-def _figures(charts: Sequence[Chart], folder: Path) -> list[Path]:
-    written = []
-    for chart in charts:
+def _figures(charts: Sequence[Chart], folder: Path, say: Callable[[str], None]) -> list[Path]:
+    written, spoke = [], time.monotonic()
+    for done, chart in enumerate(charts):
+        if time.monotonic() - spoke >= _PATIENCE:
+            say(f"{done} of {len(charts)} figures")
+            spoke = time.monotonic()
         for kind, content in chart.files().items():
             written.append(folder / f"{chart.slug}.{kind}")
             _save(written[-1], content)
