@@ -61,7 +61,7 @@ class Fastfood(Projector):
         v = v * self.scale
         if not loops.runs_here(v):
             return self._project_on_device(v)
-        out = torch.empty(len(self.place), dtype=v.dtype)
+        out = v.new_empty(len(self.place))
         count = loops.parts(len(out), len(self.sign))
         loops.in_parts(_spread, len(self.sign), count, v, self.sign, self.place, self.gauss, out)
         return out
@@ -71,7 +71,7 @@ class Fastfood(Projector):
         if not loops.runs_here(g):
             return self._adjoint_on_device(g)
         count = loops.parts(len(g), len(self.sign))
-        sums = torch.zeros(count, self.d, dtype=g.dtype)
+        sums = g.new_zeros(count, self.d)
         loops.in_parts(
             _collect, len(self.sign), count, g.contiguous(), self.sign, self.place, self.gauss, sums
         )

@@ -90,7 +90,7 @@ def _read(v: Tensor, scale: Tensor, pick: Tensor) -> Tensor:
     table = torch.cat([v, -v])
     if not loops.runs_here(v):
         return table.index_select(0, pick)
-    out = torch.empty(len(pick), dtype=v.dtype)
+    out = v.new_empty(len(pick))
     loops.in_parts(_look_up, len(pick), loops.parts(len(pick)), table, pick, out)
     return out
 
@@ -100,7 +100,7 @@ def _sum(g: Tensor, scale: Tensor, pick: Tensor) -> Tensor:
     g, d = g.to(torch.promote_types(g.dtype, scale.dtype)), len(scale)
     if loops.runs_here(g):
         count = loops.parts(len(g), len(g) // (8 * d))  # the sums are short beside what is added up
-        sums = torch.zeros(count, 2 * d, dtype=g.dtype)
+        sums = g.new_zeros(count, 2 * d)
         loops.in_parts(_add_up, len(g), count, g.contiguous(), pick, sums)
         total = sums.sum(0)
     else:
