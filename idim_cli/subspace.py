@@ -123,12 +123,13 @@ class Subspace(nn.Module):
     @contextmanager
     def held(self) -> Iterator[None]:
         """Project once for many forward passes: theta stays as it is now, and carries no gradient."""
+        before = self._held
         with torch.no_grad():
             self._held = self.native()
         try:
             yield
         finally:
-            self._held = {}
+            self._held = before
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def native(self) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import idim_cli
+from idim_cli.errors import IdimError
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,6 +46,15 @@ def test_the_main_job(tmp_path):
     assert not more
     assert one.reading.d_values == (20, 200)
     assert one.reading == outcome.estimates[0].reading
+
+
+def test_a_recipe_may_be_named(tmp_path):
+    text = idim_cli.load_recipe("quickstart", "training.epochs=1").source
+    assert text
+    with pytest.raises(IdimError, match="no recipe"):
+        idim_cli.sweep("nothing_of_the_kind", tmp_path)
+    with pytest.raises(IdimError, match="no recipe"):
+        idim_cli.train("nothing_of_the_kind", tmp_path)
 
 
 def test_a_reading_goes_by_the_recipe_of_its_folder_unless_told(tmp_path):

@@ -162,6 +162,16 @@ def test_state_dict_round_trip():
     assert not any("projector" in name for name in wrapped.state_dict())
 
 
+def test_held_blocks_may_be_nested():
+    wrapped = moved(subspace(mlp().eval(), "tied"))
+    with wrapped.held(), torch.no_grad():
+        before = wrapped(X)
+        with wrapped.held():
+            pass
+        wrapped.coords.add_(1.0)
+        assert torch.equal(wrapped(X), before)
+
+
 def test_held_parameters_stay_for_a_block():
     wrapped = moved(subspace(mlp().eval()))
     before = wrapped(X)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from idim_cli.codec import checkpoint, files, guard, solution
 from idim_cli.codec.rebuild import rebuild
 from idim_cli.codec.solution import Solution
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data, Split
-from idim_cli.errors import FileError
+from idim_cli.errors import DataError, FileError
 from idim_cli.tasks import base as tasks
 
 SplitName = Literal["train", "validation", "test"]
@@ -57,7 +57,7 @@ def evaluate(
 
     Raises:
         FileError: the file cannot be trusted, or is not what it claims to be.
-        DataError: the data are absent.
+        DataError: the data are absent, or there is no such split.
     """
     found, trusted = _read(Path(path), trust_code)
     guard.refuse_code(found.spec.dataset, trusted)
@@ -89,5 +89,7 @@ def _data(found: Solution, data_root: str | None) -> Data:
     return data
 
 
-def _split(data: Data, name: SplitName) -> Split:
+def _split(data: Data, name: str) -> Split:
+    if name not in get_args(SplitName):
+        raise DataError(f"there is no split {name!r}", f"the splits are {', '.join(get_args(SplitName))}")
     return data.test() if name == "test" else data.train if name == "train" else data.validation

@@ -15,7 +15,7 @@ from idim_cli.execute.inline import Inline
 from idim_cli.execute.tracked import Tracked
 from idim_cli.plan import Group, Run, merged
 from idim_cli.recipe.dump import to_yaml
-from idim_cli.recipe.load import Loaded
+from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe, Seeds
 from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
@@ -74,7 +74,7 @@ class Outcome:
 
 
 def sweep(
-    loaded: Loaded,
+    loaded: Loaded | str | Path,
     out: str | Path = "results",
     *,
     where: Where | None = None,
@@ -88,7 +88,7 @@ def sweep(
     may make the same call at the same time: they share the runs, and each returns when all are done.
 
     Args:
-        loaded: from `recipe.load`; needs a `sweep`.
+        loaded: from `recipe.load`, or what that takes; needs a `sweep`.
         out: folder of all results; these go to ``out/RECIPE``.
         where: device and data.
         executor: one run after the other by default.
@@ -99,12 +99,13 @@ def sweep(
         MissingExtraError: a tracker's library is not installed; nothing was started.
         StoppedError: a signal asked to stop; what was begun is saved.
     """
-    recipe, where = loaded.recipe, where or Where()
+    loaded = as_loaded(loaded)
+    recipe, source, where = loaded.recipe, loaded.source, where or Where()
     if recipe.sweep is None:
         raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
 
     def native(group: Group) -> int:
-        return preflight(group.at([(1, Seeds())]), where, loaded.source, "sweep")[0]
+        return preflight(group.at([(1, Seeds())]), where, source, "sweep")[0]
 
     with Tracking(recipe.trackers, results_folder(out, recipe)) as tracking:
         watched = Tracked(watcher or Silent(), tracking)

@@ -64,7 +64,7 @@ class Projector(nn.Module, abc.ABC):
 
     def __init__(self, D: int, d: int, seed: int) -> None:
         super().__init__()
-        d = _whole(d)
+        d, seed = _whole(d), _whole(seed, "seed", "it says which P of its kind")
         if not 1 <= d <= D:
             raise ComponentError(
                 f"d = {d} is not in 1 .. D = {D}", "d counts the trained numbers, D all of them"
@@ -103,12 +103,19 @@ class Projector(nn.Module, abc.ABC):
         self.register_buffer(name, tensor, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Projector:
-        """Move and convert, but never below float32: rounded columns would not be of unit length."""
+        """Move and convert: floats never below float32, integers not at all, and never without their content.
+
+        Rounded columns would not be of unit length, and an index out of nowhere reads memory out of nowhere.
+        """
 
         def exact(tensor: Tensor) -> Tensor:
             moved = fn(tensor)
-            rounded = moved.is_floating_point() and moved.element_size() < 4
-            return tensor.to(moved.device) if rounded else moved
+            if tensor.is_meta and not moved.is_meta:
+                raise ComponentError(
+                    "a P on the meta device has no numbers", "make the projector anew, from its seed"
+                )
+            exact = tensor.is_floating_point() and moved.is_floating_point() and moved.element_size() >= 4
+            return tensor.to(moved.device, moved.dtype if exact else tensor.dtype)
 
         return super()._apply(exact, recurse)
 
@@ -127,6 +134,8 @@ def each(f: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
         raise ValueError(f"vectors of {size:,} numbers are wanted, not a tensor of shape {tuple(x.shape)}")
     if x.dim() == 1:
         return f(x)
+    if not x.numel():
+        return (one := f(x.new_zeros(size))).new_zeros(*x.shape[:-1], len(one))
     return torch.stack([f(row) for row in x.reshape(-1, size)]).view(*x.shape[:-1], -1)
 
 
@@ -146,11 +155,11 @@ def build(component: Component, sizes: Sequence[int], d: int, seed: int) -> Proj
     return cls(sum(sizes), _whole(d), seed, **context(cls, sizes), **params_of(component))
 
 
-def _whole(d: object) -> int:
-    """d before any arithmetic on it; numpy's whole numbers are welcome, true and false are not."""
-    if not isinstance(d, Integral) or isinstance(d, bool):
-        raise ComponentError(f"d is a whole number, not {d!r}", "d counts the trained numbers")
-    return int(d)
+def _whole(value: object, name: str = "d", hint: str = "d counts the trained numbers") -> int:
+    """A number before any arithmetic on it; numpy's whole numbers are welcome, true and false are not."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ComponentError(f"{name} is a whole number, not {value!r}", hint)
+    return int(value)
 
 
 def context(cls: type[Projector], sizes: Sequence[int]) -> dict[str, Any]:

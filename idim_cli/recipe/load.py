@@ -27,16 +27,22 @@ class Loaded:
     source: Source
 
 
-def load(source: str | Path, overrides: Sequence[str] = ()) -> Loaded:
-    """Read a recipe by path or shipped name, with ``key=value`` overrides.
+def load(source: str | Path, overrides: str | Sequence[str] = ()) -> Loaded:
+    """Read a recipe by path or shipped name, with ``key=value`` overrides (or a single one).
 
     Raises:
         FileError: there is no such file, or it cannot be read.
         RecipeError: the recipe is wrong; holds all faults, each with its place.
     """
     path = find(source)
+    overrides = [overrides] if isinstance(overrides, str) else overrides
     _log.debug("recipe %s%s", path, f" with {' '.join(overrides)}" if overrides else "")
     return loads(text.read(path), str(path), overrides)
+
+
+def as_loaded(recipe: Loaded | str | Path) -> Loaded:
+    """`recipe` as it is, or read by `load`."""
+    return recipe if isinstance(recipe, Loaded) else load(recipe)
 
 
 def loads(yaml_text: str, file: str = "<recipe>", overrides: Sequence[str] = ()) -> Loaded:

@@ -19,6 +19,7 @@ class TensorBoard:
     def __init__(self, folder: Path, *, logdir: str | None = None) -> None:
         library("tensorboard", "tensorboard")
         self.writers_of = library("torch.utils.tensorboard", "tensorboard").SummaryWriter
+        self.hparams = library("torch.utils.tensorboard.summary", "tensorboard").hparams
         self.logdir = Path(logdir).expanduser() / folder.name if logdir else folder / "tensorboard"
         self.open: dict[str, tuple[Any, Settings]] = {}
 
@@ -40,7 +41,11 @@ class TensorBoard:
         writer, settings = self.open.pop(name)
         writer.add_text("status", status, 0)
         metrics = {f"result/{key}": value for key, value in figures.items()}
-        writer.add_hparams(dict(settings), metrics, run_name=".", global_step=0)
+        # Not by `add_hparams`: it opens a second file, and a reader may take that for the earlier one.
+        for summary in self.hparams(dict(settings), metrics):
+            writer.file_writer.add_summary(summary, 0)
+        for key, value in metrics.items():
+            writer.add_scalar(key, value, 0)
         writer.close()
 
     def close(self) -> None:

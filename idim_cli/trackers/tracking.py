@@ -76,8 +76,11 @@ class Tracking:
             self._tell(methodcaller("end", name, *records.reading_of(one)))
 
     def _curve(self, name: str) -> None:
-        for row in results.metrics(self.folder / results.RUNS / name):
-            step = int(row.pop("step"))
+        rows: list[dict[str, float]] = []
+        with contextlib.suppress(OSError, ValueError):  # a damaged file is no reason to stop a training
+            rows = results.metrics(self.folder / results.RUNS / name)
+        for row in rows:
+            step = int(row.pop("step", -1))
             if step > self.steps[name]:
                 self.steps[name] = step
                 self._tell(methodcaller("row", name, step, records.numbers(row)))

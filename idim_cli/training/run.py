@@ -11,7 +11,7 @@ from idim_cli import results
 from idim_cli.errors import IdimError
 from idim_cli.plan import Run, single
 from idim_cli.recipe.dump import to_yaml
-from idim_cli.recipe.load import Loaded
+from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe
 from idim_cli.trackers.tracking import Tracking
 from idim_cli.training import outcome
@@ -25,7 +25,7 @@ from idim_cli.training.stop import StoppedError
 
 
 def train(
-    loaded: Loaded,
+    loaded: Loaded | str | Path,
     out: str | Path = "results",
     *,
     where: Where | None = None,
@@ -34,7 +34,7 @@ def train(
     """Train the one run that a recipe describes by its own `d` and `seeds`.
 
     Args:
-        loaded: from `recipe.load`.
+        loaded: from `recipe.load`, or what that takes.
         out: folder of all results; the run goes to ``out/RECIPE/runs/RUN_ID``.
         where: device and data.
         on_step: told the progress about five times a second.
@@ -47,6 +47,7 @@ def train(
         MissingExtraError: a tracker's library is not installed.
         StoppedError: as for `run`.
     """
+    loaded = as_loaded(loaded)
     one = single(loaded.recipe)
     folder = run_folder(out, one)
     with Tracking(loaded.recipe.trackers, results_folder(out, loaded.recipe)) as tracking:

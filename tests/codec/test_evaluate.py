@@ -57,6 +57,13 @@ def test_same_figures_from_training_checkpoint_and_file(projector, tmp_path):
     assert (after.D, after.d) == (result["D"], 12)
 
 
+@pytest.mark.parametrize("split", ["tset", "Test", None])
+def test_a_split_that_is_none_is_refused(split, tmp_path):
+    trained(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
+    with pytest.raises(DataError, match="there is no split"):
+        evaluate(tmp_path, split)
+
+
 def test_batchnorm_and_tied_weights(tmp_path, user_code):
     text = DIGITS.replace("{name: fc, depth: 1, width: 6}", "./own.py:tied").replace("PROJECTOR", "tied")
     result = trained(text, tmp_path / "run")

@@ -227,3 +227,27 @@ def test_d_may_be_a_whole_number_of_numpy():
     v = torch.ones(5)
     one, same = (build(Component(name="tied"), [20, 30], d, 0) for d in (5, np.int64(5)))
     assert torch.equal(one.project(v), same.project(v))
+
+
+@pytest.mark.parametrize("seed", [1.5, "0", True])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(ComponentError, match="seed is a whole number, not"):
+        build(Component(name="tied"), [20, 30], 5, seed)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_an_empty_batch_is_empty(name):
+    P = build(Component(name=name), [20, 30], 50 if name == "identity" else 5, 0)
+    assert P.project(torch.zeros(0, 2, P.d)).shape == (0, 2, 50)
+    assert P.adjoint(torch.zeros(0, 50)).shape == (0, P.d)
+
+
+@pytest.mark.parametrize("name", ["fastfood", "tied"])
+def test_moving_a_P_never_loses_its_content(name):
+    """A compiled loop would follow an index out of nowhere."""
+    P, v = build(Component(name=name), [100], 7, 1), torch.ones(7)
+    before = P.project(v)
+    for moved in (P.to_empty(device="cpu"), P.type(torch.int8), P.half(), P.share_memory()):
+        assert torch.equal(moved.project(v), before)
+    with pytest.raises(ComponentError, match="meta device"):
+        P.to("meta").to_empty(device="cpu")

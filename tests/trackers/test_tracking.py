@@ -157,3 +157,14 @@ def test_without_an_api_key_wandb_says_so_before_the_first_run(tmp_path, monkeyp
 def test_without_trackers_no_curve_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(tracking.results, "metrics", None)
     train(recipe("trackers=[]"), tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"epoch,loss\n1,2\n", b"step,loss\nx,1\n", b"step\n\n"])
+def test_a_damaged_curve_stops_nothing(damage, tmp_path, monkeypatch):
+    folder = tmp_path / "toy" / "runs" / "one"
+    folder.mkdir(parents=True)
+    (folder / "metrics.csv").write_bytes(damage)
+    with tracking.Tracking(recipe().recipe.trackers, tmp_path / "toy") as told:
+        told.steps["one"] = -1
+        told._curve("one")
+    assert of("row") == []
