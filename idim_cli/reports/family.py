@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-look.MOST_NAMED = 4  # groups that get a colour of their own
 _ASIDE = 1.07  # factor between the places of two series at one D
 
 
@@ -30,6 +29,7 @@ def d_against_D(found: Sequence[Entry], slug: str) -> Chart:
     series: dict[str, list[Entry]] = {}
     for one in found:
         series.setdefault(one.family, []).append(one)
+    shared = len(series) > 1 and len({one.section.reading.D for one in found}) < len(found)
 
     def build(page: bool) -> Figure:
         figure = look.blank(page)
@@ -39,7 +39,7 @@ def d_against_D(found: Sequence[Entry], slug: str) -> Chart:
         top = max(_top(one) for one in found)
         looks = look.looks(len(series))
         for index, ((family, members), (colour, mark)) in enumerate(zip(series.items(), looks, strict=True)):
-            aside = _ASIDE ** (index - (len(series) - 1) / 2)
+            aside = _ASIDE ** (index - (len(series) - 1) / 2) if shared else 1.0
             for one in members:
                 _reading(axes, one, colour, mark, top, aside)
             axes.plot([], [], mark, color=colour, label=look.cut(family, page))
@@ -52,7 +52,7 @@ def d_against_D(found: Sequence[Entry], slug: str) -> Chart:
 
     text = "; ".join(f"{one.label}: D = {one.section.reading.D:,}, {one.told}" for one in found)
     note = "Bars are the intervals; an arrow points to where the runs set no bound."
-    if len(series) > 1:
+    if shared:
         note += " Series stand a little apart where their D is the same."
     return Chart(slug, f"{name} against D over {len(found)} models", f"{text}.", build, note)
 
