@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,5 +61,5 @@ def _cell(name: str, row: Mapping[Any, Any]) -> str:
     if name == "performance" and isinstance(value, float):
         return number(value)
     if isinstance(value, float):
-        return f"{value:.0f}" if value == math.floor(value) else f"{value:.4g}"
+        return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
     return str(value)

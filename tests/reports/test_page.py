@@ -279,6 +279,15 @@ def test_one_row_that_idim_did_not_write_is_judged_as_any_table(tmp_path, no_dra
     assert "no column 'performance'" in page.text
 
 
+def test_infinite_numbers_of_any_column_are_shown(tmp_path, no_drawing):
+    path = tmp_path / "runs.csv"
+    path.write_text("d,performance,loss\n0,1.0,0.5\n10,0.5,inf\n20,0.95,-inf\n")
+    page, done = drawn(path)
+    assert done.error is None
+    assert " inf " in page.text
+    assert " -inf " in page.text
+
+
 def test_no_results_is_an_error(tmp_path):
     with pytest.raises(IdimError, match="no results"):
         report([])
