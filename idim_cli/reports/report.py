@@ -95,7 +95,8 @@ def _write(
     say: Callable[[str], None],
 ) -> Report:
     from idim_cli.reports import page
-    from idim_cli.reports.compare import Comparison, compare
+    from idim_cli.reports.apart import apart
+    from idim_cli.reports.compare import compare
     from idim_cli.reports.entries import entries
     from idim_cli.reports.panels import overlay, panels
 
@@ -104,7 +105,9 @@ def _write(
     for result, (points, missing) in zip(found, others, strict=True):
         shown += panels(result, points, missing, log, len(found) > 1)
     listed = entries(found)
-    comparison: Comparison = compare(listed, [points for points, _ in others], _stem(found))
+    taken: set[str] = set()
+    shown = apart(shown, taken)
+    (comparison,) = apart([compare(listed, [points for points, _ in others], _stem(found))], taken)
     figures = _figures(
         [*(chart for panel in shown for chart in panel.charts), *comparison.charts], folder, say
     )

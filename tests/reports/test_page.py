@@ -271,6 +271,31 @@ def test_results_of_one_name_get_files_of_their_own(swept, no_drawing):
     assert page.text.count("made-up~2") > 2
 
 
+def named(folder, name):
+    """Two d against a fixed baseline, with a learning curve, under a recipe of this name."""
+    made = type(folder)(folder.folder.parent / name)
+    for d in (10, 20):
+        made.add(d, d / 20, recipe=name)
+    return made.folder
+
+
+def test_names_of_figures_never_meet(runs, no_drawing):
+    several = [named(runs, name) for name in ("a", "A", "a-learning", "all")]
+    page, done = drawn(*several, baseline=1.0)
+    names = [file.name.casefold() for file in done.figures]
+    assert len(names) == len(set(names)) == 2 * 9  # two of each result, and the bars
+    shown = [svg["aria-label"] for svg in page.all("svg")]
+    assert len(shown) == len(set(shown)) == 3 * 4 + 1
+
+
+def test_names_of_no_safe_letters_make_no_hidden_files(runs, no_drawing):
+    _, done = drawn(named(runs, "数"), named(runs, "字"), baseline=1.0)
+    names = {file.stem for file in done.figures}
+    assert {"results", "results-learning"} < names
+    assert len(names) == 5
+    assert all(name[0].isalpha() for name in names)
+
+
 def test_one_row_that_idim_did_not_write_is_judged_as_any_table(tmp_path, no_drawing):
     path = tmp_path / "one.csv"
     path.write_text("d,acc\n10,0.5\n")
