@@ -247,6 +247,12 @@ def test_options_reach_the_page_and_its_commands(swept, no_drawing):
     assert "idim threshold" in page.text
 
 
+def test_the_footer_tells_what_was_read(swept, no_drawing):
+    assert "d_int85 is the smallest" in (text := drawn(swept, fraction=0.85)[0].text)
+    assert "reaches 85 % of the baseline" in text
+    assert "d_int90" not in text.partition("d_int85 is the smallest")[2]
+
+
 def test_what_users_write_stays_text(swept, no_drawing):
     recipe = swept / "recipe.yaml"
     recipe.write_text(recipe.read_text() + "# <script>alert(1)</script> & `more`\n")
