@@ -54,7 +54,8 @@ def d_against_D(found: Sequence[Entry], slug: str) -> Chart:
         return figure
 
     text = "; ".join(f"{one.label}: D = {one.section.reading.D:,}, {one.told}" for one in found)
-    note = "Bars are the intervals; an arrow points to where the runs set no bound."
+    kind = words.interval_kind(one.section.reading for one in found)
+    note = f"Bars are the {kind}s; an arrow points to where the runs set no bound."
     if shared:
         note += "\nSeries stand a little apart where their D is the same."
     return Chart(slug, f"{', '.join(names)} against D over {len(found)} models", f"{text}.", build, note)

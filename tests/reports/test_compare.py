@@ -34,7 +34,7 @@ def test_labels_say_in_what_the_groups_differ(family):
     assert [one.label for one in found] == ["width 5", "width 10", "width 20"]
     assert {one.family for one in found} == {""}
     head, *lines = overview(found)
-    assert head[:4] == ["problem", "D", "d_int90", "interval"]
+    assert head[:4] == ["problem", "D", "d_int90", "95 % interval"]
     assert [line[1] for line in lines] == ["100", "1,000", "10,000"]
     assert all(len(line) == len(head) and "" not in line for line in lines)
     assert lines[2][2:5] == ["> 40", "> 40", "not reached"]
@@ -103,6 +103,21 @@ def test_mixed_fractions_are_all_named(family, runs):
     chart = compare(entries([family, other]), [None], "f").sizes
     assert chart.title.startswith("d_int90, d_int80 against D")
     assert all(number in axes_of(chart).get_ylabel() for number in ("90", "80"))
+
+
+def test_intervals_tell_their_confidence(family, runs):
+    import dataclasses
+
+    alone = compare(entries([family]), [None], "f")
+    assert "95 % intervals" in alone.sizes.note
+    assert "95 % intervals" in alone.problems.note
+    assert "95 % interval" in alone.sizes.alt
+    other = dataclasses.replace(load(runs.folder, confidence=0.8), name="other")
+    found = entries([family, other])
+    head, *lines = overview(found)
+    assert head[3] == "interval"
+    assert [line[3].partition(" ")[0] for line in lines] == ["95"] * 3 + ["80"] * 3
+    assert "95 % or 80 % intervals" in compare(found, [None], "f").problems.note
 
 
 def test_trained_parameters_against_performance(family):
