@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from idim_cli.reports import words
@@ -52,6 +52,17 @@ def entries(found: Sequence[Result]) -> list[Entry]:
         family = [key for key in keys if key.partition(".")[0] not in ("model", "config", "results")]
         title = section.title if len(pairs) == 1 else _words(one, keys) or section.title
         made.append(Entry(title, _words(one, family), result, section))
+    return made
+
+
+def with_results(found: Sequence[Entry]) -> list[Entry]:
+    """The same, each group with the name of its result as ``results``, in its title and its label."""
+    made = []
+    for one in found:
+        name, section = one.result.name, one.section
+        told = replace(section, group={"results": name, **section.group}, title=f"{name}: {section.title}")
+        label = one.label if one.label.startswith(name) else f"{name}: {one.label}"
+        made.append(replace(one, label=label, section=told))
     return made
 
 
