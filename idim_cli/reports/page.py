@@ -39,6 +39,7 @@ class Content:
         comparison: figures of several groups together.
         log: axis of d that is shown first; None chooses.
         folder: where the page lies.
+        given: the command-line options that it was asked for with.
     """
 
     results: Sequence[Result]
@@ -47,6 +48,7 @@ class Content:
     comparison: Comparison
     log: bool | None
     folder: Path
+    given: Sequence[str] = ()
 
 
 def render(content: Content) -> str:
@@ -62,7 +64,7 @@ def render(content: Content) -> str:
         splits=shares.tables(shown),
         results=[_result(result) for result in content.results],
         read=_read(content.results),
-        commands=redo.commands(content.results, content.folder),
+        commands=redo.commands(content.results, content.folder, content.given),
     )
 
 

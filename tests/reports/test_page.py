@@ -167,7 +167,7 @@ def test_one_run_alone(runs, no_drawing):
         for word in ("One run alone", "validation accuracy 0.5000", "There is one d alone", "made-up"):
             assert word in page.text
         assert [one["aria-label"] for one in page.all("svg")] == ["made-up-learning"]
-    assert f"idim train {run}/run.yaml" in drawn(run)[0].text
+    assert f"idim train {run}/run.yaml --out {runs.folder.parent} " in drawn(run)[0].text
 
 
 def test_a_run_that_failed_alone(runs, no_drawing):
@@ -245,6 +245,17 @@ def test_options_reach_the_page_and_its_commands(swept, no_drawing):
     page, _ = drawn(swept, options=PAPER, confidence=0.8)
     assert f"idim threshold {swept} --paper --confidence 0.8" in page.text
     assert "idim threshold" in page.text
+
+
+def test_the_command_of_a_page_tells_all_that_was_given(swept, runs_csv, no_drawing):
+    recipe = swept / "recipe.yaml"
+    recipe.write_text(recipe.read_text() + "threshold: {fraction: 0.8}\n")
+    page, _ = drawn(swept, runs_csv, fraction=0.8, log=True, published="mnist-fc")
+    out = swept.parent / "out"
+    told = f"idim report {swept} {runs_csv} --out {out}"
+    assert f"{told} --fraction 0.8 --log --published mnist-fc" in page.text
+    page, _ = drawn(swept, runs_csv, options=PAPER, log=False)
+    assert f"{told} --paper --linear" in page.text
 
 
 def test_the_footer_tells_what_was_read(swept, no_drawing):
