@@ -84,6 +84,13 @@ def test_well_formed_with_ids_of_its_own(made):
     assert used <= set(ids)
 
 
+def test_tables_sort_by_the_whole_number(made):
+    pattern = re.search(r"text\.match\(/(.*)/i\)", made[1])[1]
+    for text in ("1e-05", "1.2E+3", "-0.5", "1,000", ".5"):
+        assert re.match(pattern, text, re.IGNORECASE)[1] == text
+    assert re.match(pattern, "> 40 runs", re.IGNORECASE)[1] == "40"
+
+
 def test_nothing_is_fetched(made):
     assert not re.search(r"https?:|@import|src=|<link|url\((?!#)", made[1])
 
