@@ -41,7 +41,9 @@ def environment(result: Result) -> dict[str, str]:
     """What the runs of one result were made with, by name; what is not recorded is left out."""
     told = [one for one in result.told.values() if one]
     found = {name: _counted(told, key) for key, name in _ENVIRONMENT.items()}
-    notes = dict.fromkeys(note for one in told for note in one.get("data") or ())
+    notes = dict.fromkeys(
+        note for one in told if isinstance(one.get("data"), list) for note in map(str, one["data"])
+    )
     seconds = [float(one["seconds"]) for one in told if one.get("seconds") is not None]
     memory = [int(one["peak_memory_bytes"]) for one in told if one.get("peak_memory_bytes")]
     found["data"] = "; ".join(notes)

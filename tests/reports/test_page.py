@@ -271,6 +271,13 @@ def test_the_footer_tells_what_was_read(swept, no_drawing):
     assert "d_int90" not in text.partition("d_int85 is the smallest")[2]
 
 
+@pytest.mark.parametrize("odd", [5, "text", [1, None], {"a": 1}])
+def test_an_odd_note_on_the_data_does_not_cost_the_page(runs, no_drawing, odd):
+    runs.add(100, 0.9, data=odd)
+    runs.add(10, 0.9)
+    assert drawn(runs.folder)[1].error is None
+
+
 def test_what_users_write_stays_text(swept, no_drawing):
     recipe = swept / "recipe.yaml"
     recipe.write_text(recipe.read_text() + "# <script>alert(1)</script> & `more`\n")
