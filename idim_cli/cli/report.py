@@ -13,6 +13,7 @@ from idim_cli.cli import complete, console, options
 from idim_cli.cli.plots import plot
 
 if TYPE_CHECKING:
+    from idim_cli.reports.entries import Entry
     from idim_cli.reports.report import Report
     from idim_cli.reports.section import Section
 
@@ -99,20 +100,28 @@ def command(
 def _as_dict(made: Report) -> dict[str, Any]:
     from idim_cli.reports import table
 
-    groups = [table.as_dict(one.section) for one in made.entries]
+    groups = [table.as_dict(one.section) for one in _entries(made)]
     return {"groups": groups, "figures": made.figures, "page": made.page}
+
+
+def _entries(made: Report) -> Sequence[Entry]:
+    """The groups that were read; of several results, each with the name of its own."""
+    from idim_cli.reports.entries import with_results
+
+    return with_results(made.entries) if len(made.results) > 1 else made.entries
 
 
 def _print(made: Report, form: Format, log: bool | None) -> None:
     from idim_cli.reports import latex, table
 
-    found = [one.section for one in made.entries]
+    listed = _entries(made)
+    found = [one.section for one in listed]
     if not found:
         return
     if form is Format.table:
         console.out(_tables(found, log))
     elif form is Format.latex:
-        console.out(latex.tables(made.entries))
+        console.out(latex.tables(listed))
     else:
         console.out({Format.markdown: table.markdown, Format.csv: table.to_csv}[form](found))
 

@@ -47,7 +47,8 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
 
     text = "; ".join(f"{one.label}: {one.section.reading.value_text}" for one in ordered)
     open_ended = any(one.section.reading.value is None for one in found)
-    note = "Lines are the intervals." + (
+    kind = words.interval_kind(one.section.reading for one in ordered)
+    note = f"Lines are the {kind}s." + (
         " A bar with an arrow: not reached by the largest d." if open_ended else ""
     )
     return Chart(slug, f"{', '.join(names)} of {len(found)} problems", f"{text}.", build, note)

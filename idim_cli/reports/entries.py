@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from idim_cli.reports import words
 from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section
 from idim_cli.thresholds import number
+from idim_cli.thresholds.text import percent
 
-_HEAD = ("problem", "D", "{}", "interval", "verdict", "baseline", "level", "rule", "runs")
+_HEAD = ("problem", "D", "{name}", "{interval}", "verdict", "baseline", "level", "rule", "runs")
 _BY_VALUE = ("results", "dataset", "model", "projector", "task", "recipe")
 
 
@@ -33,7 +35,9 @@ class Entry:
     def told(self) -> str:
         """The reading in a few words."""
         reading = self.section.reading
-        return f"{reading.name} {reading.value_text} ({reading.interval_text})"
+        return (
+            f"{reading.name} {reading.value_text} ({words.interval_kind([reading])} {reading.interval_text})"
+        )
 
 
 def entries(found: Sequence[Result]) -> list[Entry]:
@@ -51,22 +55,38 @@ def entries(found: Sequence[Result]) -> list[Entry]:
     return made
 
 
+def with_results(found: Sequence[Entry]) -> list[Entry]:
+    """The same, each group with the name of its result as ``results``, in its title and its label."""
+    made = []
+    for one in found:
+        name, section = one.result.name, one.section
+        told = replace(section, group={"results": name, **section.group}, title=f"{name}: {section.title}")
+        label = one.label if one.label.startswith(name) else f"{name}: {one.label}"
+        made.append(replace(one, label=label, section=told))
+    return made
+
+
 def overview(found: Sequence[Entry]) -> list[list[str]]:
     """A header, and a line of text for each group: its reading with all that it rests on."""
-    names = dict.fromkeys(one.section.reading.name for one in found)
-    header = [name.format(" or ".join(names)) for name in _HEAD]
-    return [header, *(_line(one, len(names) > 1) for one in found)]
+    readings = [one.section.reading for one in found]
+    names = dict.fromkeys(reading.name for reading in readings)
+    kinds = dict.fromkeys(words.interval_kind([reading]) for reading in readings)
+    interval = "interval" if len(kinds) > 1 else "".join(kinds)
+    header = [name.format(name=" or ".join(names), interval=interval) for name in _HEAD]
+    return [header, *(_line(one, len(names) > 1, len(kinds) > 1) for one in found)]
 
 
-def _line(one: Entry, named: bool) -> list[str]:
+def _line(one: Entry, named: bool, mixed: bool) -> list[str]:
+    """Of one group; with the name of its reading and the confidence of its interval where they are mixed."""
     reading = one.section.reading
+    level = f"{percent(reading.confidence)} %: " if mixed and reading.has_interval else ""
     kind = {"model": "own", "best": "best", "fixed": "fixed"}[reading.baseline_kind]
     early = f" + {reading.solved + reading.unsolved} stopped" if reading.solved or reading.unsolved else ""
     return [
         one.label,
         f"{reading.D:,}" if reading.D else "",
         f"{reading.name} {reading.value_text}" if named else reading.value_text,
-        reading.interval_text,
+        f"{level}{reading.interval_text}",
         reading.verdict,
         f"{kind} {number(reading.baseline)}",
         f"{number(reading.level)} ({reading.fraction:g} x)",

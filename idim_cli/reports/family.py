@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.reports import look, scale, words
@@ -25,36 +26,45 @@ def sizes(found: Sequence[Entry]) -> list[Entry]:
 
 def d_against_D(found: Sequence[Entry], slug: str) -> Chart:
     """d_int with its interval against D, a series for each family; for groups as `sizes` gives them."""
-    name = found[0].section.reading.name
+    names = dict.fromkeys(one.section.reading.name for one in found)
     series: dict[str, list[Entry]] = {}
     for one in found:
         series.setdefault(one.family, []).append(one)
-    shared = len(series) > 1 and len({one.section.reading.D for one in found}) < len(found)
+    shared = _shared(series.values())
 
     def build(page: bool) -> Figure:
         figure = look.blank(page)
         axes = figure.add_subplot(
-            xscale="log", xlabel="native parameters D (log axis)", ylabel=look.math_name(name)
+            xscale="log",
+            xlabel="native parameters D (log axis)",
+            ylabel=", ".join(map(look.math_name, names)),
         )
         top = max(_top(one) for one in found)
         looks = look.looks(len(series))
         for index, ((family, members), (colour, mark)) in enumerate(zip(series.items(), looks, strict=True)):
-            aside = _ASIDE ** (index - (len(series) - 1) / 2) if shared else 1.0
+            aside = _ASIDE ** (index - (len(series) - 1) / 2)
             for one in members:
-                _reading(axes, one, colour, mark, top, aside)
+                _reading(axes, one, colour, mark, top, aside if one.section.reading.D in shared else 1.0)
             axes.plot([], [], mark, color=colour, label=look.cut(family, page))
         _d_limits(axes, found, top)
         look.log_ticks(axes.xaxis)
         if 1 < len(series) <= look.MOST_NAMED:
             look.legend(axes)
-        look.titled(figure, f"{name} against D", note, page)
+        look.titled(figure, f"{', '.join(names)} against D", note, page)
         return figure
 
     text = "; ".join(f"{one.label}: D = {one.section.reading.D:,}, {one.told}" for one in found)
-    note = "Bars are the intervals; an arrow points to where the runs set no bound."
+    kind = words.interval_kind(one.section.reading for one in found)
+    note = f"Bars are the {kind}s; an arrow points to where the runs set no bound."
     if shared:
-        note += " Series stand a little apart where their D is the same."
-    return Chart(slug, f"{name} against D over {len(found)} models", f"{text}.", build, note)
+        note += "\nSeries stand a little apart where their D is the same."
+    return Chart(slug, f"{', '.join(names)} against D over {len(found)} models", f"{text}.", build, note)
+
+
+def _shared(series: Iterable[Sequence[Entry]]) -> set[int | None]:
+    """Each D that several series have, where their marks would lie on each other."""
+    every = Counter(D for members in series for D in {one.section.reading.D for one in members})
+    return {D for D, count in every.items() if count > 1}
 
 
 def _reading(axes: Axes, one: Entry, colour: str, mark: str, top: float, aside: float) -> None:

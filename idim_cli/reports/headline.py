@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from idim_cli.reports import words
 from idim_cli.reports.panels import Panel
 from idim_cli.reports.section import Section
 from idim_cli.results import OK
 from idim_cli.thresholds import facts, number
-from idim_cli.thresholds.text import percent
 
 _LONE = (
     "One run alone tells how well it does at its d, not how many dimensions the problem needs: "
@@ -27,12 +27,11 @@ def of(panel: Panel) -> dict[str, Any]:
     if isinstance(part, Section):
         reading = part.reading
         told = {key: text for key, text in facts(reading).items() if key not in (reading.name, "next")}
-        interval = f"{percent(reading.confidence)} % interval {reading.interval_text}"
+        interval = f"{words.interval_kind([reading])} {reading.interval_text}"
         return {
             "heading": panel.heading, "name": reading.name, "value": reading.value_text,
             "interval": interval if reading.has_interval else "no interval", "verdict": reading.verdict,
             "weak": reading.verdict != "reached", "facts": told, "next": reading.next,
-            "performance": part.performance,
         }  # fmt: skip
     rows = part.rows.to_dict("records")
     single = rows[0] if len(rows) == 1 and "run_id" in rows[0] else {}

@@ -15,6 +15,7 @@ from idim_cli.reports.entries import Entry
 from idim_cli.reports.panels import Panel, prefers_log
 from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section
+from idim_cli.thresholds.text import percent
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -38,6 +39,7 @@ class Content:
         comparison: figures of several groups together.
         log: axis of d that is shown first; None chooses.
         folder: where the page lies.
+        given: the command-line options that it was asked for with.
     """
 
     results: Sequence[Result]
@@ -46,6 +48,7 @@ class Content:
     comparison: Comparison
     log: bool | None
     folder: Path
+    given: Sequence[str] = ()
 
 
 def render(content: Content) -> str:
@@ -60,7 +63,8 @@ def render(content: Content) -> str:
         comparison={name: _figure(one) for name, one in vars(content.comparison).items()},
         splits=shares.tables(shown),
         results=[_result(result) for result in content.results],
-        commands=redo.commands(content.results, content.folder),
+        read=_read(content.results),
+        commands=redo.commands(content.results, content.folder, content.given),
     )
 
 
@@ -104,6 +108,12 @@ def _title(content: Content) -> str:
     return ", ".join(result.name for result in content.results)
 
 
+def _read(found: Sequence[Result]) -> dict[str, str]:
+    """What is read, and the share of the baseline that it stands for; of each fraction."""
+    fractions = {result.options.name: f"{percent(result.options.fraction)} %" for result in found}
+    return {"names": " or ".join(fractions), "shares": " or ".join(fractions.values())}
+
+
 def _overview(found: Sequence[Entry]) -> dict[str, Any] | None:
     if len(found) < 2:
         return None
@@ -124,7 +134,6 @@ def _panel(panel: Panel) -> dict[str, Any]:
     no_points = _ONE_D if one_d else _NO_POINTS
     return {
         "heading": panel.heading,
-        "slug": panel.slug,
         "linear": _figure(panel.linear, no_points),
         "log": _figure(panel.log, no_points),
         "learning": _figure(panel.learning, _NO_CURVES),

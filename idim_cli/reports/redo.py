@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,25 +11,39 @@ from typing import Any
 
 from idim_cli import results
 from idim_cli.reports.result import Result
-from idim_cli.thresholds import PAPER, recorded
+from idim_cli.thresholds import PAPER, Options, recorded
 
 _FLAGS = ("baseline", "fraction", "rule", "confidence", "centre")
 _ENVIRONMENT = {"device": "device", "torch": "torch", "python": "Python", "threads": "threads"}
 
 
-def commands(found: Sequence[Result], out: Path) -> list[str]:
-    """The commands that make the runs, read them and write this report."""
+def commands(found: Sequence[Result], out: Path, given: Sequence[str] = ()) -> list[str]:
+    """The commands that make the runs, read them and write this report, which had the options `given`."""
     made = [line for result in found if (line := _made(result))]
     read = [_line("threshold", result.path, flags=_flags(result)) for result in found if result.sections]
-    flags = _flags(found[0]) if len({tuple(_flags(result)) for result in found}) == 1 else []
-    return [*made, *read, _line("report", *(result.path for result in found), "--out", out, flags=flags)]
+    return [*made, *read, _line("report", *(result.path for result in found), "--out", out, flags=given)]
+
+
+def given(
+    options: Options | None, changes: Mapping[str, Any], log: bool | None, published: str | Path | None
+) -> list[str]:
+    """The command-line options of a report with these arguments."""
+    paper = options is not None and options.interval == PAPER.interval
+    # Options other than the paper's are given one by one: a recipe may say otherwise of each of them.
+    whole = {name: getattr(options, name) for name in _FLAGS} if options else {}
+    asked = {name: value for name, value in whole.items() if not paper or value != getattr(PAPER, name)}
+    axis = {None: [], True: ["--log"], False: ["--linear"]}[log]
+    behind = [] if published is None else ["--published", str(published)]
+    return [*(["--paper"] if paper else []), *_told({**asked, **changes}), *axis, *behind]
 
 
 def environment(result: Result) -> dict[str, str]:
     """What the runs of one result were made with, by name; what is not recorded is left out."""
     told = [one for one in result.told.values() if one]
     found = {name: _counted(told, key) for key, name in _ENVIRONMENT.items()}
-    notes = dict.fromkeys(note for one in told for note in one.get("data") or ())
+    notes = dict.fromkeys(
+        note for one in told if isinstance(one.get("data"), list) for note in map(str, one["data"])
+    )
     seconds = [float(one["seconds"]) for one in told if one.get("seconds") is not None]
     memory = [int(one["peak_memory_bytes"]) for one in told if one.get("peak_memory_bytes")]
     found["data"] = "; ".join(notes)
@@ -46,7 +60,11 @@ def _made(result: Result) -> str:
     if recipe.is_file():
         return _line("sweep", recipe, "--out", result.path.parent)
     run = next((f / results.RUN_RECIPE for f in result.folders.values() if result.lone), None)
-    return _line("train", run) if run is not None and run.is_file() else ""
+    if run is None or not run.is_file():
+        return ""
+    below = run.resolve().parents[1].name == results.RUNS  # as `train` lays it: OUT/RECIPE/runs/RUN
+    out = ["--out", os.path.normpath(run.parent / "../../..")] if below else []
+    return _line("train", run, *out)
 
 
 def _flags(result: Result) -> list[str]:
@@ -55,8 +73,12 @@ def _flags(result: Result) -> list[str]:
     paper = options.interval == PAPER.interval
     usual = PAPER if paper else recorded(result.path)
     changed = [name for name in _FLAGS if getattr(options, name) != getattr(usual, name)]
-    told = [part for name in changed for part in (f"--{name}", str(dataclasses.asdict(options)[name]))]
+    told = _told({name: getattr(options, name) for name in changed})
     return [*(["--paper"] if paper else []), *told]
+
+
+def _told(values: Mapping[str, Any]) -> list[str]:
+    return [part for name, value in values.items() for part in (f"--{name}", str(value))]
 
 
 def _line(verb: str, *parts: object, flags: Sequence[str] = ()) -> str:

@@ -70,21 +70,23 @@ def report(
     Raises:
         IdimError: a path holds no results, or a table, recipe or option is wrong. Nothing is written then.
     """
+    from idim_cli.reports import redo
     from idim_cli.reports.result import load
 
     places = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
     if not places:
         raise IdimError("no results to report", "name a results folder, or a CSV of runs")
-    given = {
+    fields = {
         "baseline": baseline,
         "fraction": fraction,
         "rule": rule,
         "confidence": confidence,
         "centre": centre,
     }
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = {name: value for name, value in fields.items() if value is not None}
     found = _named_apart([load(place, options, **changes) for place in places])
-    return _write(found, Path(out) if out is not None else _folder(places), log, published, say)
+    given = redo.given(options, changes, log, published)
+    return _write(found, Path(out) if out is not None else _folder(places), log, published, given, say)
 
 
 def _write(
@@ -92,10 +94,12 @@ def _write(
     folder: Path,
     log: bool | None,
     published: str | Path | None,
+    given: Sequence[str],
     say: Callable[[str], None],
 ) -> Report:
     from idim_cli.reports import page
-    from idim_cli.reports.compare import Comparison, compare
+    from idim_cli.reports.apart import apart
+    from idim_cli.reports.compare import compare
     from idim_cli.reports.entries import entries
     from idim_cli.reports.panels import overlay, panels
 
@@ -104,11 +108,13 @@ def _write(
     for result, (points, missing) in zip(found, others, strict=True):
         shown += panels(result, points, missing, log, len(found) > 1)
     listed = entries(found)
-    comparison: Comparison = compare(listed, [points for points, _ in others], _stem(found))
+    taken: set[str] = set()
+    shown = apart(shown, taken)
+    (comparison,) = apart([compare(listed, [points for points, _ in others], _stem(found))], taken)
     figures = _figures(
         [*(chart for panel in shown for chart in panel.charts), *comparison.charts], folder, say
     )
-    text = page.render(page.Content(found, listed, shown, comparison, log, folder))
+    text = page.render(page.Content(found, listed, shown, comparison, log, folder, given))
     _save(folder / PAGE, text)
     return Report(folder / PAGE, tuple(figures), tuple(found), tuple(listed), _error(found))
 

@@ -44,8 +44,9 @@ class Result:
 
     @property
     def slug(self) -> str:
-        """The name as part of file names."""
-        return slugged(self.name)
+        """The name as part of file names; a name without letters that are safe there gets another."""
+        slug = slugged(self.name)
+        return slug if slug[:1].isalnum() else f"results{slug}"
 
     @property
     def lone(self) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from idim_cli.reports.curve import Curve
 from idim_cli.thresholds import facts, number
+from idim_cli.thresholds.text import percent
 
 if TYPE_CHECKING:
     from idim_cli.thresholds import Reading
@@ -28,6 +30,12 @@ def interval_ends(reading: Reading | None) -> tuple[float, float] | None:
     beyond = float(reading.d_max) if low is None and not reading.low_is_open else -math.inf
     below = float(reading.d_min) if high is None and not reading.high_is_open else math.inf
     return beyond if low is None else float(low), below if high is None else float(high)
+
+
+def interval_kind(readings: Iterable[Reading]) -> str:
+    """``95 % interval``, or ``95 % or 80 % interval`` where the readings differ in their confidence."""
+    kinds = dict.fromkeys(f"{percent(reading.confidence)} %" for reading in readings)
+    return " ".join(filter(None, (" or ".join(kinds), "interval")))
 
 
 def solves(performance: float, reading: Reading | None) -> bool:

@@ -124,6 +124,27 @@ def test_formats(folder, no_drawing, form, start):
     assert call(folder, "--format", form).stdout.startswith(start)
 
 
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "latex"])
+def test_groups_of_several_results_say_whose_they_are(folder, no_drawing, tmp_path, form):
+    other = tmp_path / "other.csv"
+    shutil.copy(folder / results.TABLE, other)
+    text = other.read_text().replace(",mnist,", ",other,")
+    other.write_text(text)
+    flags = ["--format", form, "--out", tmp_path / "out"]
+    assert "results" not in call(folder, *flags).stdout.partition("\n")[0]
+    told = call(folder, other, folder, *flags).stdout
+    if form == "csv":
+        rows = told.splitlines()
+        assert rows[0].startswith("results,")
+        assert {row.partition(",")[0] for row in rows[1:]} == {"mnist-fc", "mnist-fc~2", "mnist-fc~3"}
+    else:
+        tilde = r"\textasciitilde{}" if form == "latex" else "~"
+        for name in ("mnist-fc: mnist", f"mnist-fc{tilde}2: other", f"mnist-fc{tilde}3: mnist"):
+            assert name in told
+    groups = json.loads(call(folder, other, "--json", *flags[2:]).stdout)["groups"]
+    assert [group["group"]["results"] for group in groups] == ["mnist-fc"] * 2 + ["mnist-fc~2"] * 2
+
+
 def test_json_has_groups_readings_rows_and_figures(folder, no_drawing):
     told = json.loads(call(folder, "--json").stdout)
     assert [group["group"]["projector"] for group in told["groups"]] == ["tied", "sparse"]

@@ -34,7 +34,7 @@ def test_labels_say_in_what_the_groups_differ(family):
     assert [one.label for one in found] == ["width 5", "width 10", "width 20"]
     assert {one.family for one in found} == {""}
     head, *lines = overview(found)
-    assert head[:4] == ["problem", "D", "d_int90", "interval"]
+    assert head[:4] == ["problem", "D", "d_int90", "95 % interval"]
     assert [line[1] for line in lines] == ["100", "1,000", "10,000"]
     assert all(len(line) == len(head) and "" not in line for line in lines)
     assert lines[2][2:5] == ["> 40", "> 40", "not reached"]
@@ -66,6 +66,58 @@ def test_d_int_against_D(family):
     (arrow,) = (line for line in axes.lines if line.get_marker() == "^")
     assert float(arrow.get_xdata()[0]) == 10_000
     assert f"{values[0]}" in chart.alt
+
+
+@pytest.fixture
+def projectors(runs):
+    """Two series over D: both have D = 1000, one of them has D = 100 too."""
+    for D in (100, 1000):
+        runs.add(D, 0.9, D=D)
+    for projector, D in (("tied", 100), ("tied", 1000), ("sparse", 1000)):
+        for seed, d, performance in ((0, 10, 0.5), (1, 20, 0.9)):
+            runs.add(d, performance, (seed, seed, len(projector)), D=D, projector=projector)
+    return runs.folder
+
+
+def test_series_stand_apart_where_they_share_D_alone(projectors):
+    chart = compare(entries([load(projectors)]), [None], "f").sizes
+    marks = [line for line in axes_of(chart).lines if line.get_marker() in "os" and len(line.get_xdata())]
+    places = sorted(float(line.get_xdata()[0]) for line in marks)
+    assert places[0] == 100
+    assert places[1] < 1000 < places[2]
+    assert "a little apart" in chart.note
+
+
+def test_words_of_a_file_lie_within_it(projectors):
+    chart = compare(entries([load(projectors)]), [None], "f").sizes
+    with look.style():
+        figure = chart.build(False)
+        figure.canvas.draw()
+        assert figure.get_tightbbox().x1 <= look.SIZE[0]
+
+
+def test_mixed_fractions_are_all_named(family, runs):
+    import dataclasses
+
+    other = dataclasses.replace(load(runs.folder, fraction=0.8), name="other")
+    chart = compare(entries([family, other]), [None], "f").sizes
+    assert chart.title.startswith("d_int90, d_int80 against D")
+    assert all(number in axes_of(chart).get_ylabel() for number in ("90", "80"))
+
+
+def test_intervals_tell_their_confidence(family, runs):
+    import dataclasses
+
+    alone = compare(entries([family]), [None], "f")
+    assert "95 % intervals" in alone.sizes.note
+    assert "95 % intervals" in alone.problems.note
+    assert "95 % interval" in alone.sizes.alt
+    other = dataclasses.replace(load(runs.folder, confidence=0.8), name="other")
+    found = entries([family, other])
+    head, *lines = overview(found)
+    assert head[3] == "interval"
+    assert [line[3].partition(" ")[0] for line in lines] == ["95"] * 3 + ["80"] * 3
+    assert "95 % or 80 % intervals" in compare(found, [None], "f").problems.note
 
 
 def test_trained_parameters_against_performance(family):

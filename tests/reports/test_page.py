@@ -84,6 +84,13 @@ def test_well_formed_with_ids_of_its_own(made):
     assert used <= set(ids)
 
 
+def test_tables_sort_by_the_whole_number(made):
+    pattern = re.search(r"text\.match\(/(.*)/i\)", made[1])[1]
+    for text in ("1e-05", "1.2E+3", "-0.5", "1,000", ".5"):
+        assert re.match(pattern, text, re.IGNORECASE)[1] == text
+    assert re.match(pattern, "> 40 runs", re.IGNORECASE)[1] == "40"
+
+
 def test_nothing_is_fetched(made):
     assert not re.search(r"https?:|@import|src=|<link|url\((?!#)", made[1])
 
@@ -167,7 +174,7 @@ def test_one_run_alone(runs, no_drawing):
         for word in ("One run alone", "validation accuracy 0.5000", "There is one d alone", "made-up"):
             assert word in page.text
         assert [one["aria-label"] for one in page.all("svg")] == ["made-up-learning"]
-    assert f"idim train {run}/run.yaml" in drawn(run)[0].text
+    assert f"idim train {run}/run.yaml --out {runs.folder.parent} " in drawn(run)[0].text
 
 
 def test_a_run_that_failed_alone(runs, no_drawing):
@@ -247,6 +254,30 @@ def test_options_reach_the_page_and_its_commands(swept, no_drawing):
     assert "idim threshold" in page.text
 
 
+def test_the_command_of_a_page_tells_all_that_was_given(swept, runs_csv, no_drawing):
+    recipe = swept / "recipe.yaml"
+    recipe.write_text(recipe.read_text() + "threshold: {fraction: 0.8}\n")
+    page, _ = drawn(swept, runs_csv, fraction=0.8, log=True, published="mnist-fc")
+    out = swept.parent / "out"
+    told = f"idim report {swept} {runs_csv} --out {out}"
+    assert f"{told} --fraction 0.8 --log --published mnist-fc" in page.text
+    page, _ = drawn(swept, runs_csv, options=PAPER, log=False)
+    assert f"{told} --paper --linear" in page.text
+
+
+def test_the_footer_tells_what_was_read(swept, no_drawing):
+    assert "d_int85 is the smallest" in (text := drawn(swept, fraction=0.85)[0].text)
+    assert "reaches 85 % of the baseline" in text
+    assert "d_int90" not in text.partition("d_int85 is the smallest")[2]
+
+
+@pytest.mark.parametrize("odd", [5, "text", [1, None], {"a": 1}])
+def test_an_odd_note_on_the_data_does_not_cost_the_page(runs, no_drawing, odd):
+    runs.add(100, 0.9, data=odd)
+    runs.add(10, 0.9)
+    assert drawn(runs.folder)[1].error is None
+
+
 def test_what_users_write_stays_text(swept, no_drawing):
     recipe = swept / "recipe.yaml"
     recipe.write_text(recipe.read_text() + "# <script>alert(1)</script> & `more`\n")
@@ -269,6 +300,31 @@ def test_results_of_one_name_get_files_of_their_own(swept, no_drawing):
     names = {file.stem for file in done.figures}
     assert names == {"made-up", "made-up-learning", "made-up~2", "made-up~2-learning", "all-problems"}
     assert page.text.count("made-up~2") > 2
+
+
+def named(folder, name):
+    """Two d against a fixed baseline, with a learning curve, under a recipe of this name."""
+    made = type(folder)(folder.folder.parent / name)
+    for d in (10, 20):
+        made.add(d, d / 20, recipe=name)
+    return made.folder
+
+
+def test_names_of_figures_never_meet(runs, no_drawing):
+    several = [named(runs, name) for name in ("a", "A", "a-learning", "all")]
+    page, done = drawn(*several, baseline=1.0)
+    names = [file.name.casefold() for file in done.figures]
+    assert len(names) == len(set(names)) == 2 * 9  # two of each result, and the bars
+    shown = [svg["aria-label"] for svg in page.all("svg")]
+    assert len(shown) == len(set(shown)) == 3 * 4 + 1
+
+
+def test_names_of_no_safe_letters_make_no_hidden_files(runs, no_drawing):
+    _, done = drawn(named(runs, "数"), named(runs, "字"), baseline=1.0)
+    names = {file.stem for file in done.figures}
+    assert {"results", "results-learning"} < names
+    assert len(names) == 5
+    assert all(name[0].isalpha() for name in names)
 
 
 def test_one_row_that_idim_did_not_write_is_judged_as_any_table(tmp_path, no_drawing):
