@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Known = MutableMapping[str, dict[str, Any]]
+#: What the runs of a sweep are for: each with `run_id`, `over` and `baseline_config`.
+Plan = Sequence[Mapping[str, Any]]
 
 OK, FAILED, CANCELLED, TIMEOUT = "ok", "failed", "cancelled", "timeout"
 PLAN, TABLE, SUMMARY, RECIPE = "plan.json", "results.csv", "summary.json", "recipe.yaml"
@@ -59,14 +61,14 @@ def row(result: Mapping[str, Any]) -> dict[str, Any]:
     return {key: cells[key] for key in _columns([result])}
 
 
-def table(folder: Path, known: Known | None = None) -> pd.DataFrame:
-    """All finished runs below `folder`, in the order of plan.json (without one: by run_id).
+def table(folder: Path, known: Known | None = None, plan: Plan | None = None) -> pd.DataFrame:
+    """All finished runs below `folder`, in the order of the plan (without one: by run_id).
 
-    Runs that the present plan does not name are left out. Writes nothing.
+    Runs that the plan does not name are left out. Writes nothing.
 
     Args:
         folder: a recipe's, as `idim sweep` makes it.
-        known: see `finished`.
+        known, plan: see `finished`.
 
     Raises:
         FileError: there is no such folder.
@@ -75,7 +77,7 @@ def table(folder: Path, known: Known | None = None) -> pd.DataFrame:
 
     if not folder.is_dir():
         raise FileError(f"no folder {str(folder)!r}", "a results folder is made by `idim sweep`")
-    found = list(finished(folder, known))
+    found = list(finished(folder, known, plan))
     rows = [row(result) for result in found]
     frame = pd.DataFrame(rows, columns=_columns(found))
     for name in _REAL:
@@ -85,7 +87,7 @@ def table(folder: Path, known: Known | None = None) -> pd.DataFrame:
     return frame
 
 
-def finished(folder: Path, known: Known | None = None) -> Iterator[dict[str, Any]]:
+def finished(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Iterator[dict[str, Any]]:
     """What is known of each run that has a result.json, in the order of the plan.
 
     The plan says what a run is for (`over`, `baseline_config`), and result.json what came of it: a run may
@@ -94,9 +96,10 @@ def finished(folder: Path, known: Known | None = None) -> Iterator[dict[str, Any
     Args:
         folder: a recipe's, as `idim sweep` makes it.
         known: results by run_id that need not be read again; those read now are added.
+        plan: None is what plan.json says; a sweep at work has its own, as another may replace the file.
     """
     known = {} if known is None else known
-    for planned in _planned(folder):
+    for planned in _planned(folder) if plan is None else plan:
         run_id = planned["run_id"]
         result = known.get(run_id) or read_result(folder / RUNS / run_id)
         if result is not None:
@@ -104,8 +107,14 @@ def finished(folder: Path, known: Known | None = None) -> Iterator[dict[str, Any
             yield {**result, **planned}
 
 
-def plan_text(recipe: str, runs: Iterable[Mapping[str, Any]]) -> str:
-    """The content of plan.json; each of the `runs` has `run_id`, `over` and `baseline_config`."""
+def unplanned(folder: Path, plan: Plan) -> int:
+    """How many runs below `folder` have a result, and no place in the plan."""
+    planned = {run["run_id"] for run in plan}
+    return sum(path.parent.name not in planned for path in (folder / RUNS).glob(f"*/{RESULT}"))
+
+
+def plan_text(recipe: str, runs: Plan) -> str:
+    """The content of plan.json."""
     return json.dumps({"recipe": recipe, "runs": [dict(run) for run in runs]}, indent=1) + "\n"
 
 
@@ -148,10 +157,10 @@ def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
     write_atomic(run_folder / RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
 
 
-def write_csv(folder: Path, known: Known | None = None) -> Path:
-    """Write results.csv of a results folder anew; returns its path. For `known` see `finished`."""
+def write_csv(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Path:
+    """Write results.csv of a results folder anew; returns its path. For `known` and `plan` see `finished`."""
     path = folder / TABLE
-    write_atomic(path, table(folder, known).to_csv(index=False, lineterminator="\n"))
+    write_atomic(path, table(folder, known, plan).to_csv(index=False, lineterminator="\n"))
     return path
 
 

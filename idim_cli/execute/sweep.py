@@ -113,7 +113,9 @@ def sweep(
         search = searches.build(recipe, native)
         while (ask := search.ask(work.told)) is not None:
             work.carry_out(ask)
-        outcome = summarise(recipe, work.folder, len(work.runs))
+        outcome = summarise(recipe, work.folder, work.plan)
+        if others := results.unplanned(work.folder, work.plan):
+            watched.say(f"{others} finished runs of other sweeps lie in {work.folder} and are left out here")
         tracking.read(outcome.estimates)
     return outcome
 
@@ -140,18 +142,22 @@ class _Work:
         self.watcher.planned(len(self.runs), len(todo))
         for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
             self.told[run.run_id] = dict(result)
-            results.write_csv(self.folder, {**self.told})
+            results.write_csv(self.folder, {**self.told}, self.plan)
             self.watcher.finished(run, result)
+
+    @property
+    def plan(self) -> results.Plan:
+        """The runs so far, and what each is for."""
+        return [
+            {"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline}
+            for run in self.runs
+        ]
 
     def _lay_out(self, why: Sequence[str]) -> None:
         """Write recipe.yaml, plan.json and, if there is anything to tell, search.log."""
         recipe = self.loaded.recipe
         results.write_atomic(self.folder / results.RECIPE, to_yaml(recipe))
-        planned = [
-            {"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline}
-            for run in self.runs
-        ]
-        results.write_atomic(self.folder / results.PLAN, results.plan_text(recipe.name, planned))
+        results.write_atomic(self.folder / results.PLAN, results.plan_text(recipe.name, self.plan))
         for line in why:
             self.watcher.say(line)
         self.log += why
@@ -159,23 +165,23 @@ class _Work:
             results.write_atomic(self.folder / results.SEARCH, "\n".join([*self.log, ""]))
 
 
-def summarise(recipe: Recipe, folder: Path, planned: int) -> Outcome:
-    """Read all runs of a results folder, estimate d_int, and write results.csv and summary.json."""
+def summarise(recipe: Recipe, folder: Path, plan: results.Plan) -> Outcome:
+    """Read all planned runs of a results folder, estimate d_int, and write results.csv and summary.json."""
     known: results.Known = {}
-    outcome = _summary(recipe, folder, planned, known)
+    outcome = _summary(recipe, folder, plan, known)
     # Another process may have finished a run in the meantime, and its tables have been overwritten.
-    if len(list(results.finished(folder, {**known}))) > len(known):
-        return summarise(recipe, folder, planned)
+    if len(list(results.finished(folder, {**known}, plan))) > len(known):
+        return summarise(recipe, folder, plan)
     return outcome
 
 
-def _summary(recipe: Recipe, folder: Path, planned: int, known: results.Known) -> Outcome:
-    results.write_csv(folder, known)
-    table = results.table(folder, known)
+def _summary(recipe: Recipe, folder: Path, plan: results.Plan, known: results.Known) -> Outcome:
+    results.write_csv(folder, known, plan)
+    table = results.table(folder, known, plan)
     estimates = thresholds.threshold(table, Options(**recipe.reading()))
     failed = int((table["status"] == results.FAILED).sum())
     raced = recipe.sweep is not None and bool(recipe.sweep.search.params.get("lr"))
-    outcome = Outcome(folder, table, estimates, planned, len(table) - failed, failed, raced)
+    outcome = Outcome(folder, table, estimates, len(plan), len(table) - failed, failed, raced)
     text = json.dumps(outcome.as_dict(), indent=2, allow_nan=False)
     results.write_atomic(folder / results.SUMMARY, text + "\n")
     return outcome

@@ -293,3 +293,25 @@ def test_kill_9_in_the_middle_of_a_run(tmp_path):
     assert "goes on at step 3 of 30" in log.read_text()
     pd.testing.assert_frame_equal(table(tmp_path / "killed"), table(tmp_path / "whole"), check_exact=True)
     assert whole.failed == 0
+
+
+def test_a_sweep_reads_its_own_plan_while_another_replaces_the_file(tmp_path):
+    """Two sweeps in one folder: neither may take the other's runs for its own."""
+    told: list[str] = []
+
+    class Intruder(Watch):
+        def finished(self, run, result):
+            path = tmp_path / "toy" / results.PLAN
+            path.write_text(results.plan_text("toy", []), encoding="utf-8")
+            super().finished(run, result)
+
+        def say(self, line):
+            told.append(line)
+
+    one = sweep(loads(RECIPE, overrides=["sweep.d=[5, 12]"]), tmp_path, watcher=Intruder())
+    assert set(one.table["d"]) == {5, 12, 1000}
+    assert not told
+    other = sweep(loads(RECIPE, overrides=["sweep.d=[7, 12]"]), tmp_path, watcher=Intruder())
+    assert set(other.table["d"]) == {7, 12, 1000}
+    assert len(told) == 1
+    assert "of other sweeps lie in" in told[0]
