@@ -9,9 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from idim_cli.codec.compress import compress as compress
     from idim_cli.codec.evaluate import evaluate as evaluate
     from idim_cli.codec.expand import expand as expand
+    from idim_cli.compression.compress import Wish as Wish
+    from idim_cli.compression.compress import compress as compress
     from idim_cli.execute.local import Local as Local
     from idim_cli.execute.sweep import sweep as sweep
     from idim_cli.projectors.base import build as build_projector
@@ -32,13 +33,14 @@ _HOMES = {
     "train": "idim_cli.training.run:train",
     "sweep": "idim_cli.execute.sweep:sweep",
     "threshold": "idim_cli.thresholds:threshold",
-    "compress": "idim_cli.codec.compress:compress",
+    "compress": "idim_cli.compression.compress:compress",
     "expand": "idim_cli.codec.expand:expand",
     "evaluate": "idim_cli.codec.evaluate:evaluate",
     "report": "idim_cli.reports.report:report",
     # what they take, and what they leave
     "load_recipe": "idim_cli.recipe.load:load",
     "read_results": "idim_cli.results:read",
+    "Wish": "idim_cli.compression.compress:Wish",
     "Where": "idim_cli.training.prepare:Where",
     "Local": "idim_cli.execute.local:Local",
     "Options": "idim_cli.thresholds:Options",
@@ -56,6 +58,7 @@ __all__ = [
     "Options",
     "Subspace",
     "Where",
+    "Wish",
     "build_projector",
     "compress",
     "evaluate",

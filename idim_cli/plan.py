@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
-from idim_cli import outside
+from idim_cli import outside, results
 from idim_cli.errors import IdimError
 from idim_cli.goal import Goal
 from idim_cli.recipe.components import is_code
@@ -20,6 +21,8 @@ from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds, Sweep
 
 # Which runs are made, and where: not what one run is. d and seeds stand apart.
 _NOT_CONFIG = ("name", "sweep", "threshold", "published", "device", "data_root", "trackers", "d", "seeds")
+# What is about P's coordinates, and so not about direct runs.
+_OF_COORDS: dict[str, Any] = {"projector": "identity", "quantise": None, "start": None}
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def groups(recipe: Recipe) -> list[Group]:
         values = dict(zip(over, combination, strict=True))
         here = with_values(recipe.model_copy(update={"sweep": None}), values)
         fixed = baseline.set if baseline else {}
-        direct = with_values(here, {**fixed, "projector": "identity"}) if baseline else None
+        direct = with_values(here, {**fixed, **_OF_COORDS}) if baseline else None
         made.append(Group(values, here, direct, fixed))
     return made
 
@@ -160,7 +163,7 @@ def _runs(
     kind = "direct" if direct else re.sub(r"[^A-Za-z0-9_]", "_", recipe.projector.name)
     config = f"{kind}-{_digest(content)}"
     if direct:
-        group = {key: value for key, value in group.items() if key.partition(".")[0] != "projector"}
+        group = {key: value for key, value in group.items() if key.partition(".")[0] not in _OF_COORDS}
     for d, seeds in points:
         if direct:
             d, seeds, baseline = None, seeds.model_copy(update={"projector": 0}), None
@@ -182,8 +185,16 @@ def _content(recipe: Recipe) -> str:
     from idim_cli.rng import VERSION  # brings numpy along
 
     plain = dump(recipe, defaults=True)
-    content = {key: value for key, value in plain.items() if key not in _NOT_CONFIG}
+    content = {key: value for key, value in plain.items() if key not in (*_NOT_CONFIG, *_OF_COORDS)}
+    content |= {"projector": plain["projector"]}
+    content |= {"quantise": plain["quantise"]} if recipe.quantise else {}
+    content |= {"start": _start(recipe.start)} if recipe.start else {}
     return json.dumps({**content, "code": _code(recipe), "rng": VERSION}, sort_keys=True)
+
+
+def _start(run: str) -> str:
+    """A digest of the checkpoint that training starts from: what is in it counts, not where it lies."""
+    return hashlib.blake2b(results.checkpoint_of(Path(run)).read_bytes(), digest_size=8).hexdigest()
 
 
 def _code(recipe: Recipe) -> dict[str, str]:

@@ -61,6 +61,14 @@ def row(result: Mapping[str, Any]) -> dict[str, Any]:
     return {key: cells[key] for key in _columns([result])}
 
 
+def checkpoint_of(run: Path) -> Path:
+    """The checkpoint of a run folder, or the file itself; FileError if there is none."""
+    path = run / CHECKPOINT if run.is_dir() else run
+    if not path.is_file():
+        raise FileError(f"no checkpoint at {run}", "give a run folder, or its checkpoint.safetensors")
+    return path
+
+
 def table(folder: Path, known: Known | None = None, plan: Plan | None = None) -> pd.DataFrame:
     """All finished runs below `folder`, in the order of the plan (without one: by run_id).
 

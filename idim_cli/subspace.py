@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from idim_cli.errors import ComponentError
 from idim_cli.projectors.base import Projector, build
+from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.schema import Component
 
 
@@ -53,13 +54,18 @@ class Subspace(nn.Module):
         module: any network; it is taken over, not copied.
         projector: P for D = the number of native parameters that `trainable` selects.
         trainable: see `native_parameters`; the other parameters stay frozen.
+        quantiser: what coordinates pass through on their way to P; None leaves them as they are.
 
     Raises:
         ComponentError: P is for another D.
     """
 
     def __init__(
-        self, module: nn.Module, projector: Projector, trainable: Sequence[str] | None = None
+        self,
+        module: nn.Module,
+        projector: Projector,
+        trainable: Sequence[str] | None = None,
+        quantiser: Quantiser | None = None,
     ) -> None:
         super().__init__()
         native = native_parameters(module, trainable)
@@ -70,6 +76,7 @@ class Subspace(nn.Module):
         self._shapes = [parameter.shape for _, parameter in native]
         self.module, self.projector = module.requires_grad_(False), projector
         self.coords = nn.Parameter(torch.zeros(projector.d, device=native[0][1].device))
+        self.quantiser = None if quantiser is None else quantiser.to(self.coords.device)
         self._held: dict[str, Tensor] = {}
         # A replica draws P from the same seed; only what is trained needs to be kept equal.
         self._ddp_params_and_buffers_to_ignore = [f"projector.{n}" for n, _ in projector.named_buffers()]
@@ -109,6 +116,10 @@ class Subspace(nn.Module):
         """Dimension of the subspace."""
         return self.projector.d
 
+    def values(self) -> Tensor:
+        """The coordinates that P acts on: `coords`, through the quantiser if there is one."""
+        return self.coords if self.quantiser is None else self.quantiser(self.coords)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module returns at theta_0 + P coords."""
         return self.at(self._held or self.native(), *args, **kwargs)
@@ -135,7 +146,7 @@ class Subspace(nn.Module):
     def native(self) -> dict[str, Tensor]:
         """The native parameters theta at the present coords, by name; gradients flow back to coords."""
         with torch.autocast(self.coords.device.type, enabled=False):
-            step = _Project.apply(self.coords, self.projector)
+            step = _Project.apply(self.values(), self.projector)
         moves = step.split([size for _, size in self.sizes])
         start: list[Tensor] = [self.module.get_parameter(name) for name, _ in self.sizes]
         shaped = [

@@ -1,14 +1,69 @@
-"""`idim compress`: pack a trained checkpoint into a small file."""
+"""`idim compress`: the smallest file of a trained network that does what is asked of it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from idim_cli.cli import complete, console, options
+from idim_cli.cli import complete, console, options, progress
+
+if TYPE_CHECKING:
+    from idim_cli.codec.bounds import Bound
+    from idim_cli.compression.compress import Compressed
+
+
+class Codebook(StrEnum):
+    """Kinds of values."""
+
+    UNIFORM = "uniform"
+    KMEANS = "kmeans"
+
+
+def numbers(text: str) -> list[int]:
+    """The value of an option that lists whole numbers, as ``2,3,4``."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"{text!r} does not list whole numbers, as 2,3,4 does")
+    return sorted({int(part) for part in parts})
+
+
+def levels(text: str) -> list[int]:
+    """The value of --levels."""
+    found = numbers(text)
+    if not 2 <= found[0] <= found[-1] <= 256:
+        raise typer.BadParameter(f"{text!r}: a coordinate takes 2 to 256 values")
+    return found
+
+
+def dimensions(text: str) -> list[int] | Literal["auto"]:
+    """The value of --d."""
+    return "auto" if text == "auto" else numbers(text)
+
+
+Levels = Annotated[
+    Any,
+    typer.Option(
+        "--levels", metavar="N,...", parser=levels, help="Numbers of values to try.", show_default="2 to 256"
+    ),
+]
+Dimensions = Annotated[
+    Any,
+    typer.Option(
+        "--d", metavar="auto|N,...", parser=dimensions, help="Dimensions to try.", show_default="the run's"
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs",
+        min=0,
+        help="Budget of a training with few values; 0 only rounds.",
+        show_default="the recipe's",
+    ),
+]
 
 
 def command(
@@ -31,27 +86,83 @@ def command(
             show_default="beside it, as .idim",
         ),
     ] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(
+            "--target",
+            min=0,
+            help="Smallest file that reaches this share of the baseline.",
+            show_default=".99 of the run's own score",
+        ),
+    ] = None,
+    baseline: Annotated[
+        float | None,
+        typer.Option(help="The target's 100 %.", show_default="mean of the direct runs beside the run"),
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option("--max-bytes", min=1, help="Best file of at most so many bytes.")
+    ] = None,
+    levels: Levels = None,
+    d: Dimensions = None,
+    codebook: Annotated[
+        Codebook, typer.Option(help="Values in even steps, or free ones, which take two bytes each.")
+    ] = Codebook.UNIFORM,
+    epochs: Epochs = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Keep every bit of the coordinates.")] = False,
+    data: options.Data = None,
+    device: options.Device = None,
+    jobs: options.Jobs = None,
     as_json: options.Json = False,
 ) -> None:
-    """Pack a solution into an .idim file: its d coordinates, its seeds, and the names of what they grow.
+    """Pack a run into the smallest .idim file: coordinates of few values, its seeds, the names of what they grow.
 
-    `idim expand` makes the whole network of it again, `idim evaluate` scores it.
+    Values are rounded, and trained on with few of them, down to the fewest
+    bytes that keep 99 % of the run's score, or as --target or --max-bytes say.
+    The split that the task scores decides; the test split stays closed.
+    `idim expand` makes the whole network again, `idim evaluate` scores it.
 
     Example: idim compress results/mnist-fc/runs/RUN --out solution.idim
+    Example: idim compress RUN --target 0.9 --d auto
 
-    Exit code: 0; 2 when the checkpoint cannot be read or packed.
+    Exit code: 0; 2 when the checkpoint cannot be read or packed, or the data
+    are absent; 3 when no file reaches the target; 130 or 143 when stopped.
     """
-    from idim_cli.codec.compress import compress
+    from idim_cli.compression.compress import Wish, compress
+    from idim_cli.execute.local import Local
+    from idim_cli.training.prepare import Where
 
-    done = compress(checkpoint, out)
+    wish = Wish(target, baseline, max_bytes, levels, codebook.value, d, epochs, lossless)
+    with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
+        done = compress(
+            checkpoint, out, wish, where=Where(device, data), executor=executor, watcher=watcher
+        )
     if done.warning:
         console.warn(done.warning)
     if as_json:
-        console.document("compress/1", {**asdict(done), "native_bytes": 4 * done.D})
-        return
-    console.out(
-        f"{done.path}: {done.bytes:,} bytes, {done.ratio:.1f} times smaller than "
-        f"D x 4 = {done.D:,} x 4 = {4 * done.D:,}"
-    )
-    for part, size in done.parts.items():
-        console.out(f"  {part:<8} {size:>11,}")
+        console.document("compress/2", done.as_dict())
+    else:
+        console.out("\n".join(_lines(done)))
+
+
+def _lines(done: Compressed) -> list[str]:
+    native = f"D x 4 = {done.D:,} x 4 = {4 * done.D:,}"
+    head = f"{done.path}: {done.bytes:,} bytes, {done.ratio:,.1f} times smaller than {native}"
+    parts = ", ".join(f"{name} {size:,}" for name, size in done.parts.items() if size)
+    values = "float32" if done.levels is None else f"of {done.levels} values each, {done.how}"
+    lines = [head, f"  {parts}", f"  {done.d:,} coordinates, {values}"]
+    if done.performance is not None:
+        of = f"{done.score_on} {done.metric} {done.performance:.4f}, the run's own {done.own:.4f}"
+        lines.append(f"  {of}" + (f"; wanted {done.goal}" if done.goal else ""))
+    if done.bound is not None:
+        lines += _proves(done.bound)
+    return lines
+
+
+def _proves(bound: Bound) -> list[str]:
+    sure = f"{1 - bound.delta:.0%}"
+    if bound.binomial >= 1:
+        return []
+    return [
+        f"  its {bound.bits:,.0f} bits prove: error on new data <= {bound.binomial:.1%}, {sure} sure "
+        f"({bound.wrong:,} of {bound.n:,} training examples wrong)"
+    ]

@@ -23,8 +23,8 @@ PATIENCE = 60.0
 _LAYERS = 3  # that are named in P's check
 
 
-def shown(recipe: Recipe, out: Path) -> AbstractContextManager[Watcher | None]:
-    """What watches a sweep, or a run of a recipe without one, with results below `out`; None when quiet."""
+def shown(recipe: Recipe | None, out: Path) -> AbstractContextManager[Watcher | None]:
+    """What watches a sweep, or runs without one, with results below `out`; None when quiet."""
     if console.level() == console.QUIET:
         return nullcontext()
     if not console.drawable():
@@ -32,7 +32,7 @@ def shown(recipe: Recipe, out: Path) -> AbstractContextManager[Watcher | None]:
     from idim_cli.cli.live import Live
     from idim_cli.execute.running import Running
 
-    return Live(Running(recipe, out / recipe.name) if recipe.sweep else None)
+    return Live(Running(recipe, out / recipe.name) if recipe and recipe.sweep else None)
 
 
 class Watching:

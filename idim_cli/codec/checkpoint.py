@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
+from torch import Tensor
 
 from idim_cli.checkpoint import load, part
 from idim_cli.codec import solution
+from idim_cli.codec.quantise import Coords, Exact, listed
 from idim_cli.codec.solution import Solution
 from idim_cli.codec.spec import KINDS, Spec
 from idim_cli.errors import FileError
 from idim_cli.recipe.components import filled
+from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.load import loads
-from idim_cli.results import CHECKPOINT
+from idim_cli.recipe.schema import Recipe
 
 
 class NotACheckpointError(FileError):
     """A file is of another kind, or so damaged that its kind is unknown."""
-
-
-def locate(run: Path) -> Path:
-    """The checkpoint of a run folder, or the file itself."""
-    path = run / CHECKPOINT if run.is_dir() else run
-    if not path.is_file():
-        raise FileError(f"no checkpoint at {run}", "give a run folder, or its checkpoint.safetensors")
-    return path
 
 
 def read(path: Path) -> Solution:
@@ -45,7 +41,7 @@ def read(path: Path) -> Solution:
     if missing:
         raise FileError(f"{path} is not a checkpoint of idim", f"it lacks {', '.join(sorted(missing))}")
     recipe = loads(json.dumps(said["recipe"]), str(path)).recipe
-    coords = solution.finite(tensors["coords"].float(), path)
+    stored = solution.finite(_stored(tensors, recipe), path)
     buffers = dict(sorted(part(tensors, "buffer/").items()))
     try:
         parts = {kind: filled(getattr(recipe, kind), kind) for kind in KINDS}
@@ -55,4 +51,23 @@ def read(path: Path) -> Solution:
         )
     except ValueError as error:
         raise FileError(f"{path} is not a checkpoint of idim: {error}") from error
-    return Solution(spec, said["D"], len(coords), recipe.seeds, coords, buffers, data_root=recipe.data_root)
+    return Solution(spec, said["D"], recipe.seeds, stored, buffers, recipe=recipe)
+
+
+def _stored(tensors: Mapping[str, Tensor], recipe: Recipe) -> Coords:
+    """The coordinates; of a training with quantised ones, the values that they stand for."""
+    coords = tensors["coords"].float()
+    if recipe.quantise is None or "book" not in tensors:
+        return Exact(coords.numpy())
+    quantiser = Quantiser(**recipe.quantise.model_dump())
+    quantiser.book.copy_(tensors["book"])
+    return quantised(quantiser, coords)
+
+
+def quantised(quantiser: Quantiser, coords: Tensor) -> Coords:
+    """Coordinates as the values of a quantiser's book; as they are while it has none."""
+    if not quantiser.fitted:
+        return Exact(coords.numpy())
+    uniform = quantiser.codebook == "uniform"
+    return listed(quantiser.values(coords).numpy(), quantiser.book.numpy(), uniform)
+

@@ -8,19 +8,28 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import NoReturn
 
-from idim_cli import rng
+import numpy as np
+
+from idim_cli.codec import shipped
+from idim_cli.codec.binary import Reader, damaged, varint
+from idim_cli.codec.quantise import (
+    MOST_LEVELS,
+    Coords,
+    Exact,
+    Floats,
+    Quantised,
+    from_bfloat16,
+    to_bfloat16,
+)
 from idim_cli.codec.spec import Spec
 from idim_cli.errors import FileError
 from idim_cli.recipe.schema import Seeds
 
-MAGIC = b"idim"
-VERSION = 1
-RAW = 0  #: quantiser: the coordinates as float32, little-endian
-QUANTISERS = (RAW,)
+VERSION = 1  #: of the layout, of the coder and of the random streams that theta0 and P are drawn from
 
-_CHECKSUM = 4
+_MAGIC, _VERSIONS = 0x1D, 0xD0  # the first byte; the second is _VERSIONS + VERSION
+_MARK, _CHECKSUM, _CHECKS = 2, 4, "<He"
 
 
 @dataclass(frozen=True)
@@ -29,144 +38,150 @@ class Content:
 
     Attributes:
         D: number of native parameters that the projection acts on.
-        d: subspace dimension.
-        seeds: of theta0, of P and of the data order.
-        theta0: CRC-32 of the start, see `idim_cli.codec.rebuild.checksum`.
-        probe: one number that P theta_d must reproduce, see `idim_cli.codec.rebuild.probe`.
+        seeds: of theta0 and of P. That of the data order is not stored.
         spec: names and parameters of the components, shapes, and the table of buffers.
-        coords: theta_d as the quantiser wrote it.
+        coords: theta_d.
+        theta0: 16 bits of the start's checksum, see `idim_cli.codec.rebuild.checksum`.
+        probe: one number that P theta_d must reproduce, see `idim_cli.codec.rebuild.probe`.
         buffers: the buffers of the table, back to back.
-        rng_version: version of the random streams that theta0 and P are drawn from.
-        quantiser: how `coords` is written; 0 is float32.
     """
 
     D: int
-    d: int
     seeds: Seeds
+    spec: Spec
+    coords: Coords
     theta0: int
     probe: float
-    spec: Spec
-    coords: bytes
     buffers: bytes = b""
-    rng_version: int = rng.VERSION
-    quantiser: int = RAW
 
 
 def pack(content: Content) -> bytes:
     """The file's bytes."""
-    body = _header(content) + content.coords + content.buffers
+    body = b"".join(_parts(content).values())
     return body + struct.pack("<I", zlib.crc32(body))
 
 
 def sizes(content: Content) -> dict[str, int]:
     """Bytes of each part of the packed file; they add up to its length."""
-    return {
-        "header": len(_header(content)),
-        "coords": len(content.coords),
-        "buffers": len(content.buffers),
-        "checksum": _CHECKSUM,
-    }
+    return {name: len(part) for name, part in _parts(content).items()} | {"checksum": _CHECKSUM}
+
+
+def naming_bytes(content: Content) -> int:
+    """Bytes that say which network it is: all but the mark of the format and the checks, which follow from the rest."""
+    return sum(map(len, _parts(content).values())) - _MARK - struct.calcsize(_CHECKS)
+
+
+def is_marked(start: bytes) -> bool:
+    """Whether a file that starts with these two bytes says that it is an `.idim` file, of whatever version."""
+    return len(start) == _MARK and start[0] == _MAGIC and start[1] & 0xF0 == _VERSIONS
 
 
 def unpack(data: bytes) -> Content:
     """What a file says; FileError if it is damaged, of another version, or contradicts itself.
 
-    No memory is reserved on the word of the file: its length must agree with every size that it states.
+    No memory is reserved, and no work is begun, on the word of the file: its length bounds both.
     """
-    reader = _Reader(data)
-    if reader.take(len(MAGIC)) != MAGIC:
-        _damaged("it does not begin with the mark of an .idim file")
-    _known("file format", reader.varint(), (VERSION,))
+    reader = Reader(data)
+    if not is_marked(mark := reader.take(_MARK)):
+        damaged("it does not begin with the mark of an .idim file")
+    version = mark[1]
+    if version != _VERSIONS + VERSION:
+        raise FileError(
+            f"this .idim file has format version {version - _VERSIONS}, which this idim does not know",
+            f"known: {VERSION}; a newer idim may read it, or the file is damaged",
+        )
     body, stated = data[:-_CHECKSUM], data[-_CHECKSUM:]
     if struct.pack("<I", zlib.crc32(body)) != stated:
-        _damaged("its checksum does not match")
-    return _content(_Reader(body, reader.at))
+        damaged("its checksum does not match")
+    return _content(Reader(body, reader.at))
+
+
+def _parts(content: Content) -> dict[str, bytes]:
+    coords = content.coords
+    book = coords.book if isinstance(coords, Quantised) else ()
+    values = to_bfloat16(np.array(book, dtype=np.float32))
+    return {
+        "header": _header(content),
+        "book": values.astype("<u2").tobytes(),
+        "coords": coords.code(),
+        "buffers": content.buffers,
+        "checks": struct.pack(_CHECKS, content.theta0, content.probe),
+    }
 
 
 def _header(content: Content) -> bytes:
-    spec, seeds = content.spec.pack(), content.seeds
-    return b"".join(
-        [
-            MAGIC,
-            _varint(VERSION),
-            _varint(content.rng_version),
-            _varint(content.quantiser),
-            *(_varint(n) for n in (content.D, content.d, seeds.theta0, seeds.projector, seeds.data)),
-            struct.pack("<If", content.theta0, content.probe),
-            _varint(len(spec)),
-            spec,
-        ]
-    )
+    coords, seeds = content.coords, content.seeds
+    kind = 2 * coords.levels + (isinstance(coords, Quantised) and not coords.uniform)
+    fields = b"".join(map(varint, (coords.d, seeds.theta0, seeds.projector, kind)))
+    return bytes([_MAGIC, _VERSIONS + VERSION]) + _named(content) + fields
 
 
-def _content(reader: _Reader) -> Content:
-    version = _known("random stream", reader.varint(), (rng.VERSION,))
-    quantiser = _known("quantiser", reader.varint(), QUANTISERS)
-    D, d, *seeds = (reader.varint() for _ in range(5))
+def _named(content: Content) -> bytes:
+    """The problem and the projector: by number, or by 0, D and a description."""
+    if number := shipped.number(content.spec, content.D):
+        return varint(number)
+    text = content.spec.pack()
+    return varint(0) + varint(content.D) + varint(len(text)) + text
+
+
+def _content(reader: Reader) -> Content:
+    spec, D = _read_named(reader)
+    d, theta0, projector, kind = (reader.varint() for _ in range(4))
     if not 1 <= d <= D:
-        _damaged(f"d = {d} is not within 1 .. D = {D}")
-    theta0, probe = struct.unpack("<If", reader.take(8))
-    spec = Spec.unpack(reader.take(reader.varint()))
-    coords, buffers = _payload(reader.rest(), d, spec)
-    named = Seeds(**dict(zip(("theta0", "projector", "data"), seeds, strict=True)))
-    return Content(D, d, named, theta0, probe, spec, coords, buffers, version, quantiser)
-
-
-def _payload(rest: bytes, d: int, spec: Spec) -> tuple[bytes, bytes]:
-    """Coordinates and buffers, which must fill the rest of the file exactly."""
-    size = len(rest) - spec.buffer_bytes
-    if size != 4 * d:
-        _damaged(f"{len(rest)} bytes follow the header, but {4 * d + spec.buffer_bytes} are stated")
-    return rest[:size], rest[size:]
-
-
-class _Reader:
-    """Takes bytes from the front; never more than there are."""
-
-    def __init__(self, data: bytes, at: int = 0) -> None:
-        self.data, self.at = data, at
-
-    def take(self, size: int) -> bytes:
-        if size > len(self.data) - self.at:
-            _damaged("it ends too early")
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def rest(self) -> bytes:
-        return self.take(len(self.data) - self.at)
-
-    def varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self.take(1)[0]
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        # One number has one spelling: no padding with zero groups.
-        if value >= 2**63 or (shift > 7 and byte == 0):
-            _damaged("a number in its header is out of range")
-        return value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def _known(what: str, version: int, known: tuple[int, ...]) -> int:
-    if version not in known:
-        raise FileError(
-            f"this .idim file has {what} version {version}, which this idim does not know",
-            f"known: {', '.join(map(str, known))}; a newer idim may read it, or the file is damaged",
-        )
-    return version
-
-
-def _damaged(why: str) -> NoReturn:
-    raise FileError(
-        f"not a sound .idim file: {why}", "compress the checkpoint again, or fetch the file again"
+        damaged(f"d = {d} is not within 1 .. D = {D}")
+    levels, listed = divmod(kind, 2)
+    if levels > MOST_LEVELS or levels == 1 or (levels == 0 and listed):
+        damaged(f"{levels} levels are none that coordinates can have")
+    book = _book(reader.take(2 * (levels if listed else min(levels, 1))))
+    code, buffers, checks = _payload(reader.rest(), spec)
+    return Content(
+        D=D,
+        seeds=Seeds(theta0=theta0, projector=projector),
+        spec=spec,
+        coords=_coords(book, code, d, levels),
+        theta0=checks[0],
+        probe=checks[1],
+        buffers=buffers,
     )
+
+
+def _read_named(reader: Reader) -> tuple[Spec, int]:
+    number = reader.varint()
+    if not number:
+        D = reader.varint()
+        return Spec.unpack(reader.take(reader.varint())), D
+    try:
+        return shipped.named(number)
+    except KeyError as error:
+        raise FileError(
+            f"this .idim file is of problem number {number}, which this idim does not know",
+            "a newer idim may know it, or the file is damaged",
+        ) from error
+
+
+def _book(data: bytes) -> Floats:
+    values = from_bfloat16(np.frombuffer(data, dtype="<u2").astype(np.uint16))
+    rising = np.diff(values, prepend=0.0 if len(values) == 1 else -np.inf) > 0
+    if not (np.isfinite(values).all() and rising.all()):
+        damaged("the values of its coordinates are not finite and rising")
+    return values
+
+
+def _payload(rest: bytes, spec: Spec) -> tuple[bytes, bytes, tuple[int, float]]:
+    """Code of the coordinates, buffers, and checks, which fill the rest of the file."""
+    code = len(rest) - spec.buffer_bytes - struct.calcsize(_CHECKS)
+    if code < 0:
+        damaged(f"{len(rest)} bytes follow the header, but {spec.buffer_bytes} of buffers are stated")
+    reader = Reader(rest)
+    return reader.take(code), reader.take(spec.buffer_bytes), struct.unpack(_CHECKS, reader.rest())
+
+
+def _coords(book: Floats, code: bytes, d: int, levels: int) -> Coords:
+    if levels:
+        try:
+            return Quantised.read(tuple(book.tolist()), code, d, levels)
+        except ValueError as error:
+            damaged(str(error))
+    if len(code) != 4 * d:
+        damaged(f"{len(code)} bytes of coordinates, but {4 * d} are stated")
+    return Exact(np.frombuffer(code, dtype="<f4").astype(np.float32))

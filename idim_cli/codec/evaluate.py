@@ -12,6 +12,7 @@ from idim_cli.codec.solution import Solution
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data, Split
 from idim_cli.errors import DataError, FileError
+from idim_cli.results import checkpoint_of
 from idim_cli.tasks import base as tasks
 
 SplitName = Literal["train", "validation", "test"]
@@ -73,14 +74,14 @@ def _read(path: Path, trust_code: bool) -> tuple[Solution, bool]:
     if path.exists() and files.is_compressed(path):
         return solution.read(path), trust_code
     try:
-        return checkpoint.read(checkpoint.locate(path)), True
+        return checkpoint.read(checkpoint_of(path)), True
     except checkpoint.NotACheckpointError as error:
         raise FileError(f"{path} is neither an .idim file nor a checkpoint, or is damaged") from error
 
 
 def _data(found: Solution, data_root: str | None) -> Data:
     with guard.as_file_error("dataset", found.spec.dataset):
-        data = datasets.load(found.spec.dataset, data_root or found.data_root)
+        data = datasets.load(found.spec.dataset, data_root or (found.recipe and found.recipe.data_root))
     if (list(data.shape), data.classes) != (found.spec.shape, found.spec.classes):
         raise FileError(
             f"the model is for {found.spec.classes} classes of examples of shape {found.spec.shape}, "

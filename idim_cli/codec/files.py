@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from idim_cli.codec.container import MAGIC
+from idim_cli.codec import container
 from idim_cli.errors import FileError
 from idim_cli.results import write_atomic
 
@@ -13,7 +13,7 @@ def is_compressed(path: Path) -> bool:
     """Whether `path` is a file that begins with the mark of an `.idim` file."""
     try:
         with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return container.is_marked(file.read(2))
     except IsADirectoryError:
         return False
     except OSError as error:

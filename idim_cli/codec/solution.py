@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from idim_cli.codec import container, files
+from idim_cli.codec.container import Content
+from idim_cli.codec.quantise import Coords
 from idim_cli.codec.spec import Buffer, Spec
 from idim_cli.errors import FileError
-from idim_cli.recipe.schema import Seeds
+from idim_cli.recipe.schema import Recipe, Seeds
 
 DTYPES = {
     "BOOL": torch.bool, "U8": torch.uint8, "I8": torch.int8, "I16": torch.int16, "I32": torch.int32,
@@ -29,43 +31,60 @@ class Solution:
     """A point in a subspace, and what is needed to say which network it is.
 
     Attributes:
-        spec, D, d, seeds: as in `container.Content`.
-        coords: theta_d, float32 [d], on the CPU.
+        spec, D, seeds: as in `container.Content`.
+        stored: theta_d, as a file holds it.
         buffers: the model's buffers by name.
-        start: CRC-32 of theta0 and probe of P theta_d to be met; None for a checkpoint, which has neither.
-        data_root: where the recipe of a checkpoint finds its data; a file does not say that.
+        checks: of theta0 and of P theta_d, to be met; None for a checkpoint, which has neither.
+        recipe: that of a checkpoint, which says how it was trained and where its data lie; a file does not.
     """
 
     spec: Spec
     D: int
-    d: int
     seeds: Seeds
-    coords: Tensor
+    stored: Coords
     buffers: dict[str, Tensor]
-    start: tuple[int, float] | None = None
-    data_root: str | None = None
+    checks: tuple[int, float] | None = None
+    recipe: Recipe | None = None
+
+    @property
+    def d(self) -> int:
+        """Number of coordinates."""
+        return self.stored.d
+
+    @property
+    def coords(self) -> Tensor:
+        """theta_d, float32 [d], on the CPU."""
+        return torch.from_numpy(self.stored.values())
 
 
 def read(path: Path) -> Solution:
     """The solution in an `.idim` file; FileError if the file cannot be trusted."""
-    content = container.unpack(files.load(path))
-    values = np.frombuffer(content.coords, dtype="<f4").astype(np.float32)
-    coords = finite(torch.from_numpy(values), path)
+    return of(container.unpack(files.load(path)), path)
+
+
+def of(content: Content, path: Path | str = "the file") -> Solution:
+    """The solution that a file's content is; `path` is for messages."""
+    finite(content.coords, path)
     buffers = dict(_split(content.spec.buffers, content.buffers))
-    start = (content.theta0, content.probe)
-    return Solution(content.spec, content.D, content.d, content.seeds, coords, buffers, start)
+    checks = (content.theta0, content.probe)
+    return Solution(content.spec, content.D, content.seeds, content.coords, buffers, checks)
 
 
-def finite(coords: Tensor, path: Path) -> Tensor:
+def finite(coords: Coords, path: Path | str) -> Coords:
     """The same coordinates; FileError if one of them is NaN or infinite."""
-    if not bool(torch.isfinite(coords).all()):
+    if not np.isfinite(coords.values()).all():
         raise FileError(f"{path}: a coordinate is not finite", "did the training diverge?")
     return coords
 
 
-def table(buffers: dict[str, Tensor]) -> list[Buffer]:
-    """What the spec says about buffers."""
-    return [Buffer(name=n, dtype=_name(n, t), shape=list(t.shape)) for n, t in buffers.items()]  # type: ignore[arg-type]
+def table(buffers: dict[str, Tensor], exact: bool = True) -> list[Buffer]:
+    """What the spec says about buffers; unless `exact`, numbers with a fraction are stored as float16 if they fit."""
+    return [_buffer(name, tensor, exact) for name, tensor in buffers.items()]
+
+
+def stored(table: list[Buffer], buffers: dict[str, Tensor]) -> bytes:
+    """The buffers as the table says that a file holds them, back to back."""
+    return b"".join(to_bytes(buffers[entry.name].to(DTYPES[entry.written])) for entry in table)
 
 
 def to_bytes(tensor: Tensor) -> bytes:
@@ -74,10 +93,22 @@ def to_bytes(tensor: Tensor) -> bytes:
     return flat.view(torch.uint8).numpy().tobytes()
 
 
-def _name(name: str, tensor: Tensor) -> str:
+def _buffer(name: str, tensor: Tensor, exact: bool) -> Buffer:
     if tensor.dtype not in _NAMES:
         raise FileError(f"buffer {name!r} is {tensor.dtype}, which an .idim file cannot hold")
-    return _NAMES[tensor.dtype]
+    dtype, narrow = _NAMES[tensor.dtype], _narrow(tensor, exact)
+    kept = None if narrow is None or narrow == tensor.dtype else _NAMES[narrow]
+    return Buffer(name=name, dtype=dtype, shape=list(tensor.shape), stored=kept)  # type: ignore[arg-type]
+
+
+def _narrow(tensor: Tensor, exact: bool) -> torch.dtype | None:
+    """The narrowest dtype that holds these numbers: whole ones always exactly, others to 11 bits."""
+    if tensor.is_floating_point():
+        wide = tensor.element_size() > 2
+        return torch.float16 if wide and not exact and bool(tensor.half().isfinite().all()) else None
+    whole = (torch.uint8, torch.int16, torch.int32)
+    fits = (dtype for dtype in whole if torch.equal(tensor.to(dtype).to(tensor.dtype), tensor))
+    return next((d for d in fits if d.itemsize < tensor.element_size()), None)
 
 
 def _split(buffers: list[Buffer], data: bytes) -> Iterator[tuple[str, Tensor]]:
@@ -91,4 +122,5 @@ def _tensor(buffer: Buffer, data: bytes) -> Tensor:
     dtype = DTYPES[buffer.dtype]
     if not math.prod(buffer.shape):
         return torch.empty(buffer.shape, dtype=dtype)
-    return torch.frombuffer(bytearray(data), dtype=dtype).reshape(buffer.shape)
+    written = torch.frombuffer(bytearray(data), dtype=DTYPES[buffer.written])
+    return written.to(dtype).reshape(buffer.shape)

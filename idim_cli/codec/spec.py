@@ -27,16 +27,22 @@ Size = Annotated[int, Field(ge=0, lt=2**48)]
 
 
 class Buffer(Frozen):
-    """One buffer of the model: its name, its dtype as safetensors writes it, its shape."""
+    """One buffer of the model: its name, its dtype as safetensors writes it, its shape, and its dtype in the file."""
 
     name: str
     dtype: Dtype
     shape: list[Size] = Field(max_length=64)
+    stored: Dtype | None = None
+
+    @property
+    def written(self) -> Dtype:
+        """The dtype of its elements in the file."""
+        return self.stored or self.dtype
 
     @property
     def bytes(self) -> int:
         """Its size in the file."""
-        return WIDTHS[self.dtype] * math.prod(self.shape)
+        return WIDTHS[self.written] * math.prod(self.shape)
 
 
 class Spec(Frozen):
@@ -84,17 +90,23 @@ class Spec(Frozen):
 
     def _row(self) -> list[Any]:
         parts = [getattr(self, kind) for kind in KINDS]
-        table = [[buffer.name, buffer.dtype, buffer.shape] for buffer in self.buffers]
+        table = [_entry(buffer) for buffer in self.buffers]
         return [*([p.name, p.params] for p in parts), self.shape, self.classes, self.trainable, table]
 
     @classmethod
     def _of(cls, row: Any) -> Spec:
         *parts, shape, classes, trainable, table = row
         named = {k: {"name": name, "params": params} for k, (name, params) in zip(KINDS, parts, strict=True)}
-        buffers = [{"name": name, "dtype": dtype, "shape": size} for name, dtype, size in table]
+        keys = ("name", "dtype", "shape", "stored")
+        buffers = [dict(zip(keys, (*entry, None)[:4], strict=True)) for entry in table]
         return cls.model_validate(
             {**named, "shape": shape, "classes": classes, "trainable": trainable, "buffers": buffers}
         )
+
+
+def _entry(buffer: Buffer) -> list[Any]:
+    entry = [buffer.name, buffer.dtype, buffer.shape]
+    return [*entry, buffer.stored] if buffer.stored else entry
 
 
 def _inflate(data: bytes) -> bytes:

@@ -108,6 +108,17 @@ class Training(Frozen):
         return self
 
 
+class Quantise(Frozen):
+    """Coordinates that take few values, so that a compressed file is small."""
+
+    levels: Annotated[int, Field(ge=2, le=256)]
+    """How many values."""
+    codebook: Literal["uniform", "kmeans"] = "uniform"
+    """`uniform` values are steps around zero; `kmeans` values are free, and are stored one by one."""
+    after: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """Share of the budget that is trained before the coordinates are rounded."""
+
+
 SeedList = Annotated[list[Seed], Field(min_length=1)]
 
 
@@ -231,6 +242,11 @@ class Recipe(Frozen):
     """Subspace dimension of the one run of `idim train`."""
     trainable: Annotated[list[str], Field(min_length=1)] | None = None
     """Shell patterns of the parameters that train, such as `[fc.*]`; the others stay frozen. null is all."""
+    quantise: Quantise | None = None
+    """Coordinates of few values, as `{levels: 3}`; null leaves them free. Direct training leaves it out."""
+    start: str | None = None
+    """A run of the same network, d and seeds, or its checkpoint.safetensors, whose coordinates training starts
+    from; null starts at zero."""
     seeds: Seeds = Seeds()
     """Of the one run of `idim train`; one number stands for all three."""
     training: Training

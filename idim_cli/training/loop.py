@@ -23,6 +23,10 @@ from idim_cli.training.prepare import Problem, seeder
 
 T = TypeVar("T")
 
+#: Values of quantised coordinates follow these every so many steps, during this share of the rounded steps; then
+#: the coordinates settle between values that stay.
+_FIT_EVERY, _FITTED = 10, 0.75
+
 
 class Batch(NamedTuple):
     """What a training waits for: a step of its optimiser on one batch.
@@ -87,6 +91,8 @@ class Loop:
         self.per_epoch = math.ceil(len(problem.data.train) / training.batch_size)
         self.steps = training.steps or self.per_epoch * cast(int, training.epochs)
         self.epochs = math.ceil(self.steps / self.per_epoch)
+        quantiser = self.subspace.quantiser
+        self.rounds_from = int(quantiser.after * self.steps) if quantiser is not None else 0
         self.optimizer = optimizers.build(training.optimizer, self.subspace.coords)
         self.schedule = schedules.build(training.schedule, self.steps, self.per_epoch)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -145,6 +151,7 @@ class Loop:
         """What the goal says at an evaluation; None in between, without a goal, and at the end."""
         state = self.state
         evaluated = state.batch == 0 and state.rows and state.rows[-1]["epoch"] == state.epoch
+        evaluated = evaluated and state.step > self.rounds_from
         if self.goal is None or not evaluated or state.epoch >= self.epochs:
             return None
         return self.goal.verdict(self.curve, self.evaluations)
@@ -207,6 +214,7 @@ class Loop:
             self.loss_sum = torch.zeros((), dtype=torch.float64, device=_sums_on(self.device))
         self.subspace.train()
         for examples in self._batches():
+            self._fit_quantiser()
             batch = Batch(self, examples)
             loss = yield batch
             if loss is None:
@@ -214,6 +222,13 @@ class Loop:
             self.loss_sum += loss.to(self.loss_sum.device)
             state.batch, state.step = state.batch + 1, state.step + 1
             tick()
+
+    def _fit_quantiser(self) -> None:
+        """Let the values of the coordinates follow them, now and then, from some step on until near the end."""
+        quantiser, rounded = self.subspace.quantiser, self.state.step - self.rounds_from
+        until = _FITTED * (self.steps - self.rounds_from)
+        if quantiser is not None and rounded % _FIT_EVERY == 0 and 0 <= rounded <= until:
+            quantiser.fit(self.subspace.coords)
 
     def _batches(self) -> Sequence[Tensor]:
         """The rest of this epoch: indices of each batch's examples; a last, partial batch is kept."""
@@ -263,7 +278,7 @@ class Loop:
         if not math.isfinite(row[key]):
             raise RunError(f"{key} is {row[key]} after epoch {row['epoch']}: training diverged")
         state.rows.append(row)
-        if self.training.performance == "best" and (
+        if self.training.performance == "best" and state.step > self.rounds_from and (
             state.best is None or row[key] > state.rows[state.best][key]
         ):
             state.best = len(state.rows) - 1
@@ -283,8 +298,10 @@ class Loop:
 
     def _point(self) -> dict[str, Tensor]:
         """Where the training is: coordinates and buffers."""
-        named = buffers(self.subspace.module)
-        return {"coords": self.subspace.coords, **{f"buffer/{name}": t for name, t in named.items()}}
+        named = {f"buffer/{name}": t for name, t in buffers(self.subspace.module).items()}
+        quantiser = self.subspace.quantiser
+        book = {} if quantiser is None else {"book": quantiser.book}
+        return {"coords": self.subspace.coords, **book, **named}
 
     @torch.no_grad()
     def _put(self, tensors: Mapping[str, Tensor]) -> None:

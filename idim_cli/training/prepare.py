@@ -17,10 +17,12 @@ from idim_cli.models import base as models
 from idim_cli.plan import Run
 from idim_cli.projectors import base as projectors
 from idim_cli.projectors.check import Columns, check_fits, inspect
+from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.schema import Component, Recipe
 from idim_cli.subspace import Subspace, native_parameters
 from idim_cli.tasks import base as tasks
 from idim_cli.tasks.base import Task
+from idim_cli.training.start import begin
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ def problem(run: Run, where: Where) -> Problem:
     d = sum(sizes) if recipe.d is None else recipe.d
     check_fits(recipe.projector, sizes, d, device)
     projector = projectors.build(recipe.projector, sizes, d, recipe.seeds.projector).to(device)
-    subspace = Subspace(module, projector, recipe.trainable)
+    quantiser = None if recipe.quantise is None else Quantiser(**recipe.quantise.model_dump())
+    subspace = Subspace(module, projector, recipe.trainable, quantiser)
+    if recipe.start is not None:
+        begin(subspace, recipe)
     columns = inspect(projector, subspace.sizes)
     return Problem(device, data, tasks.build(recipe.task), subspace, columns)
 

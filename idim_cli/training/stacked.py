@@ -36,7 +36,7 @@ class Pack:
         first, spaces = loops[0], [loop.subspace for loop in loops]
         self.loops, self.data, self.device = tuple(loops), first.problem.data.train, first.device
         self.blocks = Blocks([space.projector for space in spaces])
-        self.coords = [space.coords for space in spaces]
+        self.spaces, self.coords = spaces, [space.coords for space in spaces]
         self.sizes = [size for _, size in spaces[0].sizes]
         self.shapes = {name: spaces[0].module.get_parameter(name).shape for name, _ in spaces[0].sizes}
         every = [_tensors(loop) for loop in loops]
@@ -70,7 +70,7 @@ class Pack:
         x, y = (t.index_select(0, at).to(self.device) for t in (self.data.x, self.data.y))
         lead = len(batches), len(batches[0].examples)
         with torch.no_grad():
-            coords = torch.cat(tuple(self.coords))
+            coords = torch.cat([space.values() for space in self.spaces])
         losses, gradient = self.compute(coords, x.unflatten(0, lead), y.unflatten(0, lead))
         for own, part in zip(self.coords, gradient.split(self.blocks.shares), strict=True):
             own.grad = part

@@ -1,0 +1,108 @@
+"""What the size of a file proves: bounds on the error that a network makes on new data.
+
+A file of K bits is one of many; if each file has a prior weight of 2^-K, fixed before the data were seen, then with
+probability 1 - delta over the training examples all files at once keep these bounds (Occam's razor; Langford,
+"Tutorial on practical prediction theory", JMLR 6, 2005). So it does not matter how the network was found, nor
+what else was tried on the same examples. No torch here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+DELTA = 0.05
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What holds for a network with probability 1 - `delta`.
+
+    Attributes:
+        n: training examples, drawn independently from what the error speaks of.
+        wrong: how many of them the network gets wrong.
+        bits: K, of the network in a prefix-free code.
+        delta: the probability that the bounds fail.
+        binomial: upper bound on its error, by inversion of the binomial tail.
+        pac_bayes: upper bound on its error, by inversion of the relative entropy.
+    """
+
+    n: int
+    wrong: int
+    bits: float
+    delta: float
+    binomial: float
+    pac_bayes: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def bound(wrong: int, n: int, bits: float, delta: float = DELTA) -> Bound:
+    """The bounds of a network of `bits` that gets `wrong` of `n` training examples wrong.
+
+    Raises:
+        ValueError: the numbers are none of such a network.
+    """
+    if not (n > 0 and 0 <= wrong <= n and bits >= 0 and 0 < delta < 1):
+        raise ValueError(f"no bound for {wrong} wrong of {n}, {bits} bits, delta {delta}")
+    nats = bits * math.log(2)
+    return Bound(
+        n,
+        wrong,
+        bits,
+        delta,
+        binomial=binomial_inverse(wrong, n, nats - math.log(delta)),
+        pac_bayes=kl_inverse(wrong / n, (nats + math.log(2 * math.sqrt(n) / delta)) / n),
+    )
+
+
+def prefix_free_bits(size: int) -> float:
+    """Bits of a string of `size` bytes that also says where it ends: weights 1 / (size (size + 1)) sum to 1."""
+    return 8 * size + math.log2(max(size, 1) * (size + 1))
+
+
+def binomial_inverse(wrong: int, n: int, nats: float) -> float:
+    """The largest error p at which at most `wrong` of `n` still have a probability of exp(-nats).
+
+    Langford 2005, Theorem 3.3. In logarithms, since the probabilities are far too small for a float.
+    """
+    if wrong >= n:
+        return 1.0
+    return _largest(lambda p: _log_tail(wrong, n, p) >= -nats, wrong / n)
+
+
+def kl_inverse(q: float, c: float) -> float:
+    """The largest p with kl(q || p) <= c, for the PAC-Bayes bound of Maurer (cs.LG/0411099, 2004).
+
+    Its posterior is the one network, its prior has the weight 2^-bits there, so KL(posterior || prior) is bits x ln 2, and
+    c = (KL + ln(2 sqrt(n) / delta)) / n.
+    """
+    return _largest(lambda p: _kl(q, p) <= c, q)
+
+
+def _log_tail(k: int, n: int, p: float) -> float:
+    """ln P(at most k of n) at 0 < p < 1."""
+    import numpy as np
+    from scipy.special import gammaln, logsumexp
+
+    i = np.arange(k + 1)
+    ways = gammaln(n + 1) - gammaln(i + 1) - gammaln(n - i + 1)
+    return float(logsumexp(ways + i * math.log(p) + (n - i) * math.log1p(-p)))
+
+
+def _kl(q: float, p: float) -> float:
+    """Relative entropy in nats of two coins."""
+    parts = ((q, p), (1 - q, 1 - p))
+    return sum(a * math.log(a / b) if b else math.inf for a, b in parts if a > 0)
+
+
+def _largest(holds: Any, low: float) -> float:
+    """The largest p in low .. 1 at which a condition holds that holds at `low` and not from some p on; rounded up."""
+    high = 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return high

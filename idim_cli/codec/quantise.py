@@ -1,0 +1,123 @@
+"""The d coordinates as a file holds them: as float32, or as symbols of a short list of values. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idim_cli.codec import entropy
+
+Floats = NDArray[np.float32]
+
+MOST_LEVELS = 256
+#: A byte of code stands for at most so many coordinates: what a file makes a reader do is bounded by its length.
+MOST_PER_BYTE = 256
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Coordinates as they are.
+
+    Attributes:
+        coords: float32 [d].
+    """
+
+    coords: Floats
+
+    def values(self) -> Floats:
+        """float32 [d]."""
+        return self.coords
+
+    @property
+    def d(self) -> int:
+        """How many there are."""
+        return len(self.coords)
+
+    @property
+    def levels(self) -> int:
+        """0: there is no list of values."""
+        return 0
+
+    def code(self) -> bytes:
+        """Their bytes in a file: little-endian."""
+        return self.coords.astype("<f4").tobytes()
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Coordinates that take few values.
+
+    Attributes:
+        book: the values: one bfloat16 number, the step of a uniform grid of `levels` values around 0; or
+            `levels` bfloat16 numbers, in rising order.
+        symbols: of each coordinate, which value, 0 .. levels - 1.
+        levels: 2 .. 256.
+    """
+
+    book: tuple[float, ...]
+    symbols: tuple[int, ...]
+    levels: int
+
+    @property
+    def uniform(self) -> bool:
+        """Whether the values are a uniform grid."""
+        return len(self.book) == 1
+
+    @property
+    def d(self) -> int:
+        """How many coordinates there are."""
+        return len(self.symbols)
+
+    def values(self) -> Floats:
+        """float32 [d]."""
+        return self.table()[np.asarray(self.symbols, dtype=np.intp)]
+
+    def table(self) -> Floats:
+        """The values, float32 [levels]; of a uniform grid step x (j - (levels - 1) / 2), exact but for one rounding."""
+        if not self.uniform:
+            return np.asarray(self.book, dtype=np.float32)
+        return (grid(self.levels) * self.book[0]).astype(np.float32)
+
+    def code(self) -> bytes:
+        """Their bytes in a file, without the values."""
+        code = entropy.encode(self.symbols, self.levels)
+        return code.ljust(-(-self.d // MOST_PER_BYTE), b"\0")
+
+    @classmethod
+    def read(cls, book: tuple[float, ...], code: bytes, d: int, levels: int) -> Quantised:
+        """From the bytes of `code`; ValueError if they are not the code of d coordinates."""
+        if d > MOST_PER_BYTE * len(code):
+            raise ValueError(f"{len(code)} bytes cannot be the code of {d:,} coordinates")
+        return cls(book, tuple(entropy.decode(code, d, levels)), levels)
+
+
+Coords = Exact | Quantised
+
+
+def listed(values: Floats, book: Floats, uniform: bool) -> Quantised:
+    """Coordinates [d], each a value of a rising `book` of bfloat16 numbers; one that is not uniform loses what is unused."""
+    if uniform:
+        symbols = np.searchsorted(book, values)
+        return Quantised((float(book[1] - book[0]),), tuple(symbols.tolist()), len(book))
+    # Two values at least, so that there is something to tell apart.
+    used = np.unique(values)
+    used = used if len(used) > 1 else np.unique(np.append(used, [book[0], book[-1] + 1]))
+    return Quantised(tuple(used.tolist()), tuple(np.searchsorted(used, values).tolist()), len(used))
+
+
+def grid(levels: int) -> NDArray[np.float64]:
+    """A uniform grid of step 1 around 0: whole numbers if `levels` is odd, halves between them if it is even."""
+    return np.arange(levels) - (levels - 1) / 2
+
+
+def to_bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """The upper halves of float32 numbers, rounded to the nearest (to even); for finite numbers below 3.3e38."""
+    bits = values.astype(np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def from_bfloat16(halves: NDArray[np.uint16]) -> Floats:
+    """float32 numbers with these upper halves."""
+    return (halves.astype(np.uint32) << 16).view(np.float32)

@@ -1,0 +1,1 @@
+"""The smallest honest file of a solution: how few values, in how many dimensions, still do."""

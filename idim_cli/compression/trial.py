@@ -1,0 +1,163 @@
+"""One choice of d and values tried: rounded or trained, packed, decoded again, and scored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from idim_cli import results
+from idim_cli.codec import checkpoint, container, solution, write
+from idim_cli.codec.rebuild import rebuild
+from idim_cli.codec.solution import Solution
+from idim_cli.compression.goal import Size
+from idim_cli.datasets.split import Split
+from idim_cli.environment import pick_device
+from idim_cli.execute.base import Executor, Watcher
+from idim_cli.plan import Run, single
+from idim_cli.quantiser import Codebook, Quantiser
+from idim_cli.recipe.schema import Quantise
+from idim_cli.recipe.source import Source
+from idim_cli.tasks import base as tasks
+from idim_cli.training.preflight import preflight
+from idim_cli.training.prepare import Where, load_data
+from idim_cli.training.run import done, run_folder
+
+FOLDER = "compressed"  #: below a results folder: the trainings that compression asked for
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A file that might be written.
+
+    Attributes:
+        solution: what it holds.
+        content: what it says.
+        size: its length in bytes.
+        performance: of what it decodes to, on the split that the task scores.
+        how: ``exact``, ``rounded`` or ``trained``.
+        run_id: of the training with few values; empty without one.
+    """
+
+    solution: Solution
+    content: container.Content
+    size: int
+    performance: float
+    how: str
+    run_id: str = ""
+
+    @classmethod
+    def unscored(cls, found: Solution) -> Trial:
+        """An exact file without the data to score it on."""
+        content = write.content(found)
+        return cls(found, content, len(container.pack(content)), math.nan, "exact")
+
+    def as_dict(self) -> dict[str, Any]:
+        """One row for tables."""
+        coords = self.content.coords
+        row = {"d": coords.d, "levels": coords.levels or None, "how": self.how, "bytes": self.size}
+        return {**row, "performance": self.performance, "run_id": self.run_id or None}
+
+
+def home(path: Path) -> Path:
+    """The results folder that a run's checkpoint lies in; its own folder if that is none."""
+    runs = path.absolute().parent.parent
+    if runs.name != results.RUNS:
+        return path.parent
+    return runs.parent.parent if runs.parent.name == FOLDER else runs.parent
+
+
+class Trials:
+    """Makes trials of one checkpoint's recipe, and remembers them.
+
+    Args:
+        found: the solution in the checkpoint.
+        path: of the checkpoint.
+        codebook: kind of values.
+        epochs: budget of a training with few values; None is the recipe's own.
+        where: device and data.
+        executor: carries out trainings; `watcher` is told of them.
+    """
+
+    def __init__(
+        self,
+        found: Solution,
+        path: Path,
+        codebook: Codebook,
+        epochs: int | None,
+        where: Where,
+        executor: Executor,
+        watcher: Watcher,
+    ) -> None:
+        assert found.recipe is not None
+        self.found, self.path, self.codebook, self.epochs = found, path, codebook, epochs
+        self.recipe, self.where, self.executor, self.watcher = found.recipe, where, executor, watcher
+        self.out = home(path)
+        self.task = tasks.build(self.recipe.task)
+        self.device = pick_device(where.device or self.recipe.device)
+        self.data = load_data(self.recipe, where, self.device)
+        self.made: list[Trial] = []
+
+    def own(self) -> Trial:
+        """The checkpoint as it is."""
+        return self._scored(self.found, "trained" if self.found.stored.levels else "exact")
+
+    def rounded(self, levels: int) -> Trial:
+        """The checkpoint's coordinates rounded to so many values."""
+        quantiser, coords = Quantiser(levels, self.codebook), self.found.coords
+        quantiser.fit(coords)
+        return self._scored(replace(self.found, stored=checkpoint.quantised(quantiser, coords)), "rounded")
+
+    def trained(self, size: Size) -> Trial | None:
+        """A training with so many values; None if it failed."""
+        return next(self.all_trained([size]))
+
+    def all_trained(self, sizes: Sequence[Size]) -> Iterator[Trial | None]:
+        """Trainings with these numbers of values, in their order; those done before are only read."""
+        runs = [self.run(size) for size in sizes]
+        todo = [run for run in runs if done(run, run_folder(self.out, run)) is None]
+        if todo:
+            preflight(todo, self.where, Source(self.recipe.name), "d")
+        self.watcher.planned(len(runs), len(todo))
+        for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
+            self.watcher.finished(run, result)
+        for run in runs:
+            result = done(run, run_folder(self.out, run)) or {}
+            path = run_folder(self.out, run) / results.CHECKPOINT
+            ok = result.get("status") == results.OK
+            yield self._scored(checkpoint.read(path), "trained", run.run_id) if ok else None
+
+    def run(self, size: Size) -> Run:
+        """The training with few values: from the checkpoint on if it has as many dimensions, else from zero."""
+        fine = size.d == self.found.d
+        values: dict[str, Any] = {"levels": size.levels, "codebook": self.codebook}
+        training = self.recipe.training
+        if self.epochs is not None:
+            training = training.model_copy(update={"epochs": self.epochs, "steps": None})
+        changes = {
+            "name": FOLDER,
+            "d": size.d,
+            "quantise": Quantise(**values, **({"after": 0.0} if fine else {})),
+            "start": str(self.path.absolute()) if fine else None,
+            "training": training,
+            "sweep": None,
+        }
+        return single(self.recipe.model_copy(update=changes))
+
+    def _scored(self, found: Solution, how: str, run_id: str = "") -> Trial:
+        """Pack, decode, and score what was decoded."""
+        content = write.content(found)
+        data = container.pack(content)
+        performance = self.score(data)[self.task.metric]
+        trial = Trial(found, content, len(data), performance, how, run_id)
+        self.made.append(trial)
+        return trial
+
+    def score(self, data: bytes, split: Split | None = None) -> dict[str, float]:
+        """All figures of what a file decodes to; by default on the split that the task scores."""
+        if split is None:
+            split = self.data.train if self.task.score_on == "train" else self.data.validation
+        module = rebuild(solution.of(container.unpack(data)), trust_code=True).module
+        return self.task.evaluate(module.to(self.device), split)

@@ -1,0 +1,103 @@
+"""Coordinates that take few values: the values that fit them best, and training through the rounding."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from idim_cli.errors import ComponentError
+
+Codebook = Literal["uniform", "kmeans"]
+
+_FIRST, _AGAIN = 50, 3  # rounds of improvement when there is no book yet, and from the last one
+
+
+class Quantiser(nn.Module):
+    """Rounds each coordinate to the nearest of `levels` values, its book; gradients pass as if it did not.
+
+    The book follows the coordinates whenever `fit` is called (Lloyd, IEEE Trans. Inf. Theory 28, 1982), so
+    that only the coordinates are trained, by the straight-through estimator (Bengio et al.,
+    arXiv:1308.3432). Before the first `fit` coordinates pass as they are.
+
+    Args:
+        levels: how many values, 2 .. 256.
+        codebook: ``uniform`` values are steps around zero, ``kmeans`` any.
+        after: share of a training that passes before the first `fit`; the loop keeps to it.
+
+    Raises:
+        ComponentError: there are no such levels or codebooks.
+    """
+
+    book: Tensor
+
+    def __init__(self, levels: int, codebook: Codebook = "uniform", after: float = 0.0) -> None:
+        super().__init__()
+        if not 2 <= levels <= 256 or codebook not in get_args(Codebook):
+            raise ComponentError(f"no quantiser of {levels} levels and codebook {codebook!r}")
+        self.levels, self.codebook, self.after = levels, codebook, after
+        #: float32 [levels], rising, each a bfloat16 number or (uniform) a multiple of one; NaN at first.
+        self.register_buffer("book", torch.full((levels,), torch.nan))
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there is a book."""
+        return not bool(self.book.isnan().any())
+
+    def forward(self, coords: Tensor) -> Tensor:
+        """The values that coordinates [d] stand for; their gradient is that of the values."""
+        if not self.fitted:
+            return coords
+        return coords + (self.values(coords) - coords).detach()
+
+    def values(self, coords: Tensor) -> Tensor:
+        """The nearest value of the book to each coordinate."""
+        return self.book[self.symbols(coords)]
+
+    def symbols(self, coords: Tensor) -> Tensor:
+        """Which value of the book is the nearest, int64 [d]."""
+        return _nearest(self.book, coords.detach())
+
+    @torch.no_grad()
+    def fit(self, coords: Tensor) -> None:
+        """Bring the book closer to the coordinates: a less mean squared error, from the last book on."""
+        fit = _fit_uniform if self.codebook == "uniform" else _fit_free
+        self.book.copy_(fit(coords.detach().float(), self.book if self.fitted else None, self.levels))
+
+
+def _fit_uniform(coords: Tensor, book: Tensor | None, levels: int) -> Tensor:
+    grid = torch.arange(levels, device=coords.device) - (levels - 1) / 2
+    step = _first_step(coords, grid) if book is None else book[1] - book[0]
+    for _ in range(_FIRST if book is None else _AGAIN):
+        chosen = grid[_nearest(grid * step, coords)]
+        step = (chosen * coords).sum() / chosen.square().sum().clamp(min=1.0)
+        step = step.clamp(min=torch.finfo(torch.bfloat16).tiny)
+    return grid * step.bfloat16().float()
+
+
+def _first_step(coords: Tensor, grid: Tensor) -> Tensor:
+    """The best of some steps, from one that leaves nothing outside the grid to one far smaller."""
+    widest = coords.abs().max().clamp(min=torch.finfo(torch.bfloat16).tiny) / grid[-1]
+    steps = [widest * 0.9**k for k in range(24)]
+    errors = [(grid[_nearest(grid * step, coords)] * step - coords).square().sum() for step in steps]
+    return steps[int(torch.stack(errors).argmin())]
+
+
+def _fit_free(coords: Tensor, book: Tensor | None, levels: int) -> Tensor:
+    if book is None:
+        at = (torch.arange(levels, device=coords.device) + 0.5) / levels * len(coords)
+        values = coords.sort().values[at.long()]
+    else:
+        values = book
+    for _ in range(_FIRST if book is None else _AGAIN):
+        chosen = _nearest(values, coords)
+        count = torch.bincount(chosen, minlength=levels)
+        total = torch.zeros_like(values).scatter_add_(0, chosen, coords)
+        values = torch.where(count > 0, total / count.clamp(min=1), values)
+    return values.bfloat16().float().sort().values
+
+
+def _nearest(book: Tensor, coords: Tensor) -> Tensor:
+    """Index of the nearest value of a rising book, int64 [d]; the upper one of two that are as near."""
+    return torch.bucketize(coords.contiguous(), (book[1:] + book[:-1]) / 2, right=True)
