@@ -134,14 +134,13 @@ class Subspace(nn.Module):
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def native(self) -> dict[str, Tensor]:
         """The native parameters theta at the present coords, by name; gradients flow back to coords."""
-        with torch.autocast(self.coords.device.type, enabled=False):
-            step = _Project.apply(self.coords, self.projector)
+        step = self.projector.project(self.coords)
         moves = step.split([size for _, size in self.sizes])
         start: list[Tensor] = [self.module.get_parameter(name) for name, _ in self.sizes]
         shaped = [
             move.view(shape).to(p.dtype) for move, shape, p in zip(moves, self._shapes, start, strict=True)
         ]
-        moved = torch._foreach_add(start, shaped)
+        moved = _sums(start, shaped)
         return dict(zip((name for name, _ in self.sizes), moved, strict=True))
 
     def _forget(self) -> None:
@@ -153,14 +152,8 @@ class Subspace(nn.Module):
         return [layer for layer in self.module.modules() if isinstance(layer, nn.RNNBase)]
 
 
-class _Project(torch.autograd.Function):
-    """P v with the gradient P' g, and the other way round, instead of autograd through the transform."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, projector: Projector, transposed: bool = False) -> Tensor:
-        ctx.projector, ctx.transposed = projector, transposed
-        return projector.adjoint(x) if transposed else projector.project(x)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        return _Project.apply(grads[0], ctx.projector, not ctx.transposed), None, None
+def _sums(tensors: list[Tensor], others: list[Tensor]) -> Sequence[Tensor]:
+    """Pair by pair; in one kernel on a GPU, but for torch.func's vmap, which does not know how."""
+    if torch._C._are_functorch_transforms_active():
+        return [tensor + other for tensor, other in zip(tensors, others, strict=True)]
+    return torch._foreach_add(tensors, others)

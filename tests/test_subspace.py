@@ -94,6 +94,26 @@ def test_the_gradient_has_a_gradient(kind):
     assert torch.allclose((beyond - first) / step, along, rtol=1e-2, atol=1e-2)
 
 
+# torch's own, of the first forward derivative in a process.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_torch_func_works_as_on_any_module():
+    wrapped = moved(subspace(mlp().double().eval(), "fastfood")).double()
+    x, coords = X.double(), wrapped.coords.detach()
+
+    def loss(coords: Tensor, x: Tensor) -> Tensor:
+        return torch.func.functional_call(wrapped, {"coords": coords}, (x,)).square().sum()
+
+    (expected,) = torch.autograd.grad(wrapped(x).square().sum(), wrapped.coords)
+    assert torch.allclose(torch.func.grad(loss)(coords, x), expected)
+    along = torch.linspace(0, 1, wrapped.d).double()
+    assert torch.allclose(torch.func.jvp(lambda c: loss(c, x), (coords,), (along,))[1], expected @ along)
+    each = torch.func.vmap(torch.func.grad(loss), (None, 0))(coords, x.unsqueeze(1))
+    assert torch.allclose(each.sum(0), expected)
+    several = torch.stack([coords, 2 * coords, -coords])
+    losses = torch.func.vmap(loss, (0, None))(several, x)
+    assert torch.allclose(losses, torch.stack([loss(one, x) for one in several]))
+
+
 def test_a_whole_step_of_training_lowers_the_loss():
     wrapped = subspace(mlp(), d=40)
     target, optimiser = (torch.arange(6) > 2).long(), torch.optim.Adam([wrapped.coords], lr=0.05)

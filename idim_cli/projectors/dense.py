@@ -28,13 +28,13 @@ class Dense(Projector):
         make = _orthonormal if orthogonal else _normalised
         self._hold("rows", make(D, d, self._stream()))  # P transposed, [d, D]
 
-    def project(self, v: Tensor) -> Tensor:
+    def _project(self, v: Tensor) -> Tensor:
         """P v by one matrix product."""
-        return v @ self.rows
+        return v @ self.rows.to(v.dtype)
 
-    def adjoint(self, g: Tensor) -> Tensor:
+    def _adjoint(self, g: Tensor) -> Tensor:
         """P' g by one matrix product."""
-        return g @ self.rows.T
+        return g @ self.rows.T.to(g.dtype)
 
     @classmethod
     def expected_cost(cls, D: int, d: int, *, orthogonal: bool = False, **params: Any) -> Cost:

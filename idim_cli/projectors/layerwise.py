@@ -39,19 +39,19 @@ class Layerwise(Projector):
             if share
         )
 
-    def project(self, v: Tensor) -> Tensor:
+    def _project(self, v: Tensor) -> Tensor:
         """P v: each tensor from its own coordinates."""
         pieces, parts = v.split(self.shares, dim=-1), iter(self.parts)
         out = [
-            next(parts).project(piece) if share else piece.new_zeros(*piece.shape[:-1], size)
+            next(parts)._project(piece) if share else piece.new_zeros(*piece.shape[:-1], size)
             for piece, share, size in zip(pieces, self.shares, self.sizes, strict=True)
         ]
         return torch.cat(out, dim=-1)
 
-    def adjoint(self, g: Tensor) -> Tensor:
+    def _adjoint(self, g: Tensor) -> Tensor:
         """P' g: each tensor's gradient to its own coordinates."""
         kept = [piece for piece, share in zip(g.split(self.sizes, dim=-1), self.shares, strict=True) if share]
-        return torch.cat([part.adjoint(x) for part, x in zip(self.parts, kept, strict=True)], dim=-1)
+        return torch.cat([part._adjoint(x) for part, x in zip(self.parts, kept, strict=True)], dim=-1)
 
     @classmethod
     def expected_cost(
