@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from idim_cli import rng
 from idim_cli.errors import ComponentError
 from idim_cli.projectors.base import Projector, build
 from idim_cli.recipe.schema import Component
@@ -25,8 +27,11 @@ def native_parameters(
         trainable: shell patterns of parameter names (``"head.*"``); None means all.
 
     Raises:
-        ComponentError: the model has no parameters, a pattern matches none, or there is no pattern.
+        ComponentError: the model has no parameters, a pattern matches none, there is no pattern, or the
+            model has a Subspace in it.
     """
+    if any(isinstance(part, Subspace) for part in module.modules()):
+        raise ComponentError("the model is in a subspace already", "a network of its own is wanted")
     named = list(module.named_parameters())
     if not named:
         raise ComponentError("the model has no parameters", "there is nothing to train")
@@ -41,6 +46,9 @@ def native_parameters(
     return [(n, p) for n, p in named if any(fnmatchcase(n, pattern) for pattern in patterns)]
 
 
+_SAME = "make it with the projector, d, seed and trainable of the one that was saved"
+
+
 class Subspace(nn.Module):
     """A module whose only trainable parameter is `coords`, d numbers that start at zero (paper, eq. 2).
 
@@ -48,6 +56,7 @@ class Subspace(nn.Module):
     runs at theta_0 + P coords. The gradient with respect to `coords` is P' g, by the projector's adjoint.
     It is saved, moved, copied, compiled and put into evaluation mode like any other module. Buffers
     (BatchNorm) live on in `module`. Under `torch.compile` the projection stays outside the compiled graph.
+    A state_dict names P without holding it: one of another P is refused (ComponentError).
 
     Args:
         module: any network; it is taken over, not copied.
@@ -55,7 +64,7 @@ class Subspace(nn.Module):
         trainable: see `native_parameters`; the other parameters stay frozen.
 
     Raises:
-        ComponentError: P is for another D.
+        ComponentError: P is for another D, or there is a Subspace in the module already.
     """
 
     def __init__(
@@ -142,6 +151,28 @@ class Subspace(nn.Module):
         ]
         moved = _sums(start, shaped)
         return dict(zip((name for name, _ in self.sizes), moved, strict=True))
+
+    def get_extra_state(self) -> Tensor:
+        """Which P this is and what it moves: text as bytes, as files of tensors hold nothing else."""
+        return torch.frombuffer(bytearray(self._named().encode()), dtype=torch.uint8)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Refuse the state of another P before anything is taken over; a state without a name is trusted."""
+        if (saved := state_dict.pop(f"{prefix}_extra_state", None)) is not None:
+            name = bytes(saved.tolist()).decode()
+            if name != self._named():
+                raise ComponentError(f"the state is of {name}, and this is {self._named()}", _SAME)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def _named(self) -> str:
+        P, moved = self.projector, "\n".join(name for name, _ in self.sizes)
+        digest = hashlib.blake2b(moved.encode(), digest_size=4).hexdigest()
+        kind = f"{type(P).__name__.lower()}({P.extra_repr()})"
+        return f"{kind} of stream {rng.VERSION} on parameters {digest}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: weights that a block holds are the block's own."""
+        return {**self.__dict__, "_held": {}}
 
     def _forget(self) -> None:
         """Let go of this pass's weights: recurrent layers keep a list of them, which could not be copied."""

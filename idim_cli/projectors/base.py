@@ -61,19 +61,20 @@ class Projector(nn.Module, abc.ABC):
         D: number of native parameters.
         d: dimension of the subspace, 1 <= d <= D.
         seed: which P of its kind.
+        params: the kind's own parameters; part of what P is called.
     """
 
     #: True for a kind whose constructor also takes the sizes of the parameter tensors.
     needs_sizes: ClassVar[bool] = False
 
-    def __init__(self, D: int, d: int, seed: int) -> None:
+    def __init__(self, D: int, d: int, seed: int, **params: Any) -> None:
         super().__init__()
         d, seed = _whole(d), _whole(seed, "seed", "it says which P of its kind")
         if not 1 <= d <= D:
             raise ComponentError(
                 f"d = {d} is not in 1 .. D = {D}", "d counts the trained numbers, D all of them"
             )
-        self.D, self.d, self.seed = D, d, seed
+        self.D, self.d, self.seed, self.params = D, d, seed, params
 
     def project(self, v: Tensor) -> Tensor:
         """P v: [..., d] -> [..., D]; ValueError for vectors of another length, or complex ones."""
@@ -145,8 +146,9 @@ class Projector(nn.Module, abc.ABC):
         return x.to(torch.promote_types(x.dtype, next(own, torch.float32)))
 
     def extra_repr(self) -> str:
-        """The numbers that name this P."""
-        return f"D={self.D}, d={self.d}, seed={self.seed}"
+        """All that says which P of its kind this is."""
+        named = {"D": self.D, "d": self.d, "seed": self.seed, **self.params}
+        return ", ".join(f"{name}={value!r}" for name, value in named.items())
 
 
 def each(f: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:

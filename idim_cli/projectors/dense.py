@@ -23,8 +23,7 @@ class Dense(Projector):
     rows: Tensor
 
     def __init__(self, D: int, d: int, seed: int, *, orthogonal: bool = False) -> None:
-        super().__init__(D, d, seed)
-        self.orthogonal = orthogonal
+        super().__init__(D, d, seed, orthogonal=orthogonal)
         make = _orthonormal if orthogonal else _normalised
         self._hold("rows", make(D, d, self._stream()))  # P transposed, [d, D]
 
@@ -45,7 +44,7 @@ class Dense(Projector):
 
     def cost(self) -> Cost:
         """As expected: the size of P is fixed."""
-        return self.expected_cost(self.D, self.d, orthogonal=self.orthogonal)
+        return self.expected_cost(self.D, self.d, **self.params)
 
 
 def _normalised(D: int, d: int, stream: rng.Stream) -> np.ndarray:

@@ -37,7 +37,7 @@ class Fastfood(Projector):
     scale: Tensor
 
     def __init__(self, D: int, d: int, seed: int, *, stacked: bool = True) -> None:
-        super().__init__(D, d, seed)
+        super().__init__(D, d, seed, stacked=stacked)
         self.stacked = stacked
         self.n, self.blocks, self.rest = _layout(D, d, stacked)
         count = self.blocks + (self.rest > 0)

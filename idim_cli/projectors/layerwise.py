@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from idim_cli.projectors.base import Cost, Projector, build, kind, params_of
 from idim_cli.recipe.schema import Component
+from idim_cli.registry import short
 
 
 class Layerwise(Projector):
@@ -29,12 +30,13 @@ class Layerwise(Projector):
     def __init__(
         self, D: int, d: int, seed: int, *, inner: str | dict[str, Any] = "tied", _sizes: Sequence[int] = ()
     ) -> None:
-        super().__init__(D, d, seed)
+        component = Component.of(inner)
+        super().__init__(D, d, seed, inner=short(component.name, params_of(component)))
         self.sizes = tuple(_sizes) or (D,)
         self.shares = share_out(d, self.sizes)
         seeds = self._stream().words(len(self.sizes))
         self.parts: Sequence[Projector] = nn.ModuleList(  # type: ignore[assignment]
-            build(Component.of(inner), [size], share, int(part_seed))
+            build(component, [size], share, int(part_seed))
             for size, share, part_seed in zip(self.sizes, self.shares, seeds, strict=True)
             if share
         )

@@ -33,8 +33,9 @@ class Sparse(Projector):
     def __init__(
         self, D: int, d: int, seed: int, *, density: Annotated[float, Field(gt=0, le=1)] | None = None
     ) -> None:
-        super().__init__(D, d, seed)
-        at = self._positions(_density(D, density))
+        density = _density(D, density)
+        super().__init__(D, d, seed, density=density)
+        at = self._positions(density)
         column, row = np.divmod(at, D)
         length = np.sqrt(np.bincount(column, minlength=d).astype(np.float64))
         sign = self._stream("sign").signs(len(at))
