@@ -1,4 +1,4 @@
-"""Performance against d as PNG and SVG, in the style of Fig. 2 of Li et al. 2018; same input, same bytes."""
+"""Performance against d, in the style of Fig. 2 of Li et al. 2018."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from idim_cli.errors import IdimError
 from idim_cli.reports import scale, words
 from idim_cli.reports.curve import Curve
-from idim_cli.reports.look import BLACK, BLUE, FAINT, RED, SMALL, blank, math_name, saved, style
+from idim_cli.reports.look import BLACK, BLUE, FAINT, RED, SMALL, blank, math_name
 from idim_cli.thresholds import number
 from idim_cli.thresholds.text import percent
 
@@ -39,32 +39,6 @@ class Labels:
     published: str = "published"
 
 
-def draw(
-    points: Any,
-    reading: Reading | None = None,
-    *,
-    labels: Labels | None = None,
-    log: bool | None = None,
-    published: Any = None,
-) -> dict[str, bytes]:
-    """The figure as files: ``{"png": ..., "svg": ...}``.
-
-    Args:
-        points: mean (or median), sd and n at each d, as `Curve.of` takes it.
-        reading: a `Reading` of these runs: baseline (solid line), level (dashed), d_int and its interval
-            (horizontal bar at the level). The smallest d at or above d_int is filled.
-        labels: title and names of the axes.
-        log: axis of d; None chooses by how d is spread.
-        published: further points, with d and mean, drawn faintly behind.
-
-    Returns:
-        Bytes by kind of file. They hold no dates and no versions.
-    """
-    with style():
-        figure = build(points, reading, labels=labels, log=log, published=published)
-        return {kind: saved(figure, kind) for kind in ("png", "svg")}
-
-
 def build(
     points: Any,
     reading: Reading | None = None,
@@ -74,7 +48,20 @@ def build(
     published: Any = None,
     page: bool = False,
 ) -> Figure:
-    """The figure itself, to be drawn within `look.style`; `page` leaves its words to the page around it."""
+    """The figure, to be drawn within `look.style`.
+
+    Args:
+        points: mean (or median), sd and n at each d, as `Curve.of` takes it.
+        reading: a `Reading` of these runs: baseline (solid line), level (dashed), d_int and its interval
+            (horizontal bar at the level). The smallest d at or above d_int is filled.
+        labels: title and names of the axes.
+        log: axis of d; None chooses by how d is spread.
+        published: further points, with d and mean, drawn faintly behind.
+        page: leaves its words to the page around it.
+
+    Raises:
+        IdimError: there is no finished run.
+    """
     curve = Curve.of(points, reading.centre if reading else "mean")
     if not curve.every_d:
         raise IdimError("there is no finished run to draw")
