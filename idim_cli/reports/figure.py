@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from idim_cli.thresholds import Reading
 
+_AXIS_WIDTH = 38  # characters of the names of ticks
 _CAPTION_WIDTH = 118  # characters of the small print across the figure
 
 
@@ -103,12 +105,19 @@ def _axis_of_d(axes: Axes, d: Sequence[float], log: bool | None) -> None:
     span = scale.d_scale(d, scale.use_log(d) if log is None else log, margin=0.04)
     axes.set_xscale("log" if span.log else "linear")
     axes.set_xlim(span.low, span.high)
-    ticks = span.ticks(lambda ticks: len(ticks) <= 9 and all(tick % 1 == 0 for tick in ticks)) or [d[0]]
+    ticks = span.ticks(lambda ticks: _have_room(span, ticks)) or [d[0]]
     axes.set_xticks(ticks, scale.labels(ticks))
     if span.log:
         axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=20))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("subspace dimension d" + (" (log axis)" if span.log else ""))
+
+
+def _have_room(span: scale.Scale, ticks: Sequence[float]) -> bool:
+    """Whether these are whole numbers whose names do not touch."""
+    ends = [(span.place(t), len(name) / 2) for t, name in zip(ticks, scale.labels(ticks), strict=True)]
+    free = (_AXIS_WIDTH * (b - a) - half - other for (a, half), (b, other) in pairwise(ends))
+    return len(ticks) <= 9 and all(tick % 1 == 0 for tick in ticks) and all(room >= 1 for room in free)
 
 
 def _axis_of_performance(axes: Axes, label: str) -> None:

@@ -55,7 +55,7 @@ def report(
     published: str | Path | None = None,
     say: Callable[[str], None] = lambda message: None,
 ) -> Report:
-    """Write a page about results, and its figures as PNG and SVG, in place of an earlier page and its figures.
+    """Write a page about results, and its figures as PNG and SVG, in place of an earlier page and its own.
 
     Args:
         paths: results folders, folders of one run, or CSV files of runs; several come side by side.

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import re
 import subprocess
 import sys
@@ -139,6 +140,17 @@ def test_no_words_overlap_or_leave_the_figure(built, tied_reading, fields, log):
         assert box.y0 >= -1
         assert box.y1 <= made.bbox.y1 + 1
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("most", [90, 450, 1500, 1600, 4500, 9990, 30_000, 120_000, 2_500_000])
+def test_within_a_page_no_names_of_ticks_touch(built, most, log):
+    published = {"d": [20, most], "mean": [0.4, 0.6]}
+    made = built(published=published, log=log, page=True)
+    renderer, ticks = FigureCanvasAgg(made).get_renderer(), made.axes[0].get_xticklabels()
+    assert len(ticks) >= 2
+    boxes = sorted((tick.get_window_extent(renderer) for tick in ticks), key=lambda box: box.x0)
+    assert all(a.x1 + 2 < b.x0 for a, b in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize("fields", CASES.values(), ids=CASES)
