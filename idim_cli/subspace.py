@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -145,7 +146,8 @@ class Subspace(nn.Module):
         """The native parameters theta at the present coords, by name; gradients flow back to coords."""
         step = self.projector.project(self.coords)
         moves = step.split([size for _, size in self.sizes])
-        start: list[Tensor] = [self.module.get_parameter(name) for name, _ in self.sizes]
+        # Not by `get_parameter`: torch.func puts tensors in the place of parameters.
+        start: list[Tensor] = [attrgetter(name)(self.module) for name, _ in self.sizes]
         shaped = [
             move.view(shape).to(p.dtype) for move, shape, p in zip(moves, self._shapes, start, strict=True)
         ]

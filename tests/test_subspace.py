@@ -107,6 +107,12 @@ def test_torch_func_works_as_on_any_module():
 
     (expected,) = torch.autograd.grad(wrapped(x).square().sum(), wrapped.coords)
     assert torch.allclose(torch.func.grad(loss)(coords, x), expected)
+    everything = dict(wrapped.named_parameters()), dict(wrapped.named_buffers())
+
+    def of_all(parameters: dict[str, Tensor]) -> Tensor:
+        return torch.func.functional_call(wrapped, (parameters, everything[1]), (x,)).square().sum()
+
+    assert torch.allclose(torch.func.grad(of_all)(everything[0])["coords"], expected)
     along = torch.linspace(0, 1, wrapped.d).double()
     assert torch.allclose(torch.func.jvp(lambda c: loss(c, x), (coords,), (along,))[1], expected @ along)
     each = torch.func.vmap(torch.func.grad(loss), (None, 0))(coords, x.unsqueeze(1))
