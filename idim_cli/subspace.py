@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from idim_cli import rng
 from idim_cli.errors import ComponentError
 from idim_cli.projectors.base import Projector, build
 from idim_cli.quantiser import Quantiser
@@ -26,8 +29,11 @@ def native_parameters(
         trainable: shell patterns of parameter names (``"head.*"``); None means all.
 
     Raises:
-        ComponentError: the model has no parameters, a pattern matches none, or there is no pattern.
+        ComponentError: the model has no parameters, a pattern matches none, there is no pattern, or the
+            model has a Subspace in it.
     """
+    if any(isinstance(part, Subspace) for part in module.modules()):
+        raise ComponentError("the model is in a subspace already", "a network of its own is wanted")
     named = list(module.named_parameters())
     if not named:
         raise ComponentError("the model has no parameters", "there is nothing to train")
@@ -42,6 +48,9 @@ def native_parameters(
     return [(n, p) for n, p in named if any(fnmatchcase(n, pattern) for pattern in patterns)]
 
 
+_SAME = "make it with the projector, d, seed and trainable of the one that was saved"
+
+
 class Subspace(nn.Module):
     """A module whose only trainable parameter is `coords`, d numbers that start at zero (paper, eq. 2).
 
@@ -49,6 +58,7 @@ class Subspace(nn.Module):
     runs at theta_0 + P coords. The gradient with respect to `coords` is P' g, by the projector's adjoint.
     It is saved, moved, copied, compiled and put into evaluation mode like any other module. Buffers
     (BatchNorm) live on in `module`. Under `torch.compile` the projection stays outside the compiled graph.
+    A state_dict names P without holding it: one of another P is refused (ComponentError).
 
     Args:
         module: any network; it is taken over, not copied.
@@ -57,7 +67,7 @@ class Subspace(nn.Module):
         quantiser: what coordinates pass through on their way to P; None leaves them as they are.
 
     Raises:
-        ComponentError: P is for another D.
+        ComponentError: P is for another D, or there is a Subspace in the module already.
     """
 
     def __init__(
@@ -145,15 +155,37 @@ class Subspace(nn.Module):
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def native(self) -> dict[str, Tensor]:
         """The native parameters theta at the present coords, by name; gradients flow back to coords."""
-        with torch.autocast(self.coords.device.type, enabled=False):
-            step = _Project.apply(self.values(), self.projector)
+        step = self.projector.project(self.values())
         moves = step.split([size for _, size in self.sizes])
-        start: list[Tensor] = [self.module.get_parameter(name) for name, _ in self.sizes]
+        # Not by `get_parameter`: torch.func puts tensors in the place of parameters.
+        start: list[Tensor] = [attrgetter(name)(self.module) for name, _ in self.sizes]
         shaped = [
             move.view(shape).to(p.dtype) for move, shape, p in zip(moves, self._shapes, start, strict=True)
         ]
-        moved = torch._foreach_add(start, shaped)
+        moved = _sums(start, shaped)
         return dict(zip((name for name, _ in self.sizes), moved, strict=True))
+
+    def get_extra_state(self) -> Tensor:
+        """Which P this is and what it moves: text as bytes, as files of tensors hold nothing else."""
+        return torch.frombuffer(bytearray(self._named().encode()), dtype=torch.uint8)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Refuse the state of another P before anything is taken over; a state without a name is trusted."""
+        if (saved := state_dict.pop(f"{prefix}_extra_state", None)) is not None:
+            name = bytes(saved.tolist()).decode()
+            if name != self._named():
+                raise ComponentError(f"the state is of {name}, and this is {self._named()}", _SAME)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def _named(self) -> str:
+        P, moved = self.projector, "\n".join(name for name, _ in self.sizes)
+        digest = hashlib.blake2b(moved.encode(), digest_size=4).hexdigest()
+        kind = f"{type(P).__name__.lower()}({P.extra_repr()})"
+        return f"{kind} of stream {rng.VERSION} on parameters {digest}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: weights that a block holds are the block's own."""
+        return {**self.__dict__, "_held": {}}
 
     def _forget(self) -> None:
         """Let go of this pass's weights: recurrent layers keep a list of them, which could not be copied."""
@@ -164,14 +196,8 @@ class Subspace(nn.Module):
         return [layer for layer in self.module.modules() if isinstance(layer, nn.RNNBase)]
 
 
-class _Project(torch.autograd.Function):
-    """P v with the gradient P' g, and the other way round, instead of autograd through the transform."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, projector: Projector, transposed: bool = False) -> Tensor:
-        ctx.projector, ctx.transposed = projector, transposed
-        return projector.adjoint(x) if transposed else projector.project(x)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        return _Project.apply(grads[0], ctx.projector, not ctx.transposed), None, None
+def _sums(tensors: list[Tensor], others: list[Tensor]) -> Sequence[Tensor]:
+    """Pair by pair; in one kernel on a GPU, but for torch.func's vmap, which does not know how."""
+    if torch._C._are_functorch_transforms_active():
+        return [tensor + other for tensor, other in zip(tensors, others, strict=True)]
+    return torch._foreach_add(tensors, others)

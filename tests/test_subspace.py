@@ -1,9 +1,11 @@
 """Subspace over the modules people have: tied weights, BatchNorm, recurrent, frozen, compiled, copied."""
 
 import copy
+import pickle
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from idim_cli.errors import ComponentError
@@ -94,6 +96,32 @@ def test_the_gradient_has_a_gradient(kind):
     assert torch.allclose((beyond - first) / step, along, rtol=1e-2, atol=1e-2)
 
 
+# torch's own, of the first forward derivative in a process.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_torch_func_works_as_on_any_module():
+    wrapped = moved(subspace(mlp().double().eval(), "fastfood")).double()
+    x, coords = X.double(), wrapped.coords.detach()
+
+    def loss(coords: Tensor, x: Tensor) -> Tensor:
+        return torch.func.functional_call(wrapped, {"coords": coords}, (x,)).square().sum()
+
+    (expected,) = torch.autograd.grad(wrapped(x).square().sum(), wrapped.coords)
+    assert torch.allclose(torch.func.grad(loss)(coords, x), expected)
+    everything = dict(wrapped.named_parameters()), dict(wrapped.named_buffers())
+
+    def of_all(parameters: dict[str, Tensor]) -> Tensor:
+        return torch.func.functional_call(wrapped, (parameters, everything[1]), (x,)).square().sum()
+
+    assert torch.allclose(torch.func.grad(of_all)(everything[0])["coords"], expected)
+    along = torch.linspace(0, 1, wrapped.d).double()
+    assert torch.allclose(torch.func.jvp(lambda c: loss(c, x), (coords,), (along,))[1], expected @ along)
+    each = torch.func.vmap(torch.func.grad(loss), (None, 0))(coords, x.unsqueeze(1))
+    assert torch.allclose(each.sum(0), expected)
+    several = torch.stack([coords, 2 * coords, -coords])
+    losses = torch.func.vmap(loss, (0, None))(several, x)
+    assert torch.allclose(losses, torch.stack([loss(one, x) for one in several]))
+
+
 def test_a_whole_step_of_training_lowers_the_loss():
     wrapped = subspace(mlp(), d=40)
     target, optimiser = (torch.arange(6) > 2).long(), torch.optim.Adam([wrapped.coords], lr=0.05)
@@ -162,6 +190,69 @@ def test_state_dict_round_trip():
     assert not any("projector" in name for name in wrapped.state_dict())
 
 
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"seed": 2}, r"seed=2\) .* and this is tied\(D=72, d=9, seed=1\)"),
+        ({"projector": "fastfood"}, "fastfood.*stacked=True.*this is tied"),
+        ({"projector": {"name": "layerwise", "inner": "dense"}}, "inner=.*dense.*this is tied"),
+        ({"d": 10}, "d=10"),
+        ({"trainable": ["0.*", "4.*"]}, "D=58"),
+    ],
+    ids=str,
+)
+def test_the_state_of_another_P_is_refused_and_nothing_taken_over(other, words):
+    given = {"d": 9, "projector": "tied", "seed": 1}
+    mine, foreign = Subspace.of(mlp(), **given), moved(Subspace.of(mlp(), **{**given, **other}))
+    for strict in (True, False):
+        with pytest.raises(ComponentError, match=words):
+            mine.load_state_dict(foreign.state_dict(), strict=strict)
+    outer = nn.ModuleDict({"inner": mine})
+    with pytest.raises(ComponentError, match=words):
+        outer.load_state_dict(nn.ModuleDict({"inner": foreign}).state_dict())
+    assert not mine.coords.any()
+
+
+def test_the_state_of_other_parameters_is_refused():
+    pair = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    first, second = (subspace(copy.deepcopy(pair), trainable=[one]) for one in ("0.*", "1.*"))
+    with pytest.raises(ComponentError, match="on parameters"):
+        first.load_state_dict(second.state_dict())
+
+
+def test_parameters_of_P_count_however_they_are_written():
+    def sparse(density: float | None) -> Subspace:
+        return Subspace.of(mlp(), 9, {"name": "sparse", "density": density})
+
+    sparse(None).load_state_dict(sparse(1 / 72**0.5).state_dict())
+    with pytest.raises(ComponentError, match=r"density=0\.5"):
+        sparse(None).load_state_dict(sparse(0.5).state_dict())
+
+
+def test_a_state_is_of_tensors_and_an_earlier_one_without_a_name_is_taken(tmp_path):
+    wrapped, other = moved(subspace(mlp())), subspace(mlp())
+    save_file(wrapped.state_dict(), tmp_path / "state.safetensors")
+    state = load_file(tmp_path / "state.safetensors")
+    other.bfloat16().load_state_dict(state)
+    assert torch.equal(other.coords, wrapped.coords.bfloat16())
+    del state["_extra_state"]
+    other = subspace(mlp())
+    other.load_state_dict(state)
+    assert torch.equal(other.coords, wrapped.coords)
+
+
+def test_a_copy_of_held_weights_is_an_ordinary_module():
+    wrapped = moved(subspace(mlp().eval()))
+    with wrapped.held():
+        copies = copy.deepcopy(wrapped), pickle.loads(pickle.dumps(wrapped))
+        held = wrapped(X)
+    for other in copies:
+        assert torch.equal(other(X), held)
+        moved(other, 2.0)
+        assert not torch.equal(other(X), held)
+        assert other(X).requires_grad
+
+
 def test_held_blocks_may_be_nested():
     wrapped = moved(subspace(mlp().eval(), "tied"))
     with wrapped.held(), torch.no_grad():
@@ -202,6 +293,12 @@ def test_a_pattern_without_a_match_is_refused():
 def test_a_module_without_parameters_is_refused():
     with pytest.raises(ComponentError, match="no parameter"):
         native_parameters(nn.ReLU())
+
+
+@pytest.mark.parametrize("around", [lambda inner: inner, nn.Sequential], ids=["itself", "inside"])
+def test_a_subspace_of_a_subspace_is_refused(around):
+    with pytest.raises(ComponentError, match="in a subspace already"):
+        Subspace.of(around(subspace(mlp())), 5)
 
 
 def test_a_P_for_another_D_is_refused():

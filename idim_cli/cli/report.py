@@ -69,9 +69,10 @@ def command(
 ) -> None:
     """Write a page about results (report.html) and its figures; print a table.
 
-    The page needs no network. The figures lie beside it as PNG and SVG; files of
-    the same name are replaced. A group of runs (model, projector, swept keys)
-    that cannot be read is named on stderr. Several RESULTS come side by side.
+    The page needs no network. The figures lie beside it as PNG and SVG; an
+    earlier page there goes, with its figures. A group of runs (model, projector,
+    swept keys) that cannot be read is named on stderr. Several RESULTS come side
+    by side.
 
     Examples: idim report results/mnist-fc; idim report runs.csv --format latex --baseline best
 

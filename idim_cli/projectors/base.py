@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from idim_cli import rng
 from idim_cli.errors import ComponentError
 from idim_cli.projectors import REGISTRY
+from idim_cli.projectors.gradient import Product
 from idim_cli.recipe.schema import Component
 
 
@@ -50,34 +51,48 @@ class Projector(nn.Module, abc.ABC):
 
     All randomness comes from `idim_cli.rng`, so that (kind, D, d, seed, parameters) say which map it is. P is
     made on the CPU, moves like any module, and holds buffers only (they are not part of a state_dict).
-    Both directions take a batch of vectors in the leading dimensions. They are not made for autograd to look
-    into: `Subspace` knows that each is the gradient of the other.
+
+    `project` and `adjoint` take real vectors, batched in the leading dimensions. What comes out is of the
+    vectors' precision or of P's, whichever is higher: at least float32. Each is the derivative of the other,
+    for autograd and torch.func. A kind computes them in `_project` and `_adjoint`, by any means: these get
+    vectors that were checked, are of the right precision, and ask for no gradient.
 
     Args:
         D: number of native parameters.
         d: dimension of the subspace, 1 <= d <= D.
         seed: which P of its kind.
+        params: the kind's own parameters; part of what P is called.
     """
 
     #: True for a kind whose constructor also takes the sizes of the parameter tensors.
     needs_sizes: ClassVar[bool] = False
 
-    def __init__(self, D: int, d: int, seed: int) -> None:
+    def __init__(self, D: int, d: int, seed: int, **params: Any) -> None:
         super().__init__()
         d, seed = _whole(d), _whole(seed, "seed", "it says which P of its kind")
         if not 1 <= d <= D:
             raise ComponentError(
                 f"d = {d} is not in 1 .. D = {D}", "d counts the trained numbers, D all of them"
             )
-        self.D, self.d, self.seed = D, d, seed
+        self.D, self.d, self.seed, self.params = D, d, seed, params
 
-    @abc.abstractmethod
     def project(self, v: Tensor) -> Tensor:
-        """P v: [..., d] -> [..., D]."""
+        """P v: [..., d] -> [..., D]; ValueError for vectors of another length, or complex ones."""
+        projected: Tensor = Product.apply(self._checked(v, self.d), self, False)
+        return projected
+
+    def adjoint(self, g: Tensor) -> Tensor:
+        """P' g: [..., D] -> [..., d]; ValueError as above."""
+        gathered: Tensor = Product.apply(self._checked(g, self.D), self, True)
+        return gathered
 
     @abc.abstractmethod
-    def adjoint(self, g: Tensor) -> Tensor:
-        """P' g: [..., D] -> [..., d]."""
+    def _project(self, v: Tensor) -> Tensor:
+        """P v, of a kind."""
+
+    @abc.abstractmethod
+    def _adjoint(self, g: Tensor) -> Tensor:
+        """P' g, of a kind."""
 
     @classmethod
     @abc.abstractmethod
@@ -119,19 +134,25 @@ class Projector(nn.Module, abc.ABC):
 
         return super()._apply(exact, recurse)
 
+    def _checked(self, x: Tensor, size: int) -> Tensor:
+        """Vectors of this length in the precision of the product; compiled loops would not notice others."""
+        if x.shape[-1:] != (size,):
+            raise ValueError(
+                f"vectors of {size:,} numbers are wanted, not a tensor of shape {tuple(x.shape)}"
+            )
+        if x.is_complex():
+            raise ValueError("P is real; project the real and the imaginary part one by one")
+        own = (buffer.dtype for buffer in self.buffers() if buffer.is_floating_point())
+        return x.to(torch.promote_types(x.dtype, next(own, torch.float32)))
+
     def extra_repr(self) -> str:
-        """The numbers that name this P."""
-        return f"D={self.D}, d={self.d}, seed={self.seed}"
+        """All that says which P of its kind this is."""
+        named = {"D": self.D, "d": self.d, "seed": self.seed, **self.params}
+        return ", ".join(f"{name}={value!r}" for name, value in named.items())
 
 
 def each(f: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
-    """f of every vector of length `size` in a batch, one at a time: what is fastest for a single vector.
-
-    Raises:
-        ValueError: the vectors have another length, which compiled loops would not notice.
-    """
-    if x.shape[-1:] != (size,):
-        raise ValueError(f"vectors of {size:,} numbers are wanted, not a tensor of shape {tuple(x.shape)}")
+    """f of every vector of length `size` in a batch, one at a time: what is fastest for a single vector."""
     if x.dim() == 1:
         return f(x)
     if not x.numel():

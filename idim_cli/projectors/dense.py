@@ -23,18 +23,17 @@ class Dense(Projector):
     rows: Tensor
 
     def __init__(self, D: int, d: int, seed: int, *, orthogonal: bool = False) -> None:
-        super().__init__(D, d, seed)
-        self.orthogonal = orthogonal
+        super().__init__(D, d, seed, orthogonal=orthogonal)
         make = _orthonormal if orthogonal else _normalised
         self._hold("rows", make(D, d, self._stream()))  # P transposed, [d, D]
 
-    def project(self, v: Tensor) -> Tensor:
+    def _project(self, v: Tensor) -> Tensor:
         """P v by one matrix product."""
-        return v @ self.rows
+        return v @ self.rows.to(v.dtype)
 
-    def adjoint(self, g: Tensor) -> Tensor:
+    def _adjoint(self, g: Tensor) -> Tensor:
         """P' g by one matrix product."""
-        return g @ self.rows.T
+        return g @ self.rows.T.to(g.dtype)
 
     @classmethod
     def expected_cost(cls, D: int, d: int, *, orthogonal: bool = False, **params: Any) -> Cost:
@@ -45,7 +44,7 @@ class Dense(Projector):
 
     def cost(self) -> Cost:
         """As expected: the size of P is fixed."""
-        return self.expected_cost(self.D, self.d, orthogonal=self.orthogonal)
+        return self.expected_cost(self.D, self.d, **self.params)
 
 
 def _normalised(D: int, d: int, stream: rng.Stream) -> np.ndarray:

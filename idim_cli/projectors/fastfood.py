@@ -37,7 +37,7 @@ class Fastfood(Projector):
     scale: Tensor
 
     def __init__(self, D: int, d: int, seed: int, *, stacked: bool = True) -> None:
-        super().__init__(D, d, seed)
+        super().__init__(D, d, seed, stacked=stacked)
         self.stacked = stacked
         self.n, self.blocks, self.rest = _layout(D, d, stacked)
         count = self.blocks + (self.rest > 0)
@@ -49,15 +49,15 @@ class Fastfood(Projector):
         self._hold("gauss", gauss)
         self._hold("scale", self._scales(gauss))
 
-    def project(self, v: Tensor) -> Tensor:
-        """P v, block by block."""
-        return each(self._project, v, self.d)[..., : self.D]
-
-    def adjoint(self, g: Tensor) -> Tensor:
-        """P' g: the same steps, transposed, in reverse."""
-        return each(self._adjoint, g, self.D) * self.scale
-
     def _project(self, v: Tensor) -> Tensor:
+        """P v, block by block."""
+        return each(self._project_one, v, self.d)[..., : self.D]
+
+    def _adjoint(self, g: Tensor) -> Tensor:
+        """P' g: the same steps, transposed, in reverse."""
+        return each(self._adjoint_one, g, self.D) * self.scale
+
+    def _project_one(self, v: Tensor) -> Tensor:
         v = v * self.scale
         if not loops.runs_here(v):
             return self._project_on_device(v)
@@ -66,8 +66,8 @@ class Fastfood(Projector):
         loops.in_parts(_spread, len(self.sign), count, v, self.sign, self.place, self.gauss, out)
         return out
 
-    def _adjoint(self, g: Tensor) -> Tensor:
-        g = pad(g.to(torch.promote_types(g.dtype, self.scale.dtype)), (0, len(self.place) - self.D))
+    def _adjoint_one(self, g: Tensor) -> Tensor:
+        g = pad(g, (0, len(self.place) - self.D))
         if not loops.runs_here(g):
             return self._adjoint_on_device(g)
         count = loops.parts(len(g), len(self.sign))

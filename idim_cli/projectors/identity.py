@@ -22,11 +22,11 @@ class Identity(Projector):
         if d != D:
             raise ComponentError(f"the identity projector needs d = D = {D}, not {d}", "leave d out")
 
-    def project(self, v: Tensor) -> Tensor:
+    def _project(self, v: Tensor) -> Tensor:
         """P v = v."""
         return v.clone()
 
-    def adjoint(self, g: Tensor) -> Tensor:
+    def _adjoint(self, g: Tensor) -> Tensor:
         """P' g = g."""
         return g.clone()
 

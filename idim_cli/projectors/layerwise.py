@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from idim_cli.projectors.base import Cost, Projector, build, kind, params_of
 from idim_cli.recipe.schema import Component
+from idim_cli.registry import short
 
 
 class Layerwise(Projector):
@@ -29,29 +30,30 @@ class Layerwise(Projector):
     def __init__(
         self, D: int, d: int, seed: int, *, inner: str | dict[str, Any] = "tied", _sizes: Sequence[int] = ()
     ) -> None:
-        super().__init__(D, d, seed)
+        component = Component.of(inner)
+        super().__init__(D, d, seed, inner=short(component.name, params_of(component)))
         self.sizes = tuple(_sizes) or (D,)
         self.shares = share_out(d, self.sizes)
         seeds = self._stream().words(len(self.sizes))
         self.parts: Sequence[Projector] = nn.ModuleList(  # type: ignore[assignment]
-            build(Component.of(inner), [size], share, int(part_seed))
+            build(component, [size], share, int(part_seed))
             for size, share, part_seed in zip(self.sizes, self.shares, seeds, strict=True)
             if share
         )
 
-    def project(self, v: Tensor) -> Tensor:
+    def _project(self, v: Tensor) -> Tensor:
         """P v: each tensor from its own coordinates."""
         pieces, parts = v.split(self.shares, dim=-1), iter(self.parts)
         out = [
-            next(parts).project(piece) if share else piece.new_zeros(*piece.shape[:-1], size)
+            next(parts)._project(piece) if share else piece.new_zeros(*piece.shape[:-1], size)
             for piece, share, size in zip(pieces, self.shares, self.sizes, strict=True)
         ]
         return torch.cat(out, dim=-1)
 
-    def adjoint(self, g: Tensor) -> Tensor:
+    def _adjoint(self, g: Tensor) -> Tensor:
         """P' g: each tensor's gradient to its own coordinates."""
         kept = [piece for piece, share in zip(g.split(self.sizes, dim=-1), self.shares, strict=True) if share]
-        return torch.cat([part.adjoint(x) for part, x in zip(self.parts, kept, strict=True)], dim=-1)
+        return torch.cat([part._adjoint(x) for part, x in zip(self.parts, kept, strict=True)], dim=-1)
 
     @classmethod
     def expected_cost(

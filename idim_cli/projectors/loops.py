@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 import numba
@@ -52,15 +53,18 @@ def in_parts(loop: Callable[..., None], size: int, count: int, *tensors: Tensor)
     The arrays share the memory of the tensors, which must not ask for a gradient: RuntimeError.
     """
     arrays = [tensor.numpy() for tensor in tensors]
+    left = iter(range(count))  # each thread takes the next part; a step of this iterator is one instruction
 
-    def share(thread: int) -> None:
-        for part in range(*bounds(count, threads, thread)):
+    def work() -> None:
+        for part in left:
             loop(*arrays, part, *bounds(size, count, part))
 
     threads = min(torch.get_num_threads(), count)
-    pool = _pool(threads, os.getpid())
-    others = [pool.submit(share, thread) for thread in range(1, threads)]
-    share(0)
+    others: list[Future[None]] = []
+    with contextlib.suppress(RuntimeError):  # an interpreter at its end starts no more threads
+        for _ in range(1, threads):
+            others.append(_pool(threads, os.getpid()).submit(work))
+    work()
     for other in others:
         other.result()
 

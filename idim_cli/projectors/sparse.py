@@ -33,8 +33,9 @@ class Sparse(Projector):
     def __init__(
         self, D: int, d: int, seed: int, *, density: Annotated[float, Field(gt=0, le=1)] | None = None
     ) -> None:
-        super().__init__(D, d, seed)
-        at = self._positions(_density(D, density))
+        density = _density(D, density)
+        super().__init__(D, d, seed, density=density)
+        at = self._positions(density)
         column, row = np.divmod(at, D)
         length = np.sqrt(np.bincount(column, minlength=d).astype(np.float64))
         sign = self._stream("sign").signs(len(at))
@@ -46,7 +47,7 @@ class Sparse(Projector):
         self._hold("backward_index", row.astype(index))
         self._hold("backward_value", (sign / length[column]).astype(np.float32))
 
-    def project(self, v: Tensor) -> Tensor:
+    def _project(self, v: Tensor) -> Tensor:
         """P v: of the rows, those with most nonzeros first, their first nonzero, then their second, ..."""
         v = v * self.scale
         table, out = torch.cat([v, -v], dim=-1), v.new_zeros(*v.shape[:-1], self.D)
@@ -54,14 +55,14 @@ class Sparse(Projector):
             out[..., : len(pick)] += table.index_select(-1, pick)
         return out.index_select(-1, self.place)
 
-    def adjoint(self, g: Tensor) -> Tensor:
+    def _adjoint(self, g: Tensor) -> Tensor:
         """P' g by a sparse product with P', whose rows are long."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
             matrix = torch.sparse_csr_tensor(
                 self.backward_start,
                 self.backward_index,
-                self.backward_value,
+                self.backward_value.to(g.dtype),
                 (self.d, self.D),
                 check_invariants=False,
             )

@@ -36,11 +36,11 @@ class Tied(Projector):
         self._hold("pick", column + np.int32(d) * negative)
         self._hold("scale", (1 / np.sqrt(np.bincount(column, minlength=d))).astype(np.float32))
 
-    def project(self, v: Tensor) -> Tensor:
+    def _project(self, v: Tensor) -> Tensor:
         """P v: each parameter reads its signed, scaled coordinate."""
         return each(lambda row: _read(row, self.scale, self.pick), v, self.d)
 
-    def adjoint(self, g: Tensor) -> Tensor:
+    def _adjoint(self, g: Tensor) -> Tensor:
         """P' g: each coordinate sums the gradients of its parameters, in the order of the parameters."""
         return each(lambda row: _sum(row, self.scale, self.pick), g, self.D)
 

@@ -1,4 +1,4 @@
-"""Performance against d as PNG and SVG, in the style of Fig. 2 of Li et al. 2018; same input, same bytes."""
+"""Performance against d, in the style of Fig. 2 of Li et al. 2018."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
 from idim_cli.reports import scale, words
 from idim_cli.reports.curve import Curve
-from idim_cli.reports.look import BLACK, BLUE, FAINT, RED, SMALL, blank, math_name, saved, style
+from idim_cli.reports.look import BLACK, BLUE, FAINT, RED, SMALL, blank, math_name
 from idim_cli.thresholds import number
 from idim_cli.thresholds.text import percent
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from idim_cli.thresholds import Reading
 
+_AXIS_WIDTH = 38  # characters of the names of ticks
 _CAPTION_WIDTH = 118  # characters of the small print across the figure
 
 
@@ -39,32 +41,6 @@ class Labels:
     published: str = "published"
 
 
-def draw(
-    points: Any,
-    reading: Reading | None = None,
-    *,
-    labels: Labels | None = None,
-    log: bool | None = None,
-    published: Any = None,
-) -> dict[str, bytes]:
-    """The figure as files: ``{"png": ..., "svg": ...}``.
-
-    Args:
-        points: mean (or median), sd and n at each d, as `Curve.of` takes it.
-        reading: a `Reading` of these runs: baseline (solid line), level (dashed), d_int and its interval
-            (horizontal bar at the level). The smallest d at or above d_int is filled.
-        labels: title and names of the axes.
-        log: axis of d; None chooses by how d is spread.
-        published: further points, with d and mean, drawn faintly behind.
-
-    Returns:
-        Bytes by kind of file. They hold no dates and no versions.
-    """
-    with style():
-        figure = build(points, reading, labels=labels, log=log, published=published)
-        return {kind: saved(figure, kind) for kind in ("png", "svg")}
-
-
 def build(
     points: Any,
     reading: Reading | None = None,
@@ -74,7 +50,20 @@ def build(
     published: Any = None,
     page: bool = False,
 ) -> Figure:
-    """The figure itself, to be drawn within `look.style`; `page` leaves its words to the page around it."""
+    """The figure, to be drawn within `look.style`.
+
+    Args:
+        points: mean (or median), sd and n at each d, as `Curve.of` takes it.
+        reading: a `Reading` of these runs: baseline (solid line), level (dashed), d_int and its interval
+            (horizontal bar at the level). The smallest d at or above d_int is filled.
+        labels: title and names of the axes.
+        log: axis of d; None chooses by how d is spread.
+        published: further points, with d and mean, drawn faintly behind.
+        page: leaves its words to the page around it.
+
+    Raises:
+        IdimError: there is no finished run.
+    """
     curve = Curve.of(points, reading.centre if reading else "mean")
     if not curve.every_d:
         raise IdimError("there is no finished run to draw")
@@ -116,12 +105,19 @@ def _axis_of_d(axes: Axes, d: Sequence[float], log: bool | None) -> None:
     span = scale.d_scale(d, scale.use_log(d) if log is None else log, margin=0.04)
     axes.set_xscale("log" if span.log else "linear")
     axes.set_xlim(span.low, span.high)
-    ticks = span.ticks(lambda ticks: len(ticks) <= 9 and all(tick % 1 == 0 for tick in ticks)) or [d[0]]
+    ticks = span.ticks(lambda ticks: _have_room(span, ticks)) or [d[0]]
     axes.set_xticks(ticks, scale.labels(ticks))
     if span.log:
         axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=20))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("subspace dimension d" + (" (log axis)" if span.log else ""))
+
+
+def _have_room(span: scale.Scale, ticks: Sequence[float]) -> bool:
+    """Whether these are whole numbers whose names do not touch."""
+    ends = [(span.place(t), len(name) / 2) for t, name in zip(ticks, scale.labels(ticks), strict=True)]
+    free = (_AXIS_WIDTH * (b - a) - half - other for (a, half), (b, other) in pairwise(ends))
+    return len(ticks) <= 9 and all(tick % 1 == 0 for tick in ticks) and all(room >= 1 for room in free)
 
 
 def _axis_of_performance(axes: Axes, label: str) -> None:

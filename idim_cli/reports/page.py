@@ -37,6 +37,7 @@ class Content:
         entries: its groups with a reading.
         panels: all its groups.
         comparison: figures of several groups together.
+        files: the names of the files of its figures, in its folder.
         log: axis of d that is shown first; None chooses.
         folder: where the page lies.
         given: the command-line options that it was asked for with.
@@ -46,6 +47,7 @@ class Content:
     entries: Sequence[Entry]
     panels: Sequence[Panel]
     comparison: Comparison
+    files: Sequence[str]
     log: bool | None
     folder: Path
     given: Sequence[str] = ()
@@ -56,6 +58,7 @@ def render(content: Content) -> str:
     shown = _short(content)
     return _template().render(
         title=_title(content),
+        files=content.files,
         readings=[headline.of(panel) for panel in shown],
         overview=_overview(content.entries),
         log=prefers_log(shown) if content.log is None else content.log,

@@ -75,6 +75,7 @@ def _direct(axes: Axes, found: Sequence[Entry]) -> None:
 def _solutions(axes: Axes, found: Sequence[Entry]) -> None:
     """Each d_int at the level, with its interval."""
     style: dict[str, Any] = {"color": look.RED, "zorder": 5}
+    label = "d_int at the level"
     for one in found:
         if one.section.reading.value is None:
             continue
@@ -82,8 +83,8 @@ def _solutions(axes: Axes, found: Sequence[Entry]) -> None:
         bounded = [end for end in ends if math.isfinite(end)]
         level = one.section.reading.level
         axes.plot([one.section.reading.value, *bounded], [level] * (1 + len(bounded)), linewidth=1.2, **style)
-        first = "_" if any(line.get_marker() == "D" for line in axes.lines) else "d_int at the level"
-        axes.plot(one.section.reading.value, level, "D", markersize=3.5, label=first, **style)
+        axes.plot(one.section.reading.value, level, "D", markersize=3.5, label=label, **style)
+        label = "_"  # one name for all
 
 
 def _nets(axes: Axes, nets: Sequence[Net], source: str) -> None:

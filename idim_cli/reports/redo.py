@@ -58,7 +58,7 @@ def _made(result: Result) -> str:
     """The command that trains its runs; empty where no recipe tells."""
     recipe = result.path / results.RECIPE
     if recipe.is_file():
-        return _line("sweep", recipe, "--out", result.path.parent)
+        return _line("sweep", recipe, "--out", os.path.normpath(result.path / ".."))
     run = next((f / results.RUN_RECIPE for f in result.folders.values() if result.lone), None)
     if run is None or not run.is_file():
         return ""

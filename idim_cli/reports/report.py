@@ -55,7 +55,7 @@ def report(
     published: str | Path | None = None,
     say: Callable[[str], None] = lambda message: None,
 ) -> Report:
-    """Write a page about results, and its figures as PNG and SVG; files of the same names are replaced.
+    """Write a page about results, and its figures as PNG and SVG, in place of an earlier page and its own.
 
     Args:
         paths: results folders, folders of one run, or CSV files of runs; several come side by side.
@@ -97,7 +97,7 @@ def _write(
     given: Sequence[str],
     say: Callable[[str], None],
 ) -> Report:
-    from idim_cli.reports import page
+    from idim_cli.reports import beside, page
     from idim_cli.reports.apart import apart
     from idim_cli.reports.compare import compare
     from idim_cli.reports.entries import entries
@@ -114,8 +114,11 @@ def _write(
     figures = _figures(
         [*(chart for panel in shown for chart in panel.charts), *comparison.charts], folder, say
     )
-    text = page.render(page.Content(found, listed, shown, comparison, log, folder, given))
+    files = [path.name for path in figures]
+    text = page.render(page.Content(found, listed, shown, comparison, files, log, folder, given))
+    before = beside.named(folder / PAGE)
     _save(folder / PAGE, text)
+    beside.clear(before, figures)
     return Report(folder / PAGE, tuple(figures), tuple(found), tuple(listed), _error(found))
 
 

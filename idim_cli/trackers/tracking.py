@@ -62,11 +62,14 @@ class Tracking:
             self._curve(run.run_id)
 
     def ended(self, run: Run, result: Mapping[str, Any]) -> None:
-        """A run has its result; one that was not seen going is another process's."""
-        if run.run_id in self.steps:
-            self._curve(run.run_id)
-            self._tell(methodcaller("end", run.run_id, records.figures_of(result), result["status"]))
-            del self.steps[run.run_id]
+        """A run has its result; one that was never seen going failed at once, or is another's."""
+        name, failed = run.run_id, result["status"] == results.FAILED
+        if name not in self.steps and failed and not self._rows(name):
+            self.going(run, result.get("D"))
+        if name in self.steps:
+            self._curve(name)
+            self._tell(methodcaller("end", name, records.figures_of(result), result["status"]))
+            del self.steps[name], self.due[name]
 
     def read(self, estimates: Sequence[Estimate]) -> None:
         """d_int was read from all runs: one record for each group."""
@@ -76,14 +79,16 @@ class Tracking:
             self._tell(methodcaller("end", name, *records.reading_of(one)))
 
     def _curve(self, name: str) -> None:
-        rows: list[dict[str, float]] = []
-        with contextlib.suppress(OSError, ValueError):  # a damaged file is no reason to stop a training
-            rows = results.metrics(self.folder / results.RUNS / name)
-        for row in rows:
+        for row in self._rows(name):
             step = int(row.pop("step", -1))
             if step > self.steps[name]:
                 self.steps[name] = step
                 self._tell(methodcaller("row", name, step, records.numbers(row)))
+
+    def _rows(self, name: str) -> list[dict[str, float]]:
+        with contextlib.suppress(OSError, ValueError):  # a damaged file is no reason to stop a training
+            return results.metrics(self.folder / results.RUNS / name)
+        return []
 
     def _tell(self, action: Callable[[Tracker], object]) -> None:
         for told in list(self.trackers):

@@ -51,7 +51,8 @@ def train(
     one = single(loaded.recipe)
     folder = run_folder(out, one)
     with Tracking(loaded.recipe.trackers, results_folder(out, loaded.recipe)) as tracking:
-        if pending(one, folder):
+        new = pending(one, folder)
+        if new:
             preflight([one], where or Where(), loaded.source)
 
         def tell(progress: Progress) -> None:
@@ -60,7 +61,8 @@ def train(
                 on_step(progress)
 
         result = run(one, folder, where=where, on_step=tell)
-        tracking.ended(one, result)
+        if new:
+            tracking.ended(one, result)
     return result
 
 

@@ -34,13 +34,13 @@ class OneBlockFastfood(Projector):
         self._hold("sign", torch.from_numpy(self._stream("B").signs(self.n)).float())
         self._hold("place", self._stream("Pi").permutation(self.n))
 
-    def project(self, v: Tensor) -> Tensor:
+    def _project(self, v: Tensor) -> Tensor:
         """P v of a zero-padded v."""
         x = torch.nn.functional.pad(v, (0, self.n - self.d))
         x = butterflies(x * self.sign)[..., self.place]
         return butterflies(x * self.gauss)[..., : self.D] * self.scale
 
-    def adjoint(self, g: Tensor) -> Tensor:
+    def _adjoint(self, g: Tensor) -> Tensor:
         """P' g: the same steps, transposed, in reverse."""
         x = torch.nn.functional.pad(g, (0, self.n - self.D))
         x, moved = butterflies(x) * self.gauss, torch.empty_like(x)

@@ -1,6 +1,8 @@
 """Compiled loops: the transform at every length, parts that cover everything, threads, caches."""
 
 import os
+import subprocess
+import sys
 
 import numba
 import numpy as np
@@ -49,6 +51,19 @@ def test_every_part_is_done_and_an_error_is_not_lost(monkeypatch):
     assert done[88:].eq(1).all()
     with pytest.raises(ZeroDivisionError):
         loops.in_parts(loop, 100, 10, done)
+
+
+def test_at_the_end_of_the_interpreter_it_is_done_without_threads():
+    code = """
+import atexit, torch
+from idim_cli.projectors.tied import Tied
+torch.set_num_threads(2)
+P, v = Tied(600_000, 3000, 0), torch.linspace(-1, 1, 3000)
+before = P.project(v)
+atexit.register(lambda: print(torch.equal(P.project(v), before)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_a_forked_process_has_threads_of_its_own():

@@ -176,3 +176,14 @@ def test_many_groups_share_a_look_and_a_name(runs):
         "d_int at the level",
         "subspaces of dimension d",
     ]
+
+
+def test_the_legend_names_d_int_whatever_the_marks_of_the_groups(runs):
+    for width in range(1, 5):
+        D = 100 * width
+        runs.add(D, 0.9, D=D)
+        runs.add(10, 0.5, D=D, over={"model.width": width})
+        runs.add(20, 0.9, D=D, over={"model.width": width})
+    axes = axes_of(compare(entries([load(runs.folder)]), [None], "f").parameters, page=True)
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names.count("d_int at the level") == 1

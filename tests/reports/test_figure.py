@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import re
 import subprocess
 import sys
@@ -11,9 +12,15 @@ from matplotlib.colors import to_hex
 
 from idim_cli.errors import IdimError
 from idim_cli.reports import figure, look
+from idim_cli.reports.chart import Chart
 from idim_cli.reports.curve import Curve
 
 LABELS = figure.Labels("mnist, fc, tied, D = 199,210", "validation accuracy")
+
+
+def drawn(points, reading=None, **options):
+    """The figure as files."""
+    return Chart("a", "", "", lambda page: figure.build(points, reading, page=page, **options)).files()
 
 
 @pytest.fixture
@@ -38,13 +45,13 @@ def line(axes, colour, marker=None):
 
 
 def test_same_input_same_bytes(tied_points, tied_reading):
-    first = figure.draw(tied_points, tied_reading, labels=LABELS)
+    first = drawn(tied_points, tied_reading, labels=LABELS)
     with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "svg.hashsalt": "other"}):
-        assert figure.draw(tied_points, tied_reading, labels=LABELS) == first
+        assert drawn(tied_points, tied_reading, labels=LABELS) == first
 
 
 def test_files_hold_no_dates_and_no_versions(tied_points, tied_reading):
-    files = figure.draw(tied_points, tied_reading, labels=LABELS)
+    files = drawn(tied_points, tied_reading, labels=LABELS)
     assert files["png"].startswith(b"\x89PNG")
     assert b"tEXt" not in files["png"]
     assert files["svg"].startswith(b"<?xml")
@@ -53,7 +60,7 @@ def test_files_hold_no_dates_and_no_versions(tied_points, tied_reading):
 
 def test_settings_of_matplotlib_are_left_as_they_were(tied_points, tied_reading):
     before = dict(matplotlib.rcParams)
-    figure.draw(tied_points, tied_reading)
+    drawn(tied_points, tied_reading)
     assert dict(matplotlib.rcParams) == before
 
 
@@ -135,6 +142,17 @@ def test_no_words_overlap_or_leave_the_figure(built, tied_reading, fields, log):
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
 
 
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("most", [90, 450, 1500, 1600, 4500, 9990, 30_000, 120_000, 2_500_000])
+def test_within_a_page_no_names_of_ticks_touch(built, most, log):
+    published = {"d": [20, most], "mean": [0.4, 0.6]}
+    made = built(published=published, log=log, page=True)
+    renderer, ticks = FigureCanvasAgg(made).get_renderer(), made.axes[0].get_xticklabels()
+    assert len(ticks) >= 2
+    boxes = sorted((tick.get_window_extent(renderer) for tick in ticks), key=lambda box: box.x0)
+    assert all(a.x1 + 2 < b.x0 for a, b in itertools.pairwise(boxes))
+
+
 @pytest.mark.parametrize("fields", CASES.values(), ids=CASES)
 def test_within_a_page_no_words_overlap_either(built, tied_reading, fields):
     published = {"d": [100, 200], "mean": [0.4, 0.6]}
@@ -150,16 +168,17 @@ def test_within_a_page_no_words_overlap_either(built, tied_reading, fields):
 
 def test_nothing_to_draw_is_an_error():
     with pytest.raises(IdimError, match="no finished run"):
-        figure.draw({"d": [], "mean": []})
+        drawn({"d": [], "mean": []})
 
 
 def test_one_run_alone_can_be_drawn():
-    assert set(figure.draw({"d": [100], "mean": [0.5]})) == {"png", "svg"}
+    assert set(drawn({"d": [100], "mean": [0.5]})) == {"png", "svg"}
 
 
 def test_pyplot_and_matplotlib_stay_out_until_needed():
     code = (
-        "import sys; from idim_cli.reports import figure; assert 'matplotlib' not in sys.modules;"
-        "figure.draw({'d': [1, 2], 'mean': [0, 1]}); assert 'matplotlib.pyplot' not in sys.modules"
+        "import sys; from idim_cli.reports import chart, figure; assert 'matplotlib' not in sys.modules;"
+        "made = chart.Chart('a', '', '', lambda page: figure.build({'d': [1, 2], 'mean': [0, 1]}));"
+        "made.files(); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

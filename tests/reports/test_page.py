@@ -111,7 +111,10 @@ def test_colours_are_those_of_the_page_in_both_schemes_and_in_print(made):
         set(re.findall(r"--(\w+):", block)) for block in re.findall(r":root \{(.*?)\}", styles, re.DOTALL)
     ]
     assert len(roots) == 3
-    assert roots[0] == roots[1] == roots[2]
+    assert roots[0] == roots[1] > roots[2]
+    dark, print_ = re.findall(r"@media ([^{]*) \{\s*:root", styles)
+    assert dark == "screen and (prefers-color-scheme: dark)"  # so that paper is white
+    assert print_ == "print"
     assert set(re.findall(r"var\(--(\w+)\)", made[1])) <= roots[0]
     assert set(COLOURS.values()) <= roots[0]
     figures = "".join(re.findall(r"<svg.*?</svg>", made[1], re.DOTALL))
@@ -263,6 +266,36 @@ def test_the_command_of_a_page_tells_all_that_was_given(swept, runs_csv, no_draw
     assert f"{told} --fraction 0.8 --log --published mnist-fc" in page.text
     page, _ = drawn(swept, runs_csv, options=PAPER, log=False)
     assert f"{told} --paper --linear" in page.text
+
+
+def test_the_commands_of_a_page_about_the_folder_one_is_in(swept, no_drawing, monkeypatch):
+    monkeypatch.chdir(swept)
+    page = Page(report(".", "out").page.read_text(encoding="utf-8"))
+    assert "idim sweep recipe.yaml --out .. idim threshold . idim report . --out out" in page.text
+
+
+def test_a_page_takes_the_place_of_an_earlier_one_with_its_figures(swept, no_drawing):
+    (out := swept.parent / "out").mkdir()
+    mine = [out / "mine.png", out / "swept.txt"]
+    for path in mine:
+        path.write_text("")
+    first = drawn(swept)[1]
+    assert first.figures
+    runs_csv = Path(__file__).with_name("mnist-fc.csv")
+    second = report(runs_csv, out)
+    assert not {path.name for path in first.figures} & {path.name for path in second.figures}
+    assert set(out.iterdir()) == {*mine, *second.figures, second.page}
+
+
+@pytest.mark.parametrize("names", ["../mine.png", "/tmp/mine.png", "mine.txt", "."])
+def test_a_page_of_others_names_nothing_that_is_removed(swept, no_drawing, names):
+    (out := swept.parent / "out").mkdir()
+    for path in (out / "mine.txt", swept.parent / "mine.png"):
+        path.write_text("")
+    (out / "report.html").write_text(f'<meta name="idim-figures" content="{names}">')
+    drawn(swept)
+    assert (out / "mine.txt").exists()
+    assert (swept.parent / "mine.png").exists()
 
 
 def test_the_footer_tells_what_was_read(swept, no_drawing):

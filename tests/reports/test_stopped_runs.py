@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from idim_cli.reports import figure, table, terminal
+from idim_cli.reports.chart import Chart
 from idim_cli.reports.section import sections
 
 DIRECT = [{"d": 1000, "direct": True, "performance": p, "status": "ok"} for p in (0.99, 1.0, 1.01)]
@@ -33,6 +34,10 @@ def threshold_options():
     return Options(rule="curve")
 
 
+def files(points, reading):
+    return Chart("a", "", "", lambda page: figure.build(points, reading, page=page)).files()
+
+
 def test_the_table_has_every_d_that_was_tried(section):
     text = table.text([section])
     assert "2 unsolved" in text
@@ -52,7 +57,7 @@ def test_plots_show_them_apart(section):
     assert drawn.count("▲") == 3  # two runs and the legend
     assert "▽ stopped, unsolved" in drawn
     assert "▲" not in terminal.plot(points, section.reading, unicode=False)
-    svg = figure.draw(points, section.reading)["svg"].decode()
+    svg = files(points, section.reading)["svg"].decode()
     assert "stopped as solved" in svg or "<use" in svg
 
 
@@ -60,5 +65,5 @@ def test_all_runs_stopped_still_make_a_plot(section):
     early = pd.DataFrame([row for row in ROWS if row["status"] != "ok" or row["direct"]])
     found, _ = sections(early, threshold_options(), "runs.csv")
     assert "▲" in terminal.plot(found[0].sample.points, found[0].reading)
-    assert figure.draw(found[0].sample.points, found[0].reading)["png"]
+    assert files(found[0].sample.points, found[0].reading)["png"]
     assert "stopped early" in table.markdown(found)

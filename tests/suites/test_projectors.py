@@ -131,6 +131,80 @@ def test_half_precision_leaves_P_alone(kind):
     assert all(torch.equal(a, b) for a, b in zip(before, P.bfloat16().buffers(), strict=True))
 
 
+def test_vectors_of_another_length_are_refused(kind):
+    P = make(*kind, 100, 7)
+    for wrong in (torch.ones(P.d + 1), torch.ones(2, 1), torch.tensor(1.0)):
+        with pytest.raises(ValueError, match=f"of {P.d} numbers are wanted"):
+            P.project(wrong)
+    with pytest.raises(ValueError, match="of 100 numbers are wanted"):
+        P.adjoint(torch.ones(99))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.int64])
+def test_lesser_numbers_come_out_as_float32(kind, dtype):
+    P = make(*kind, 97, 7)
+    for product, size in ((P.project, P.d), (P.adjoint, P.D)):
+        x = torch.arange(size).remainder(5).to(dtype)
+        assert product(x).dtype == torch.float32
+        assert torch.equal(product(x), product(x.float()))
+
+
+def test_the_higher_precision_counts(kind):
+    P = make(*kind, 97, 7)
+    v, g = noise(P.d), noise(P.D)
+    there, back = P.project(v), P.adjoint(g)
+    assert there.dtype == back.dtype == torch.float64
+    P.double()
+    assert torch.allclose(there, P.project(v), rtol=1e-12, atol=1e-12)
+    assert torch.allclose(back, P.adjoint(g), rtol=1e-12, atol=1e-12)
+
+
+def test_autocast_does_not_touch_it(kind):
+    P = make(*kind, 97, 7)
+    v = noise(P.d).float().requires_grad_()
+    (exact,) = torch.autograd.grad(P.project(v).square().sum(), v)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        there = P.project(v)
+        (gradient,) = torch.autograd.grad(there.square().sum(), v)
+    assert torch.equal(there, P.project(v))
+    assert torch.equal(gradient, exact)
+
+
+def test_complex_numbers_are_refused(kind):
+    P = make(*kind, 97, 7)
+    with pytest.raises(ValueError, match="P is real"):
+        P.project(torch.ones(P.d, dtype=torch.complex64))
+    with pytest.raises(ValueError, match="P is real"):
+        P.adjoint(torch.ones(P.D, dtype=torch.complex64))
+
+
+# torch's own, of the first forward derivative in a process.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_autograd_knows_both_directions(kind):
+    P = make(*kind, 30, 4).double()
+    for product, size in ((P.project, P.d), (P.adjoint, P.D)):
+        x = noise(2, size).requires_grad_()
+        assert torch.autograd.gradcheck(product, x, check_forward_ad=True)
+        assert torch.autograd.gradgradcheck(lambda x: product(x).square(), x)  # noqa: B023
+
+
+# torch's own, of the first forward derivative in a process.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_torch_func_knows_both_directions(kind):
+    P = make(*kind, 30, 4).double()
+    matrix = P.project(torch.eye(P.d).double()).T
+    for product, M in ((P.project, matrix), (P.adjoint, matrix.T)):
+        x, along = noise(2, M.shape[1])
+        f = lambda x: product(x).square().sum()  # noqa: B023, E731
+        assert torch.allclose(torch.func.grad(f)(x), 2 * M.T @ M @ x)
+        assert torch.allclose(torch.func.hessian(f)(x), 2 * M.T @ M)
+        assert torch.allclose(torch.func.jacrev(product)(x), M)
+        assert torch.allclose(torch.func.jvp(product, (x,), (along,))[1], M @ along)
+        batch = noise(3, M.shape[1], 2)
+        each = torch.func.vmap(torch.func.vmap(product, 1), 0)(batch)
+        assert torch.allclose(each, product(batch.mT))
+
+
 @pytest.mark.parametrize("d", [0, -1, 14])
 def test_a_d_outside_is_refused(kind, d):
     with pytest.raises(ComponentError, match="d = "):

@@ -3,17 +3,20 @@
 import os
 import signal
 import warnings
+from pathlib import Path
 
 import pytest
 from tracker_readers import READERS
 
 from idim_cli import results
+from idim_cli.errors import IdimError
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.pool import Pool
 from idim_cli.execute.sweep import sweep
 from idim_cli.plan import plan
 from idim_cli.recipe.load import loads
 from idim_cli.registry import registry
+from idim_cli.trackers.mlflow import MLflow
 from idim_cli.training.run import train
 from idim_cli.training.stop import StoppedError
 
@@ -117,6 +120,60 @@ def test_a_run_that_goes_on_is_one_record_without_a_step_twice(kind, tmp_path, m
     assert name == result["run_id"]
     assert record.curve["train_loss"] == written(tmp_path / "toy", name, "train_loss")
     assert record.status == "ok"
+
+
+def test_a_finished_sweep_is_read_again_without_a_figure_twice(kind, tmp_path):
+    for _ in range(2):
+        outcome = sweep(recipe(kind), tmp_path)
+    told = READERS[kind](outcome.folder)["d_int90"]
+    assert all(len(values) == 1 for values in told.curve.values())
+    assert told.figures["d_int90"] == outcome.estimates[0].reading.value
+    assert told.status
+
+
+@pytest.fixture
+def mlflow(monkeypatch):
+    """MLflow's parameters, with a library that notes what store it is asked for."""
+    client = pytest.importorskip("mlflow.tracking", reason="needs idim[mlflow]").MlflowClient
+    asked = []
+    monkeypatch.setattr("mlflow.tracking.MlflowClient", lambda store: asked.append(store) or FakeClient())
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert client
+    return asked
+
+
+class FakeClient:
+    def get_experiment_by_name(self, name):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("given", "store"),
+    [
+        ("databricks", "databricks"),
+        ("databricks://mine", "databricks://mine"),
+        ("http://localhost:5000", "http://localhost:5000"),
+        ("some/folder", "{here}/some/folder"),
+        (None, "{here}/a%3Ab/toy/mlruns"),
+    ],
+)
+def test_mlflow_is_asked_for_the_store_that_is_meant(mlflow, tmp_path, monkeypatch, given, store):
+    monkeypatch.chdir(tmp_path)
+    if given:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    MLflow(Path("a:b/toy"))
+    assert mlflow == [store.format(here=tmp_path.as_uri())]
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "no-such-scheme:7"])
+@pytest.mark.filterwarnings("ignore")
+def test_an_mlflow_that_cannot_be_reached_is_told_before_the_first_run(uri, tmp_path, monkeypatch):
+    pytest.importorskip("mlflow", reason="needs idim[mlflow]")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(IdimError, match="MLflow's store cannot be used") as error:
+        sweep(recipe("mlflow", f"trackers=[{{name: mlflow, uri: '{uri}'}}]"), tmp_path)
+    assert "MLFLOW_TRACKING_URI" in error.value.hint
+    assert not list(tmp_path.rglob("runs"))
 
 
 def test_a_run_is_the_same_with_and_without(kind):

@@ -6,6 +6,7 @@ import pytest
 
 from idim_cli.errors import IdimError, MissingExtraError, RecipeError
 from idim_cli.execute.sweep import sweep
+from idim_cli.plan import single
 from idim_cli.recipe.load import loads
 from idim_cli.trackers import REGISTRY, tracking
 from idim_cli.trackers.wandb import WandB
@@ -97,6 +98,35 @@ def test_a_run_that_diverges_has_failed(tmp_path):
     train(recipe("training.optimizer={name: sgd, lr: 1.0e+30}"), tmp_path)
     assert of("end")[0][3] == "failed"
     assert of("end")[0][2] == {}
+
+
+def test_a_run_that_fails_before_its_first_step_is_told_of_once_each_time_it_is_tried(tmp_path, monkeypatch):
+    def problem(*given):
+        raise OSError("not today")
+
+    monkeypatch.setattr("idim_cli.training.run.problem", problem)
+    for _ in range(2):
+        result = train(recipe(), tmp_path)
+        assert "not today" in result["reason"]
+        assert [told[:2] for told in Notes.told[:1]] == [("begin", result["run_id"])]
+        assert of("end") == [("end", result["run_id"], {}, "failed")]
+    sweep(recipe(), tmp_path)
+    assert [told[3] for told in of("end")[:-1]] == ["failed"] * 3
+
+
+def test_a_run_that_diverged_at_once_is_not_told_again(tmp_path):
+    again = recipe("training.optimizer={name: sgd, lr: 1.0e+30}", "training.evaluate_every=30")
+    for told in (1, 0):
+        train(again, tmp_path)
+        assert len(of("end")) == told
+
+
+def test_nothing_is_remembered_of_runs_that_have_ended(tmp_path):
+    with tracking.Tracking(recipe().recipe.trackers, tmp_path / "toy") as told:
+        run = single(recipe().recipe)
+        told.going(run, 1000)
+        told.ended(run, {"status": "ok"})
+    assert told.steps == told.due == {}
 
 
 @pytest.mark.parametrize("when", ["begin", "row", "end", "close"])

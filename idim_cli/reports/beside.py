@@ -1,0 +1,29 @@
+"""The figures beside a page: which ones, as the page itself says, and that no earlier ones stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+_NAMED = re.compile(r'<meta name="idim-figures" content="([^"]*)">')
+_FIGURE = re.compile(r"[\w.~-]+\.(png|svg)")
+
+
+def named(page: Path) -> list[Path]:
+    """The files that a page says it was written with; none where there is no such page."""
+    try:
+        text = page.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    found = _NAMED.search(text)
+    names = found[1].split() if found else []
+    return [page.with_name(name) for name in names if _FIGURE.fullmatch(name)]
+
+
+def clear(before: Collection[Path], kept: Collection[Path]) -> None:
+    """Remove the files of an earlier page that a new one does not have."""
+    same = {path.name.casefold() for path in kept}  # on some disks, large and small letters are the same
+    for path in before:
+        if path.name.casefold() not in same:
+            path.unlink(missing_ok=True)
