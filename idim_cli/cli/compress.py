@@ -114,7 +114,7 @@ def command(
     jobs: options.Jobs = None,
     as_json: options.Json = False,
 ) -> None:
-    """Pack a run into the smallest .idim file: coordinates of few values, its seeds, the names of what they grow.
+    """Pack a run into the smallest .idim file: coordinates of few values, seeds, and names.
 
     Values are rounded, and trained on with few of them, down to the fewest
     bytes that keep 99 % of the run's score, or as --target or --max-bytes say.
@@ -133,9 +133,7 @@ def command(
 
     wish = Wish(target, baseline, max_bytes, levels, codebook.value, d, epochs, lossless)
     with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
-        done = compress(
-            checkpoint, out, wish, where=Where(device, data), executor=executor, watcher=watcher
-        )
+        done = compress(checkpoint, out, wish, where=Where(device, data), executor=executor, watcher=watcher)
     if done.warning:
         console.warn(done.warning)
     if as_json:

@@ -1,9 +1,9 @@
 """What the size of a file proves: bounds on the error that a network makes on new data.
 
-A file of K bits is one of many; if each file has a prior weight of 2^-K, fixed before the data were seen, then with
-probability 1 - delta over the training examples all files at once keep these bounds (Occam's razor; Langford,
-"Tutorial on practical prediction theory", JMLR 6, 2005). So it does not matter how the network was found, nor
-what else was tried on the same examples. No torch here.
+A file of K bits is one of many; if each file has a prior weight of 2^-K, fixed before the data were seen,
+then with probability 1 - delta over the training examples all files at once keep these bounds (Occam's
+razor; Langford, "Tutorial on practical prediction theory", JMLR 6, 2005). So it does not matter how the
+network was found, nor what else was tried on the same examples. No torch here.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def bound(wrong: int, n: int, bits: float, delta: float = DELTA) -> Bound:
 
 
 def prefix_free_bits(size: int) -> float:
-    """Bits of a string of `size` bytes that also says where it ends: weights 1 / (size (size + 1)) sum to 1."""
+    """Bits of a string of bytes that also says where it ends: weights 1 / (size (size + 1)) sum to 1."""
     return 8 * size + math.log2(max(size, 1) * (size + 1))
 
 
@@ -77,8 +77,8 @@ def binomial_inverse(wrong: int, n: int, nats: float) -> float:
 def kl_inverse(q: float, c: float) -> float:
     """The largest p with kl(q || p) <= c, for the PAC-Bayes bound of Maurer (cs.LG/0411099, 2004).
 
-    Its posterior is the one network, its prior has the weight 2^-bits there, so KL(posterior || prior) is bits x ln 2, and
-    c = (KL + ln(2 sqrt(n) / delta)) / n.
+    Its posterior is the one network, its prior has the weight 2^-bits there, so KL(posterior || prior) is
+    bits x ln 2, and c = (KL + ln(2 sqrt(n) / delta)) / n.
     """
     return _largest(lambda p: _kl(q, p) <= c, q)
 
@@ -100,7 +100,7 @@ def _kl(q: float, p: float) -> float:
 
 
 def _largest(holds: Any, low: float) -> float:
-    """The largest p in low .. 1 at which a condition holds that holds at `low` and not from some p on; rounded up."""
+    """The p in low .. 1 up to which a condition holds, rounded up."""
     high = 1.0
     for _ in range(50):
         middle = (low + high) / 2

@@ -15,8 +15,8 @@ from idim_cli.codec.quantise import Coords, Exact, listed
 from idim_cli.codec.solution import Solution
 from idim_cli.codec.spec import KINDS, Spec
 from idim_cli.errors import FileError
-from idim_cli.recipe.components import filled
 from idim_cli.quantiser import Quantiser
+from idim_cli.recipe.components import filled
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Recipe
 
@@ -70,4 +70,3 @@ def quantised(quantiser: Quantiser, coords: Tensor) -> Coords:
         return Exact(coords.numpy())
     uniform = quantiser.codebook == "uniform"
     return listed(quantiser.values(coords).numpy(), quantiser.book.numpy(), uniform)
-

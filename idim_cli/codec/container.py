@@ -67,12 +67,12 @@ def sizes(content: Content) -> dict[str, int]:
 
 
 def naming_bytes(content: Content) -> int:
-    """Bytes that say which network it is: all but the mark of the format and the checks, which follow from the rest."""
+    """Bytes that say which network it is: all but the format's mark, and the checks, which follow from it."""
     return sum(map(len, _parts(content).values())) - _MARK - struct.calcsize(_CHECKS)
 
 
 def is_marked(start: bytes) -> bool:
-    """Whether a file that starts with these two bytes says that it is an `.idim` file, of whatever version."""
+    """Whether a file that starts with these bytes says that it is an `.idim` file, of whatever version."""
     return len(start) == _MARK and start[0] == _MAGIC and start[1] & 0xF0 == _VERSIONS
 
 

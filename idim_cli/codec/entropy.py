@@ -1,10 +1,10 @@
 """Symbols as bytes: an arithmetic coder whose model learns the frequencies on the way.
 
 No table of frequencies is stored: what it costs not to know them is part of the code. The model counts what
-has come so far, from counts that suit values of a bell shape (`expected`); so does the estimator of Krichevsky and
-Trofimov (IEEE Trans. Inf. Theory 27, 1981), from half a count each, which takes 2 to 6 % more here. The coder is a range
-coder on 48 bits with carries (Martin, 1979). It is all whole numbers: the same bytes on every machine.
-No torch here.
+has come so far, from counts that suit values of a bell shape (`expected`); so does the estimator of
+Krichevsky and Trofimov (IEEE Trans. Inf. Theory 27, 1981), from half a count each, which takes 2 to 6 %
+more here. The coder is a range coder on 48 bits with carries (Martin, 1979). It is all whole numbers: the
+same bytes on every machine. No torch here.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def code_bits(counts: Sequence[int]) -> float:
 
 
 def expected(levels: int) -> list[int]:
-    """Twice the count of each level before the first symbol: 1, and a share of 4 x levels that is largest in the middle.
+    """Twice the count of each level before the first symbol: 1, and a share of 4 x levels.
 
-    The shares follow powers of a parabola: coordinates are much like normals, and the more values they are rounded
-    to, the fewer of them lie at the ends.
+    The shares are largest in the middle; they follow powers of a parabola: coordinates are much like normals, and the more values they are
+    rounded to, the fewer of them lie at the ends.
     """
     power = max(1, levels.bit_length() - 3)
     weights = [((j + 1) * (levels - j)) ** power for j in range(levels)]

@@ -81,7 +81,9 @@ def _read(path: Path, trust_code: bool) -> tuple[Solution, bool]:
 
 def _data(found: Solution, data_root: str | None) -> Data:
     with guard.as_file_error("dataset", found.spec.dataset):
-        data = datasets.load(found.spec.dataset, data_root or (found.recipe and found.recipe.data_root))
+        data = datasets.load(
+            found.spec.dataset, data_root or (found.recipe.data_root if found.recipe else None)
+        )
     if (list(data.shape), data.classes) != (found.spec.shape, found.spec.classes):
         raise FileError(
             f"the model is for {found.spec.classes} classes of examples of shape {found.spec.shape}, "

@@ -1,4 +1,4 @@
-"""The d coordinates as a file holds them: as float32, or as symbols of a short list of values. No torch here."""
+"""The d coordinates as a file holds them: float32, or symbols of a short list of values. No torch here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from idim_cli.codec import entropy
 Floats = NDArray[np.float32]
 
 MOST_LEVELS = 256
-#: A byte of code stands for at most so many coordinates: what a file makes a reader do is bounded by its length.
+#: A byte of code stands for at most so many coordinates: what a file makes a reader do is bounded by its
+#: length.
 MOST_PER_BYTE = 256
 
 
@@ -75,7 +76,7 @@ class Quantised:
         return self.table()[np.asarray(self.symbols, dtype=np.intp)]
 
     def table(self) -> Floats:
-        """The values, float32 [levels]; of a uniform grid step x (j - (levels - 1) / 2), exact but for one rounding."""
+        """The values, float32 [levels]; of a uniform grid step x (j - (levels - 1) / 2)."""
         if not self.uniform:
             return np.asarray(self.book, dtype=np.float32)
         return (grid(self.levels) * self.book[0]).astype(np.float32)
@@ -97,7 +98,7 @@ Coords = Exact | Quantised
 
 
 def listed(values: Floats, book: Floats, uniform: bool) -> Quantised:
-    """Coordinates [d], each a value of a rising `book` of bfloat16 numbers; one that is not uniform loses what is unused."""
+    """Coordinates [d], each a value of a rising `book` of bfloat16 numbers; unused ones go if it is free."""
     if uniform:
         symbols = np.searchsorted(book, values)
         return Quantised((float(book[1] - book[0]),), tuple(symbols.tolist()), len(book))
@@ -108,12 +109,12 @@ def listed(values: Floats, book: Floats, uniform: bool) -> Quantised:
 
 
 def grid(levels: int) -> NDArray[np.float64]:
-    """A uniform grid of step 1 around 0: whole numbers if `levels` is odd, halves between them if it is even."""
-    return np.arange(levels) - (levels - 1) / 2
+    """A uniform grid of step 1 around 0: whole numbers, or halves between them if `levels` is even."""
+    return np.arange(levels, dtype=np.float64) - (levels - 1) / 2
 
 
 def to_bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """The upper halves of float32 numbers, rounded to the nearest (to even); for finite numbers below 3.3e38."""
+    """The upper halves of float32 numbers, rounded to nearest, ties to even; for numbers below 3.3e38."""
     bits = values.astype(np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 

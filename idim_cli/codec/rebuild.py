@@ -65,7 +65,7 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
 
 
 def checksum(module: nn.Module) -> int:
-    """The lower half of the CRC-32 of all parameters in the module's order, each once, as float32 little-endian."""
+    """The lower half of the CRC-32 of all parameters in the module's order, each once, little-endian."""
     total = 0
     for parameter in module.parameters():
         total = zlib.crc32(to_bytes(parameter.detach().to(torch.float32)), total)

@@ -1,7 +1,7 @@
 """Problems and projectors that a file names by one number instead of a description.
 
-The table belongs to the format: rows are only ever added, and never change, or files in the world would mean another
-network. All parameters are written out, so that a later default changes nothing. No torch here.
+The table belongs to the format: rows are only ever added, and never change, or files in the world would
+mean another network. All parameters are written out, so that a later default changes nothing. No torch here.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def named(number: int) -> tuple[Spec, int]:
         task=Component(name="classify", params={"score": "validation"}),
         shape=shape,
         classes=10,
+        buffers=[],
     )
     return spec, D
 

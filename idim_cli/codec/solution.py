@@ -78,7 +78,7 @@ def finite(coords: Coords, path: Path | str) -> Coords:
 
 
 def table(buffers: dict[str, Tensor], exact: bool = True) -> list[Buffer]:
-    """What the spec says about buffers; unless `exact`, numbers with a fraction are stored as float16 if they fit."""
+    """What the spec says about buffers; unless `exact`, fractions are stored as float16 where they fit."""
     return [_buffer(name, tensor, exact) for name, tensor in buffers.items()]
 
 

@@ -27,7 +27,7 @@ Size = Annotated[int, Field(ge=0, lt=2**48)]
 
 
 class Buffer(Frozen):
-    """One buffer of the model: its name, its dtype as safetensors writes it, its shape, and its dtype in the file."""
+    """One buffer of the model: name, dtype as safetensors writes it, shape, and dtype in the file."""
 
     name: str
     dtype: Dtype

@@ -15,8 +15,8 @@ from idim_cli.models.base import portable
 def content(found: Solution) -> Content:
     """What the file of a solution says; the network is built to take the checks of its start and of P.
 
-    Beside coordinates that are exact, buffers are exact too; beside quantised ones their fractions are rounded to
-    float16.
+    Beside coordinates that are exact, buffers are exact too; beside quantised ones their fractions are
+    rounded to float16.
     """
     table = solution.table(found.buffers, exact=isinstance(found.stored, Exact))
     rebuilt = rebuild(found, trust_code=True)

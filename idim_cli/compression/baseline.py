@@ -9,7 +9,7 @@ from idim_cli.errors import FileError
 
 
 def beside(folder: Path, run_id: str) -> float | None:
-    """Mean performance of the direct runs of a results folder that are the baseline of a run; None if unknown.
+    """Mean performance of the direct runs in a results folder that are a run's baseline; None if unknown.
 
     A run that no sweep asked for takes those of the folder, if they are all of one kind.
     """

@@ -119,7 +119,7 @@ def compress(
     executor: Executor | None = None,
     watcher: Watcher | None = None,
 ) -> Compressed:
-    """Write the `.idim` file of a run, as small as the wish allows; whatever is chosen is chosen without the test split.
+    """Write the `.idim` file of a run, as small as the wish allows; the test split has no part in it.
 
     Args:
         run: a run folder, or its checkpoint.safetensors.
@@ -142,7 +142,13 @@ def compress(
     target = Path(out) if out else path.with_suffix(".idim")
     try:
         trials = Trials(
-            found, path, wish.codebook, wish.epochs, where or Where(), executor or Inline(), watcher or Silent()
+            found,
+            path,
+            wish.codebook,
+            wish.epochs,
+            where or Where(),
+            executor or Inline(),
+            watcher or Silent(),
         )
     except DataError as error:
         if wish.lossless:
@@ -192,15 +198,21 @@ def _trainings(trials: Trials, goal: Goal, ds: Sequence[int], levels: Sequence[i
         return trial is not None and goal.met(trial.performance, trial.size)
 
     # Rounding alone may have done it with more values.
-    done = [trial for trial in trials.made if trial.how == "rounded" and goal.met(trial.performance, trial.size)]
-    least = min((Size(trial.content.coords.d, trial.content.coords.levels).bits for trial in done), default=None)
+    done = [
+        trial for trial in trials.made if trial.how == "rounded" and goal.met(trial.performance, trial.size)
+    ]
+    least = min(
+        (Size(trial.content.coords.d, trial.content.coords.levels).bits for trial in done), default=None
+    )
     yield from goals.descent(ds, levels, reached, least)
 
 
 def _not_reached(goal: Goal, tried: Sequence[Trial]) -> NotReachedError:
     if goal.level is None:
         least = min(tried, key=lambda trial: trial.size)
-        return NotReachedError(f"{goal.says}: the smallest file has {least.size:,} bytes", "fewer --levels, or a smaller --d")
+        return NotReachedError(
+            f"{goal.says}: the smallest file has {least.size:,} bytes", "fewer --levels, or a smaller --d"
+        )
     best = max(tried, key=lambda trial: trial.performance)
     return NotReachedError(
         f"no file reaches {goal.says}: the best has {best.performance:.4f} at d = {best.content.coords.d:,}",

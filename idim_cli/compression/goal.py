@@ -51,9 +51,7 @@ class Size:
         return self.d * math.log2(self.levels)
 
 
-def goal_of(
-    own: float, target: float | None, baseline: float | None, most_bytes: int | None
-) -> Goal:
+def goal_of(own: float, target: float | None, baseline: float | None, most_bytes: int | None) -> Goal:
     """The goal that the options describe.
 
     Args:

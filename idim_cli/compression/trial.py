@@ -25,6 +25,7 @@ from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
 from idim_cli.training.run import done, run_folder
 
+AFTER = Quantise(levels=2).after
 FOLDER = "compressed"  #: below a results folder: the trainings that compression asked for
 
 
@@ -130,16 +131,15 @@ class Trials:
             yield self._scored(checkpoint.read(path), "trained", run.run_id) if ok else None
 
     def run(self, size: Size) -> Run:
-        """The training with few values: from the checkpoint on if it has as many dimensions, else from zero."""
+        """A training with few values: from the checkpoint on if it has as many dimensions, else from zero."""
         fine = size.d == self.found.d
-        values: dict[str, Any] = {"levels": size.levels, "codebook": self.codebook}
         training = self.recipe.training
         if self.epochs is not None:
             training = training.model_copy(update={"epochs": self.epochs, "steps": None})
         changes = {
             "name": FOLDER,
             "d": size.d,
-            "quantise": Quantise(**values, **({"after": 0.0} if fine else {})),
+            "quantise": Quantise(levels=size.levels, codebook=self.codebook, after=0.0 if fine else AFTER),
             "start": str(self.path.absolute()) if fine else None,
             "training": training,
             "sweep": None,

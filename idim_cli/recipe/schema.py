@@ -245,8 +245,8 @@ class Recipe(Frozen):
     quantise: Quantise | None = None
     """Coordinates of few values, as `{levels: 3}`; null leaves them free. Direct training leaves it out."""
     start: str | None = None
-    """A run of the same network, d and seeds, or its checkpoint.safetensors, whose coordinates training starts
-    from; null starts at zero."""
+    """A run of the same network, d and seeds, or its checkpoint.safetensors, whose coordinates training
+    starts from; null starts at zero."""
     seeds: Seeds = Seeds()
     """Of the one run of `idim train`; one number stands for all three."""
     training: Training

@@ -23,8 +23,8 @@ from idim_cli.training.prepare import Problem, seeder
 
 T = TypeVar("T")
 
-#: Values of quantised coordinates follow these every so many steps, during this share of the rounded steps; then
-#: the coordinates settle between values that stay.
+#: Values of quantised coordinates follow these every so many steps, during this share of the rounded steps;
+#: then the coordinates settle between values that stay.
 _FIT_EVERY, _FITTED = 10, 0.75
 
 
@@ -224,7 +224,7 @@ class Loop:
             tick()
 
     def _fit_quantiser(self) -> None:
-        """Let the values of the coordinates follow them, now and then, from some step on until near the end."""
+        """Let the values of the coordinates follow them now and then, until near the end."""
         quantiser, rounded = self.subspace.quantiser, self.state.step - self.rounds_from
         until = _FITTED * (self.steps - self.rounds_from)
         if quantiser is not None and rounded % _FIT_EVERY == 0 and 0 <= rounded <= until:
@@ -278,8 +278,10 @@ class Loop:
         if not math.isfinite(row[key]):
             raise RunError(f"{key} is {row[key]} after epoch {row['epoch']}: training diverged")
         state.rows.append(row)
-        if self.training.performance == "best" and state.step > self.rounds_from and (
-            state.best is None or row[key] > state.rows[state.best][key]
+        if (
+            self.training.performance == "best"
+            and state.step > self.rounds_from
+            and (state.best is None or row[key] > state.rows[state.best][key])
         ):
             state.best = len(state.rows) - 1
             self.best = {name: tensor.detach().clone() for name, tensor in self._point().items()}

@@ -35,7 +35,9 @@ def begin(subspace: Subspace, recipe: Recipe) -> None:
     other += [f"seeds.{key}" for key in drawn if getattr(recipe.seeds, key) != getattr(there.seeds, key)]
     other += ["d"] if said["d"] != subspace.d else []
     if other:
-        raise RunError(f"start: {recipe.start} differs in {', '.join(other)}", "it must be a run of the same network")
+        raise RunError(
+            f"start: {recipe.start} differs in {', '.join(other)}", "it must be a run of the same network"
+        )
     subspace.coords.copy_(tensors["coords"])
     named = checkpoint.buffers(subspace.module)
     for name, value in checkpoint.part(tensors, "buffer/").items():

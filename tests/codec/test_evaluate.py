@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 from codec_cases import DIGITS, USER_CODE, write_checkpoint
+from idim_cli.codec.compress import compress
 
 from idim_cli.codec import container
-from idim_cli.codec.compress import compress
 from idim_cli.codec.evaluate import evaluate
 from idim_cli.codec.expand import expand
 from idim_cli.errors import DataError, FileError

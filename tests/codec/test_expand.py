@@ -11,9 +11,9 @@ import pytest
 import safetensors.torch
 import torch
 from codec_cases import DIGITS, write_checkpoint
+from idim_cli.codec.compress import compress
 
 from idim_cli.codec import container, expand, files, solution
-from idim_cli.codec.compress import compress
 from idim_cli.codec.expand import expand as grow
 from idim_cli.codec.spec import Buffer
 from idim_cli.errors import CapacityError, FileError, IdimError
