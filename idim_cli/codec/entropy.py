@@ -65,7 +65,7 @@ def code_bits(counts: Sequence[int]) -> float:
 def expected(levels: int) -> list[int]:
     """Twice the count of each level before the first symbol: 1, and a share of 4 x levels.
 
-    The shares are largest in the middle; they follow powers of a parabola: coordinates are much like normals, and the more values they are
+    The shares follow powers of a parabola: coordinates are much like normals, and the more values they are
     rounded to, the fewer of them lie at the ends.
     """
     power = max(1, levels.bit_length() - 3)
