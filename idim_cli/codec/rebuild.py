@@ -18,10 +18,10 @@ from idim_cli.environment import free_bytes
 from idim_cli.errors import FileError
 from idim_cli.models import base as models
 from idim_cli.projectors import base as projectors
-from idim_cli.projectors.base import Projector
-from idim_cli.projectors.check import check_fits
-from idim_cli.subspace import Subspace, native_parameters
+from idim_cli.projectors.check import check_fits, expected
+from idim_cli.subspace import native_parameters
 
+_HELD = 1 << 28  # bytes of a P that is held as a whole
 _TOLERANCE = 2e-3  # of the probe, as float16; another P misses by about 1
 
 
@@ -57,11 +57,11 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
     theta0 = checksum(module)
     _compare_start(solution, theta0)
     with guard.as_file_error("projector", solution.spec.projector):
-        projector = _projector(module, solution)
-        step = probe(projector, solution)
-        _move(module, projector, solution)
+        step = _step(module, solution)
+    sign = probe(step, solution)
+    _move(module, step, solution)
     _fill_buffers(module, solution.buffers)
-    return Rebuilt(module.eval(), theta0, step)
+    return Rebuilt(module.eval(), theta0, sign)
 
 
 def checksum(module: nn.Module) -> int:
@@ -72,15 +72,19 @@ def checksum(module: nn.Module) -> int:
     return total & 0xFFFF
 
 
-def probe(projector: Projector, solution: Solution) -> float:
+def probe(step: Tensor, solution: Solution) -> float:
     """P theta_d / |P theta_d| times fixed random signs, as float16; FileError if the file states another.
 
     It tells another P from the right one, with room for the last bits, in which processors differ.
+
+    Args:
+        step: P theta_d, [D].
+        solution: what may state a probe.
     """
-    step = projector.project(solution.coords).numpy().astype(np.float64)
-    size = math.sqrt(rng.fixed_sum(step * step))
-    step *= rng.Stream(0, "probe").signs(len(step))
-    value = float(np.float16(rng.fixed_sum(step) / size if size else 0.0))
+    moves = step.numpy().astype(np.float64)
+    size = math.sqrt(rng.fixed_sum(moves * moves))
+    signed = rng.fixed_sum(moves * rng.Stream(0, "probe").signs(len(moves)))
+    value = float(np.float16(signed / size if size else 0.0))
     if solution.checks and not abs(value - solution.checks[1]) <= _TOLERANCE * max(1.0, abs(value)):
         raise FileError(
             f"projector {solution.spec.projector.name!r} gives another P than when the file was written",
@@ -112,21 +116,27 @@ def _compare_start(solution: Solution, theta0: int) -> None:
         raise FileError("the model gives another theta0 than when the file was written", cause)
 
 
-def _projector(module: nn.Module, solution: Solution) -> Projector:
-    component, d = solution.spec.projector, solution.d
+def _step(module: nn.Module, solution: Solution) -> Tensor:
+    """P theta_d, float32 [D]; a P that is far larger than that is not held, but drawn column by column."""
+    component, d, seed = solution.spec.projector, solution.d, solution.seeds.projector
     sizes = [parameter.numel() for _, parameter in native_parameters(module, solution.spec.trainable)]
     if sum(sizes) != solution.D:
         raise FileError(f"the model has D = {sum(sizes):,} parameters, the file states {solution.D:,}")
+    if expected(component, sizes, d).state_bytes > _HELD:
+        params = projectors.params_of(component)
+        streamed = projectors.kind(component).streamed(sum(sizes), d, seed, solution.coords, **params)
+        if streamed is not None:
+            return streamed
     check_fits(component, sizes, d, torch.device("cpu"))
-    return projectors.build(component, sizes, d, solution.seeds.projector)
+    return projectors.build(component, sizes, d, seed).project(solution.coords)
 
 
 @torch.no_grad()
-def _move(module: nn.Module, projector: Projector, solution: Solution) -> None:
-    subspace = Subspace(module, projector, solution.spec.trainable)
-    subspace.coords.copy_(solution.coords)
-    for name, value in subspace.native().items():
-        module.get_parameter(name).copy_(value)
+def _move(module: nn.Module, step: Tensor, solution: Solution) -> None:
+    """Add P theta_d to the native parameters, in their order."""
+    native = native_parameters(module, solution.spec.trainable)
+    for (_, parameter), move in zip(native, step.split([p.numel() for _, p in native]), strict=True):
+        parameter.add_(move.view(parameter.shape).to(parameter.dtype))
 
 
 def _fill_buffers(module: nn.Module, stored: dict[str, Tensor]) -> None:

@@ -104,13 +104,22 @@ class Projector(nn.Module, abc.ABC):
         """The cost of this P."""
 
     @classmethod
+    def streamed(cls, D: int, d: int, seed: int, v: Tensor, **params: Any) -> Tensor | None:
+        """P v, [d] -> [D] in float32, without ever holding P; None for a kind no larger than theta."""
+        return None
+
+    @classmethod
     def beside(cls, parts: Sequence[Any]) -> SideBySide | None:
         """Projectors of this kind and of one D as one map; None where that is no faster than taking turns."""
         return None
 
     def _stream(self, part: str = "") -> rng.Stream:
         """The random numbers of one part of P; another d gives another P, independent of this one."""
-        return rng.Stream(self.seed, f"projector/{type(self).__name__.lower()}/{self.d}/{part}")
+        return self._stream_of(self.seed, self.d, part)
+
+    @classmethod
+    def _stream_of(cls, seed: int, d: int, part: str = "") -> rng.Stream:
+        return rng.Stream(seed, f"projector/{cls.__name__.lower()}/{d}/{part}")
 
     def _hold(self, name: str, array: np.ndarray | Tensor) -> None:
         """Register an array as a buffer that moves with the module and is not saved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,16 @@ class Dense(Projector):
         return g @ self.rows.T.to(g.dtype)
 
     @classmethod
+    def streamed(cls, D: int, d: int, seed: int, v: Tensor, **params: Any) -> Tensor | None:
+        """P v column by column, summed in float64; orthogonal columns are only had together."""
+        if params.get("orthogonal"):
+            return None
+        sums, stream = np.zeros(D), cls._stream_of(seed, d)
+        for column, weight in zip(_columns(D, d, stream), v.tolist(), strict=True):
+            sums += column * weight
+        return torch.from_numpy(sums.astype(np.float32))
+
+    @classmethod
     def expected_cost(cls, D: int, d: int, *, orthogonal: bool = False, **params: Any) -> Cost:
         """The matrix itself, and two operations an entry in each direction."""
         matrix = 4 * D * d
@@ -49,10 +60,15 @@ class Dense(Projector):
 
 def _normalised(D: int, d: int, stream: rng.Stream) -> np.ndarray:
     rows = np.empty((d, D), dtype=np.float32)
+    for row, column in zip(rows, _columns(D, d, stream), strict=True):
+        row[:] = column
+    return rows
+
+
+def _columns(D: int, d: int, stream: rng.Stream) -> Iterator[np.ndarray]:
     for j in range(d):
         column = stream.normals(D, j * D)
-        rows[j] = column / np.sqrt(rng.fixed_sum(column * column))
-    return rows
+        yield (column / np.sqrt(rng.fixed_sum(column * column))).astype(np.float32)
 
 
 def _orthonormal(D: int, d: int, stream: rng.Stream) -> Tensor:
