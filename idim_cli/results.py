@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import warnings
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from idim_cli.goal import UNSOLVED as UNSOLVED
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from idim_cli.plan import Run
 
 Known = MutableMapping[str, dict[str, Any]]
 #: What the runs of a sweep are for: each with `run_id`, `over` and `baseline_config`.
@@ -113,6 +115,11 @@ def unplanned(folder: Path, plan: Plan) -> int:
     return sum(path.parent.name not in planned for path in (folder / RUNS).glob(f"*/{RESULT}"))
 
 
+def plan_of(runs: Iterable[Run]) -> Plan:
+    """What these runs are for."""
+    return [{"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline} for run in runs]
+
+
 def plan_text(recipe: str, runs: Plan) -> str:
     """The content of plan.json."""
     return json.dumps({"recipe": recipe, "runs": [dict(run) for run in runs]}, indent=1) + "\n"
@@ -160,7 +167,7 @@ def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
 def write_csv(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Path:
     """Write results.csv of a results folder anew; returns its path. For `known` and `plan` see `finished`."""
     path = folder / TABLE
-    write_atomic(path, table(folder, known, plan).to_csv(index=False, lineterminator="\n"))
+    update(path, table(folder, known, plan).to_csv(index=False, lineterminator="\n"))
     return path
 
 
@@ -183,6 +190,20 @@ def read(path: str | Path) -> pd.DataFrame:
     if (path / TABLE).is_file():
         return _read_csv(path / TABLE)
     raise FileError(f"no results at {str(path)!r}", _near(path))
+
+
+def update(path: Path, text: str) -> None:
+    """Write a file as `write_atomic` does, unless it says that already."""
+    if not says(path, text):
+        write_atomic(path, text)
+
+
+def says(path: Path, text: str) -> bool:
+    """Whether this is the content of a file."""
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False
 
 
 def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.cli import console
 from idim_cli.cli.progress import Watching, line, score, waiting
+from idim_cli.results import plan_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -100,9 +101,11 @@ class Live(Watching):
     def __exit__(self, *_: object) -> None:
         self.screen.stop()
 
-    def planned(self, runs: int, pending: int) -> None:
+    def planned(self, runs: Sequence[Run], pending: int) -> None:
         """Set the bar's length, or add to it; runs that were done before this sitting do not count in it."""
-        self.runs, self.done = runs, runs - pending
+        self.runs, self.done = len(runs), len(runs) - pending
+        if self.running:
+            self.running.plan = plan_of(runs)
         if not self.ahead:
             self.bars.reset(self.task)
         self.ahead += pending

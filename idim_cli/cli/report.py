@@ -70,7 +70,8 @@ def command(
     """Write a page about results (report.html) and its figures; print a table.
 
     The page needs no network. The figures lie beside it as PNG and SVG; files of
-    the same name are replaced. A group of runs (model, projector, swept keys)
+    the same name are replaced. Where results lie on a disk that cannot be
+    written to, the table comes alone. A group of runs (model, projector, swept keys)
     that cannot be read is named on stderr. Several RESULTS come side by side.
 
     Examples: idim report results/mnist-fc; idim report runs.csv --format latex --baseline best
@@ -92,7 +93,11 @@ def command(
         console.document("report/1", _as_dict(made))
     else:
         _print(made, form, log)
-    console.say(f"wrote {made.page} and {len(made.figures)} files of figures beside it")
+    if made.refused is None:
+        console.say(f"wrote {made.page} and {len(made.figures)} files of figures beside it")
+    else:
+        reason = f"{made.refused.filename}: {made.refused.strerror}"
+        console.warn(f"no page and no figures ({reason}); --out DIR puts them elsewhere")
     if made.error is not None:
         raise made.error
 

@@ -41,6 +41,7 @@ class Running:
     found: list = field(default_factory=list)
     known: float | None = None
     over: tuple = ()
+    plan: list | None = None
 
     def estimates(self):
         return self.found
@@ -84,7 +85,7 @@ def drawn(view):
 
 def test_the_bar_is_as_long_as_all_runs_together(terminal, runs, capfd):
     with live.Live(clock=(clock := Clock())) as view:
-        view.planned(5, 4)
+        view.planned(runs[:1] * 5, 4)
         for run, step in ((runs[0], 5), (runs[1], 2)):
             clock.now += 1
             view.progress(run, at(step))
@@ -93,14 +94,14 @@ def test_the_bar_is_as_long_as_all_runs_together(terminal, runs, capfd):
         view.finished(runs[0], ended(runs[0]))
         assert (task.completed, task.fields["count"]) == (pytest.approx(1.2), "2/5")
         view.say("d = 8 is next")
-        view.planned(7, 5)
+        view.planned(runs[:1] * 7, 5)
         assert task.total == 9
     assert "d = 8 is next" in capfd.readouterr().err
 
 
 def test_it_is_not_drawn_for_each_of_many_reports(terminal, runs):
     with live.Live(clock=(clock := Clock())) as view:
-        view.planned(4, 4)
+        view.planned(runs[:1] * 4, 4)
         count = drawn(view)
         for step in range(1, 9):
             clock.now += live.REDRAW / 4
@@ -110,7 +111,7 @@ def test_it_is_not_drawn_for_each_of_many_reports(terminal, runs):
 
 def test_a_line_for_each_run_with_its_score_its_level_and_its_time_left(terminal, runs):
     with live.Live(Running(), clock=(clock := Clock())) as view:
-        view.planned(4, 4)
+        view.planned(runs[:1] * 4, 4)
         for run in runs[:2]:
             view.progress(run, at(0))
         clock.now = 20.0
@@ -175,10 +176,10 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(terminal, monkeypat
 def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):
     console.talk.cache_clear()
     with progress.Plain() as plain:
-        plain.planned(1, 1)
+        plain.planned(runs[:1] * 1, 1)
         plain.finished(runs[0], ended(runs[0]))
         plain.say("d = 4: a first bracket")
-        plain.planned(3, 2)
+        plain.planned(runs[:1] * 3, 2)
         plain.finished(runs[1], ended(runs[1], status="solved", epoch=3, epochs=10))
     lines = capsys.readouterr().err.splitlines()
     console.talk.cache_clear()

@@ -88,3 +88,12 @@ def test_it_reads_again_only_after_a_rest(recipe, tmp_path, monkeypatch):
     clock.now += 0.5 / running.TIME_SHARE
     found.estimates()
     assert len(count) == 3
+
+
+def test_it_reads_the_plan_of_its_own_sweep(recipe, tmp_path):
+    runs = plan(recipe)
+    write(tmp_path, runs, [1.0, 0.2, 0.95])
+    found = Running(recipe, tmp_path, Clock())
+    found.plan = results.plan_of(runs[:2])
+    (one,) = found.estimates()
+    assert sorted(one.sample.d) == [4]
