@@ -137,7 +137,7 @@ def test_a_worker_that_gets_a_signal_stops_all(pool, tmp_path):
     def stop(run):
         next(one for one in pool.members if run.run_id in one.runs).process.terminate()
 
-    with pytest.raises(StoppedError) as stopped:
+    with pytest.raises(StoppedError, match=r"^1 run was under way; the state is saved") as stopped:
         list(pool.map(runs("training.steps=30000")[:1], tmp_path, CPU, Watch(stop)))
     assert stopped.value.exit_code == 143
 
