@@ -73,7 +73,7 @@ def command(
     from idim_cli.execute.sweep import sweep
     from idim_cli.training.prepare import Where
 
-    where = Where(device, data, download)
+    where = Where(options.device(device, loaded.recipe), data, download)
     if dry_run:
         return dryrun.show(loaded, out, where, jobs, pack, as_json)
     with console.resumable(), progress.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:

@@ -44,7 +44,7 @@ def command(
     from idim_cli.training.prepare import Where
     from idim_cli.training.run import run_folder, train
 
-    where = Where(device, data, download)
+    where = Where(options.device(device, loaded.recipe), data, download)
     one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
     if dry_run:
         return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json)

@@ -11,6 +11,7 @@ import typer
 
 from idim_cli.cli import app, console
 from idim_cli.errors import EXIT_CODES, IdimError
+from idim_cli.recipe.find import shipped
 
 
 def leaves(command, name=""):
@@ -83,6 +84,17 @@ def test_the_environment_gives_defaults(cli, monkeypatch):
         cli("train", "toy")
     with pytest.raises(IdimError, match="no device 'gpu'"):
         cli("bench", "projectors", "--D", "1k")
+
+
+def test_what_is_said_goes_before_the_environment(cli, monkeypatch):
+    monkeypatch.setenv("IDIM_DEVICE", "gpu")
+    assert cli("train", "toy", "device=cpu").exit_code == 0
+    assert cli("sweep", "toy", "sweep.d=[4]", "device=cpu", "--dry-run").exit_code == 0
+    Path("mine.yaml").write_text(f"{shipped()['toy'].read_text()}\ndevice: cpu\n")
+    assert cli("train", "mine.yaml").exit_code == 0
+    assert cli("train", "toy", "--device", "cpu").exit_code == 0
+    with pytest.raises(IdimError, match="no device 'abacus'"):
+        cli("train", "toy", "device=cpu", "--device", "abacus", "d=3")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no SIGPIPE here")
