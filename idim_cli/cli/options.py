@@ -141,6 +141,7 @@ Tracker = Annotated[
         "--tracker",
         metavar="NAME",
         help="Show runs in tensorboard, wandb or mlflow; '{name: wandb, mode: offline}' with parameters.",
+        autocompletion=complete.component("tracker"),
         show_default="the recipe's",
     ),
 ]

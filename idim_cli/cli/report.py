@@ -31,7 +31,7 @@ def command(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RESULTS...",
+            metavar="RESULTS",
             help="Results folders, folders of one run, or CSVs of runs.",
             autocompletion=complete.results,
         ),

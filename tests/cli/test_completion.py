@@ -67,6 +67,7 @@ def here(tmp_path):
         ("idim new x --model l", ["lenet"]),
         ("idim new x --task c", ["classify"]),
         ("idim train toy --device c", ["cpu", "cuda"]),
+        ("idim sweep toy --tracker ", ["mlflow", "tensorboard", "wandb"]),
         ("idim threshold results/t", ["results/toy"]),
         ("idim threshold ru", ["runs.csv"]),
         ("idim report results/t", ["results/toy"]),

@@ -69,6 +69,12 @@ def test_verbose_says_what_is_loaded_and_how_long_it_took(cli, monkeypatch):
     assert console.level() == console.NORMAL
 
 
+@pytest.mark.parametrize(("name", "command"), VERBS, ids=ids)
+def test_usage_lines_say_once_what_may_be_repeated(name, command):
+    arguments = [one.metavar or "" for one in command.params if one.param_type_name == "argument"]
+    assert not [metavar for metavar in arguments if set("[].") & set(metavar)]
+
+
 def test_quiet_and_verbose_exclude_each_other(cli):
     done = cli("recipes", "list", "-q", "-v")
     assert done.exit_code == 2
