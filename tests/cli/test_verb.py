@@ -1,5 +1,6 @@
 """What all verbs share: how much is said, JSON, help, and a quiet end when the reader leaves."""
 
+import json
 import os
 import signal
 import subprocess
@@ -73,6 +74,17 @@ def test_verbose_says_what_is_loaded_and_how_long_it_took(cli, monkeypatch):
 def test_usage_lines_say_once_what_may_be_repeated(name, command):
     arguments = [one.metavar or "" for one in command.params if one.param_type_name == "argument"]
     assert not [metavar for metavar in arguments if set("[].") & set(metavar)]
+
+
+def test_what_is_wrong_but_no_error_is_a_warning_unless_quiet(cli):
+    said = cli("sweep", "toy", "sweep.d=[4]", "training.steps=20", "--json").stdout
+    folder = Path(json.loads(said)["folder"])
+    next((folder / "runs").glob("direct-*/result.json")).write_text("[]")
+    read = cli("threshold", str(folder), "--baseline", "1")
+    assert read.exit_code in (0, 3)
+    assert read.stderr.startswith("warning: ")
+    assert "left out" in read.stderr
+    assert cli("threshold", str(folder), "--baseline", "1", "-q").stderr == ""
 
 
 def test_quiet_and_verbose_exclude_each_other(cli):
