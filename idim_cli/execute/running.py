@@ -52,6 +52,10 @@ class Running:
             self.warm, self.due = True, ended + max(REST_SECONDS, cost / TIME_SHARE)
         return self.found
 
+    def catch_up(self) -> None:
+        """Have the next look read anew, however soon."""
+        self.due = self.clock()
+
     def level(self, run: Run) -> float | None:
         """The performance that a run is to reach; None for direct runs, and while the baseline is unknown."""
         if run.direct:

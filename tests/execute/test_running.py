@@ -88,6 +88,9 @@ def test_it_reads_again_only_after_a_rest(recipe, tmp_path, monkeypatch):
     clock.now += 0.5 / running.TIME_SHARE
     found.estimates()
     assert len(count) == 3
+    found.catch_up()
+    found.estimates()
+    assert len(count) == 4
 
 
 def test_it_reads_the_plan_of_its_own_sweep(recipe, tmp_path):
