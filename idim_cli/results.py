@@ -223,6 +223,14 @@ def read(path: str | Path) -> pd.DataFrame:
     raise FileError(f"no results at {str(path)!r}", _near(path))
 
 
+def as_folder(path: str | Path) -> Path:
+    """A folder that need not be there yet; FileError if something else stands there."""
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"{folder} is not a folder")
+    return folder
+
+
 def update(path: Path, text: str) -> None:
     """Write a file as `write_atomic` does, unless it says that already."""
     if not says(path, text):

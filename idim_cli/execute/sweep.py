@@ -21,7 +21,7 @@ from idim_cli.search.base import RATE, Ask
 from idim_cli.thresholds import Estimate, Options
 from idim_cli.trackers.tracking import Tracking
 from idim_cli.training.preflight import preflight
-from idim_cli.training.prepare import Where
+from idim_cli.training.prepare import Where, as_where
 from idim_cli.training.run import done, results_folder, run_folder
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def sweep(
         MissingExtraError: a tracker's library is not installed; nothing was started.
         StoppedError: a signal asked to stop; what was begun is saved.
     """
-    loaded = as_loaded(loaded)
-    recipe, source, where = loaded.recipe, loaded.source, where or Where()
+    loaded, where = as_loaded(loaded), as_where(where)
+    recipe, source = loaded.recipe, loaded.source
     if recipe.sweep is None:
         raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
 

@@ -74,11 +74,12 @@ def report(
         IdimError: a path holds no results, or a table, recipe or option is wrong. Nothing is written then.
         OSError: `out` cannot be written to.
     """
+    from idim_cli import results
     from idim_cli.reports import redo
     from idim_cli.reports.entries import entries
     from idim_cli.reports.result import load
 
-    places = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    places = _places(paths)
     if not places:
         raise IdimError("no results to report", "name a results folder, or a CSV of runs")
     fields = {
@@ -92,11 +93,18 @@ def report(
     found = _named_apart([load(place, options, **changes) for place in places])
     given = redo.given(options, changes, log, published)
     if out is not None:
-        return _write(found, Path(out), log, published, given, say)
+        return _write(found, results.as_folder(out), log, published, given, say)
     try:
         return _write(found, _folder(places), log, published, given, say)
     except OSError as error:  # results may be read where nothing can be written
         return Report(None, (), tuple(found), tuple(entries(found)), _error(found), error)
+
+
+def _places(paths: object) -> list[Path]:
+    try:
+        return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]  # type: ignore
+    except TypeError as error:
+        raise IdimError(f"{paths!r} names no results", "give one path, or a list of them") from error
 
 
 def _write(
