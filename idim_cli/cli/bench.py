@@ -85,8 +85,8 @@ def projectors(
 
     Example: idim bench projectors --D 1M --beside ./mine.py:Mine
 
-    Exit code: 0; 2 for a faulty option; 130 or 143 when stopped, and what was
-    measured until then is kept.
+    Exit code: 0; 2 for a faulty option; 75, 130 or 143 when stopped, and
+    what was measured until then is kept.
     """
     wanted = _numbers("--D", sizes)
     from idim_cli.bench import projectors as bench
@@ -123,7 +123,7 @@ def step(
     Example: idim bench step --recipe mnist-lenet --data FOLDER --d 250,1000
 
     Exit code: 0; 1 when a training diverged; 2 for a faulty option or recipe, or
-    absent data; 130 or 143 when stopped, and what was measured is kept.
+    absent data; 75, 130 or 143 when stopped, and what was measured is kept.
     """
     wanted = _numbers("--d", dims)
     from idim_cli.bench import projectors as known
@@ -156,8 +156,8 @@ def pack(
     Example: idim bench pack --recipe mnist-fc --data FOLDER d=500
 
     Exit code: 0; 1 when a training diverged; 2 for a faulty option or recipe,
-    absent data, or runs that cannot be batched; 130 or 143 when stopped, and what
-    was measured is kept.
+    absent data, or runs that cannot be batched; 75, 130 or 143 when stopped,
+    and what was measured is kept.
     """
     wanted = _numbers("--runs", sizes)
     from idim_cli.bench import pack as bench

@@ -55,7 +55,7 @@ def command(
 
     Exit code: 0; 1 when a run failed (4 under --keep-going); 2 for a faulty
     recipe or absent data, found before the first run; 3 when some d_int lies
-    beyond the grid; 130 or 143 when stopped.
+    beyond the grid; 75, 130 or 143 when stopped.
     """
     from idim_cli.recipe.load import load
 

@@ -34,7 +34,7 @@ def command(
     Example: idim train mnist-fc d=500 seeds=1
 
     Exit code: 0; 1 when the run failed; 2 for a faulty recipe or absent data;
-    130 or 143 when stopped.
+    75, 130 or 143 when stopped.
     """
     from idim_cli.plan import single
     from idim_cli.recipe.load import load

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from idim_cli import results
 from idim_cli.environment import pick_device
-from idim_cli.errors import INTERRUPTED, TERMINATED, IdimError
+from idim_cli.errors import IdimError
 from idim_cli.execute import worker
 from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.member import Member, dismiss, seats
@@ -27,7 +27,7 @@ DEATHS = 3
 LOOK_SECONDS = 0.2
 # A worker asks for its next run at once after a result, and is answered before the result is passed on.
 _AT_ONCE = 0.002
-_STOPPED = {INTERRUPTED: signal.SIGINT, TERMINATED: signal.SIGTERM}
+_STOPPED = {code: number for number, code in stop.SIGNALS.items()}
 
 
 class Pool:

@@ -47,7 +47,7 @@ def train_many(
         say: told, once for each kind of runs, why they are trained one by one.
 
     Raises:
-        StoppedError: SIGINT or SIGTERM came; the state of all runs is saved and the same call goes on.
+        StoppedError: a signal came; the state of all runs is saved and the same call goes on.
     """
     clock = Clock()
 

@@ -109,7 +109,7 @@ def run(
         ``solved`` or ``unsolved``; asked for with another goal, or none, it goes on.
 
     Raises:
-        StoppedError: SIGINT or SIGTERM came; the state is saved and the same call goes on.
+        StoppedError: a signal came; the state is saved and the same call goes on.
         HeldError: another process is training this run.
     """
     return finish(course(run, folder, where or Where(), on_step))
