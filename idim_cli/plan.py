@@ -17,6 +17,7 @@ from idim_cli.recipe.components import is_code
 from idim_cli.recipe.dump import dump, filled
 from idim_cli.recipe.load import with_values
 from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds, Sweep
+from idim_cli.results import Plan
 
 # Which runs are made, and where: not what one run is. d and seeds stand apart.
 _NOT_CONFIG = ("name", "sweep", "threshold", "published", "device", "data_root", "trackers", "d", "seeds")
@@ -118,6 +119,11 @@ def merged(runs: Iterable[Run]) -> list[Run]:
         same = found.get(run.run_id)
         found[run.run_id] = _shared(same, run) if same else run
     return list(found.values())
+
+
+def purposes(runs: Iterable[Run]) -> Plan:
+    """What these runs are for, as plan.json says it."""
+    return [{"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline} for run in runs]
 
 
 def single(recipe: Recipe) -> Run:

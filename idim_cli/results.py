@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,8 +20,6 @@ from idim_cli.goal import UNSOLVED as UNSOLVED
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from idim_cli.plan import Run
 
 Known = MutableMapping[str, dict[str, Any]]
 #: What the runs of a sweep are for: each with `run_id`, `over` and `baseline_config`.
@@ -133,11 +131,6 @@ def unplanned(folder: Path, plan: Plan) -> int:
     """How many runs below `folder` have a result, and no place in the plan."""
     planned = {run["run_id"] for run in plan}
     return sum(path.parent.name not in planned for path in (folder / RUNS).glob(f"*/{RESULT}"))
-
-
-def plan_of(runs: Iterable[Run]) -> Plan:
-    """What these runs are for."""
-    return [{"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline} for run in runs]
 
 
 def plan_text(recipe: str, runs: Plan) -> str:

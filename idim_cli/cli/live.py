@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.cli import console
 from idim_cli.cli.progress import Watching, line, score, waiting
-from idim_cli.results import plan_of
+from idim_cli.plan import purposes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -109,7 +109,7 @@ class Live(Watching):
         """Set the bar's length, or add to it; runs that were done before this sitting do not count in it."""
         self.runs, self.done = len(runs), len(runs) - pending
         if self.running:
-            self.running.plan = plan_of(runs)
+            self.running.plan = purposes(runs)
         if not self.ahead:
             self.bars.reset(self.task)
         self.ahead += pending
