@@ -70,6 +70,13 @@ def test_a_reading_goes_by_the_recipe_of_its_folder_unless_told(tmp_path):
     assert found == {"recipe": "first", "changed": "interpolate", "options": "isotonic", "table": "isotonic"}
 
 
+def test_a_plan_is_had_from_whatever_is_a_recipe():
+    loaded = idim_cli.load_recipe("toy")
+    runs = idim_cli.plan(loaded)
+    assert runs == idim_cli.plan("toy") == idim_cli.plan(loaded.recipe)
+    assert len({run.run_id for run in runs}) == len(runs) == 1 + 11 * 3
+
+
 TABLE = ROOT / "docs" / "measured" / "mnist-fc.csv"
 MISTAKES = {
     "confidence: 'x'": lambda out: idim_cli.report(TABLE, out, confidence="x"),
@@ -81,6 +88,7 @@ MISTAKES = {
     r"sweep\S* is not a folder": lambda out: idim_cli.sweep("toy", out / "sweep"),
     "a dict is no recipe": lambda out: idim_cli.sweep({"d": 3}, out),
     "a int is no recipe": lambda out: idim_cli.train(3, out),
+    "a list is no recipe": lambda out: idim_cli.plan([]),
     "where is 'cpu'": lambda out: idim_cli.train("toy", out, where="cpu"),
     "where is 'gpu'": lambda out: idim_cli.sweep("toy", out, where="gpu"),
     "argument '3': should be key=value": lambda out: idim_cli.load_recipe("toy", [3]),

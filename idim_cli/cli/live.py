@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.cli import console
 from idim_cli.cli.progress import Watching, line, score, waiting
-from idim_cli.plan import purposes
+from idim_cli.plans import purposes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from idim_cli.execute.running import Running
-    from idim_cli.plan import Run
+    from idim_cli.plans import Run
     from idim_cli.thresholds import Estimate
     from idim_cli.training.sitting import Progress
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from idim_cli.execute.base import Watcher
-    from idim_cli.plan import Run
+    from idim_cli.plans import Run
     from idim_cli.projectors.check import Columns
     from idim_cli.recipe.schema import Recipe
     from idim_cli.training.sitting import Progress

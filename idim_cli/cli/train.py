@@ -36,7 +36,7 @@ def command(
     Exit code: 0; 1 when the run failed; 2 for a faulty recipe or absent data;
     75, 130 or 143 when stopped.
     """
-    from idim_cli.plan import single
+    from idim_cli.plans import single
     from idim_cli.recipe.load import load
 
     loaded = load(recipe, [*(overrides or []), *options.trackers(tracker)])

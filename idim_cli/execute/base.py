@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 
 if TYPE_CHECKING:
     from idim_cli.training.prepare import Where

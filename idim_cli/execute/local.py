@@ -15,7 +15,7 @@ from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.member import Seat, seats
 from idim_cli.execute.pool import Pool
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.training.packing import packing
 from idim_cli.training.prepare import Where
 

@@ -14,7 +14,7 @@ import torch
 
 from idim_cli.environment import cores
 from idim_cli.execute.worker import Shift
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.training.stop import SIGNALS
 
 _DEVICES = "CUDA_VISIBLE_DEVICES"

@@ -15,7 +15,7 @@ from idim_cli.execute import worker
 from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.member import Member, dismiss, seats
 from idim_cli.execute.queue import Queue
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.training import outcome, stop
 from idim_cli.training.prepare import Where
 from idim_cli.training.record import Record

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from idim_cli import results, thresholds
 from idim_cli.errors import IdimError
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.recipe.schema import Recipe
 from idim_cli.thresholds import Estimate, Options
 

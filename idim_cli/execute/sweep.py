@@ -12,7 +12,7 @@ from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.tracked import Tracked
-from idim_cli.plan import Group, Run, merged, purposes
+from idim_cli.plans import Group, Run, merged, purposes
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe, Seeds

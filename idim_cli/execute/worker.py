@@ -21,7 +21,7 @@ from idim_cli.environment import keep_freed_memory
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Result
 from idim_cli.execute.queue import Task
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.training.stop import SIGNALS, Request, StoppedError, listening
 
 if TYPE_CHECKING:

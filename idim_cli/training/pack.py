@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from idim_cli.plan import Run, kind
+from idim_cli.plans import Run, kind
 from idim_cli.results import HeldError
 from idim_cli.training import stop
 from idim_cli.training.clock import Clock

@@ -15,7 +15,7 @@ from idim_cli.datasets.split import Data
 from idim_cli.environment import data_root, free_bytes, pick_device
 from idim_cli.errors import IdimError
 from idim_cli.models import base as models
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.projectors import base as projectors
 from idim_cli.projectors.check import Columns, check_fits, inspect
 from idim_cli.recipe.schema import Component, Recipe

@@ -9,7 +9,7 @@ from typing import Any
 
 from idim_cli import results
 from idim_cli.errors import IdimError
-from idim_cli.plan import Run, single
+from idim_cli.plans import Run, single
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe

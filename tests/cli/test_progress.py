@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from idim_cli.cli import console, live, progress
-from idim_cli.plan import plan
+from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
 from idim_cli.thresholds import threshold
 from idim_cli.training.sitting import Progress

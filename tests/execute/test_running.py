@@ -9,7 +9,7 @@ from idim_cli import results
 from idim_cli.execute import running
 from idim_cli.execute.running import Running
 from idim_cli.goal import Goal
-from idim_cli.plan import plan, purposes
+from idim_cli.plans import plan, purposes
 from idim_cli.recipe.load import loads
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 10}, sweep: {d: [4, 8, 16]}}"

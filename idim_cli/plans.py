@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from idim_cli import outside
@@ -15,7 +16,7 @@ from idim_cli.errors import IdimError
 from idim_cli.goal import Goal
 from idim_cli.recipe.components import is_code
 from idim_cli.recipe.dump import dump, filled
-from idim_cli.recipe.load import with_values
+from idim_cli.recipe.load import Loaded, as_loaded, with_values
 from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds, Sweep
 from idim_cli.results import Plan
 
@@ -89,11 +90,20 @@ def kind(run: Run) -> str:
     return json.dumps([*(part.model_dump() for part in parts), *rest, *where], sort_keys=True)
 
 
-def plan(recipe: Recipe) -> list[Run]:
-    """All runs of a recipe's grid, or its one run without a sweep.
+def plan(recipe: Recipe | Loaded | str | Path) -> list[Run]:
+    """All runs of a recipe's grid, or its one run without a sweep, before anything is trained.
 
-    Group by group; in each the direct runs first, then d ascending, and for each d the seeds.
+    Group by group; in each the direct runs first, then d ascending, and for each d the seeds. An adaptive
+    search chooses d as it goes.
+
+    Args:
+        recipe: itself, from `recipe.load`, or what that takes.
+
+    Raises:
+        IdimError: there is no such recipe, it is wrong, or it says no d.
     """
+    if not isinstance(recipe, Recipe):
+        recipe = as_loaded(recipe).recipe
     if recipe.sweep is None:
         return [single(recipe)]
     return merged(run for group in groups(recipe) for run in _grid(recipe.sweep, group))
