@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from idim_cli.compression.compress import compress as compress
     from idim_cli.execute.local import Local as Local
     from idim_cli.execute.sweep import sweep as sweep
+    from idim_cli.plans import plan as plan
     from idim_cli.projectors.base import build as build_projector
     from idim_cli.recipe.load import load as load_recipe
     from idim_cli.recipe.schema import Component as Component
@@ -38,6 +39,7 @@ _HOMES = {
     "evaluate": "idim_cli.codec.evaluate:evaluate",
     "report": "idim_cli.reports.report:report",
     # what they take, and what they leave
+    "plan": "idim_cli.plans:plan",
     "load_recipe": "idim_cli.recipe.load:load",
     "read_results": "idim_cli.results:read",
     "Wish": "idim_cli.compression.compress:Wish",
@@ -65,6 +67,7 @@ __all__ = [
     "expand",
     "load_recipe",
     "native_parameters",
+    "plan",
     "read_results",
     "report",
     "sweep",

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +69,16 @@ def disk(folder: str | Path) -> dict[str, Any]:
     while not here.exists():
         here = here.parent
     free = shutil.disk_usage(here).free
-    return {"folder": str(here), "free_bytes": free, "writable": here.is_dir() and os.access(here, os.W_OK)}
+    return {"folder": str(here), "free_bytes": free, "writable": _writable(here)}
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a file can be made: permissions alone do not say it (a read-only disk, /proc)."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def extras() -> dict[str, bool]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-OK, RUN_FAILED, USAGE, NOT_REACHED, SOME_FAILED, REQUEUE = 0, 1, 2, 3, 4, 75
-INTERRUPTED, TERMINATED = 130, 143
-#: Exit codes of the command line; 130 and 143 are the shell's own for SIGINT and SIGTERM.
+OK, RUN_FAILED, USAGE, NOT_REACHED, SOME_FAILED = 0, 1, 2, 3, 4
+REQUEUE, INTERRUPTED, TERMINATED = 75, 130, 143
+#: Exit codes of the command line; 75 is the system's own for "try again", 130 and 143 for SIGINT and SIGTERM.
 EXIT_CODES = {
     OK: "done",
     RUN_FAILED: "a run failed; in `idim doctor`, something needed is missing",
@@ -16,6 +16,7 @@ EXIT_CODES = {
     SOME_FAILED: "some runs failed, under `--keep-going`",
     INTERRUPTED: "stopped by Ctrl-C; what was begun is saved",
     TERMINATED: "stopped by SIGTERM; what was begun is saved",
+    REQUEUE: "stopped by SIGUSR1, a cluster's notice; what was begun is saved: queue it again",
 }
 
 

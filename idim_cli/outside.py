@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import hashlib
 import importlib
 import importlib.util
 import inspect
+import symtable
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -27,9 +29,7 @@ def find(name: str) -> Any:
     where, _, attribute = name.rpartition(":")
     module = _from_file(Path(where)) if where.endswith(".py") else _from_module(where)
     if not hasattr(module, attribute):
-        names = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
-        near = difflib.get_close_matches(attribute, names, n=10, cutoff=0.3)
-        raise ComponentError(f"{where} has no {attribute!r}", did_you_mean(attribute, near or names[:10]))
+        raise _no_object(where, attribute, [key for key, value in vars(module).items() if callable(value)])
     return getattr(module, attribute)
 
 
@@ -61,6 +61,54 @@ def digest(name: str) -> str:
         return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() if path else ""
     except OSError:
         return ""
+
+
+def look(name: str) -> None:
+    """See whether the object called `name` can be found, as far as its source tells; nothing is imported.
+
+    Raises:
+        ComponentError: there is no such module or file, it is no Python, or does not define the object.
+    """
+    where, _, attribute = name.rpartition(":")
+    if where.endswith(".py"):
+        path = _existing(Path(where))
+    elif found := _source_of(where):
+        path = found
+    elif importlib.util.find_spec(where.partition(".")[0]) is None:
+        raise _no_module(where)
+    else:
+        return
+    try:
+        names, open_end = _defined(path)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ComponentError(f"{where} cannot be read as Python: {error}") from error
+    if attribute not in names and not open_end:
+        raise _no_object(where, attribute, names)
+
+
+def _defined(path: Path) -> tuple[set[str], bool]:
+    """The names at the top level of a file, and whether it may have others, which its text does not tell."""
+    text = path.read_text("utf-8")
+    names = {one.get_name() for one in symtable.symtable(text, str(path), "exec").get_symbols()}
+    stars = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom))
+    return names, "__getattr__" in names or any(node.names[0].name == "*" for node in stars)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        near = [str(other) for other in path.parent.glob("*.py")]
+        raise ComponentError(f"no file {str(path)!r}", did_you_mean(str(path), near) if near else "")
+    return path
+
+
+def _no_module(where: str) -> ComponentError:
+    return ComponentError(f"no module {where!r}", "a file is named with its suffix: ./file.py:object")
+
+
+def _no_object(where: str, attribute: str, known: Iterable[str]) -> ComponentError:
+    names = [key for key in known if key[0] != "_"]
+    near = difflib.get_close_matches(attribute, names, n=10, cutoff=0.3)
+    return ComponentError(f"{where} has no {attribute!r}", did_you_mean(attribute, near or names[:10]))
 
 
 def _source_of(module: str) -> Path | None:
@@ -102,8 +150,7 @@ def _from_module(where: str) -> ModuleType:
         return importlib.import_module(where)
     except ModuleNotFoundError as error:
         if f"{where}.".startswith(f"{error.name}."):
-            hint = "a file is named with its suffix: ./file.py:object"
-            raise ComponentError(f"no module {where!r}", hint) from error
+            raise _no_module(where) from error
         raise ComponentError(f"{where} cannot be imported: {error}") from error
     except Exception as error:
         raise ComponentError(f"{where!r} cannot be imported: {type(error).__name__}: {error}") from error
@@ -111,9 +158,7 @@ def _from_module(where: str) -> ModuleType:
 
 def _from_file(path: Path) -> ModuleType:
     """Run the file afresh, under a module name of its own, so that files of one name never mix."""
-    if not path.is_file():
-        near = [str(other) for other in path.parent.glob("*.py")]
-        raise ComponentError(f"no file {str(path)!r}", did_you_mean(str(path), near) if near else "")
+    _existing(path)
     unique = f"_idim_{path.stem}_{hashlib.blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()}"
     spec = importlib.util.spec_from_file_location(unique, path)
     assert spec is not None

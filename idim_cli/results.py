@@ -6,6 +6,7 @@ import contextlib
 import csv
 import difflib
 import json
+import logging
 import os
 import secrets
 import warnings
@@ -43,7 +44,17 @@ _TAIL = (
 _NAMED = 6  # files that a hint names at most
 _PLANNED = ("run_id", "over", "baseline_config")
 _REAL = ("peak", "stop_level", "jitter", "forecast")  # often unknown for all runs
+_NUMBERS = (*_REAL, "performance", "column_norm_min", "column_norm_max", "coherence", "seconds")
 _WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
+# What the content of result.json is, as far as tables and reports rely on it; what is unknown is None.
+_KINDS: dict[tuple[type, ...], Sequence[str]] = {
+    (int, type(None)): _WHOLE,
+    (int, float, type(None)): _NUMBERS,
+    (bool, type(None)): ("direct",),
+    (dict, type(None)): ("metrics", "layer_share"),
+    (str, type(None)): tuple(sorted({*_HEAD, *_BODY, *_TAIL} - {*_WHOLE, *_NUMBERS, "direct"})),
+}
+_log = logging.getLogger(__name__)
 
 
 class HeldError(FileError):
@@ -109,10 +120,19 @@ def finished(folder: Path, known: Known | None = None, plan: Plan | None = None)
     known = {} if known is None else known
     for planned in _planned(folder) if plan is None else plan:
         run_id = planned["run_id"]
-        result = known.get(run_id) or read_result(folder / RUNS / run_id)
+        result = known.get(run_id) or _readable(folder / RUNS / run_id)
         if result is not None:
             known[run_id] = result
             yield {**result, **planned}
+
+
+def _readable(run_folder: Path) -> dict[str, Any] | None:
+    """A run's result; None, with a warning, where it is damaged: the others can be read all the same."""
+    try:
+        return read_result(run_folder)
+    except FileError as error:
+        _log.warning("%s; the run is left out (%s)", error, error.hint)
+        return None
 
 
 def unplanned(folder: Path, plan: Plan) -> int:
@@ -139,9 +159,20 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise FileError(f"cannot read {path}: {error}", "delete it and run again") from error
-    if not isinstance(result, dict) or "run_id" not in result:
-        raise FileError(f"{path} is not the result of a run", "delete it and run again")
-    return result
+    if odd := _odd(result):
+        raise FileError(f"{path} is not the result of a run: {odd}", "delete it and run again")
+    return dict(result)
+
+
+def _odd(result: Any) -> str:
+    """What in this is no result of a run; empty if it is one."""
+    if not isinstance(result, dict) or not isinstance(result.get("run_id"), str):
+        return "it has no run_id"
+    for kinds, names in _KINDS.items():
+        for name in names:
+            if type(value := result.get(name)) not in kinds:
+                return f"{name} is {json.dumps(value)[:40]}"
+    return ""
 
 
 def metrics(run_folder: Path) -> list[dict[str, float]]:
@@ -168,7 +199,7 @@ def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
 def write_csv(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Path:
     """Write results.csv of a results folder anew; returns its path. For `known` and `plan` see `finished`."""
     path = folder / TABLE
-    write_atomic(path, table(folder, known, plan).to_csv(index=False, lineterminator="\n"))
+    update(path, table(folder, known, plan).to_csv(index=False, lineterminator="\n"))
     return path
 
 
@@ -191,6 +222,28 @@ def read(path: str | Path) -> pd.DataFrame:
     if (path / TABLE).is_file():
         return _read_csv(path / TABLE)
     raise FileError(f"no results at {str(path)!r}", _near(path))
+
+
+def as_folder(path: str | Path) -> Path:
+    """A folder that need not be there yet; FileError if something else stands there."""
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"{folder} is not a folder")
+    return folder
+
+
+def update(path: Path, text: str) -> None:
+    """Write a file as `write_atomic` does, unless it says that already."""
+    if not says(path, text):
+        write_atomic(path, text)
+
+
+def says(path: Path, text: str) -> bool:
+    """Whether this is the content of a file."""
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False
 
 
 def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> None:

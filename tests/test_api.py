@@ -68,3 +68,38 @@ def test_a_reading_goes_by_the_recipe_of_its_folder_unless_told(tmp_path):
     }
     found = {name: estimates[0].reading.rule for name, estimates in rules.items()}
     assert found == {"recipe": "first", "changed": "interpolate", "options": "isotonic", "table": "isotonic"}
+
+
+def test_a_plan_is_had_from_whatever_is_a_recipe():
+    loaded = idim_cli.load_recipe("toy")
+    runs = idim_cli.plan(loaded)
+    assert runs == idim_cli.plan("toy") == idim_cli.plan(loaded.recipe)
+    assert len({run.run_id for run in runs}) == len(runs) == 1 + 11 * 3
+
+
+TABLE = ROOT / "docs" / "measured" / "mnist-fc.csv"
+MISTAKES = {
+    "confidence: 'x'": lambda out: idim_cli.report(TABLE, out, confidence="x"),
+    "fraction: '0.9'": lambda out: idim_cli.threshold(TABLE, fraction="0.9"),
+    "no column 'nope'": lambda out: idim_cli.threshold(TABLE, by="nope"),
+    "3 names no results": lambda out: idim_cli.report(3),
+    "file is not a folder": lambda out: idim_cli.report(TABLE, out / "file"),
+    r"toy\S* is not a folder": lambda out: idim_cli.train("toy", out / "toy"),
+    r"sweep\S* is not a folder": lambda out: idim_cli.sweep("toy", out / "sweep"),
+    "a dict is no recipe": lambda out: idim_cli.sweep({"d": 3}, out),
+    "a int is no recipe": lambda out: idim_cli.train(3, out),
+    "a list is no recipe": lambda out: idim_cli.plan([]),
+    "where is 'cpu'": lambda out: idim_cli.train("toy", out, where="cpu"),
+    "where is 'gpu'": lambda out: idim_cli.sweep("toy", out, where="gpu"),
+    "argument '3': should be key=value": lambda out: idim_cli.load_recipe("toy", [3]),
+    "jobs: '2'": lambda out: idim_cli.Local(jobs="2"),
+    "pack: 0": lambda out: idim_cli.Local(pack=0),
+}
+
+
+@pytest.mark.parametrize("message", MISTAKES)
+def test_a_wrong_value_is_an_error_of_ours(tmp_path, message):
+    for name in ("file", "toy", "sweep"):
+        (tmp_path / name).touch()
+    with pytest.raises(IdimError, match=message):
+        MISTAKES[message](tmp_path)

@@ -66,6 +66,7 @@ def test_results_that_cannot_be_written_are_a_problem(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     assert environment.disk(tmp_path / "file" / "below")["writable"] is False
     assert environment.disk(tmp_path / "new")["writable"] is True
+    assert not list(tmp_path.glob("[!f]*"))
     assert environment.disk(tmp_path / "new")["folder"] == str(tmp_path)
 
 
@@ -86,3 +87,8 @@ def test_the_speed_is_probed_for_as_long_as_asked():
     found = environment.speed(0.02)
     assert all(rate > 0 for rate in found.values())
     assert set(found) == {"matmul_gflops", "copy_gb_per_s"}
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc here")
+def test_a_folder_in_which_no_file_can_be_made():
+    assert environment.disk("/proc/x")["writable"] is False

@@ -126,11 +126,20 @@ def test_read_of_the_parent_names_the_results_below(tmp_path):
     assert "mnist-fc" in caught.value.hint
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '"x"'])
-def test_damaged_result_is_named(tmp_path, content):
+ODD = [json.dumps(result("a", **{key: "x"})) for key in ("d", "metrics", "peak")]
+DAMAGED = ["{", "[]", "{}", '"x"', *ODD, json.dumps(result("a", dataset=["mnist"]))]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_damaged_result_is_named_and_left_out_of_the_table(tmp_path, content, caplog):
+    store(tmp_path, result("b"))
     results.write_atomic(tmp_path / results.RUNS / "a" / results.RESULT, content)
     with pytest.raises(FileError, match=r"result\.json"):
-        results.table(tmp_path)
+        results.read(tmp_path / results.RUNS / "a")
+    assert list(results.table(tmp_path)["run_id"]) == ["b"]
+    (line,) = caplog.messages
+    assert str(tmp_path / results.RUNS / "a" / results.RESULT) in line
+    assert "left out" in line
 
 
 def test_write_atomic_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):

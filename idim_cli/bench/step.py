@@ -14,7 +14,7 @@ from idim_cli.bench.base import How, Row, complete
 from idim_cli.bench.limits import Pace
 from idim_cli.bench.timing import Call, Timing, interleaved
 from idim_cli.errors import IdimError
-from idim_cli.plan import Run, single
+from idim_cli.plans import Run, single
 from idim_cli.projectors.check import expected
 from idim_cli.recipe.load import Loaded, loads, with_values
 from idim_cli.recipe.schema import Component, Recipe

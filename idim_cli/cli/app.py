@@ -27,7 +27,8 @@ from idim_cli.cli import (
 )
 from idim_cli.cli.verb import verb
 from idim_cli.environment import keep_freed_memory
-from idim_cli.errors import TERMINATED, FileError, IdimError
+from idim_cli.errors import FileError, IdimError
+from idim_cli.training.stop import SIGNALS
 
 # Columns below which the boxes of the help would cut words; plain text wraps.
 _BOXES = 60
@@ -106,7 +107,9 @@ def _idim(
 
 def main() -> None:
     """Run the command line and end the process with the exit codes of `idim_cli.errors`."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in SIGNALS:
+        if number != signal.SIGINT:  # which is Python's own affair
+            signal.signal(number, _end)
     keep_freed_memory()
     try:
         app(prog_name="idim")
@@ -116,8 +119,8 @@ def main() -> None:
         sys.exit(console.report_error(_as_file_error(error)))
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    sys.exit(TERMINATED)
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(SIGNALS[signal.Signals(number)])
 
 
 def _as_file_error(error: OSError) -> FileError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,8 +25,14 @@ app = typer.Typer(
 )
 
 Out = Annotated[
-    Path,
-    typer.Option("--out", help="Folder of the CSV and the figure.", metavar="DIR", parser=options.out_folder),
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Folder of the CSV and the figure.",
+        metavar="DIR",
+        parser=options.out_folder,
+        show_default="bench in IDIM_OUT, else in results",
+    ),
 ]
 Seconds = Annotated[
     float, typer.Option("--seconds", min=0.0, help="Spent on timing each row, at least; more is steadier.")
@@ -68,7 +75,7 @@ def projectors(
     seconds: Seconds = 2.0,
     limit: Limit = 120.0,
     device: options.DeviceHere = "auto",
-    out: Out = Path("results/bench"),
+    out: Out = None,
     as_json: options.Json = False,
 ) -> None:
     """Time P v and P' g of every projector (paper, Table S4).
@@ -78,8 +85,8 @@ def projectors(
 
     Example: idim bench projectors --D 1M --beside ./mine.py:Mine
 
-    Exit code: 0; 2 for a faulty option; 130 or 143 when stopped, and what was
-    measured until then is kept.
+    Exit code: 0; 2 for a faulty option; 75, 130 or 143 when stopped, and
+    what was measured until then is kept.
     """
     wanted = _numbers("--D", sizes)
     from idim_cli.bench import projectors as bench
@@ -104,8 +111,8 @@ def step(
     seconds: Seconds = 1.0,
     limit: Limit = 120.0,
     data: options.Data = None,
-    device: options.DeviceHere = "auto",
-    out: Out = Path("results/bench"),
+    device: options.Device = None,
+    out: Out = None,
     as_json: options.Json = False,
 ) -> None:
     """Time a training step against d, beside direct training (paper, Fig. S12).
@@ -116,7 +123,7 @@ def step(
     Example: idim bench step --recipe mnist-lenet --data FOLDER --d 250,1000
 
     Exit code: 0; 1 when a training diverged; 2 for a faulty option or recipe, or
-    absent data; 130 or 143 when stopped, and what was measured is kept.
+    absent data; 75, 130 or 143 when stopped, and what was measured is kept.
     """
     wanted = _numbers("--d", dims)
     from idim_cli.bench import projectors as known
@@ -124,8 +131,9 @@ def step(
     from idim_cli.recipe.load import load
     from idim_cli.training.prepare import Where
 
-    how, where = _how(device, seconds, limit), Where(device, data)
     loaded = load(recipe, overrides or []) if recipe else bench.default_recipe(overrides or [])
+    here = options.device(device, loaded.recipe) or loaded.recipe.device
+    how, where = _how(here, seconds, limit), Where(here, data)
     those = [one.name for one in known.contestants(names or []) if one.name != "identity"]
     rows = bench.measure(loaded.recipe, wanted, those, how, where, console.say)
     _report("step", bench.COLUMNS, rows, how, out, as_json)
@@ -139,8 +147,8 @@ def pack(
     sizes: Annotated[str, typer.Option("--runs", metavar="R,...", help="Runs in a pack.")] = "1,2,4,8,16,32",
     seconds: Seconds = 1.0,
     data: options.Data = None,
-    device: options.DeviceHere = "auto",
-    out: Out = Path("results/bench"),
+    device: options.Device = None,
+    out: Out = None,
     as_json: options.Json = False,
 ) -> None:
     """Time runs side by side in one process, beside the same runs one by one.
@@ -148,16 +156,18 @@ def pack(
     Example: idim bench pack --recipe mnist-fc --data FOLDER d=500
 
     Exit code: 0; 1 when a training diverged; 2 for a faulty option or recipe,
-    absent data, or runs that cannot be batched; 130 or 143 when stopped, and what
-    was measured is kept.
+    absent data, or runs that cannot be batched; 75, 130 or 143 when stopped,
+    and what was measured is kept.
     """
     wanted = _numbers("--runs", sizes)
     from idim_cli.bench import pack as bench
     from idim_cli.recipe.load import load
     from idim_cli.training.prepare import Where
 
-    how, where = _how(device, seconds), Where(device, data)
-    rows = bench.measure(load(recipe, overrides or []).recipe, wanted, how, where, console.say)
+    measured = load(recipe, overrides or []).recipe
+    here = options.device(device, measured) or measured.device
+    how, where = _how(here, seconds), Where(here, data)
+    rows = bench.measure(measured, wanted, how, where, console.say)
     _report("pack", bench.COLUMNS, rows, how, out, as_json)
 
 
@@ -178,19 +188,20 @@ def _how(device: str, seconds: float, limit: float = math.inf) -> How:
 
 
 def _report(
-    bench: str, columns: Sequence[str], rows: Iterator[Row], how: How, out: Path, as_json: bool
+    bench: str, columns: Sequence[str], rows: Iterator[Row], how: How, out: Path | None, as_json: bool
 ) -> None:
     """Measure; write what comes in and tell it; then the table and the figure."""
     from idim_cli.bench import files, machine, show
 
-    on, found, path = machine.here(how.device), list[Any](), out / f"{bench}.csv"
-    out.mkdir(parents=True, exist_ok=True)
+    folder = out or options.out_folder(os.environ.get("IDIM_OUT") or "results") / "bench"
+    on, found, path = machine.here(how.device), list[Any](), folder / f"{bench}.csv"
+    folder.mkdir(parents=True, exist_ok=True)
     with _kept(path):
         for row in rows:
             found.append(row)
             files.write_csv(path, columns, found, on)
             console.say(show.line(bench, row))
-    figure = _draw(bench, found, on, out)
+    figure = _draw(bench, found, on, folder)
     warnings = show.warnings(bench, found, on)
     if as_json:
         told = {"machine": on.as_dict(), "rows": found, "warnings": warnings, "files": [path, figure]}

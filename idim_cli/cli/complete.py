@@ -31,7 +31,7 @@ def recipe(ctx: Any, incomplete: str) -> Iterable[str]:
     """Shipped recipes by name, and the user's own files."""
     from idim_cli.recipe.find import shipped
 
-    return [*shipped(), *_paths(incomplete, ".yaml", ".yml")]
+    return _with_paths(shipped(), incomplete, ".yaml", ".yml")
 
 
 @_safe
@@ -49,7 +49,7 @@ def run_folder(ctx: Any, incomplete: str) -> Iterable[str]:
 @_safe
 def solution(ctx: Any, incomplete: str) -> Iterable[str]:
     """Compressed files."""
-    return _paths(incomplete, ".idim")
+    return _with_paths([], incomplete, ".idim")
 
 
 @_safe
@@ -106,12 +106,17 @@ def _below(folder: Path, pattern: str) -> Iterator[str]:
 
 
 def _with_paths(known: Iterable[str], incomplete: str, *endings: str) -> list[str]:
-    """The `known` ones, and what else lies on the disk."""
-    found = list(known)
-    return found + [path for path in _paths(incomplete, *endings) if path.rstrip("/") not in found]
+    """The `known` ones, and what else lies on the disk.
+
+    A single folder would be followed by a space in bash; with what lies in it, bash stops behind the "/".
+    """
+    found = [path for path in known if path.startswith(incomplete)]
+    found += [path for path in _paths(incomplete, endings) if path.rstrip("/") not in found]
+    further = _paths(found[0], endings) if len(found) == 1 and found[0].endswith("/") else ()
+    return [*found, *further]
 
 
-def _paths(incomplete: str, *endings: str) -> Iterator[str]:
+def _paths(incomplete: str, endings: tuple[str, ...]) -> Iterator[str]:
     """Files of these endings, and folders on the way to them, that begin as `incomplete` does."""
     head, _, start = incomplete.rpartition("/")
     folder = f"{head}/" if "/" in incomplete else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.cli import console
 from idim_cli.cli.progress import Watching, line, score, waiting
+from idim_cli.plans import purposes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from idim_cli.execute.running import Running
-    from idim_cli.plan import Run
+    from idim_cli.plans import Run
     from idim_cli.thresholds import Estimate
     from idim_cli.training.sitting import Progress
 
@@ -25,6 +27,7 @@ _ROWS = 8  # for runs, and of that many groups the estimate, if the terminal is 
 _GROUPS = 3
 _OTHERS = 4  # lines of the view beside these
 _LABEL = 16  # columns of a run's group
+_NARROW = 60  # columns below which a finished run is told in less words
 _TELLING = 0.02  # share of a run that tells its pace
 
 
@@ -98,11 +101,15 @@ class Live(Watching):
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.running:
+            self.running.catch_up()  # the last look is at everything
         self.screen.stop()
 
-    def planned(self, runs: int, pending: int) -> None:
+    def planned(self, runs: Sequence[Run], pending: int) -> None:
         """Set the bar's length, or add to it; runs that were done before this sitting do not count in it."""
-        self.runs, self.done = runs, runs - pending
+        self.runs, self.done = len(runs), len(runs) - pending
+        if self.running:
+            self.running.plan = purposes(runs)
         if not self.ahead:
             self.bars.reset(self.task)
         self.ahead += pending
@@ -141,45 +148,58 @@ class Live(Watching):
             self.task,
             total=max(self.ahead, 1),
             completed=self.ended + sum(_share(one.now) for one in self.active.values()),
-            count=f"{self.done}/{self.runs}" if self.runs > 1 else "",
+            count=self._count(),
         )
         self.screen.refresh()
         self.drawn = self.clock()
+
+    def _count(self) -> str:
+        """Of runs; of a single one, its epochs."""
+        if self.runs > 1:
+            return f"{self.done}/{self.runs}"
+        return "".join(f"epoch {one.now.epoch}/{one.now.epochs}" for one in self.active.values())
 
     def _view(self) -> RenderableType:
         from rich.console import Group
         from rich.text import Text
 
         talk = console.talk()
-        below = Text("\n".join(self.lines(talk.height)), no_wrap=True, overflow="ellipsis")
+        below = Text("\n".join(self.lines(talk.height, talk.width)), no_wrap=True, overflow="ellipsis")
         return Group(self.bars.get_renderable(), below)
 
-    def lines(self, height: int) -> list[str]:
-        """What stands below the bar on a terminal of so many lines."""
+    def lines(self, height: int, width: int) -> list[str]:
+        """What stands below the bar on a terminal of so many lines and columns."""
         estimates = self.running.estimates() if self.running and self.ended + self.done else []
-        told = list(_told(estimates, self.running.over if self.running else ()))
+        about = _told(estimates, self.running.over if self.running else ())
+        told = [part for one in about for part in textwrap.wrap(one, width, subsequent_indent="  ")]
         room = max(1, min(_ROWS, height - _OTHERS - len(told)))
         # Runs that have nothing to tell yet come last.
         shown = sorted(self.active.values(), key=lambda one: not one.now.figures)[:room]
         more = len(self.active) - len(shown)
-        rows = _aligned([_HEAD, *map(self._row, shown)]) if shown else []
+        rows = _aligned([_head(shown), *map(self._row, shown)], width) if shown else []
         return [*rows, *([f"  + {more} more"] if more else []), *told]
 
     def _row(self, one: Active) -> tuple[str, ...]:
         level = self.running.level(one.run) if self.running else None
-        name, value = score(one.now.figures)
+        _, value = score(one.now.figures)
         return (
             " ".join(map(str, one.run.group.values()))[:_LABEL],
             "direct" if one.run.direct else f"{one.run.recipe.d:,}",
             _seeds(one.run),
             f"{one.now.epoch}/{one.now.epochs}",
-            "" if value is None else f"{name.rpartition(' ')[2]} {value:.4f}",
+            "" if value is None else f"{value:.4f}",
             "" if level is None else f"{level:.4f}",
             one.eta(self.clock()),
         )
 
 
-_HEAD = ("", "d", "seed", "epoch", "score", "level", "ETA")
+_FIRST_TO_GO = (5, 2, 3)  # columns of a row that are left out where it is too long: level, seed, epoch
+
+
+def _head(shown: Sequence[Active]) -> tuple[str, ...]:
+    """The names of the columns; the score has its own."""
+    names = (score(one.now.figures)[0].rpartition(" ")[2] for one in shown)
+    return ("", "d", "seed", "epoch", next(filter(None, names), "score"), "level", "ETA")
 
 
 def _share(progress: Progress) -> float:
@@ -193,8 +213,9 @@ def _brief(result: Mapping[str, Any]) -> str:
     early = (
         "" if result["status"] == "ok" else f"  {result['status']} at {result['epoch']}/{result['epochs']}"
     )
-    name, score = result["run_id"].rpartition("-")[0], f"{result['metric']} {result['performance']:.4f}"
-    return f"{name}  {score}  {result['seconds']:.1f} s{early}"
+    metric = "" if console.width() < _NARROW else f"{result['metric']} "
+    score = f"{metric}{result['performance']:.4f}"
+    return f"{result['run_id'].rpartition('-')[0]}  {score}  {result['seconds']:.1f} s{early}"
 
 
 def _time(seconds: float) -> str:
@@ -230,11 +251,11 @@ def _label(one: Estimate, all_: Sequence[Estimate], over: Collection[str]) -> st
     return " ".join(str(one.group[key]) for key in differ)
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """The rows as lines, right-aligned in columns; a column without content takes no room."""
-    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
-    widths = [max(map(len, column)) for column in columns]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in zip(*columns, strict=True)
-    ]
+def _aligned(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """The rows as lines, right-aligned in columns; those without content, or room, are left out."""
+    columns = {at: column for at, column in enumerate(zip(*rows, strict=True)) if any(column[1:])}
+    widths = {at: max(map(len, column)) for at, column in columns.items()}
+    for at in _FIRST_TO_GO:
+        if sum(widths.values()) + 2 * (len(widths) - 1) > width:
+            widths.pop(at, None)
+    return ["  ".join(row[at].rjust(room) for at, room in widths.items()).rstrip() for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ from idim_cli.cli import complete
 from idim_cli.errors import FileError
 
 if TYPE_CHECKING:
+    from idim_cli.recipe import schema
     from idim_cli.thresholds import Options
 
 
@@ -82,13 +84,26 @@ DataHere = Annotated[
     ),
 ]
 _DEVICE: dict[str, Any] = {
-    "envvar": "IDIM_DEVICE",
     "metavar": "DEVICE",
     "help": "auto, cpu, cuda, cuda:1, mps.",
     "autocompletion": complete.words("auto", "cpu", "cuda", "mps"),
 }
-Device = Annotated[str | None, typer.Option("--device", show_default="the recipe's", **_DEVICE)]
-DeviceHere = Annotated[str, typer.Option("--device", **_DEVICE)]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        show_default="the recipe's, then the environment variable IDIM_DEVICE, then auto",
+        **_DEVICE,
+    ),
+]
+DeviceHere = Annotated[str, typer.Option("--device", envvar="IDIM_DEVICE", **_DEVICE)]
+
+
+def device(given: str | None, recipe: schema.Recipe) -> str | None:
+    """What `--device` says; None leaves it to the recipe. IDIM_DEVICE speaks where neither does."""
+    return given or ("device" not in recipe.model_fields_set and os.environ.get("IDIM_DEVICE")) or None
+
+
 Download = Annotated[bool, typer.Option("--download", help="Fetch an absent data set.")]
 Jobs = Annotated[
     int | None,
@@ -126,6 +141,7 @@ Tracker = Annotated[
         "--tracker",
         metavar="NAME",
         help="Show runs in tensorboard, wandb or mlflow; '{name: wandb, mode: offline}' with parameters.",
+        autocompletion=complete.component("tracker"),
         show_default="the recipe's",
     ),
 ]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from idim_cli.cli import console
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from idim_cli.execute.base import Watcher
-    from idim_cli.plan import Run
+    from idim_cli.plans import Run
     from idim_cli.projectors.check import Columns
     from idim_cli.recipe.schema import Recipe
     from idim_cli.training.sitting import Progress
@@ -62,12 +62,12 @@ class Plain(Watching):
     def __exit__(self, *_: object) -> None:
         pass
 
-    def planned(self, runs: int, pending: int) -> None:
+    def planned(self, runs: Sequence[Run], pending: int) -> None:
         """Say how many runs there are, when work begins; a search that asks for more says so itself."""
-        self.runs, self.done = runs, runs - pending
+        self.runs, self.done = len(runs), len(runs) - pending
         if not self.begun:
             before = f", {self.done} of them done before" if self.done else ""
-            self._say(f"{runs} runs{before}")
+            self._say(f"{self.runs} runs{before}")
         self.begun = self.begun or pending > 0
 
     def progress(self, run: Run, progress: Progress) -> None:

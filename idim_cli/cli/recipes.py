@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from idim_cli import outside
 from idim_cli.cli import complete, console, options
 from idim_cli.cli.verb import verb
-from idim_cli.errors import USAGE, Fault, IdimError, RecipeError
-from idim_cli.recipe.components import components
+from idim_cli.errors import USAGE, ComponentError, Fault, FileError, IdimError, RecipeError
+from idim_cli.recipe.components import OPEN, TORCHVISION, components, is_code
 from idim_cli.recipe.dump import dump
 from idim_cli.recipe.files import read_text, write_new
 from idim_cli.recipe.find import description, find, shipped
 from idim_cli.recipe.json_schema import json_schema
-from idim_cli.recipe.load import load
+from idim_cli.recipe.load import Loaded, load
 from idim_cli.registry import ROOMS
 
 app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes; say what can stand in one.")
@@ -69,7 +70,7 @@ def show(name: Name, as_json: options.Json = False) -> None:
 @verb
 def copy(
     name: Name,
-    destination: Annotated[Path | None, typer.Argument(metavar="[DEST]", help="A file or a folder.")] = None,
+    destination: Annotated[str, typer.Argument(metavar="DEST", help="A file or a folder.")] = ".",
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -78,9 +79,11 @@ def copy(
     Exit code: 0; 2 when there is none of that name, or the copy cannot be written.
     """
     source = find(name)
-    target = destination or Path()
+    target = Path(destination)
     if target.is_dir():
         target = target / source.name
+    elif destination.endswith("/"):
+        raise FileError(f"no folder {destination}", "make it first")
     write_new(target, read_text(source), force)
     if as_json:
         console.document("recipes-copy/1", {"path": target})
@@ -98,6 +101,8 @@ def check(
     as_json: options.Json = False,
 ) -> None:
     """Check recipes and name all their faults.
+
+    Your own code is looked for, and not run.
 
     Exit code: 0; 2 when there are faults.
     """
@@ -175,9 +180,20 @@ def _hanging(head: str, text: str, indent: int | None = None) -> str:
 
 def _faults(file: str) -> list[Fault]:
     try:
-        load(file)
+        loaded = load(file)
     except RecipeError as error:
         return list(error.faults)
     except IdimError as error:
         return [Fault(file, 0, 0, "", str(error), error.hint)]
-    return []
+    return list(_absent(loaded))
+
+
+def _absent(loaded: Loaded) -> Iterator[Fault]:
+    """The user's own code that is not there."""
+    for kind in OPEN:
+        name = getattr(loaded.recipe, kind).name
+        if is_code(name, kind) and not name.startswith(TORCHVISION):
+            try:
+                outside.look(name)
+            except ComponentError as error:
+                yield loaded.source.fault(kind, str(error), error.hint)

@@ -31,7 +31,7 @@ def command(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RESULTS...",
+            metavar="RESULTS",
             help="Results folders, folders of one run, or CSVs of runs.",
             autocompletion=complete.results,
         ),
@@ -70,9 +70,10 @@ def command(
     """Write a page about results (report.html) and its figures; print a table.
 
     The page needs no network. The figures lie beside it as PNG and SVG; an
-    earlier page there goes, with its figures. A group of runs (model, projector,
-    swept keys) that cannot be read is named on stderr. Several RESULTS come side
-    by side.
+    earlier page there goes, with its figures. Where results lie on a disk that
+    cannot be written to, the table comes alone. A group of runs (model,
+    projector, swept keys) that cannot be read is named on stderr. Several
+    RESULTS come side by side.
 
     Examples: idim report results/mnist-fc; idim report runs.csv --format latex --baseline best
 
@@ -93,7 +94,11 @@ def command(
         console.document("report/1", _as_dict(made))
     else:
         _print(made, form, log)
-    console.say(f"wrote {made.page} and {len(made.figures)} files of figures beside it")
+    if made.refused is None:
+        console.say(f"wrote {made.page} and {len(made.figures)} files of figures beside it")
+    else:
+        reason = f"{made.refused.filename}: {made.refused.strerror}"
+        console.warn(f"no page and no figures ({reason}); --out DIR puts them elsewhere")
     if made.error is not None:
         raise made.error
 

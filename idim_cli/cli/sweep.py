@@ -55,7 +55,7 @@ def command(
 
     Exit code: 0; 1 when a run failed (4 under --keep-going); 2 for a faulty
     recipe or absent data, found before the first run; 3 when some d_int lies
-    beyond the grid; 130 or 143 when stopped.
+    beyond the grid; 75, 130 or 143 when stopped.
     """
     from idim_cli.recipe.load import load
 
@@ -73,7 +73,7 @@ def command(
     from idim_cli.execute.sweep import sweep
     from idim_cli.training.prepare import Where
 
-    where = Where(device, data, download)
+    where = Where(options.device(device, loaded.recipe), data, download)
     if dry_run:
         return dryrun.show(loaded, out, where, jobs, pack, as_json)
     with console.resumable(), progress.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:

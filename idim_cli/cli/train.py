@@ -34,9 +34,9 @@ def command(
     Example: idim train mnist-fc d=500 seeds=1
 
     Exit code: 0; 1 when the run failed; 2 for a faulty recipe or absent data;
-    130 or 143 when stopped.
+    75, 130 or 143 when stopped.
     """
-    from idim_cli.plan import single
+    from idim_cli.plans import single
     from idim_cli.recipe.load import load
 
     loaded = load(recipe, [*(overrides or []), *options.trackers(tracker)])
@@ -44,7 +44,7 @@ def command(
     from idim_cli.training.prepare import Where
     from idim_cli.training.run import run_folder, train
 
-    where = Where(device, data, download)
+    where = Where(options.device(device, loaded.recipe), data, download)
     one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
     if dry_run:
         return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json)

@@ -34,13 +34,15 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.BadParameter("--quiet and --verbose exclude each other")
         console.set_level(console.QUIET if quiet else console.VERBOSE if verbose else console.NORMAL)
         began, handler = time.perf_counter(), _Handler()
+        _OURS.addHandler(handler)
         if verbose:
-            _begin(handler)
+            _begin()
         try:
             return function(*args, **given)
         finally:
+            _OURS.removeHandler(handler)
             if verbose:
-                _end(handler, time.perf_counter() - began)
+                _end(time.perf_counter() - began)
             console.set_level(console.NORMAL)
 
     command.__signature__ = _with_options(inspect.signature(function, eval_str=True))  # type: ignore[attr-defined]
@@ -62,7 +64,7 @@ def _with_options(signature: inspect.Signature) -> inspect.Signature:
 
 
 class _Handler(logging.Handler):
-    """What the rooms below log, as talk; each thing once."""
+    """What the rooms below log, as talk or a warning; each thing once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,21 +75,22 @@ class _Handler(logging.Handler):
         message = self.format(record)
         if message not in self.told:
             self.told.add(message)
-            console.say(f"  {message}")
+            if record.levelno >= logging.WARNING:
+                console.warn(message)
+            else:
+                console.say(f"  {message}")
 
 
-def _begin(handler: logging.Handler) -> None:
+def _begin() -> None:
     from importlib.metadata import version
 
     console.say(f"idim {version('idim')}, Python {platform.python_version()}, in {os.getcwd()}")
     for name in sorted(name for name in os.environ if name.startswith("IDIM_")):
         console.say(f"  {name}={os.environ[name]}")
-    _OURS.addHandler(handler)
     _OURS.setLevel(logging.DEBUG)
 
 
-def _end(handler: logging.Handler, seconds: float) -> None:
-    _OURS.removeHandler(handler)
+def _end(seconds: float) -> None:
     _OURS.setLevel(logging.NOTSET)
     loaded = [f"{name} {sys.modules[name].__version__}" for name in _TOLD if name in sys.modules]
     console.say(f"{seconds:.1f} s" + (f" with {', '.join(loaded)}" if loaded else ""))

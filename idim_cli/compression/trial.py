@@ -16,7 +16,7 @@ from idim_cli.compression.goal import Size
 from idim_cli.datasets.split import Split
 from idim_cli.environment import pick_device
 from idim_cli.execute.base import Executor, Watcher
-from idim_cli.plan import Run, single
+from idim_cli.plans import Run, single
 from idim_cli.quantiser import Codebook, Quantiser
 from idim_cli.recipe.schema import Quantise
 from idim_cli.recipe.source import Source

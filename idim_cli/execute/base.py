@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 
 if TYPE_CHECKING:
     from idim_cli.training.prepare import Where
@@ -18,8 +18,8 @@ Result = Mapping[str, Any]  # the content of a result.json
 class Watcher(Protocol):
     """Told how a sweep goes on."""
 
-    def planned(self, runs: int, pending: int) -> None:
-        """So many runs are in the plan, so many still to be done."""
+    def planned(self, runs: Sequence[Run], pending: int) -> None:
+        """These runs are in the plan, and so many of those added last are still to be done."""
 
     def progress(self, run: Run, progress: Progress) -> None:
         """A run has come so far; about five times a second."""
@@ -37,7 +37,7 @@ class Watcher(Protocol):
 class Silent:
     """A `Watcher` that tells nobody."""
 
-    def planned(self, runs: int, pending: int) -> None:
+    def planned(self, runs: Sequence[Run], pending: int) -> None:
         """Nothing."""
 
     def progress(self, run: Run, progress: Progress) -> None:

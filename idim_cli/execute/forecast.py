@@ -13,7 +13,7 @@ import torch
 from idim_cli.environment import pick_device
 from idim_cli.execute.local import START_SECONDS, kinds, widest, workers
 from idim_cli.execute.member import seats
-from idim_cli.plan import Group, Run, merged, single
+from idim_cli.plans import Group, Run, merged, single
 from idim_cli.projectors.check import expected
 from idim_cli.recipe.load import Loaded
 from idim_cli.recipe.schema import Seeds

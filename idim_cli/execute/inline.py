@@ -7,7 +7,7 @@ from pathlib import Path
 
 from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.queue import Queue, Task
-from idim_cli.plan import Run, kind
+from idim_cli.plans import Run, kind
 from idim_cli.training.pack import train_many
 from idim_cli.training.packing import packing
 from idim_cli.training.prepare import Where
@@ -56,7 +56,7 @@ def serve(
     """Carry out the runs that are handed over; yields each as it ends.
 
     Args:
-        ask: hands over a run of the kind (`plan.kind`) that is asked for, or of any kind for None; None when
+        ask: hands over a run of the kind (`plans.kind`) that is asked for, or of any kind for None; None when
             there is none.
         out, where: as for `Executor.map`.
         pack: as for `Inline`.

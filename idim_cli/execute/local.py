@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from idim_cli.environment import free_bytes, pick_device, resident_bytes
+from idim_cli.errors import IdimError
 from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.member import Seat, seats
 from idim_cli.execute.pool import Pool
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.training.packing import packing
 from idim_cli.training.prepare import Where
 
@@ -34,6 +35,9 @@ class Local:
     """
 
     def __init__(self, jobs: int | None = None, pack: int | None = None) -> None:
+        for name, value in (("jobs", jobs), ("pack", pack)):
+            if value is not None and (type(value) is not int or value < 1):
+                raise IdimError(f"{name}: {value!r} is not a whole number from 1 on", "None chooses")
         self.jobs, self.pack = jobs, pack
         self.pool: Pool | None = None
         self.spent = 0.0  # seconds of work so far

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import torch
 
 from idim_cli.environment import cores
-from idim_cli.errors import INTERRUPTED, TERMINATED
 from idim_cli.execute.worker import Shift
-from idim_cli.plan import Run
+from idim_cli.plans import Run
+from idim_cli.training.stop import SIGNALS
 
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -109,4 +109,4 @@ def dismiss(members: Iterable[Member]) -> bool:
         for member in members:
             member.process.kill()
             member.process.wait()
-    return set(codes) <= {0, INTERRUPTED, TERMINATED}
+    return set(codes) <= {0, *SIGNALS.values()}

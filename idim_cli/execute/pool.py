@@ -10,12 +10,12 @@ from pathlib import Path
 
 from idim_cli import results
 from idim_cli.environment import pick_device
-from idim_cli.errors import INTERRUPTED, TERMINATED, IdimError
+from idim_cli.errors import IdimError
 from idim_cli.execute import worker
 from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.member import Member, dismiss, seats
 from idim_cli.execute.queue import Queue
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.training import outcome, stop
 from idim_cli.training.prepare import Where
 from idim_cli.training.record import Record
@@ -27,7 +27,7 @@ DEATHS = 3
 LOOK_SECONDS = 0.2
 # A worker asks for its next run at once after a result, and is answered before the result is passed on.
 _AT_ONCE = 0.002
-_STOPPED = {INTERRUPTED: signal.SIGINT, TERMINATED: signal.SIGTERM}
+_STOPPED = {code: number for number, code in stop.SIGNALS.items()}
 
 
 class Pool:
@@ -76,6 +76,7 @@ class _Map:
         beside = [seat.gpu == self.seats[0].gpu for seat in self.seats[: self.queue.workers]]
         self.shift = worker.Shift(out.absolute(), where, pool.pack, 1 / sum(beside))
         self.ended: list[tuple[Run, Result]] = []
+        self.left = 0  # runs of workers that a signal has stopped
         self.stillborn = 0  # workers in a row that ended before they had asked for a run
 
     def work(self) -> Iterator[tuple[Run, Result]]:
@@ -152,6 +153,7 @@ class _Map:
         code = member.process.wait()
         if code in _STOPPED:
             self.request.number = _STOPPED[code]
+            self.left += len(member.runs)
             return
         self.stillborn += not member.asked
         if self.stillborn == DEATHS:
@@ -179,7 +181,7 @@ class _Map:
         return result
 
     def _stopped(self) -> stop.StoppedError:
-        begun = sum(len(member.runs) for member in self.pool.members)
+        begun = self.left + sum(len(member.runs) for member in self.pool.members)
         orderly = self.pool.close()
         kept = "saved" if orderly else "that of their last checkpoint"
         runs = "1 run was" if begun == 1 else f"{begun} runs were"

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from idim_cli import results, thresholds
 from idim_cli.errors import IdimError
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.recipe.schema import Recipe
 from idim_cli.thresholds import Estimate, Options
 
@@ -25,6 +25,9 @@ class Running:
         recipe: with a sweep.
         folder: where its results lie.
         clock: seconds.
+
+    Attributes:
+        plan: of this sweep, as another one may replace the file; None until it is known.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -32,6 +35,7 @@ class Running:
         self.options = Options(**recipe.reading())
         self.over = tuple(recipe.sweep.over) if recipe.sweep else ()
         self.known: results.Known = {}
+        self.plan: results.Plan | None = None
         self.found: list[Estimate] = []
         self.due, self.warm = clock(), False
 
@@ -40,13 +44,17 @@ class Running:
         began = self.clock()
         if began >= self.due:
             with contextlib.suppress(IdimError, OSError):  # nothing to be read yet
-                table = results.table(self.folder, self.known)
+                table = results.table(self.folder, self.known, self.plan)
                 self.found = thresholds.threshold(table, self.options)
             ended = self.clock()
             # The first reading imports what it needs, which the sweep would do at its end.
             cost = ended - began if self.warm else 0.0
             self.warm, self.due = True, ended + max(REST_SECONDS, cost / TIME_SHARE)
         return self.found
+
+    def catch_up(self) -> None:
+        """Have the next look read anew, however soon."""
+        self.due = self.clock()
 
     def level(self, run: Run) -> float | None:
         """The performance that a run is to reach; None for direct runs, and while the baseline is unknown."""

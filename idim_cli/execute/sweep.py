@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.tracked import Tracked
-from idim_cli.plan import Group, Run, merged
+from idim_cli.plans import Group, Run, merged, purposes
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe, Seeds
@@ -22,7 +21,7 @@ from idim_cli.search.base import RATE, Ask
 from idim_cli.thresholds import Estimate, Options
 from idim_cli.trackers.tracking import Tracking
 from idim_cli.training.preflight import preflight
-from idim_cli.training.prepare import Where
+from idim_cli.training.prepare import Where, as_where
 from idim_cli.training.run import done, results_folder, run_folder
 
 if TYPE_CHECKING:
@@ -56,6 +55,10 @@ class Outcome:
             "runs": {"planned": self.planned, "ok": self.ok, "failed": self.failed},
             "estimates": [one.as_dict() for one in self.estimates],
         }
+
+    def text(self) -> str:
+        """summary.json itself."""
+        return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
 
     @property
     def not_reached(self) -> bool:
@@ -99,8 +102,8 @@ def sweep(
         MissingExtraError: a tracker's library is not installed; nothing was started.
         StoppedError: a signal asked to stop; what was begun is saved.
     """
-    loaded = as_loaded(loaded)
-    recipe, source, where = loaded.recipe, loaded.source, where or Where()
+    loaded, where = as_loaded(loaded), as_where(where)
+    recipe, source = loaded.recipe, loaded.source
     if recipe.sweep is None:
         raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
 
@@ -113,9 +116,7 @@ def sweep(
         search = searches.build(recipe, native)
         while (ask := search.ask(work.told)) is not None:
             work.carry_out(ask)
-        outcome = summarise(recipe, work.folder, work.plan)
-        if others := results.unplanned(work.folder, work.plan):
-            watched.say(f"{others} finished runs of other sweeps lie in {work.folder} and are left out here")
+        outcome = work.outcome()
         tracking.read(outcome.estimates)
     return outcome
 
@@ -129,6 +130,7 @@ class _Work:
         self.runs: list[Run] = []
         self.told: results.Known = {}
         self.log: list[str] = []
+        self.trained = False
 
     def carry_out(self, ask: Ask) -> None:
         """Say why, and bring the runs to their results; those that are done already are only read."""
@@ -137,51 +139,78 @@ class _Work:
         if todo:
             preflight(todo, self.where, self.loaded.source, "sweep.d")
         self.told.update({run_id: result for run_id, result in before.items() if result is not None})
-        self.runs = merged([*self.runs, *ask.runs])
-        self._lay_out(ask.why)
-        self.watcher.planned(len(self.runs), len(todo))
+        self.runs, self.log = merged([*self.runs, *ask.runs]), [*self.log, *ask.why]
+        for line in ask.why:
+            self.watcher.say(line)
+        if todo:
+            self._lay_out()
+            _remove(self.folder / results.SUMMARY)  # of less than is planned now
+        self.watcher.planned(self.runs, len(todo))
         for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
+            self.trained = True
             self.told[run.run_id] = dict(result)
-            results.write_csv(self.folder, {**self.told}, self.plan)
+            if self._is_ours():
+                results.write_csv(self.folder, {**self.told}, self.plan)
             self.watcher.finished(run, result)
+
+    def outcome(self) -> Outcome:
+        """Read everything, and leave all files of the folder as those of this sweep.
+
+        Where nothing was trained they may be as they are, on a disk that cannot be written to.
+        """
+        known: results.Known = {}
+        table = results.table(self.folder, known, self.plan)
+        found = _read(self.loaded.recipe, self.folder, table, len(self.plan))
+        try:
+            self._lay_out()
+            results.write_csv(self.folder, known, self.plan)
+            results.update(self.folder / results.SUMMARY, found.text())
+        except OSError as error:
+            if self.trained:
+                raise
+            self.watcher.say(f"the tables in {self.folder} stay as they are: {error.strerror}")
+            return self._told_apart(found)
+        # Another process may have ended a run, or written files of its own, in the meantime.
+        seen = len(list(results.finished(self.folder, {**known}, self.plan)))
+        return self._told_apart(found) if seen == len(known) and self._is_ours() else self.outcome()
 
     @property
     def plan(self) -> results.Plan:
         """The runs so far, and what each is for."""
-        return [
-            {"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline}
-            for run in self.runs
-        ]
+        return purposes(self.runs)
 
-    def _lay_out(self, why: Sequence[str]) -> None:
+    def _lay_out(self) -> None:
         """Write recipe.yaml, plan.json and, if there is anything to tell, search.log."""
-        recipe = self.loaded.recipe
-        results.write_atomic(self.folder / results.RECIPE, to_yaml(recipe))
-        results.write_atomic(self.folder / results.PLAN, results.plan_text(recipe.name, self.plan))
-        for line in why:
-            self.watcher.say(line)
-        self.log += why
+        results.update(self.folder / results.RECIPE, to_yaml(self.loaded.recipe))
+        results.update(self.folder / results.PLAN, self._plan_text())
         if self.log:
-            results.write_atomic(self.folder / results.SEARCH, "\n".join([*self.log, ""]))
+            results.update(self.folder / results.SEARCH, "\n".join([*self.log, ""]))
+        else:
+            _remove(self.folder / results.SEARCH)
+
+    def _plan_text(self) -> str:
+        return results.plan_text(self.loaded.recipe.name, self.plan)
+
+    def _is_ours(self) -> bool:
+        """Whether plan.json is of this sweep: of two in one folder, the tables are of the one it names."""
+        return results.says(self.folder / results.PLAN, self._plan_text())
+
+    def _told_apart(self, found: Outcome) -> Outcome:
+        if others := results.unplanned(self.folder, self.plan):
+            self.watcher.say(
+                f"{others} finished runs of other sweeps lie in {self.folder}; its tables leave them "
+                "out, and --out keeps sweeps apart"
+            )
+        return found
 
 
-def summarise(recipe: Recipe, folder: Path, plan: results.Plan) -> Outcome:
-    """Read all planned runs of a results folder, estimate d_int, and write results.csv and summary.json."""
-    known: results.Known = {}
-    outcome = _summary(recipe, folder, plan, known)
-    # Another process may have finished a run in the meantime, and its tables have been overwritten.
-    if len(list(results.finished(folder, {**known}, plan))) > len(known):
-        return summarise(recipe, folder, plan)
-    return outcome
+def _remove(path: Path) -> None:
+    if path.exists():  # a disk that cannot be written to refuses to remove what is not there
+        path.unlink(missing_ok=True)
 
 
-def _summary(recipe: Recipe, folder: Path, plan: results.Plan, known: results.Known) -> Outcome:
-    results.write_csv(folder, known, plan)
-    table = results.table(folder, known, plan)
+def _read(recipe: Recipe, folder: Path, table: pd.DataFrame, planned: int) -> Outcome:
     estimates = thresholds.threshold(table, Options(**recipe.reading()))
     failed = int((table["status"] == results.FAILED).sum())
     raced = recipe.sweep is not None and bool(recipe.sweep.search.params.get("lr"))
-    outcome = Outcome(folder, table, estimates, len(plan), len(table) - failed, failed, raced)
-    text = json.dumps(outcome.as_dict(), indent=2, allow_nan=False)
-    results.write_atomic(folder / results.SUMMARY, text + "\n")
-    return outcome
+    return Outcome(folder, table, estimates, planned, len(table) - failed, failed, raced)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from idim_cli.execute.base import Result, Watcher
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.trackers.tracking import Tracking
 
 if TYPE_CHECKING:

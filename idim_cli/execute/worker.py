@@ -21,8 +21,8 @@ from idim_cli.environment import keep_freed_memory
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Result
 from idim_cli.execute.queue import Task
-from idim_cli.plan import Run
-from idim_cli.training.stop import Request, StoppedError, listening
+from idim_cli.plans import Run
+from idim_cli.training.stop import SIGNALS, Request, StoppedError, listening
 
 if TYPE_CHECKING:
     from idim_cli.training.prepare import Where
@@ -91,7 +91,7 @@ def main(number: int) -> int:
     It is 0 when the parent wants nothing more, and `StoppedError.exit_code` when a signal, or the parent's
     end, stopped a run that is now saved.
     """
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
+    for signal_number in SIGNALS:
         signal.signal(signal_number, signal.SIG_IGN)  # what a second one meets: saving is not cut short
     keep_freed_memory()
     with listening() as request, Connection(number) as parent:

@@ -13,10 +13,10 @@ from idim_cli import outside
 from idim_cli.errors import CapacityError, ComponentError
 from idim_cli.models import REGISTRY
 from idim_cli.models.init import initialise
+from idim_cli.recipe.components import TORCHVISION
 from idim_cli.recipe.schema import Component
 from idim_cli.registry import did_you_mean
 
-_TORCHVISION = "torchvision:"
 # How torch says, in errors that have no type of their own, that tensors are too large.
 _TOO_LARGE = (
     "can't allocate memory",
@@ -86,7 +86,7 @@ def _too_large(error: BaseException | None) -> bool:
 
 def _make(component: Component, shape: tuple[int, ...], classes: int) -> Any:
     name, params = component.name, component.params
-    if name.startswith(_TORCHVISION):
+    if name.startswith(TORCHVISION):
         return _torchvision(name, params, classes)
     if ":" in name and name not in REGISTRY:
         return outside.call(name, outside.find(name), params, {"shape": shape, "classes": classes})
@@ -97,7 +97,7 @@ def _torchvision(name: str, params: dict[str, Any], classes: int) -> Any:
     """A classification model of torchvision, without pretrained weights."""
     import torchvision
 
-    wanted = name.removeprefix(_TORCHVISION)
+    wanted = name.removeprefix(TORCHVISION)
     known = torchvision.models.list_models(module=torchvision.models)
     if wanted not in known:
         raise ComponentError(

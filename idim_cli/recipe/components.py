@@ -18,6 +18,8 @@ from idim_cli.registry import INNER, NEVER_INNER, ROOMS, Registry, did_you_mean,
 
 # Kinds whose names may also point to code ("package.module:callable", "./file.py:callable").
 OPEN = ("model", "dataset")
+#: Models of torchvision by name; not a module of the user's.
+TORCHVISION = "torchvision:"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from idim_cli.errors import IdimError
 from idim_cli.recipe import override, text
 from idim_cli.recipe.check import validate
 from idim_cli.recipe.dump import dump
@@ -35,14 +36,20 @@ def load(source: str | Path, overrides: str | Sequence[str] = ()) -> Loaded:
         RecipeError: the recipe is wrong; holds all faults, each with its place.
     """
     path = find(source)
-    overrides = [overrides] if isinstance(overrides, str) else overrides
+    overrides = [overrides] if isinstance(overrides, str) else [str(one) for one in overrides]
     _log.debug("recipe %s%s", path, f" with {' '.join(overrides)}" if overrides else "")
     return loads(text.read(path), str(path), overrides)
 
 
 def as_loaded(recipe: Loaded | str | Path) -> Loaded:
-    """`recipe` as it is, or read by `load`."""
-    return recipe if isinstance(recipe, Loaded) else load(recipe)
+    """`recipe` as it is, or read by `load`; IdimError for anything else."""
+    if isinstance(recipe, Loaded):
+        return recipe
+    if not isinstance(recipe, str | Path):
+        raise IdimError(
+            f"a {type(recipe).__name__} is no recipe", "give its file, its name, or what load_recipe returns"
+        )
+    return load(recipe)
 
 
 def loads(yaml_text: str, file: str = "<recipe>", overrides: Sequence[str] = ()) -> Loaded:

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from idim_cli.errors import RecipeError
 from idim_cli.recipe import override
+from idim_cli.recipe.check import validate
 from idim_cli.recipe.components import is_code
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import COMPONENTS
@@ -78,8 +78,9 @@ def written(
             "baseline": {"seeds": 3, "set": {"training.optimizer.lr": 0.001}},
         },
     }
-    if faults := override.apply(tree, Source(file), overrides):
-        raise RecipeError(faults)
+    source = Source(file)
+    faults = override.apply(tree, source, overrides)
+    validate({"name": "new", **tree}, source, faults)  # so that an argument is named, not a file to come
     head = _HEAD.format(file=file, model=split(tree["model"])[0], dataset=split(tree["dataset"])[0])
     text = "\n".join([head, *_lines(tree, ""), ""])
     loads(text, file)

@@ -26,19 +26,21 @@ class Report:
     """What was written, and what it says.
 
     Attributes:
-        page: the HTML file.
+        page: the HTML file; None where the usual folder cannot be written to.
         figures: the files of the figures, PNG and SVG.
         results: what was read, in the order of the paths.
         entries: all groups with a reading.
         error: why no group could be read; None if one could, or if there is nothing but single runs, of
             which no d_int can be asked. The page is written all the same.
+        refused: why the usual folder cannot be written to.
     """
 
-    page: Path
+    page: Path | None
     figures: tuple[Path, ...]
     results: tuple[Result, ...]
     entries: tuple[Entry, ...]
     error: IdimError | None
+    refused: OSError | None = None
 
 
 def report(
@@ -59,7 +61,8 @@ def report(
 
     Args:
         paths: results folders, folders of one run, or CSV files of runs; several come side by side.
-        out: folder of all files; None is ``figures`` beside the results, for several paths ``./report``.
+        out: folder of all files; None is ``figures`` beside the results, for several paths ``./report``, and
+            nothing is written where that cannot be.
         options: how to read d_int; None is as the recipe of each folder says, else the defaults.
         baseline, fraction, rule, confidence, centre: fields of `Options` that overrule both.
         log: axis of d; None chooses by how d is spread.
@@ -69,11 +72,14 @@ def report(
 
     Raises:
         IdimError: a path holds no results, or a table, recipe or option is wrong. Nothing is written then.
+        OSError: `out` cannot be written to.
     """
+    from idim_cli import results
     from idim_cli.reports import redo
+    from idim_cli.reports.entries import entries
     from idim_cli.reports.result import load
 
-    places = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    places = _places(paths)
     if not places:
         raise IdimError("no results to report", "name a results folder, or a CSV of runs")
     fields = {
@@ -86,7 +92,19 @@ def report(
     changes = {name: value for name, value in fields.items() if value is not None}
     found = _named_apart([load(place, options, **changes) for place in places])
     given = redo.given(options, changes, log, published)
-    return _write(found, Path(out) if out is not None else _folder(places), log, published, given, say)
+    if out is not None:
+        return _write(found, results.as_folder(out), log, published, given, say)
+    try:
+        return _write(found, _folder(places), log, published, given, say)
+    except OSError as error:  # results may be read where nothing can be written
+        return Report(None, (), tuple(found), tuple(entries(found)), _error(found), error)
+
+
+def _places(paths: object) -> list[Path]:
+    try:
+        return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]  # type: ignore
+    except TypeError as error:
+        raise IdimError(f"{paths!r} names no results", "give one path, or a list of them") from error
 
 
 def _write(

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from idim_cli.errors import ComponentError
-from idim_cli.plan import Group, groups, merged
+from idim_cli.plans import Group, groups, merged
 from idim_cli.recipe.schema import Recipe
 from idim_cli.search.base import RATE, Ask, Native, Result
 from idim_cli.search.hunt import Hunt, Limits

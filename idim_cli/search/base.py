@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from idim_cli.plan import Group, Run
+from idim_cli.plans import Group, Run
 from idim_cli.recipe.schema import Recipe
 from idim_cli.search import REGISTRY
 

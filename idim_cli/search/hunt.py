@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from idim_cli.goal import Goal
-from idim_cli.plan import Group, Run, seeds_of
+from idim_cli.plans import Group, Run, seeds_of
 from idim_cli.recipe.schema import Recipe, Seeds
 from idim_cli.results import FAILED, OK, row
 from idim_cli.search.base import Ask, Result

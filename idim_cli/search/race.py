@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.search.base import Ask, Result
 from idim_cli.search.hunt import Hunt
 

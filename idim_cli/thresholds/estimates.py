@@ -81,7 +81,7 @@ def threshold(
     runs: DataFrame | str | Path,
     options: Options | None = None,
     *,
-    by: Sequence[str] | None = None,
+    by: str | Sequence[str] | None = None,
     source: str = "",
     **changes: Any,
 ) -> list[Estimate]:
@@ -91,7 +91,7 @@ def threshold(
         runs: a results folder, a CSV file, or a table of one row a run with at least the columns d and
             performance, see `rows.clean`.
         options: how to read; None is as the recipe of a results folder says, else the defaults.
-        by: columns to group by, see `groups`.
+        by: column, or columns, to group by, see `groups`.
         source: what a table is called in errors; a path speaks for itself.
         changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``; None is not given.
 
@@ -103,7 +103,8 @@ def threshold(
         runs = results.read(runs)
     given = {key: value for key, value in changes.items() if value is not None}
     chosen = (options or Options()).but(**given)
-    return [_estimate(group, rows, chosen, source) for group, rows in groups(runs, by, source)]
+    columns = [by] if isinstance(by, str) else by
+    return [_estimate(group, rows, chosen, source) for group, rows in groups(runs, columns, source)]
 
 
 def require_any(found: Sequence[Estimate]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, get_args
 
 from idim_cli.errors import IdimError
@@ -16,8 +17,8 @@ Interval = Literal["bootstrap", "paper"]
 Centre = Literal["mean", "median"]
 
 
-def _positive(value: float) -> bool:
-    return math.isfinite(value) and value > 0
+def _positive(value: Any) -> bool:
+    return isinstance(value, Real) and math.isfinite(value) and float(value) > 0
 
 
 def d_int(fraction: float) -> str:
@@ -58,11 +59,11 @@ class Options:
         if isinstance(self.baseline, str) and self.baseline not in ("model", "best"):
             raise IdimError(f"baseline: {self.baseline!r} is not known", "give model, best or a number")
         if not isinstance(self.baseline, str) and not _positive(self.baseline):
-            raise IdimError(f"baseline: {self.baseline} is not a positive number")
+            raise IdimError(f"baseline: {self.baseline!r} is not a positive number")
         if not _positive(self.fraction):
-            raise IdimError(f"fraction: {self.fraction} is not a positive number")
-        if not 0 < self.confidence < 1:
-            raise IdimError(f"confidence: {self.confidence} is not between 0 and 1", "95 % is 0.95")
+            raise IdimError(f"fraction: {self.fraction!r} is not a positive number")
+        if not _positive(self.confidence) or self.confidence >= 1:
+            raise IdimError(f"confidence: {self.confidence!r} is not between 0 and 1", "95 % is 0.95")
 
     @property
     def name(self) -> str:

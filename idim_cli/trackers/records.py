@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.recipe.schema import Component
 from idim_cli.thresholds import Estimate, Reading
 from idim_cli.trackers.base import Figures, Settings

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from idim_cli import results
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.recipe.schema import Component
 from idim_cli.thresholds import Estimate
 from idim_cli.trackers import records

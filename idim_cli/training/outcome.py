@@ -12,7 +12,7 @@ import torch
 from idim_cli import results
 from idim_cli.errors import IdimError, RunError
 from idim_cli.goal import forecast, jitter
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Problem
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from idim_cli.plan import Run, kind
+from idim_cli.plans import Run, kind
 from idim_cli.results import HeldError
 from idim_cli.training import stop
 from idim_cli.training.clock import Clock
@@ -47,7 +47,7 @@ def train_many(
         say: told, once for each kind of runs, why they are trained one by one.
 
     Raises:
-        StoppedError: SIGINT or SIGTERM came; the state of all runs is saved and the same call goes on.
+        StoppedError: a signal came; the state of all runs is saved and the same call goes on.
     """
     clock = Clock()
 

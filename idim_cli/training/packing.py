@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from idim_cli.environment import free_bytes, pick_device
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.training.loop import Batch, Course, Loop, State
 from idim_cli.training.prepare import Where, problem
 from idim_cli.training.probe import STEPS, Probe, fastest, probe

@@ -14,7 +14,7 @@ from idim_cli.datasets.split import Data
 from idim_cli.environment import pick_device
 from idim_cli.errors import ComponentError, Fault, IdimError, RecipeError
 from idim_cli.models import base as models
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.projectors.check import check_fits
 from idim_cli.recipe.schema import Recipe, Training
 from idim_cli.recipe.source import Source

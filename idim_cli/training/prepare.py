@@ -13,8 +13,9 @@ import torch
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data
 from idim_cli.environment import data_root, free_bytes, pick_device
+from idim_cli.errors import IdimError
 from idim_cli.models import base as models
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.projectors import base as projectors
 from idim_cli.projectors.check import Columns, check_fits, inspect
 from idim_cli.quantiser import Quantiser
@@ -38,6 +39,13 @@ class Where:
     device: str | None = None
     data_root: str | Path | None = None
     download: bool = False
+
+
+def as_where(where: Where | None) -> Where:
+    """`where`, or the usual one; IdimError if it is something else."""
+    if not isinstance(where, Where | None):
+        raise IdimError(f"where is {where!r}, and no Where", 'for example Where(device="cpu")')
+    return where or Where()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from idim_cli.environment import peak_bytes, pick_device, reset_peak, resident_bytes
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Where, load_data, problem
 

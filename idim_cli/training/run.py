@@ -9,7 +9,7 @@ from typing import Any
 
 from idim_cli import results
 from idim_cli.errors import IdimError
-from idim_cli.plan import Run, single
+from idim_cli.plans import Run, single
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe
@@ -18,7 +18,7 @@ from idim_cli.training import outcome
 from idim_cli.training.clock import Clock
 from idim_cli.training.loop import Course, finish
 from idim_cli.training.preflight import preflight
-from idim_cli.training.prepare import Where, problem
+from idim_cli.training.prepare import Where, as_where, problem
 from idim_cli.training.record import Record
 from idim_cli.training.sitting import OnStep, Progress, Sitting
 from idim_cli.training.stop import StoppedError
@@ -47,13 +47,13 @@ def train(
         MissingExtraError: a tracker's library is not installed.
         StoppedError: as for `run`.
     """
-    loaded = as_loaded(loaded)
+    loaded, where = as_loaded(loaded), as_where(where)
     one = single(loaded.recipe)
     folder = run_folder(out, one)
     with Tracking(loaded.recipe.trackers, results_folder(out, loaded.recipe)) as tracking:
         new = pending(one, folder)
         if new:
-            preflight([one], where or Where(), loaded.source)
+            preflight([one], where, loaded.source)
 
         def tell(progress: Progress) -> None:
             tracking.going(one, progress.D)
@@ -67,8 +67,8 @@ def train(
 
 
 def results_folder(out: str | Path, recipe: Recipe) -> Path:
-    """The folder of a recipe's results below the folder `out` of all results."""
-    return Path(out) / recipe.name
+    """The folder of a recipe's results below the folder `out` of all results; FileError if that is a file."""
+    return results.as_folder(out) / recipe.name
 
 
 def run_folder(out: str | Path, run: Run) -> Path:
@@ -111,7 +111,7 @@ def run(
         ``solved`` or ``unsolved``; asked for with another goal, or none, it goes on.
 
     Raises:
-        StoppedError: SIGINT or SIGTERM came; the state is saved and the same call goes on.
+        StoppedError: a signal came; the state is saved and the same call goes on.
         HeldError: another process is training this run.
     """
     return finish(course(run, folder, where or Where(), on_step))

@@ -11,7 +11,7 @@ import torch
 
 from idim_cli import checkpoint, results
 from idim_cli.environment import resident_bytes
-from idim_cli.plan import Run
+from idim_cli.plans import Run
 from idim_cli.projectors.check import Columns
 from idim_cli.recipe.dump import dump
 from idim_cli.training import outcome, stop

@@ -1,4 +1,4 @@
-"""Stopping in good order: the first SIGINT or SIGTERM asks, the second one ends at once."""
+"""Stopping in good order: the first SIGINT, SIGTERM or SIGUSR1 asks, the second one ends at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
-from idim_cli.errors import INTERRUPTED, TERMINATED, IdimError
+from idim_cli.errors import INTERRUPTED, REQUEUE, TERMINATED, IdimError
+
+#: The signals that ask to stop, and the exit codes that tell them.
+SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+if hasattr(signal, "SIGUSR1"):
+    SIGNALS[signal.SIGUSR1] = REQUEUE
 
 
 class StoppedError(IdimError):
@@ -18,7 +23,7 @@ class StoppedError(IdimError):
 
     def __init__(self, number: int, message: str, hint: str = "the same command goes on from here") -> None:
         super().__init__(message, hint)
-        self.exit_code = INTERRUPTED if number == signal.SIGINT else TERMINATED
+        self.exit_code = SIGNALS[signal.Signals(number)]
 
 
 class Request:
@@ -32,7 +37,7 @@ _heard: list[Request] = []  # what the outermost `listening` of this process hea
 
 @contextmanager
 def listening() -> Iterator[Request]:
-    """Catch SIGINT and SIGTERM while the block runs; in a thread other than the main one, nothing.
+    """Catch the `SIGNALS` while the block runs; in a thread other than the main one, nothing.
 
     A second signal meets the handlers that were there before, so that it ends the process. A block within
     another, in whatever order they end, hears what the outer one hears.
@@ -41,7 +46,7 @@ def listening() -> Iterator[Request]:
         yield _heard[0] if _heard else Request()
         return
     request = Request()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def ask(number: int, frame: FrameType | None) -> None:
         request.number = number

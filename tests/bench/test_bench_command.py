@@ -52,6 +52,15 @@ def test_table_on_stdout_csv_and_figure_beside(call, tmp_path, name, arguments, 
     assert sorted(path.suffix for path in (tmp_path / "results" / "bench").iterdir()) == [".csv", ".png"]
 
 
+def test_the_environment_says_where_results_go_and_on_which_device(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("IDIM_OUT", "mine")
+    monkeypatch.setenv("IDIM_DEVICE", "abacus")
+    assert call("step", *SMALL, "--d", "5", "--projector", "tied", "device=cpu").exit_code == 0
+    assert (tmp_path / "mine" / "bench" / "step.csv").is_file()
+    with pytest.raises(IdimError, match="no device 'abacus'"):
+        call("step", *SMALL, "--d", "5", "--projector", "tied")
+
+
 def test_json_has_rows_machine_and_files(call, tmp_path):
     done = call("projectors", "--D", "400", "--projector", "tied", "--json", "--out", "here", *QUICK)
     told = json.loads(done.stdout)

@@ -13,6 +13,7 @@ import typer
 
 from idim_cli.cli import app, console, doctor
 from idim_cli.errors import FileError, RunError
+from idim_cli.training.stop import SIGNALS
 
 ROOT = Path(app.__file__).parents[2]
 COMMANDS = ["train", "sweep", "threshold", "compress", "expand", "evaluate", "report", "recipes", "doctor"]
@@ -26,7 +27,7 @@ def call(*arguments, **settings):
 @pytest.fixture
 def idim(monkeypatch, capsys):
     """Run the command line in this process: exit code, stdout, stderr."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["idim", *arguments])
@@ -38,7 +39,8 @@ def idim(monkeypatch, capsys):
 
     yield run
     console.talk.cache_clear()
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_help_names_every_command_and_imports_nothing_heavy():

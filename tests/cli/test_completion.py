@@ -43,8 +43,9 @@ def here(tmp_path):
     run.mkdir(parents=True)
     for path in (run / "checkpoint.safetensors", run.parents[1] / "plan.json"):
         path.touch()
+    (tmp_path / "sub").mkdir()
     (tmp_path / "mine.yaml").write_text("projector: {name: sparse}\ntraining: {epochs: 7}\n")
-    for name in ("runs.csv", "a.idim", "notes.txt"):
+    for name in ("runs.csv", "a.idim", "notes.txt", "sub/more.csv", "sub/notes.txt"):
         (tmp_path / name).touch()
     return tmp_path
 
@@ -67,6 +68,7 @@ def here(tmp_path):
         ("idim new x --model l", ["lenet"]),
         ("idim new x --task c", ["classify"]),
         ("idim train toy --device c", ["cpu", "cuda"]),
+        ("idim sweep toy --tracker ", ["mlflow", "tensorboard", "wandb"]),
         ("idim threshold results/t", ["results/toy"]),
         ("idim threshold ru", ["runs.csv"]),
         ("idim report results/t", ["results/toy"]),
@@ -74,6 +76,7 @@ def here(tmp_path):
         ("idim evaluate a", ["a.idim"]),
         ("idim expand a", ["a.idim"]),
         ("idim threshold no", []),
+        ("idim threshold sub", ["sub/", "sub/more.csv"]),
     ],
 )
 def test_bash_is_offered(here, line, expected):

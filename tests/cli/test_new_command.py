@@ -12,7 +12,11 @@ from idim_cli.registry import registry
 
 @pytest.mark.parametrize("model", ["fc", "lenet", "./mine.py:network", "torchvision:resnet18"])
 @pytest.mark.parametrize("dataset", ["digits", "mnist", "cifar10", "my.module:data"])
-def test_it_passes_check(cli, dataset, model):
+def test_it_passes_check(cli, dataset, model, tmp_path, monkeypatch):
+    Path("mine.py").write_text("def network(): ...\n")
+    Path("my").mkdir()
+    Path("my/module.py").write_text("def data(): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
     done = cli("new", "mine", "--dataset", dataset, "--model", model)
     assert (done.exit_code, done.stdout) == (0, "mine.yaml\n")
     assert cli("recipes", "check", "mine.yaml").stdout == "ok mine.yaml\n"
@@ -58,8 +62,10 @@ def test_what_is_missing_or_unknown_is_told_and_nothing_written(cli):
     assert caught.value.hint == "did you mean lenet?"
     with pytest.raises(RecipeError, match=r"dataset\.path: is missing"):
         cli("new", "mine", "--dataset", "hf")
-    with pytest.raises(RecipeError, match="unknown key"):
+    with pytest.raises(RecipeError, match=r"^argument 'model\.widht=3': model\.widht: unknown key"):
         cli("new", "mine", "model.widht=3")
+    with pytest.raises(RecipeError, match=r"^argument 'nosuch=3': nosuch: unknown key"):
+        cli("new", "mine", "nosuch=3")
     assert not list(Path().iterdir())
     assert cli("new", "mine", "--dataset", "hf", "dataset.path=folder").exit_code == 0
 

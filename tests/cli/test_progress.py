@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from idim_cli.cli import console, live, progress
-from idim_cli.plan import plan
+from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
 from idim_cli.thresholds import threshold
 from idim_cli.training.sitting import Progress
@@ -41,9 +41,13 @@ class Running:
     found: list = field(default_factory=list)
     known: float | None = None
     over: tuple = ()
+    plan: list | None = None
 
     def estimates(self):
         return self.found
+
+    def catch_up(self):
+        self.caught_up = True
 
     def level(self, run):
         return None if run.direct else self.known
@@ -84,7 +88,7 @@ def drawn(view):
 
 def test_the_bar_is_as_long_as_all_runs_together(terminal, runs, capfd):
     with live.Live(clock=(clock := Clock())) as view:
-        view.planned(5, 4)
+        view.planned(runs[:1] * 5, 4)
         for run, step in ((runs[0], 5), (runs[1], 2)):
             clock.now += 1
             view.progress(run, at(step))
@@ -93,14 +97,14 @@ def test_the_bar_is_as_long_as_all_runs_together(terminal, runs, capfd):
         view.finished(runs[0], ended(runs[0]))
         assert (task.completed, task.fields["count"]) == (pytest.approx(1.2), "2/5")
         view.say("d = 8 is next")
-        view.planned(7, 5)
+        view.planned(runs[:1] * 7, 5)
         assert task.total == 9
     assert "d = 8 is next" in capfd.readouterr().err
 
 
 def test_it_is_not_drawn_for_each_of_many_reports(terminal, runs):
     with live.Live(clock=(clock := Clock())) as view:
-        view.planned(4, 4)
+        view.planned(runs[:1] * 4, 4)
         count = drawn(view)
         for step in range(1, 9):
             clock.now += live.REDRAW / 4
@@ -110,23 +114,29 @@ def test_it_is_not_drawn_for_each_of_many_reports(terminal, runs):
 
 def test_a_line_for_each_run_with_its_score_its_level_and_its_time_left(terminal, runs):
     with live.Live(Running(), clock=(clock := Clock())) as view:
-        view.planned(4, 4)
+        view.planned(runs[:1] * 4, 4)
         for run in runs[:2]:
             view.progress(run, at(0))
         clock.now = 20.0
         for run in runs[:2]:
             view.progress(run, at(5))
         clock.now = 25.0  # nothing was heard for five seconds
-        first = view.lines(24)
+        first = view.lines(24, 80)
         view.running.known = 0.2
-        second = view.lines(24)
+        second = view.lines(24, 80)
+        narrow = [view.lines(24, width)[0].split() for width in (40, 32, 30)]
     assert [line.split() for line in first] == [
-        ["d", "seed", "epoch", "score", "ETA"],
-        ["direct", "0", "1/2", "accuracy", "0.2500", "0:00:15"],
-        ["4", "0", "1/2", "accuracy", "0.2500", "0:00:15"],
+        ["d", "seed", "epoch", "accuracy", "ETA"],
+        ["direct", "0", "1/2", "0.2500", "0:00:15"],
+        ["4", "0", "1/2", "0.2500", "0:00:15"],
     ]
-    assert second[0].split() == ["d", "seed", "epoch", "score", "level", "ETA"]
-    assert second[2].split() == ["4", "0", "1/2", "accuracy", "0.2500", "0.2000", "0:00:15"]
+    assert second[0].split() == ["d", "seed", "epoch", "accuracy", "level", "ETA"]
+    assert second[2].split() == ["4", "0", "1/2", "0.2500", "0.2000", "0:00:15"]
+    assert narrow == [
+        ["d", "seed", "epoch", "accuracy", "ETA"],
+        ["d", "epoch", "accuracy", "ETA"],
+        ["d", "accuracy", "ETA"],
+    ]
 
 
 @pytest.mark.parametrize(("height", "rows"), [(24, 8), (10, 6), (6, 2), (3, 1)])
@@ -134,7 +144,7 @@ def test_many_runs_never_fill_the_screen(terminal, height, rows):
     with live.Live(clock=Clock()) as view:
         for run in plan(loads(TEXT % 32).recipe):
             view.progress(run, at(5))
-        lines = view.lines(height)
+        lines = view.lines(height, 80)
     assert len(lines) == rows + 2
     assert lines[-1] == f"  + {33 - rows} more"
     assert max(map(len, lines)) <= 60
@@ -143,11 +153,29 @@ def test_many_runs_never_fill_the_screen(terminal, height, rows):
 def test_d_int_is_told_with_what_it_rests_on(terminal, runs):
     table = pandas.DataFrame({"d": [0, 0, 8, 8, 16, 16], "performance": [1, 0.98, 0.5, 0.52, 0.95, 0.97]})
     with live.Live(Running(threshold(table)), clock=Clock()) as view:
-        assert view.lines(24) == []  # before anything has ended
+        assert view.lines(24, 80) == []  # before anything has ended
         view.finished(runs[0], ended(runs[0]))
-        headline, rests = view.lines(24)
+        headline, rests = view.lines(24, 80)
+        narrow = view.lines(24, 40)
+    assert view.running.caught_up
+    assert max(map(len, narrow)) <= 40
+    assert " ".join(" ".join(narrow).split()) == " ".join(f"{headline} {rests}".split())
     assert re.fullmatch(r"d_int90 = \d+   95 % interval .*   reached", headline)
     assert rests == "  so far; rule isotonic, level 0.9 x baseline model"
+
+
+def test_a_single_run_counts_its_epochs(terminal, runs):
+    with live.Live(clock=Clock()) as view:
+        view.progress(runs[0], at(5))
+        assert view.bars.tasks[0].fields["count"] == "epoch 1/2"
+
+
+def test_a_finished_run_fits_a_narrow_terminal(terminal, runs, monkeypatch, capfd):
+    monkeypatch.setenv("COLUMNS", "40")
+    with live.Live(clock=Clock()) as view:
+        view.planned(runs[:1] * 54, 54)
+        view.finished(runs[1], ended(runs[1]))
+    assert "[1/54] tied-d4-s0.0.0  0.5000  1.0 s" in capfd.readouterr().err
 
 
 def test_groups_are_told_apart_by_what_differs(terminal):
@@ -175,10 +203,10 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(terminal, monkeypat
 def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):
     console.talk.cache_clear()
     with progress.Plain() as plain:
-        plain.planned(1, 1)
+        plain.planned(runs[:1] * 1, 1)
         plain.finished(runs[0], ended(runs[0]))
         plain.say("d = 4: a first bracket")
-        plain.planned(3, 2)
+        plain.planned(runs[:1] * 3, 2)
         plain.finished(runs[1], ended(runs[1], status="solved", epoch=3, epochs=10))
     lines = capsys.readouterr().err.splitlines()
     console.talk.cache_clear()

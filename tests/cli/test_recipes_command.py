@@ -90,6 +90,12 @@ def test_copy_to_nowhere(run):
         run("copy", "good", "absent/mine.yaml")
 
 
+def test_copy_into_a_folder_that_is_not_there(run, home):
+    with pytest.raises(FileError, match="no folder absent/"):
+        run("copy", "good", "absent/")
+    assert not list(home.iterdir())
+
+
 def test_check_one_good(run):
     assert run("check", "good") == ("ok good\n", 0)
 
@@ -105,6 +111,38 @@ def test_check_names_all_faults_of_all_files(run, home, capsys):
     assert any(line.startswith("absent.yaml: no recipe 'absent.yaml'") for line in lines)
     assert sum("bad.yaml:2:1: " in line for line in lines) == 3
     assert "tab.yaml:2:1: a tab in the indentation (indent with spaces)" in lines
+
+
+OWN = GOOD.replace("digits", "./mine.py:data").replace("model: fc", "model: {where}")
+
+
+def test_check_looks_for_code_and_does_not_run_it(run, home):
+    (home / "mine.py").write_text("raise SystemExit\ndef data(): ...\nif data:\n    Net = 1\n")
+    for where in ("./mine.py:Net", "json:dumps", "torchvision.models:resnet18", "torchvision:resnet18"):
+        (home / "own.yaml").write_text(OWN.replace("{where}", where))
+        assert run("check", "own.yaml") == ("ok own.yaml\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("./file.py:x", "no file 'file.py' (did you mean mine.py?)"),
+        ("./mine.py:ner", "./mine.py has no 'ner' (did you mean net?)"),
+        ("./bad.py:x", "./bad.py cannot be read as Python: "),
+        (
+            "no_such.module:x",
+            "no module 'no_such.module' (a file is named with its suffix",
+        ),
+        ("json:dumsp", "json has no 'dumsp' (did you mean dump or dumps?)"),
+    ],
+)
+def test_check_names_code_that_is_not_there(run, home, where, message):
+    (home / "mine.py").write_text("def net(): ...\ndata = net\n")
+    (home / "bad.py").write_text("def net(:\n")
+    (home / "own.yaml").write_text(OWN.replace("{where}", where))
+    with pytest.raises(RecipeError) as caught:
+        run("check", "own.yaml")
+    assert str(caught.value).startswith(f"own.yaml:4:8: model: {message}")
 
 
 def test_check_json(run):

@@ -94,6 +94,21 @@ def test_figures_of_a_csv_go_beside_it_or_where_told(folder, no_drawing):
     assert sorted(path.name for path in (folder / "a" / "b").iterdir()) == WRITTEN
 
 
+def test_results_that_cannot_be_written_beside_have_their_table_alone(folder, no_drawing, monkeypatch):
+    def refuse(path, *content, **settings):
+        raise OSError(30, "Read-only file system", str(path))
+
+    expected = call(folder, "--format", "csv").stdout
+    monkeypatch.setattr(results, "write_atomic", refuse)
+    result = call(folder, "--format", "csv")
+    assert result.stdout == expected
+    assert "Read-only file system" in result.stderr
+    assert "--out DIR" in result.stderr
+    assert json.loads(call(folder, "--json").stdout)["page"] is None
+    refused = CliRunner().invoke(app, [str(folder), "--out", str(folder / "elsewhere")])
+    assert isinstance(refused.exception, OSError)
+
+
 def test_several_results_come_side_by_side_in_one_page(folder, no_drawing, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     other = tmp_path / "other.csv"

@@ -1,5 +1,6 @@
 """What all verbs share: how much is said, JSON, help, and a quiet end when the reader leaves."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import typer
 
 from idim_cli.cli import app, console
 from idim_cli.errors import EXIT_CODES, IdimError
+from idim_cli.recipe.find import shipped
 
 
 def leaves(command, name=""):
@@ -68,6 +70,23 @@ def test_verbose_says_what_is_loaded_and_how_long_it_took(cli, monkeypatch):
     assert console.level() == console.NORMAL
 
 
+@pytest.mark.parametrize(("name", "command"), VERBS, ids=ids)
+def test_usage_lines_say_once_what_may_be_repeated(name, command):
+    arguments = [one.metavar or "" for one in command.params if one.param_type_name == "argument"]
+    assert not [metavar for metavar in arguments if set("[].") & set(metavar)]
+
+
+def test_what_is_wrong_but_no_error_is_a_warning_unless_quiet(cli):
+    said = cli("sweep", "toy", "sweep.d=[4]", "training.steps=20", "--json").stdout
+    folder = Path(json.loads(said)["folder"])
+    next((folder / "runs").glob("direct-*/result.json")).write_text("[]")
+    read = cli("threshold", str(folder), "--baseline", "1")
+    assert read.exit_code in (0, 3)
+    assert read.stderr.startswith("warning: ")
+    assert "left out" in read.stderr
+    assert cli("threshold", str(folder), "--baseline", "1", "-q").stderr == ""
+
+
 def test_quiet_and_verbose_exclude_each_other(cli):
     done = cli("recipes", "list", "-q", "-v")
     assert done.exit_code == 2
@@ -83,6 +102,17 @@ def test_the_environment_gives_defaults(cli, monkeypatch):
         cli("train", "toy")
     with pytest.raises(IdimError, match="no device 'gpu'"):
         cli("bench", "projectors", "--D", "1k")
+
+
+def test_what_is_said_goes_before_the_environment(cli, monkeypatch):
+    monkeypatch.setenv("IDIM_DEVICE", "gpu")
+    assert cli("train", "toy", "device=cpu").exit_code == 0
+    assert cli("sweep", "toy", "sweep.d=[4]", "device=cpu", "--dry-run").exit_code == 0
+    Path("mine.yaml").write_text(f"{shipped()['toy'].read_text()}\ndevice: cpu\n")
+    assert cli("train", "mine.yaml").exit_code == 0
+    assert cli("train", "toy", "--device", "cpu").exit_code == 0
+    with pytest.raises(IdimError, match="no device 'abacus'"):
+        cli("train", "toy", "device=cpu", "--device", "abacus", "d=3")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no SIGPIPE here")

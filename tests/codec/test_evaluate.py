@@ -12,7 +12,7 @@ from idim_cli.codec.evaluate import evaluate
 from idim_cli.codec.expand import expand
 from idim_cli.errors import DataError, FileError
 from idim_cli.models import base as models
-from idim_cli.plan import single
+from idim_cli.plans import single
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Component
 from idim_cli.training.run import Where, run

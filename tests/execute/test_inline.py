@@ -6,7 +6,7 @@ from idim_cli import results
 from idim_cli.execute import queue
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
-from idim_cli.plan import plan
+from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
 from idim_cli.training.prepare import Where
 from idim_cli.training.run import run_folder

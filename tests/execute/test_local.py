@@ -5,7 +5,7 @@ import pytest
 from idim_cli.execute import local, member
 from idim_cli.execute.base import Silent
 from idim_cli.execute.local import Local, workers
-from idim_cli.plan import plan
+from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
 from idim_cli.training.prepare import Where
 

@@ -20,7 +20,7 @@ from idim_cli.execute import pool as pools
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.pool import Pool
-from idim_cli.plan import plan
+from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
 from idim_cli.training.prepare import Where
 from idim_cli.training.run import run_folder
@@ -137,7 +137,7 @@ def test_a_worker_that_gets_a_signal_stops_all(pool, tmp_path):
     def stop(run):
         next(one for one in pool.members if run.run_id in one.runs).process.terminate()
 
-    with pytest.raises(StoppedError) as stopped:
+    with pytest.raises(StoppedError, match=r"^1 run was under way; the state is saved") as stopped:
         list(pool.map(runs("training.steps=30000")[:1], tmp_path, CPU, Watch(stop)))
     assert stopped.value.exit_code == 143
 
@@ -219,3 +219,23 @@ def test_seats_share_out_cores_and_gpus(monkeypatch):
     assert [seat.environment["CUDA_VISIBLE_DEVICES"] for seat in member.seats(cuda, 3)] == ["2", "5", "2"]
     assert len(member.seats(cuda, None)) == 2
     assert [seat.gpu for seat in member.seats(torch.device("cuda:1"), 2)] == [None, None]
+
+
+@pytest.mark.parametrize("everybody", [False, True])
+def test_a_notice_of_a_cluster_saves_all_and_asks_to_be_queued_again(tmp_path, everybody):
+    """SIGUSR1, to the process alone or to its workers too, as a scheduler may send it to all of a job."""
+    (tmp_path / "net.yaml").write_text(TEXT)
+    asked = "sweep net.yaml training.steps=999999 --jobs 2 --pack 1"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "idim_cli.cli.app", *asked.split()],
+        cwd=tmp_path, start_new_session=True, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(results.__file__).parents[1])},
+    )  # fmt: skip
+    folder = tmp_path / "results" / "net" / "runs"
+    while process.poll() is None and len(list(folder.glob(f"*/{results.METRICS}"))) < 2:
+        time.sleep(0.1)
+    (os.killpg if everybody else os.kill)(process.pid, signal.SIGUSR1)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 75, said
+    assert "2 runs were under way; the state is saved" in said
+    assert len(list(folder.glob(f"*/{results.CHECKPOINT}"))) == 2

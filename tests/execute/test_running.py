@@ -9,7 +9,7 @@ from idim_cli import results
 from idim_cli.execute import running
 from idim_cli.execute.running import Running
 from idim_cli.goal import Goal
-from idim_cli.plan import plan
+from idim_cli.plans import plan, purposes
 from idim_cli.recipe.load import loads
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 10}, sweep: {d: [4, 8, 16]}}"
@@ -88,3 +88,15 @@ def test_it_reads_again_only_after_a_rest(recipe, tmp_path, monkeypatch):
     clock.now += 0.5 / running.TIME_SHARE
     found.estimates()
     assert len(count) == 3
+    found.catch_up()
+    found.estimates()
+    assert len(count) == 4
+
+
+def test_it_reads_the_plan_of_its_own_sweep(recipe, tmp_path):
+    runs = plan(recipe)
+    write(tmp_path, runs, [1.0, 0.2, 0.95])
+    found = Running(recipe, tmp_path, Clock())
+    found.plan = purposes(runs[:2])
+    (one,) = found.estimates()
+    assert sorted(one.sample.d) == [4]

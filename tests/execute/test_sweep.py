@@ -37,7 +37,7 @@ class Watch:
         self.ended, self.at, self.act, self.counts = [], at, act, None
 
     def planned(self, runs, pending):
-        self.counts = (runs, pending)
+        self.counts = (len(runs), pending)
 
     def progress(self, run, progress):
         if self.at == (len(self.ended), progress.step):
@@ -315,3 +315,56 @@ def test_a_sweep_reads_its_own_plan_while_another_replaces_the_file(tmp_path):
     assert set(other.table["d"]) == {7, 12, 1000}
     assert len(told) == 1
     assert "of other sweeps lie in" in told[0]
+
+
+def files(folder):
+    """What the files of a results folder are about: the d of each, and how many runs."""
+    plan = json.loads((folder / results.PLAN).read_text())["runs"]
+    return (
+        loads((folder / results.RECIPE).read_text()).recipe.sweep.d,
+        sorted(set(pd.read_csv(folder / results.TABLE)["d"]) - {1000}),
+        [len(plan), json.loads((folder / results.SUMMARY).read_text())["runs"]["planned"]],
+    )
+
+
+def test_the_files_of_two_sweeps_in_one_folder_are_those_of_the_one_that_ended_last(tmp_path):
+    """A second sweep begins and ends while the first is under way."""
+    found = []
+
+    class Meanwhile(Watch):
+        def finished(self, run, result):
+            if not found:
+                sweep(loads(RECIPE, overrides=["sweep.d=[7, 9, 11]"]), tmp_path)
+            found.append(files(tmp_path / "toy"))
+
+    sweep(loads(RECIPE), tmp_path, watcher=Meanwhile())
+    assert found == [([7, 9, 11], [7, 9, 11], [7, 7])] * 5
+    assert files(tmp_path / "toy") == ([5, 20], [5, 20], [5, 5])
+
+
+def test_a_sweep_that_has_begun_has_no_summary_of_another(tmp_path):
+    sweep(loads(RECIPE, overrides=["sweep.d=[7]"]), tmp_path)
+    there = []
+
+    class Look(Watch):
+        def finished(self, run, result):
+            there.append((tmp_path / "toy" / results.SUMMARY).exists())
+
+    sweep(loads(RECIPE), tmp_path, watcher=Look())
+    assert there == [False] * 4
+
+
+def test_a_sweep_that_is_done_writes_nothing(tmp_path, monkeypatch):
+    whole = sweep(loads(RECIPE), tmp_path)
+    other = sweep(loads(RECIPE, overrides=["sweep.d=[5]"]), tmp_path)
+    told = []
+
+    def refuse(path, *content, **settings):
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr(results, "write_atomic", refuse)
+    assert sweep(loads(RECIPE, overrides=["sweep.d=[5]"]), tmp_path).as_dict() == other.as_dict()
+    watch = Watch()
+    watch.say = told.append
+    assert sweep(loads(RECIPE), tmp_path, watcher=watch).as_dict() == whole.as_dict()
+    assert told == [f"the tables in {tmp_path / 'toy'} stay as they are: Read-only file system"]

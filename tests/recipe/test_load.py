@@ -100,7 +100,7 @@ def test_recipes_are_frozen(small):
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys, idim_cli.plan, idim_cli.recipe.load as l\n"
+        "import sys, idim_cli.plans, idim_cli.recipe.load as l\n"
         "from idim_cli.recipe.find import shipped\n"
         "from idim_cli import registry\n"
         "[registry.registry(kind).parameters(name)"

@@ -3,7 +3,7 @@
 import pytest
 
 from idim_cli.errors import IdimError, RecipeError
-from idim_cli.plan import plan
+from idim_cli.plans import plan
 from idim_cli.recipe import find as finding
 from idim_cli.recipe.load import load, loads
 from idim_cli.reports.published import _index, find

@@ -13,7 +13,7 @@ from idim_cli.errors import IdimError
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.pool import Pool
 from idim_cli.execute.sweep import sweep
-from idim_cli.plan import plan
+from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
 from idim_cli.registry import registry
 from idim_cli.trackers.mlflow import MLflow

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from idim_cli.plan import single
+from idim_cli.plans import single
 from idim_cli.recipe.load import loads
 
 CODE = '''

@@ -2,7 +2,7 @@
 
 import pytest
 
-from idim_cli.plan import single
+from idim_cli.plans import single
 from idim_cli.recipe.load import loads
 from idim_cli.training.prepare import Where
 from idim_cli.training.run import run

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from idim_cli import checkpoint, results
-from idim_cli.plan import plan, single
+from idim_cli.plans import plan, single
 from idim_cli.recipe.load import loads
 from idim_cli.training import sitting, stop
 from idim_cli.training.loop import Loop

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from idim_cli.plan import single
+from idim_cli.plans import single
 from idim_cli.recipe.load import loads
 from idim_cli.training import packing as packs
 from idim_cli.training.packing import packing

@@ -108,7 +108,9 @@ def test_going_on_after_a_crash_is_bit_for_bit(one, tmp_path, every_step, overri
     assert "goes on at step" in (broken / "log.txt").read_text()
 
 
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)]
+)
 def test_a_signal_saves_and_stops(one, tmp_path, monkeypatch, number, exit_code):
     monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"

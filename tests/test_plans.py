@@ -4,7 +4,7 @@ import pydantic
 import pytest
 
 from idim_cli.errors import IdimError
-from idim_cli.plan import plan, single
+from idim_cli.plans import plan, single
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Component, Seeds

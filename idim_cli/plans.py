@@ -16,8 +16,9 @@ from idim_cli.errors import IdimError
 from idim_cli.goal import Goal
 from idim_cli.recipe.components import is_code
 from idim_cli.recipe.dump import dump, filled
-from idim_cli.recipe.load import with_values
+from idim_cli.recipe.load import Loaded, as_loaded, with_values
 from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds, Sweep
+from idim_cli.results import Plan
 
 # Which runs are made, and where: not what one run is. d and seeds stand apart.
 _NOT_CONFIG = ("name", "sweep", "threshold", "published", "device", "data_root", "trackers", "d", "seeds")
@@ -91,11 +92,20 @@ def kind(run: Run) -> str:
     return json.dumps([*(part.model_dump() for part in parts), *rest, *where], sort_keys=True)
 
 
-def plan(recipe: Recipe) -> list[Run]:
-    """All runs of a recipe's grid, or its one run without a sweep.
+def plan(recipe: Recipe | Loaded | str | Path) -> list[Run]:
+    """All runs of a recipe's grid, or its one run without a sweep, before anything is trained.
 
-    Group by group; in each the direct runs first, then d ascending, and for each d the seeds.
+    Group by group; in each the direct runs first, then d ascending, and for each d the seeds. An adaptive
+    search chooses d as it goes.
+
+    Args:
+        recipe: itself, from `recipe.load`, or what that takes.
+
+    Raises:
+        IdimError: there is no such recipe, it is wrong, or it says no d.
     """
+    if not isinstance(recipe, Recipe):
+        recipe = as_loaded(recipe).recipe
     if recipe.sweep is None:
         return [single(recipe)]
     return merged(run for group in groups(recipe) for run in _grid(recipe.sweep, group))
@@ -121,6 +131,11 @@ def merged(runs: Iterable[Run]) -> list[Run]:
         same = found.get(run.run_id)
         found[run.run_id] = _shared(same, run) if same else run
     return list(found.values())
+
+
+def purposes(runs: Iterable[Run]) -> Plan:
+    """What these runs are for, as plan.json says it."""
+    return [{"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline} for run in runs]
 
 
 def single(recipe: Recipe) -> Run:
