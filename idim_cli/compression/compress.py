@@ -44,6 +44,7 @@ class Wish:
         d: dimensions that are tried; None is that of the run, ``auto`` from half to two and a half times it.
         epochs: budget of a training with few values; None is the recipe's own, 0 rounds only.
         lossless: float32, as the checkpoint has it.
+        frontier: try every choice of d and levels, for a picture of bytes against performance.
     """
 
     target: float | None = None
@@ -54,6 +55,7 @@ class Wish:
     d: Sequence[int] | Literal["auto"] | None = None
     epochs: int | None = None
     lossless: bool = False
+    frontier: bool = False
 
     @property
     def plain(self) -> bool:
@@ -174,9 +176,10 @@ def _best(trials: Trials, goal: Goal, wish: Wish) -> Trial:
     if d in ds:
         for many in levels:
             trials.rounded(many)
+    few = [many for many in levels if wish.levels or many <= goals.TRAINED]
     if wish.epochs != 0:
-        few = [many for many in levels if wish.levels or many <= goals.TRAINED]
-        for _ in _trainings(trials, goal, ds, few):
+        sizes = [Size(one, many) for one in ds for many in few]
+        for _ in trials.all_trained(sizes) if wish.frontier else _trainings(trials, goal, ds, few):
             pass
     allowed = [trial for trial in trials.made if wish.d is None or trial.content.coords.d in ds]
     if wish.levels:

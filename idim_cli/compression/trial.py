@@ -100,6 +100,7 @@ class Trials:
         self.device = pick_device(where.device or self.recipe.device)
         self.data = load_data(self.recipe, where, self.device)
         self.made: list[Trial] = []
+        self.asked: list[Run] = []
 
     def own(self) -> Trial:
         """The checkpoint as it is."""
@@ -121,7 +122,8 @@ class Trials:
         todo = [run for run in runs if done(run, run_folder(self.out, run)) is None]
         if todo:
             preflight(todo, self.where, Source(self.recipe.name), "d")
-        self.watcher.planned(len(runs), len(todo))
+        self.asked += runs
+        self.watcher.planned(self.asked, len(todo))
         for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
             self.watcher.finished(run, result)
         for run in runs:
