@@ -11,20 +11,21 @@ from idim_cli.errors import ComponentError
 
 Codebook = Literal["uniform", "kmeans"]
 
-_FIRST, _AGAIN = 50, 3  # rounds of improvement when there is no book yet, and from the last one
+_ROUNDS = 50  # of improvement
 
 
 class Quantiser(nn.Module):
-    """Rounds each coordinate to the nearest of `levels` values, its book; gradients pass as if it did not.
+    """Rounds each coordinate to the nearest of `levels` values, its book, and lets gradients pass.
 
-    The book follows the coordinates whenever `fit` is called (Lloyd, IEEE Trans. Inf. Theory 28, 1982), so
-    that only the coordinates are trained, by the straight-through estimator (Bengio et al.,
-    arXiv:1308.3432). Before the first `fit` coordinates pass as they are.
+    The book is fitted once to coordinates that were trained without it (Lloyd, IEEE Trans. Inf. Theory 28,
+    1982); then it stays, and they are trained on by the straight-through estimator (Bengio et al.,
+    arXiv:1308.3432): the gradient is that of the values within the range of the book and zero outside, so that
+    coordinates do not wander off. A book that follows the coordinates grows with them and does worse.
 
     Args:
         levels: how many values, 2 .. 256.
         codebook: ``uniform`` values are steps around zero, ``kmeans`` any.
-        after: share of a training that passes before the first `fit`; the loop keeps to it.
+        after: share of a training that passes before `fit`; the loop keeps to it.
 
     Raises:
         ComponentError: there are no such levels or codebooks.
@@ -46,10 +47,13 @@ class Quantiser(nn.Module):
         return not bool(self.book.isnan().any())
 
     def forward(self, coords: Tensor) -> Tensor:
-        """The values that coordinates [d] stand for; their gradient is that of the values."""
+        """The values that coordinates [d] stand for; before `fit` they are the coordinates themselves."""
         if not self.fitted:
             return coords
-        return coords + (self.values(coords) - coords).detach()
+        book = self.book
+        low, high = book[0] - (book[1] - book[0]) / 2, book[-1] + (book[-1] - book[-2]) / 2
+        inside = coords.clamp(low, high)
+        return inside + (self.values(coords) - inside).detach()
 
     def values(self, coords: Tensor) -> Tensor:
         """The nearest value of the book to each coordinate."""
@@ -61,15 +65,15 @@ class Quantiser(nn.Module):
 
     @torch.no_grad()
     def fit(self, coords: Tensor) -> None:
-        """Bring the book closer to the coordinates: a less mean squared error, from the last book on."""
+        """Choose the book that is closest to the coordinates [d]: a small mean squared error."""
         fit = _fit_uniform if self.codebook == "uniform" else _fit_free
-        self.book.copy_(fit(coords.detach().float(), self.book if self.fitted else None, self.levels))
+        self.book.copy_(fit(coords.detach().float(), self.levels))
 
 
-def _fit_uniform(coords: Tensor, book: Tensor | None, levels: int) -> Tensor:
+def _fit_uniform(coords: Tensor, levels: int) -> Tensor:
     grid = torch.arange(levels, device=coords.device) - (levels - 1) / 2
-    step = _first_step(coords, grid) if book is None else book[1] - book[0]
-    for _ in range(_FIRST if book is None else _AGAIN):
+    step = _first_step(coords, grid)
+    for _ in range(_ROUNDS):
         chosen = grid[_nearest(grid * step, coords)]
         step = (chosen * coords).sum() / chosen.square().sum().clamp(min=1.0)
         step = step.clamp(min=torch.finfo(torch.bfloat16).tiny)
@@ -84,13 +88,10 @@ def _first_step(coords: Tensor, grid: Tensor) -> Tensor:
     return steps[int(torch.stack(errors).argmin())]
 
 
-def _fit_free(coords: Tensor, book: Tensor | None, levels: int) -> Tensor:
-    if book is None:
-        at = (torch.arange(levels, device=coords.device) + 0.5) / levels * len(coords)
-        values = coords.sort().values[at.long()]
-    else:
-        values = book
-    for _ in range(_FIRST if book is None else _AGAIN):
+def _fit_free(coords: Tensor, levels: int) -> Tensor:
+    at = (torch.arange(levels, device=coords.device) + 0.5) / levels * len(coords)
+    values = coords.sort().values[at.long()]
+    for _ in range(_ROUNDS):
         chosen = _nearest(values, coords)
         count = torch.bincount(chosen, minlength=levels)
         total = torch.zeros_like(values).scatter_add_(0, chosen, coords)

@@ -1,4 +1,4 @@
-"""CIFAR-10, from its original files in the layout of torchvision."""
+"""CIFAR-10, from its original files in the layout of torchvision, or from the parquet files of the hub."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import torch
 
-from idim_cli.datasets.files import locate, reading, scaled
+from idim_cli.datasets.files import locate, reading, scaled, standardised
+from idim_cli.datasets.hf import hf
 from idim_cli.datasets.split import Source, Split
 
 HELD_OUT = 5_000
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-_FOLDER = "cifar-10-batches-py"
+_FOLDER, _HUB = "cifar-10-batches-py", "cifar10"
 _BATCHES = [f"{_FOLDER}/data_batch_{k}" for k in range(1, 6)]
 
 
@@ -20,14 +21,19 @@ def cifar10(root: Path | None, download: bool, *, normalise: bool = False) -> So
     """CIFAR-10: 50,000 training and 10,000 test colour images of ten classes, 32 x 32.
 
     The last 5,000 training images are held out for validation unless the recipe says otherwise. Pixels are
-    scaled to 0..1; an example has shape [3, 32, 32]. The files are pickles: they are opened only after
-    torchvision has compared their checksums with the published ones.
+    scaled to 0..1; an example has shape [3, 32, 32]. The original files are pickles: they are opened only
+    after torchvision has compared their checksums with the published ones. Parquet files (idim[hf]) may hold
+    the images in another order, and so hold out others.
 
     Args:
-        root: holds cifar-10-batches-py/ with the original files.
+        root: holds cifar-10-batches-py/ with the original files, or cifar10/ with train.parquet and
+            test.parquet, or such names as `hf` knows.
         download: fetch them with torchvision if they are missing.
         normalise: subtract each channel's mean over the training pixels, divide by its standard deviation.
     """
+
+    if root is not None and (root / _HUB).is_dir() and not (root / _FOLDER).is_dir():
+        return _parquet(root, normalise)
 
     def split(train: bool) -> Split:
         files = [*_BATCHES, f"{_FOLDER}/test_batch", f"{_FOLDER}/batches.meta"]
@@ -47,6 +53,15 @@ def _read(folder: Path, train: bool, normalise: bool) -> Split:
         images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
         labels = torch.tensor(found.targets, dtype=torch.int64)
     return Split(scaled(images, *(MEAN, STD) if normalise else ()), labels)
+
+
+def _parquet(root: Path, normalise: bool) -> Source:
+    found = hf(root, False, path=_HUB)
+
+    def split(of: Split) -> Split:
+        return Split(standardised(of.x, MEAN, STD), of.y) if normalise else of
+
+    return Source(split(found.train), lambda: split(found.test()), classes=10, validation=HELD_OUT)
 
 
 def _fetch(root: Path) -> None:

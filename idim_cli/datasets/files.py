@@ -59,6 +59,9 @@ def reading(what: object) -> Iterator[None]:
 def scaled(images: Tensor, mean: Sequence[float] = (), std: Sequence[float] = ()) -> Tensor:
     """Images uint8 [n, C, H, W] as float32 in 0..1; with `mean` and `std` of each channel, standardised."""
     x = images.to(torch.float32).div_(255)
-    if mean:
-        x.sub_(torch.tensor(mean).reshape(-1, 1, 1)).div_(torch.tensor(std).reshape(-1, 1, 1))
-    return x
+    return standardised(x, mean, std) if mean else x
+
+
+def standardised(x: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Images [n, C, H, W], changed in place, less the mean of each channel, over its deviation."""
+    return x.sub_(torch.tensor(mean).reshape(-1, 1, 1)).div_(torch.tensor(std).reshape(-1, 1, 1))

@@ -23,10 +23,6 @@ from idim_cli.training.prepare import Problem, seeder
 
 T = TypeVar("T")
 
-#: Values of quantised coordinates follow these every so many steps, during this share of the rounded steps;
-#: then the coordinates settle between values that stay.
-_FIT_EVERY, _FITTED = 10, 0.75
-
 
 class Batch(NamedTuple):
     """What a training waits for: a step of its optimiser on one batch.
@@ -214,7 +210,8 @@ class Loop:
             self.loss_sum = torch.zeros((), dtype=torch.float64, device=_sums_on(self.device))
         self.subspace.train()
         for examples in self._batches():
-            self._fit_quantiser()
+            if self.state.step == self.rounds_from and self.subspace.quantiser is not None:
+                self.subspace.quantiser.fit(self.subspace.coords)
             batch = Batch(self, examples)
             loss = yield batch
             if loss is None:
@@ -222,13 +219,6 @@ class Loop:
             self.loss_sum += loss.to(self.loss_sum.device)
             state.batch, state.step = state.batch + 1, state.step + 1
             tick()
-
-    def _fit_quantiser(self) -> None:
-        """Let the values of the coordinates follow them now and then, until near the end."""
-        quantiser, rounded = self.subspace.quantiser, self.state.step - self.rounds_from
-        until = _FITTED * (self.steps - self.rounds_from)
-        if quantiser is not None and rounded % _FIT_EVERY == 0 and 0 <= rounded <= until:
-            quantiser.fit(self.subspace.coords)
 
     def _batches(self) -> Sequence[Tensor]:
         """The rest of this epoch: indices of each batch's examples; a last, partial batch is kept."""
