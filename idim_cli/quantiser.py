@@ -19,7 +19,7 @@ class Quantiser(nn.Module):
 
     The book is fitted once to coordinates that were trained without it (Lloyd, IEEE Trans. Inf. Theory 28,
     1982); then it stays, and they are trained on by the straight-through estimator (Bengio et al.,
-    arXiv:1308.3432): the gradient is that of the values within the range of the book and zero outside, so that
+    arXiv:1308.3432): the gradient is that of the values, and zero outside the range of the book, so that
     coordinates do not wander off. A book that follows the coordinates grows with them and does worse.
 
     Args:

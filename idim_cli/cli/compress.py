@@ -102,6 +102,9 @@ def command(
     max_bytes: Annotated[
         int | None, typer.Option("--max-bytes", min=1, help="Best file of at most so many bytes.")
     ] = None,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="The file whose size proves the least error on new data.")
+    ] = False,
     levels: Levels = None,
     d: Dimensions = None,
     codebook: Annotated[
@@ -117,7 +120,8 @@ def command(
     """Pack a run into the smallest .idim file: coordinates of few values, seeds, and names.
 
     Values are rounded, and trained on with few of them, down to the fewest
-    bytes that keep 99 % of the run's score, or as --target or --max-bytes say.
+    bytes that keep 99 % of the run's score, or as --target, --max-bytes or
+    --prove say.
     The split that the task scores decides; the test split stays closed.
     `idim expand` makes the whole network again, `idim evaluate` scores it.
 
@@ -131,7 +135,7 @@ def command(
     from idim_cli.execute.local import Local
     from idim_cli.training.prepare import Where
 
-    wish = Wish(target, baseline, max_bytes, levels, codebook.value, d, epochs, lossless)
+    wish = Wish(target, baseline, max_bytes, prove, levels, codebook.value, d, epochs, lossless)
     with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
         done = compress(checkpoint, out, wish, where=Where(device, data), executor=executor, watcher=watcher)
     if done.warning:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from idim_cli import results
-from idim_cli.codec import bounds, checkpoint, container, files, write
+from idim_cli.codec import checkpoint, container, files, write
 from idim_cli.codec.bounds import Bound
 from idim_cli.compression import goal as goals
 from idim_cli.compression.baseline import beside
@@ -39,6 +39,7 @@ class Wish:
             the checkpoint itself reaches.
         baseline: the target's 100 %; None takes the direct runs beside the run.
         max_bytes: its size at most, and then it is the best.
+        prove: it is the one whose size proves the least error on new data.
         levels: numbers of values that are tried; None tries some from 2 to 256.
         codebook: ``uniform`` or ``kmeans``.
         d: dimensions that are tried; None is that of the run, ``auto`` from half to two and a half times it.
@@ -50,6 +51,7 @@ class Wish:
     target: float | None = None
     baseline: float | None = None
     max_bytes: int | None = None
+    prove: bool = False
     levels: Sequence[int] | None = None
     codebook: Codebook = "uniform"
     d: Sequence[int] | Literal["auto"] | None = None
@@ -162,7 +164,7 @@ def compress(
     baseline = wish.baseline
     if baseline is None and wish.target is not None:
         baseline = beside(home(path), path.absolute().parent.name)
-    goal = goals.goal_of(own.performance, wish.target, baseline, wish.max_bytes)
+    goal = goals.goal_of(own.performance, wish.target, baseline, wish.max_bytes, wish.prove)
     trials.watcher.say(f"wanted: {goal.says}")
     best = _best(trials, goal, wish)
     return _written(target, path, best, trials, goal, baseline)
@@ -187,13 +189,22 @@ def _best(trials: Trials, goal: Goal, wish: Wish) -> Trial:
     met = [trial for trial in allowed if goal.met(trial.performance, trial.size)]
     if not met:
         raise _not_reached(goal, allowed or trials.made)
-    return max(met, key=lambda trial: goal.better(trial.performance, trial.size))
+    return max(met, key=lambda trial: _merit(goal, trial, trials))
+
+
+def _merit(goal: Goal, trial: Trial, trials: Trials) -> tuple[float, float]:
+    """What is maximised among the files that meet the goal."""
+    if goal.prove:
+        bound = trials.bound(trial)
+        return (-bound.binomial if bound else trial.performance), -trial.size
+    return (-trial.size, trial.performance) if goal.level is not None else (trial.performance, -trial.size)
 
 
 def _trainings(trials: Trials, goal: Goal, ds: Sequence[int], levels: Sequence[int]) -> Iterator[Any]:
-    if goal.most_bytes is not None:
-        overhead = trials.own().size - 4 * trials.found.d
-        yield from trials.all_trained(goals.fitting(ds, levels, 8 * (goal.most_bytes - max(overhead, 0))))
+    if goal.level is None:
+        every = [Size(d, many) for d in ds for many in levels]
+        most = None if goal.most_bytes is None else 8 * (goal.most_bytes - trials.made[0].overhead)
+        yield from trials.all_trained(every if most is None else goals.fitting(ds, levels, most))
         return
 
     def reached(size: Size) -> bool:
@@ -230,7 +241,7 @@ def _written(
     content, found = best.content, best.solution
     data = container.pack(content)
     size = files.save(out, data, source)
-    scored = {} if trials is None else _figures(trials, best, data)
+    scored = {} if trials is None else _figures(trials, best)
     done = Compressed(
         path=out,
         bytes=size,
@@ -254,18 +265,13 @@ def _written(
     return done
 
 
-def _figures(trials: Trials, best: Trial, data: bytes) -> dict[str, Any]:
+def _figures(trials: Trials, best: Trial) -> dict[str, Any]:
     """How well the file of a trial does, and what its size proves."""
-    task, bound = trials.task, None
-    if task.metric == "accuracy":
-        train = trials.data.train
-        wrong = round((1 - trials.score(data, train)["accuracy"]) * len(train))
-        bound = bounds.bound(wrong, len(train), bounds.prefix_free_bits(container.naming_bytes(best.content)))
     return {
         "performance": best.performance,
         "own": trials.made[0].performance,
-        "metric": task.metric,
-        "score_on": task.score_on,
-        "bound": bound,
+        "metric": trials.task.metric,
+        "score_on": trials.task.score_on,
+        "bound": trials.bound(best),
         "tried": [trial.as_dict() for trial in trials.made],
     }

@@ -15,27 +15,25 @@ KEPT = 0.99  #: share of the checkpoint's own performance that is kept unless th
 
 @dataclass(frozen=True)
 class Goal:
-    """What is asked of a file; exactly one of `level` and `most_bytes` is not None.
+    """What is asked of a file.
 
     Attributes:
+        says: the goal in words.
         level: the performance that the smallest file is wanted for.
         most_bytes: the size that the best performance is wanted for.
-        says: the goal in words.
+        prove: whether the least bound on the error is wanted.
     """
 
-    level: float | None
-    most_bytes: int | None
     says: str
+    level: float | None = None
+    most_bytes: int | None = None
+    prove: bool = False
 
     def met(self, performance: float, size: int) -> bool:
         """Whether a file reaches it."""
         if self.level is not None:
             return performance >= self.level
         return self.most_bytes is None or size <= self.most_bytes
-
-    def better(self, performance: float, size: int) -> tuple[float, float]:
-        """What to maximise among files that meet the goal."""
-        return (-size, performance) if self.level is not None else (performance, -size)
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,9 @@ class Size:
         return self.d * math.log2(self.levels)
 
 
-def goal_of(own: float, target: float | None, baseline: float | None, most_bytes: int | None) -> Goal:
+def goal_of(
+    own: float, target: float | None, baseline: float | None, most_bytes: int | None, prove: bool
+) -> Goal:
     """The goal that the options describe.
 
     Args:
@@ -59,23 +59,26 @@ def goal_of(own: float, target: float | None, baseline: float | None, most_bytes
         target: share of the baseline.
         baseline: that share's 100 %; None if it is unknown.
         most_bytes: largest size.
+        prove: whether the least bound is wanted.
 
     Raises:
         IdimError: the options contradict each other, or the baseline is not known.
     """
-    if target is not None and most_bytes is not None:
-        raise IdimError("a target or a largest size, not both", "give --target or --max-bytes")
+    if (target is not None) + (most_bytes is not None) + prove > 1:
+        raise IdimError("one goal at a time", "give one of --target, --max-bytes and --prove")
+    if prove:
+        return Goal("least bound on the error", prove=True)
     if most_bytes is not None:
-        return Goal(None, most_bytes, f"best within {most_bytes:,} bytes")
+        return Goal(f"best within {most_bytes:,} bytes", most_bytes=most_bytes)
     if target is None:
-        return Goal(KEPT * own, None, f">= {KEPT:.2f} x {own:.4f} (the run's own) = {KEPT * own:.4f}")
+        return Goal(f">= {KEPT:.2f} x {own:.4f} (the run's own) = {KEPT * own:.4f}", KEPT * own)
     if baseline is None:
         raise IdimError(
             "no direct runs lie beside this run: the baseline is not known",
             "give it with --baseline 0.98, or leave --target out",
         )
     level = target * baseline
-    return Goal(level, None, f">= {target:g} x {baseline:.4f} (baseline) = {level:.4f}")
+    return Goal(f">= {target:g} x {baseline:.4f} (baseline) = {level:.4f}", level)
 
 
 def dimensions(d: int, D: int) -> list[int]:

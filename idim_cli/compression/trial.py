@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from idim_cli import results
-from idim_cli.codec import checkpoint, container, solution, write
+from idim_cli.codec import bounds, checkpoint, container, solution, write
+from idim_cli.codec.bounds import Bound
 from idim_cli.codec.rebuild import rebuild
 from idim_cli.codec.solution import Solution
 from idim_cli.compression.goal import Size
@@ -54,6 +55,12 @@ class Trial:
         """An exact file without the data to score it on."""
         content = write.content(found)
         return cls(found, content, len(container.pack(content)), math.nan, "exact")
+
+    @property
+    def overhead(self) -> int:
+        """Bytes of the file beside the coordinates and their values."""
+        parts = container.sizes(self.content)
+        return self.size - parts["coords"] - parts["book"]
 
     def as_dict(self) -> dict[str, Any]:
         """One row for tables."""
@@ -156,6 +163,14 @@ class Trials:
         trial = Trial(found, content, len(data), performance, how, run_id)
         self.made.append(trial)
         return trial
+
+    def bound(self, trial: Trial) -> Bound | None:
+        """What the size of a trial's file proves; None where performance is not accuracy."""
+        if self.task.metric != "accuracy":
+            return None
+        data, n = container.pack(trial.content), len(self.data.train)
+        wrong = round((1 - self.score(data, self.data.train)["accuracy"]) * n)
+        return bounds.bound(wrong, n, bounds.prefix_free_bits(container.naming_bytes(trial.content)))
 
     def score(self, data: bytes, split: Split | None = None) -> dict[str, float]:
         """All figures of what a file decodes to; by default on the split that the task scores."""
