@@ -1,0 +1,187 @@
+"""From a real run on digits to its file, by every goal."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from idim_cli import results
+from idim_cli.codec import checkpoint, container
+from idim_cli.codec.evaluate import evaluate
+from idim_cli.codec.expand import expand
+from idim_cli.compression.baseline import beside
+from idim_cli.compression.compress import NotReachedError, Wish, compress
+from idim_cli.compression.trial import home
+from idim_cli.errors import DataError, IdimError
+from idim_cli.execute.base import Silent
+from idim_cli.execute.sweep import sweep
+from idim_cli.recipe.load import loads
+from idim_cli.training.run import train
+
+RECIPE = """
+name: small
+dataset: digits
+model: {name: fc, depth: 1, width: 8}
+device: cpu
+d: 60
+training: {epochs: 8, schedule: linear, optimizer: {name: adam, lr: 0.1}}
+sweep: {d: [60], seeds: 1, baseline: {seeds: 2, set: {training.optimizer.lr: 0.01}}}
+"""
+
+
+class Counting(Silent):
+    """Counts trainings."""
+
+    def __init__(self):
+        self.ended = []
+
+    def finished(self, run, result):
+        self.ended.append(run.run_id)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """The results folder of a small sweep, with direct runs, and its run at d = 60."""
+    out = tmp_path_factory.mktemp("out")
+    sweep(loads(RECIPE), out)
+    (run,) = (out / "small" / "runs").glob("tied-d60-*")
+    return out / "small", run
+
+
+def own(run):
+    return json.loads((run / "result.json").read_text())["performance"]
+
+
+def test_the_default_keeps_the_score_in_fewer_bytes(swept, tmp_path):
+    _, run = swept
+    done = compress(run, tmp_path / "a.idim")
+    exact = compress(run, tmp_path / "exact.idim", Wish(lossless=True))
+    assert done.bytes == (tmp_path / "a.idim").stat().st_size < exact.bytes / 2
+    assert done.performance >= 0.99 * own(run) == pytest.approx(0.99 * done.own)
+    assert done.how in ("rounded", "trained")
+    # What was said is what the file decodes to, and the smallest of all that reach the goal was taken.
+    assert evaluate(tmp_path / "a.idim").metrics["accuracy"] == done.performance
+    good = [row["bytes"] for row in done.tried if row["performance"] >= 0.99 * done.own]
+    assert min(good) == done.bytes
+    assert sum(done.parts.values()) == done.bytes
+    coords = container.unpack((tmp_path / "a.idim").read_bytes()).coords
+    assert len(set(coords.values().tolist())) <= done.levels
+
+
+def test_what_is_known_lies_beside_the_file(swept, tmp_path):
+    done = compress(swept[1], tmp_path / "a.idim", Wish(epochs=0))
+    said = json.loads((tmp_path / "a.idim.json").read_text())
+    assert said == json.loads(json.dumps(done.as_dict()))
+    assert said["bound"]["n"] == 1197
+    assert {row["how"] for row in said["tried"]} == {"exact", "rounded"}
+
+
+def test_lossless_is_every_bit(swept, tmp_path):
+    _, run = swept
+    done = compress(run, tmp_path / "a.idim", Wish(lossless=True))
+    stored = container.unpack((tmp_path / "a.idim").read_bytes()).coords.values()
+    coords = checkpoint.read(run / "checkpoint.safetensors").coords
+    assert torch.equal(torch.from_numpy(stored), coords)
+    assert (done.how, done.levels, done.performance) == ("exact", None, own(run))
+
+
+def test_a_target_is_a_share_of_the_direct_runs_beside(swept, tmp_path):
+    folder, run = swept
+    direct = [json.loads((path / "result.json").read_text()) for path in folder.glob("runs/direct-*")]
+    mean = sum(result["performance"] for result in direct) / 2
+    assert beside(folder, run.name) == pytest.approx(mean)
+    done = compress(run, tmp_path / "a.idim", Wish(target=0.8, d="auto", levels=[3, 4]))
+    assert done.baseline == pytest.approx(mean)
+    assert done.performance >= 0.8 * mean
+    assert (done.how, done.levels in (3, 4)) == ("trained", True) or done.how == "rounded"
+    assert {row["d"] for row in done.tried} - {60}
+
+
+def test_the_best_within_so_many_bytes(swept, tmp_path):
+    done = compress(swept[1], tmp_path / "a.idim", Wish(max_bytes=45, d=[40, 60, 80, 120], levels=[2, 3, 4]))
+    assert done.bytes <= 45
+    assert done.performance == max(row["performance"] for row in done.tried if row["bytes"] <= 45)
+
+
+def test_what_proves_most(swept, tmp_path):
+    done = compress(swept[1], tmp_path / "a.idim", Wish(prove=True, levels=[2, 3], d=[60, 120]))
+    plain = compress(swept[1], tmp_path / "b.idim", Wish(lossless=True))
+    assert done.bound.binomial < plain.bound.binomial
+    assert 1 - evaluate(tmp_path / "a.idim", "test").metrics["accuracy"] <= done.bound.binomial < 1
+    assert done.bound.wrong == round((1 - evaluate(tmp_path / "a.idim", "train").metrics["accuracy"]) * 1197)
+    assert done.bound.bits > 8 * (done.bytes - 2 - 4 - 4)
+
+
+def test_what_no_file_reaches_is_said(swept, tmp_path):
+    with pytest.raises(NotReachedError, match="no file reaches") as caught:
+        compress(swept[1], tmp_path / "a.idim", Wish(target=1.2, levels=[2, 3]))
+    assert caught.value.exit_code == 3
+    with pytest.raises(NotReachedError, match="smallest file"):
+        compress(swept[1], tmp_path / "a.idim", Wish(max_bytes=20, epochs=0))
+    assert not (tmp_path / "a.idim").exists()
+
+
+def test_a_target_without_direct_runs_needs_a_baseline(tmp_path):
+    text = RECIPE.partition("sweep:")[0]
+    train(loads(text), tmp_path)
+    (run,) = (tmp_path / "small" / "runs").iterdir()
+    with pytest.raises(IdimError, match="no direct runs"):
+        compress(run, tmp_path / "a.idim", Wish(target=0.9))
+    done = compress(run, tmp_path / "a.idim", Wish(target=0.1, baseline=0.9, epochs=0))
+    assert done.baseline == 0.9
+
+
+def test_trainings_are_made_once_and_lie_in_the_results_folder(swept, tmp_path):
+    folder, run = swept
+    wish = Wish(target=0.1, baseline=0.9, d=[50, 70], levels=[3], epochs=2)
+    first, again = Counting(), Counting()
+    one = compress(run, tmp_path / "a.idim", wish, watcher=first)
+    two = compress(run, tmp_path / "b.idim", wish, watcher=again)
+    assert first.ended
+    assert not again.ended
+    assert (tmp_path / "a.idim").read_bytes() == (tmp_path / "b.idim").read_bytes()
+    assert one.tried == two.tried
+    for run_id in first.ended:
+        assert (folder / "compressed" / "runs" / run_id / "result.json").is_file()
+    # A sweep's table does not take them for its own.
+    assert not set(results.table(folder)["run_id"]) & set(first.ended)
+
+
+def test_a_run_that_was_trained_with_few_values_is_packed_as_it_is(tmp_path):
+    result = train(loads(RECIPE, overrides=["quantise={levels: 5}", "d=80"]), tmp_path)
+    run = tmp_path / "small" / "runs" / result["run_id"]
+    done = compress(run, tmp_path / "a.idim")
+    assert (done.levels, done.how, len(done.tried)) == (5, "trained", 1)
+    assert done.performance == result["performance"] == evaluate(run).metrics["accuracy"]
+    assert home(run / "checkpoint.safetensors") == tmp_path / "small"
+    # And from it one may start again.
+    again = compress(run, tmp_path / "b.idim", Wish(levels=[3], target=0.1, baseline=1.0))
+    assert again.levels == 3
+
+
+@pytest.mark.parametrize("codebook", ["uniform", "kmeans"])
+def test_both_codebooks(codebook, swept, tmp_path):
+    done = compress(
+        swept[1], tmp_path / "a.idim", Wish(levels=[4], codebook=codebook, target=0.3, baseline=0.9)
+    )
+    assert done.parts["book"] == (2 if codebook == "uniform" else 8)
+    assert set(expand(tmp_path / "a.idim")) == {
+        "hidden1.weight",
+        "hidden1.bias",
+        "output.weight",
+        "output.bias",
+    }
+
+
+def test_without_the_data_only_every_bit_is_kept(swept, tmp_path, monkeypatch):
+    def absent(*_, **__):
+        raise DataError("digits: missing", "give the folder")
+
+    monkeypatch.setattr("idim_cli.compression.trial.load_data", absent)
+    with pytest.raises(DataError, match="missing") as caught:
+        compress(swept[1], tmp_path / "a.idim")
+    assert "--lossless" in caught.value.hint
+    done = compress(swept[1], tmp_path / "a.idim", Wish(lossless=True))
+    assert (done.performance, done.bound, done.tried) == (None, None, [])
+    assert not math.isnan(done.ratio)

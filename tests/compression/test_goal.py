@@ -1,0 +1,74 @@
+"""Which sizes are tried for a goal, without any training."""
+
+import itertools
+
+import pytest
+
+from idim_cli.compression.goal import Size, descent, dimensions, fitting, goal_of
+from idim_cli.errors import IdimError
+
+DS, LEVELS = [100, 200, 300, 400, 600, 800], [2, 3, 4, 8, 16]
+
+
+def test_goals_say_what_they_want():
+    kept = goal_of(0.9, None, None, None, False)
+    assert kept.level == pytest.approx(0.891)
+    assert "0.99 x 0.9000 (the run's own) = 0.8910" in kept.says
+    share = goal_of(0.5, 0.9, 0.98, None, False)
+    assert share.level == pytest.approx(0.882)
+    assert share.met(0.8821, 10**9)
+    assert not share.met(0.8819, 1)
+    room = goal_of(0.9, None, None, 130, False)
+    assert room.met(0.0, 130)
+    assert not room.met(1.0, 131)
+    assert goal_of(0.9, None, None, None, True).met(0.0, 10**9)
+
+
+@pytest.mark.parametrize("both", [(0.9, 130, False), (0.9, None, True), (None, 130, True)])
+def test_two_goals_contradict(both):
+    target, most, prove = both
+    with pytest.raises(IdimError, match="one goal"):
+        goal_of(0.9, target, 1.0, most, prove)
+
+
+def test_a_target_needs_its_baseline():
+    with pytest.raises(IdimError, match="baseline is not known") as caught:
+        goal_of(0.9, 0.9, None, None, False)
+    assert "--baseline" in caught.value.hint
+
+
+@pytest.mark.parametrize("need", [120, 300, 500, 801, 1300, 2000, 5000])
+def test_the_walk_finds_the_smallest_size_that_reaches(need):
+    """Of sizes that reach a level together with all that have more of both."""
+    asked = []
+
+    def reached(size):
+        asked.append(size)
+        return size.d * (size.levels - 1) ** 0.5 >= need
+
+    every = [Size(d, many) for d, many in itertools.product(DS, LEVELS)]
+    good = [size for size in every if size.d * (size.levels - 1) ** 0.5 >= need]
+    found = list(descent(DS, LEVELS, reached))
+    assert set(found) <= set(good)
+    assert min((size.bits for size in found), default=None) == min((s.bits for s in good), default=None)
+    assert len(asked) == len(set(asked)) <= len(DS) + len(LEVELS)
+
+
+def test_the_walk_leaves_out_what_is_no_smaller():
+    assert list(descent(DS, LEVELS, lambda size: True, least=150)) == [Size(100, 2)]
+    assert list(descent(DS, LEVELS, lambda size: True, least=100)) == []
+    tried = []
+    list(descent(DS, LEVELS, lambda size: tried.append(size) or False, least=900))
+    assert tried
+    assert all(size.bits < 900 for size in tried)
+
+
+def test_sizes_that_fit():
+    assert fitting(DS, [2, 16], 400) == [Size(400, 2), Size(100, 16)]
+    assert fitting(DS, LEVELS, 99) == []
+
+
+def test_dimensions_lie_around_the_run():
+    assert dimensions(128, 2410) == [64, 81, 102, 128, 161, 203, 256, 323]
+    assert dimensions(4, 5) == [2, 3, 4, 5]
+    assert dimensions(1, 1) == [1]

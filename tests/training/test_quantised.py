@@ -1,0 +1,153 @@
+"""Training with coordinates of few values, and training that starts where another one ended."""
+
+import json
+
+import pytest
+import torch
+
+from idim_cli import checkpoint, results
+from idim_cli.codec.evaluate import evaluate
+from idim_cli.errors import FileError, RecipeError
+from idim_cli.execute.base import Silent
+from idim_cli.execute.inline import Inline
+from idim_cli.plans import plan, single
+from idim_cli.recipe.load import loads
+from idim_cli.training import sitting
+from idim_cli.training.prepare import Where
+from idim_cli.training.run import run, train
+from idim_cli.training.stop import StoppedError
+
+TEXT = """
+name: small
+dataset: digits
+model: {name: fc, depth: 1, width: 8}
+device: cpu
+d: 40
+training: {epochs: 4, optimizer: {name: adam, lr: 0.1}}
+"""
+
+
+def recipe(*overrides):
+    return loads(TEXT, overrides=overrides).recipe
+
+
+def run_of(folder):
+    (found,) = (folder / "small" / "runs").iterdir()
+    return found
+
+
+@pytest.mark.parametrize("codebook", ["uniform", "kmeans"])
+def test_the_solution_takes_few_values(codebook, tmp_path):
+    result = run(single(recipe(f"quantise={{levels: 4, codebook: {codebook}}}")), tmp_path)
+    tensors, _ = checkpoint.load(tmp_path / results.CHECKPOINT)
+    book = tensors["book"]
+    assert len(book) == 4
+    assert torch.equal(book, book.bfloat16().float()) or codebook == "uniform"
+    # What is trained goes on between the values; what it stands for is what was scored, and is packed.
+    assert len(tensors["coords"].unique()) > 4
+    score = evaluate(tmp_path)
+    assert score.metrics["accuracy"] == result["performance"]
+    assert result["performance"] != run(single(recipe()), tmp_path / "free")["performance"]
+
+
+def test_rounding_begins_after_its_share(tmp_path):
+    whole = run(single(recipe("quantise={levels: 2, after: 0.5}")), tmp_path / "a")
+    free = run(single(recipe()), tmp_path / "b")
+    rows = [(tmp_path / name / results.METRICS).read_text().splitlines()[1:] for name in "ab"]
+    losses = [[line.split(",")[3] for line in part] for part in rows]
+    assert losses[0][:2] == losses[1][:2]
+    assert losses[0][2] != losses[1][2]
+    assert whole["performance"] < free["performance"]
+
+
+def test_the_best_epoch_is_one_with_few_values(tmp_path):
+    overrides = ("quantise={levels: 2, after: 0.5}", "training.performance=best")
+    result = run(single(recipe(*overrides)), tmp_path)
+    assert result["epoch"] > 2
+    assert evaluate(tmp_path).metrics["accuracy"] == result["performance"]
+
+
+def test_it_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
+    one = single(recipe("quantise={levels: 3, after: 0.25}"))
+    whole = run(one, tmp_path / "whole")
+
+    for at in (5, 25):
+        with pytest.raises(StoppedError):
+            run(one, tmp_path / "cut", on_step=lambda p, at=at: _kill() if p.step == at else None)
+    again = run(one, tmp_path / "cut")
+    assert again["performance"] == whole["performance"]
+    tensors = [checkpoint.load(tmp_path / name / results.CHECKPOINT)[0] for name in ("whole", "cut")]
+    assert all(torch.equal(tensors[0][name], tensors[1][name]) for name in tensors[0])
+
+
+def _kill():
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_several_side_by_side_are_as_each_alone(tmp_path):
+    texts = [recipe("quantise={levels: 3}", f"seeds={seed}") for seed in range(3)]
+    runs = [single(one) for one in texts]
+    packed = dict(_by_id(Inline(3).map(runs, tmp_path / "packed", Where(), Silent())))
+    for one in runs:
+        alone = run(one, tmp_path / "alone" / one.run_id)
+        assert packed[one.run_id]["performance"] == pytest.approx(alone["performance"], abs=0.03)
+        tensors, _ = checkpoint.load(tmp_path / "packed" / "small" / "runs" / one.run_id / results.CHECKPOINT)
+        assert not tensors["book"].isnan().any()
+
+
+def _by_id(pairs):
+    return ((one.run_id, result) for one, result in pairs)
+
+
+def test_direct_runs_and_names_leave_it_out():
+    text = TEXT + "quantise: {levels: 3}\nsweep: {d: [10], seeds: 1}\n"
+    direct, quantised = plan(loads(text).recipe)
+    assert direct.direct
+    assert direct.recipe.quantise is None
+    plain_direct, plain = plan(loads(text.replace("quantise: {levels: 3}\n", "")).recipe)
+    assert direct.run_id == plain_direct.run_id
+    assert quantised.run_id != plain.run_id
+    over = plan(loads(TEXT + "sweep: {d: [10], seeds: 1, over: {quantise.levels: [2, 3]}}\n").recipe)
+    assert [one.direct for one in over] == [True, False, False]
+    assert len({one.run_id for one in over}) == 3
+
+
+@pytest.mark.parametrize(
+    "given", ["{levels: 1}", "{levels: 257}", "{levels: 3, after: 1}", "{codebook: kmeans}", "3"]
+)
+def test_faulty_values_are_refused(given):
+    with pytest.raises(RecipeError, match="quantise"):
+        recipe(f"quantise={given}")
+
+
+def test_a_training_starts_where_another_ended(tmp_path):
+    train(loads(TEXT), tmp_path)
+    first = run_of(tmp_path)
+    wanted = ("training.epochs=1", "training.optimizer={name: sgd, lr: 1e-12, momentum: 0}")
+    result = run(single(recipe(f"start={first}", *wanted)), tmp_path / "again")
+    assert result["performance"] == json.loads((first / "result.json").read_text())["performance"]
+    same = run(single(recipe(f"start={first / results.CHECKPOINT}", *wanted)), tmp_path / "file")
+    assert same["run_id"] == result["run_id"]  # what is in the checkpoint counts, not where it lies
+    assert single(recipe(*wanted)).run_id != result["run_id"]
+
+
+@pytest.mark.parametrize("change", ["d=41", "seeds.projector=1", "model.width=9", "projector=sparse"])
+def test_another_network_is_no_start(change, tmp_path):
+    train(loads(TEXT), tmp_path)
+    result = run(single(recipe(f"start={run_of(tmp_path)}", change)), tmp_path / "again")
+    assert result["status"] == "failed"
+    assert "start" in result["reason"]
+    assert change.partition("=")[0].partition(".")[0] in result["reason"]
+
+
+def test_a_start_that_is_not_there(tmp_path):
+    with pytest.raises(FileError, match="no checkpoint"):
+        single(recipe(f"start={tmp_path}"))
+    (tmp_path / results.CHECKPOINT).write_bytes(b"nothing")
+    result = train(loads(TEXT, overrides=[f"start={tmp_path}"]), tmp_path / "out")
+    assert result["status"] == "failed"
+    assert str(tmp_path) in result["reason"]
