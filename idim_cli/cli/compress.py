@@ -112,6 +112,9 @@ def command(
     ] = Codebook.UNIFORM,
     epochs: Epochs = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Keep every bit of the coordinates.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also other forms of the network: float16, zstd, xz, pruned.")
+    ] = False,
     data: options.Data = None,
     device: options.Device = None,
     jobs: options.Jobs = None,
@@ -135,7 +138,18 @@ def command(
     from idim_cli.execute.local import Local
     from idim_cli.training.prepare import Where
 
-    wish = Wish(target, baseline, max_bytes, prove, levels, codebook.value, d, epochs, lossless)
+    wish = Wish(
+        target=target,
+        baseline=baseline,
+        max_bytes=max_bytes,
+        prove=prove,
+        levels=levels,
+        codebook=codebook.value,
+        d=d,
+        epochs=epochs,
+        lossless=lossless,
+        compare=compare,
+    )
     with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
         done = compress(checkpoint, out, wish, where=Where(device, data), executor=executor, watcher=watcher)
     if done.warning:
@@ -157,6 +171,9 @@ def _lines(done: Compressed) -> list[str]:
         lines.append(f"  {of}" + (f"; wanted {done.goal}" if done.goal else ""))
     if done.bound is not None:
         lines += _proves(done.bound)
+    for row in done.compared:
+        score = "" if row["performance"] is None else f"{row['performance']:.4f}"
+        lines.append(f"  {row['form']:<58}{row['bytes']:>9,}  {score}")
     return lines
 
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from idim_cli import results
 from idim_cli.errors import FileError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def beside(folder: Path, run_id: str) -> float | None:
-    """Mean performance of the direct runs in a results folder that are a run's baseline; None if unknown.
+    """Mean performance of the direct runs in a results folder that are a run's baseline; None if unknown."""
+    direct = _direct(folder, run_id)
+    return None if direct is None else float(direct["performance"].mean())
 
-    A run that no sweep asked for takes those of the folder, if they are all of one kind.
-    """
+
+def direct_runs(folder: Path, run_id: str) -> list[Path]:
+    """Checkpoints of the direct runs in a results folder that are a run's baseline; none if unknown."""
+    direct = _direct(folder, run_id)
+    found = [] if direct is None else [folder / results.RUNS / one for one in direct["run_id"]]
+    return [run / results.CHECKPOINT for run in found if (run / results.CHECKPOINT).is_file()]
+
+
+def _direct(folder: Path, run_id: str) -> pd.DataFrame | None:
+    """The rows of the direct runs; a run that no sweep asked for takes the folder's, if of one kind."""
     try:
         table = results.table(folder)
     except FileError:
@@ -20,7 +34,5 @@ def beside(folder: Path, run_id: str) -> float | None:
     direct = table[(table["direct"] == True) & (table["status"] == results.OK)]  # noqa: E712
     own = table.loc[table["run_id"] == run_id, "baseline_config"].dropna().unique()
     wanted = own if len(own) else direct["config"].unique()
-    if len(wanted) != 1:
-        return None
-    performances = direct.loc[direct["config"] == wanted[0], "performance"].dropna()
-    return float(performances.mean()) if len(performances) else None
+    direct = direct[direct["config"].isin(wanted)].dropna(subset=["performance"])
+    return direct if len(wanted) == 1 and len(direct) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from idim_cli.codec import checkpoint, container, files, write
 from idim_cli.codec.bounds import Bound
 from idim_cli.compression import goal as goals
 from idim_cli.compression.baseline import beside
+from idim_cli.compression.compare import compare
 from idim_cli.compression.goal import Goal, Size
 from idim_cli.compression.trial import Trial, Trials, home
 from idim_cli.errors import NOT_REACHED, DataError, IdimError
@@ -45,6 +46,7 @@ class Wish:
         d: dimensions that are tried; None is that of the run, ``auto`` from half to two and a half times it.
         epochs: budget of a training with few values; None is the recipe's own, 0 rounds only.
         lossless: float32, as the checkpoint has it.
+        compare: look at other ways to store the network, at the same performance or better.
         frontier: try every choice of d and levels, for a picture of bytes against performance.
     """
 
@@ -58,6 +60,7 @@ class Wish:
     epochs: int | None = None
     lossless: bool = False
     frontier: bool = False
+    compare: bool = False
 
     @property
     def plain(self) -> bool:
@@ -83,6 +86,7 @@ class Compressed:
         baseline: performance that the target refers to.
         bound: what the size proves about errors on new data; None where performance is not accuracy.
         tried: all files that were looked at.
+        compared: other forms of the network: `form`, `bytes`, `performance`.
         dataset, model, projector, recipe: names.
         warning: why the file may not expand elsewhere, or "".
     """
@@ -107,6 +111,7 @@ class Compressed:
     baseline: float | None = None
     bound: Bound | None = None
     tried: list[dict[str, Any]] = field(default_factory=list)
+    compared: list[dict[str, Any]] = field(default_factory=list)
     warning: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -167,7 +172,12 @@ def compress(
     goal = goals.goal_of(own.performance, wish.target, baseline, wish.max_bytes, wish.prove)
     trials.watcher.say(f"wanted: {goal.says}")
     best = _best(trials, goal, wish)
-    return _written(target, path, best, trials, goal, baseline)
+    done = _written(target, path, best, trials, goal, baseline)
+    if wish.compare:
+        others = compare(trials, best.performance, path.absolute().parent.name)
+        done = replace(done, compared=others)
+        _note(done)
+    return done
 
 
 def _best(trials: Trials, goal: Goal, wish: Wish) -> Trial:
@@ -260,9 +270,14 @@ def _written(
         warning=write.warning(found),
         **scored,
     )
-    text = json.dumps(done.as_dict(), indent=2, allow_nan=False)
-    results.write_atomic(out.with_name(out.name + RECORD), text + "\n")
+    _note(done)
     return done
+
+
+def _note(done: Compressed) -> None:
+    """Write what is known of a file beside it."""
+    text = json.dumps(done.as_dict(), indent=2, allow_nan=False)
+    results.write_atomic(done.path.with_name(done.path.name + RECORD), text + "\n")
 
 
 def _figures(trials: Trials, best: Trial) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from idim_cli import results
 from idim_cli.codec import bounds, checkpoint, container, solution, write
 from idim_cli.codec.bounds import Bound
@@ -174,7 +176,10 @@ class Trials:
 
     def score(self, data: bytes, split: Split | None = None) -> dict[str, float]:
         """All figures of what a file decodes to; by default on the split that the task scores."""
+        return self.figures(rebuild(solution.of(container.unpack(data)), trust_code=True).module, split)
+
+    def figures(self, module: nn.Module, split: Split | None = None) -> dict[str, float]:
+        """All figures of a network."""
         if split is None:
             split = self.data.train if self.task.score_on == "train" else self.data.validation
-        module = rebuild(solution.of(container.unpack(data)), trust_code=True).module
         return self.task.evaluate(module.to(self.device), split)

@@ -85,7 +85,7 @@ def test_evaluate_repeats_the_run_to_the_last_digit(trained, tmp_path):
 def test_few_values_and_what_the_size_proves(trained, tmp_path):
     out = tmp_path / "a.idim"
     text = idim(
-        "compress", trained[0], "--out", out, "--levels", "4,16", "--target", ".5", "--baseline", ".5"
+        "compress", trained[0], "--out", out, "--levels", "4,16", "--target", ".2", "--baseline", ".5"
     )
     assert f"{out.stat().st_size} bytes" in text
     assert "20 coordinates, of " in text

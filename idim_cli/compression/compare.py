@@ -1,0 +1,142 @@
+"""What the same network takes by other means, at the accuracy of its file or better."""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from idim_cli.codec import checkpoint
+from idim_cli.codec.quantise import Exact
+from idim_cli.codec.rebuild import rebuild
+from idim_cli.codec.solution import to_bytes
+from idim_cli.compression.baseline import direct_runs
+from idim_cli.compression.trial import Trials
+from idim_cli.errors import MissingExtraError
+from idim_cli.rng import Stream
+
+_HALVINGS = 8  # of the interval, in logarithms, in which the share of weights that must be kept is looked for
+_EPOCHS, _RATE, _BATCH = 2, 1e-3, 128  # of training what was kept
+
+Row = dict[str, Any]
+
+
+def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
+    """Bytes of other forms of the run's network, and of its directly trained one after pruning.
+
+    Args:
+        trials: of the run; its solution has free coordinates.
+        level: performance that the pruned network must reach.
+        run_id: of the run, whose direct runs are looked for beside it.
+
+    Returns:
+        One row a form: `form`, `bytes`, `performance` (None where no network was decoded).
+
+    Raises:
+        MissingExtraError: zstandard is not installed.
+    """
+    zstd = _zstd()
+    module = rebuild(trials.found, trust_code=True).module
+    coords, state = to_bytes(trials.found.coords), _bytes(module)
+    own = _score(trials, module)
+    half = Exact(trials.found.coords.half().float().numpy())
+    halved = _score(trials, rebuild(replace(trials.found, stored=half), trust_code=True).module)
+    rows = [
+        _row("coords, float32", coords, own),
+        _row("coords, float16", to_bytes(trials.found.coords.half()), halved),
+        _row("coords, float32, zstd", zstd(coords), own),
+        _row("coords, float32, xz", _xz(coords), own),
+        _row("state_dict, float32", state, own),
+        _row("state_dict, float32, zstd", zstd(state), own),
+        _row("state_dict, float32, xz", _xz(state), own),
+    ]
+    for path in direct_runs(trials.out, run_id)[:1]:
+        direct = rebuild(checkpoint.read(path), trust_code=True).module
+        rows += _pruned(trials, direct, level, zstd)
+    return rows
+
+
+def _row(form: str, data: bytes, performance: float | None) -> Row:
+    return {"form": form, "bytes": len(data), "performance": performance}
+
+
+def _score(trials: Trials, module: nn.Module) -> float:
+    return trials.figures(module)[trials.task.metric]
+
+
+def _bytes(module: nn.Module) -> bytes:
+    return b"".join(to_bytes(value) for value in module.state_dict().values())
+
+
+def _zstd() -> Callable[[bytes], bytes]:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise MissingExtraError("zstandard", "zstd") from error
+    compress: Callable[[bytes], bytes] = zstandard.ZstdCompressor(level=22).compress
+    return compress
+
+
+def _xz(data: bytes) -> bytes:
+    return lzma.compress(data, preset=9 | lzma.PRESET_EXTREME)
+
+
+def _pruned(trials: Trials, module: nn.Module, level: float, zstd: Callable[[bytes], bytes]) -> Iterator[Row]:
+    """The direct network with the fewest weights that reach the level, as float16.
+
+    The smallest of all weights are set to zero at once, and the others trained on; the share that is
+    kept is halved or doubled in ever smaller steps (Han et al., NeurIPS 2015, in one step).
+    """
+    start = {name: value.clone() for name, value in module.state_dict().items()}
+    few, many, best = -12.0, 0.0, None
+    for _ in range(_HALVINGS):
+        middle = (few + many) / 2
+        module.load_state_dict(start)
+        _prune(trials, module, 2.0**middle)
+        data = _bytes(module.half())
+        performance = _score(trials, module.float())
+        if performance >= level:
+            many, best = middle, (data, performance, 2.0**middle)
+        else:
+            few = middle
+    if best is not None:
+        data, performance, share = best
+        yield _row(f"direct, {share:.2%} of the weights kept, float16, zstd", zstd(data), performance)
+        yield _row(f"direct, {share:.2%} of the weights kept, float16, xz", _xz(data), performance)
+
+
+def _prune(trials: Trials, module: nn.Module, share: float) -> None:
+    """Keep this share of all weights, the largest ones, and train them on."""
+    parameters = [parameter.requires_grad_() for parameter in module.parameters()]
+    sizes = torch.cat([parameter.detach().abs().flatten() for parameter in parameters])
+    least = sizes.kthvalue(max(1, round((1 - share) * len(sizes)))).values
+    masks = [(parameter.detach().abs() > least).float() for parameter in parameters]
+    train, task = trials.data.train, trials.task
+    optimizer = torch.optim.Adam(parameters, _RATE)
+    steps = _EPOCHS * -(-len(train) // _BATCH)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
+    module.to(trials.device).train()
+    for examples in _batches(len(train)):
+        _mask(parameters, masks)
+        optimizer.zero_grad()
+        loss = task.loss(module, train.x[examples], train.y[examples])
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    _mask(parameters, masks)
+    module.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def _mask(parameters: Sequence[Tensor], masks: list[Tensor]) -> None:
+    for parameter, mask in zip(parameters, masks, strict=True):
+        parameter.mul_(mask.to(parameter.device))
+
+
+def _batches(n: int) -> Iterator[Tensor]:
+    for epoch in range(_EPOCHS):
+        yield from torch.from_numpy(Stream(0, f"prune/{epoch}").permutation(n)).split(_BATCH)
