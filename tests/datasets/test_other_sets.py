@@ -1,6 +1,6 @@
 import pytest
 import torch
-from tiny_data import write_cifar
+from tiny_data import write_cifar, write_parquet
 
 from idim_cli.datasets.base import load
 from idim_cli.errors import ComponentError, DataError
@@ -64,3 +64,20 @@ def test_a_data_set_of_ones_own(tmp_path, monkeypatch):
     assert (len(data.train), len(data.validation)) == (8, 3)
     with pytest.raises(ComponentError, match="returned a int"):
         load(Component(name="./mine.py:wrong"))
+
+
+def test_cifar10_from_the_parquet_files_of_the_hub(tmp_path):
+    pytest.importorskip("datasets")
+    write_parquet(tmp_path / "cifar10", mode="RGB")
+    data = load(Component(name="cifar10", params={"validation": 3}), str(tmp_path))
+    assert data.train.x.shape == (27, 3, 5, 6)
+    assert (len(data.validation), len(data.test()), data.classes) == (3, 10, 10)
+    standard = load(Component(name="cifar10", params={"validation": 3, "normalise": True}), str(tmp_path))
+    assert torch.allclose(standard.train.x[:, 0], (data.train.x[:, 0] - 0.4914) / 0.2470, atol=1e-6)
+    assert torch.allclose(standard.test().x[:, 2], (data.test().x[:, 2] - 0.4465) / 0.2610, atol=1e-6)
+
+
+def test_original_cifar10_files_go_first(tmp_path, monkeypatch):
+    write_cifar(tmp_path, monkeypatch)
+    (tmp_path / "cifar10").mkdir()
+    assert load(Component(name="cifar10", params={"validation": 5}), str(tmp_path)).shape == (3, 32, 32)
