@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from idim_cli.codec.evaluate import evaluate as evaluate
     from idim_cli.codec.expand import expand as expand
-    from idim_cli.compression.compress import Wish as Wish
     from idim_cli.compression.compress import compress as compress
+    from idim_cli.compression.wish import Wish as Wish
     from idim_cli.execute.local import Local as Local
     from idim_cli.execute.sweep import sweep as sweep
     from idim_cli.plans import plan as plan
@@ -42,7 +42,7 @@ _HOMES = {
     "plan": "idim_cli.plans:plan",
     "load_recipe": "idim_cli.recipe.load:load",
     "read_results": "idim_cli.results:read",
-    "Wish": "idim_cli.compression.compress:Wish",
+    "Wish": "idim_cli.compression.wish:Wish",
     "Where": "idim_cli.training.prepare:Where",
     "Local": "idim_cli.execute.local:Local",
     "Options": "idim_cli.thresholds:Options",

@@ -12,7 +12,7 @@ from idim_cli.cli import complete, console, options, progress
 
 if TYPE_CHECKING:
     from idim_cli.codec.bounds import Bound
-    from idim_cli.compression.compress import Compressed
+    from idim_cli.compression.record import Compressed
 
 
 class Codebook(StrEnum):
@@ -134,7 +134,8 @@ def command(
     Exit code: 0; 2 when the checkpoint cannot be read or packed, or the data
     are absent; 3 when no file reaches the target; 130 or 143 when stopped.
     """
-    from idim_cli.compression.compress import Wish, compress
+    from idim_cli.compression.compress import compress
+    from idim_cli.compression.wish import Wish
     from idim_cli.execute.local import Local
     from idim_cli.training.prepare import Where
 

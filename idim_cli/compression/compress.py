@@ -1,122 +1,24 @@
-"""From a checkpoint to the smallest file that does what is asked of it."""
+"""From a run to the smallest file that does what is asked of it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 from idim_cli import results
-from idim_cli.codec import checkpoint, container, files, write
-from idim_cli.codec.bounds import Bound
-from idim_cli.compression import goal as goals
+from idim_cli.codec import checkpoint
+from idim_cli.compression import record
 from idim_cli.compression.baseline import beside
+from idim_cli.compression.choose import choose
 from idim_cli.compression.compare import compare
-from idim_cli.compression.goal import Goal, Size
+from idim_cli.compression.goal import goal_of
+from idim_cli.compression.record import Compressed
 from idim_cli.compression.trial import Trial, Trials, home
-from idim_cli.errors import NOT_REACHED, DataError, IdimError
+from idim_cli.compression.wish import Wish
+from idim_cli.errors import DataError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
-from idim_cli.quantiser import Codebook
 from idim_cli.training.prepare import Where
-
-RECORD = ".json"  #: behind the name of a file: what is known of it
-
-
-class NotReachedError(IdimError):
-    """No file does what is asked."""
-
-    exit_code = NOT_REACHED
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a file is to be.
-
-    Attributes:
-        target: share of the baseline that it reaches, and then it is the smallest; None keeps 99 % of what
-            the checkpoint itself reaches.
-        baseline: the target's 100 %; None takes the direct runs beside the run.
-        max_bytes: its size at most, and then it is the best.
-        prove: it is the one whose size proves the least error on new data.
-        levels: numbers of values that are tried; None tries some from 2 to 256.
-        codebook: ``uniform`` or ``kmeans``.
-        d: dimensions that are tried; None is that of the run, ``auto`` from half to two and a half times it.
-        epochs: budget of a training with few values; None is the recipe's own, 0 rounds only.
-        lossless: float32, as the checkpoint has it.
-        compare: look at other ways to store the network, at the same performance or better.
-        frontier: try every choice of d and levels, for a picture of bytes against performance.
-    """
-
-    target: float | None = None
-    baseline: float | None = None
-    max_bytes: int | None = None
-    prove: bool = False
-    levels: Sequence[int] | None = None
-    codebook: Codebook = "uniform"
-    d: Sequence[int] | Literal["auto"] | None = None
-    epochs: int | None = None
-    lossless: bool = False
-    frontier: bool = False
-    compare: bool = False
-
-    @property
-    def plain(self) -> bool:
-        """Whether a run that was trained with few values does as it is."""
-        return self == Wish()
-
-
-@dataclass(frozen=True)
-class Compressed:
-    """A file that was written; the same is in FILE.json beside it.
-
-    Attributes:
-        path: the file.
-        bytes: its size on disk.
-        D, d: native parameters and coordinates.
-        levels: values that a coordinate takes; None if they are float32.
-        how: ``exact``, ``rounded`` or ``trained`` coordinates.
-        ratio: D x 4 bytes over `bytes`.
-        parts: bytes of header, book, coords, buffers, checks and checksum; they add up to `bytes`.
-        performance: of the decoded network, in `metric`, on the split `score_on`; None without the data.
-        own: performance of the checkpoint.
-        goal: what was asked, in words.
-        baseline: performance that the target refers to.
-        bound: what the size proves about errors on new data; None where performance is not accuracy.
-        tried: all files that were looked at.
-        compared: other forms of the network: `form`, `bytes`, `performance`.
-        dataset, model, projector, recipe: names.
-        warning: why the file may not expand elsewhere, or "".
-    """
-
-    path: Path
-    bytes: int
-    D: int
-    d: int
-    levels: int | None
-    how: str
-    ratio: float
-    parts: dict[str, int]
-    dataset: str
-    model: str
-    projector: str
-    recipe: str
-    performance: float | None = None
-    own: float | None = None
-    metric: str | None = None
-    score_on: str | None = None
-    goal: str = ""
-    baseline: float | None = None
-    bound: Bound | None = None
-    tried: list[dict[str, Any]] = field(default_factory=list)
-    compared: list[dict[str, Any]] = field(default_factory=list)
-    warning: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "path": str(self.path), "native_bytes": 4 * self.D}
 
 
 def compress(
@@ -150,143 +52,44 @@ def compress(
     found = checkpoint.read(path)
     target = Path(out) if out else path.with_suffix(".idim")
     try:
-        trials = Trials(
-            found,
-            path,
-            wish.codebook,
-            wish.epochs,
-            where or Where(),
-            executor or Inline(),
-            watcher or Silent(),
-        )
+        trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher or Silent())
     except DataError as error:
-        if wish.lossless:
-            return _written(target, path, Trial.unscored(found), None, None, None)
-        raise DataError(str(error), f"{error.hint}; or keep every bit with --lossless") from error
-    own = trials.own()
-    if wish.lossless or (wish.plain and found.stored.levels):
-        return _written(target, path, own, trials, None, None)
-    baseline = wish.baseline
-    if baseline is None and wish.target is not None:
-        baseline = beside(home(path), path.absolute().parent.name)
-    goal = goals.goal_of(own.performance, wish.target, baseline, wish.max_bytes, wish.prove)
-    trials.watcher.say(f"wanted: {goal.says}")
-    best = _best(trials, goal, wish)
-    done = _written(target, path, best, trials, goal, baseline)
-    if wish.compare:
-        others = compare(trials, best.performance, path.absolute().parent.name)
-        done = replace(done, compared=others)
-        _note(done)
-    return done
-
-
-def _best(trials: Trials, goal: Goal, wish: Wish) -> Trial:
-    """The best of all files that are tried."""
-    d, D = trials.found.d, trials.found.D
-    ds = [d] if wish.d is None else goals.dimensions(d, D) if wish.d == "auto" else list(wish.d)
-    levels = list(wish.levels or goals.LEVELS)
-    if d in ds:
-        for many in levels:
-            trials.rounded(many)
-    few = [many for many in levels if wish.levels or many <= goals.TRAINED]
-    if wish.epochs != 0:
-        sizes = [Size(one, many) for one in ds for many in few]
-        for _ in trials.all_trained(sizes) if wish.frontier else _trainings(trials, goal, ds, few):
-            pass
-    allowed = [trial for trial in trials.made if wish.d is None or trial.content.coords.d in ds]
-    if wish.levels:
-        allowed = [trial for trial in allowed if trial.how != "exact"]
-    met = [trial for trial in allowed if goal.met(trial.performance, trial.size)]
-    if not met:
-        raise _not_reached(goal, allowed or trials.made)
-    return max(met, key=lambda trial: _merit(goal, trial, trials))
-
-
-def _merit(goal: Goal, trial: Trial, trials: Trials) -> tuple[float, float]:
-    """What is maximised among the files that meet the goal."""
-    if goal.prove:
-        bound = trials.bound(trial)
-        return (-bound.binomial if bound else trial.performance), -trial.size
-    return (-trial.size, trial.performance) if goal.level is not None else (trial.performance, -trial.size)
-
-
-def _trainings(trials: Trials, goal: Goal, ds: Sequence[int], levels: Sequence[int]) -> Iterator[Any]:
-    if goal.level is None:
-        every = [Size(d, many) for d in ds for many in levels]
-        most = None if goal.most_bytes is None else 8 * (goal.most_bytes - trials.made[0].overhead)
-        yield from trials.all_trained(every if most is None else goals.fitting(ds, levels, most))
-        return
-
-    def reached(size: Size) -> bool:
-        trial = trials.trained(size)
-        return trial is not None and goal.met(trial.performance, trial.size)
-
-    # Rounding alone may have done it with more values.
-    done = [
-        trial for trial in trials.made if trial.how == "rounded" and goal.met(trial.performance, trial.size)
-    ]
-    least = min(
-        (Size(trial.content.coords.d, trial.content.coords.levels).bits for trial in done), default=None
-    )
-    yield from goals.descent(ds, levels, reached, least)
-
-
-def _not_reached(goal: Goal, tried: Sequence[Trial]) -> NotReachedError:
-    if goal.level is None:
-        least = min(tried, key=lambda trial: trial.size)
-        return NotReachedError(
-            f"{goal.says}: the smallest file has {least.size:,} bytes", "fewer --levels, or a smaller --d"
+        if not wish.lossless:
+            raise DataError(str(error), f"{error.hint}; or keep every bit with --lossless") from error
+        return record.note(
+            record.save(Trial.unscored(found), target, path, recipe=found.recipe.name if found.recipe else "")
         )
-    best = max(tried, key=lambda trial: trial.performance)
-    return NotReachedError(
-        f"no file reaches {goal.says}: the best has {best.performance:.4f} at d = {best.content.coords.d:,}",
-        "more dimensions (--d 800,1200 or --d auto), more --levels, or a longer training (--epochs)",
-    )
+    trials.own()
+    if wish.lossless or (wish == Wish() and found.stored.levels):
+        return record.note(_saved(trials, trials.made[0], target))
+    return _wished(trials, wish, target)
 
 
-def _written(
-    out: Path, source: Path, best: Trial, trials: Trials | None, goal: Goal | None, baseline: float | None
-) -> Compressed:
-    """Write the file of a trial, and what is known of it."""
-    content, found = best.content, best.solution
-    data = container.pack(content)
-    size = files.save(out, data, source)
-    scored = {} if trials is None else _figures(trials, best)
-    done = Compressed(
-        path=out,
-        bytes=size,
-        D=content.D,
-        d=content.coords.d,
-        levels=content.coords.levels or None,
-        how=best.how,
-        ratio=4 * content.D / size,
-        parts=container.sizes(content),
-        dataset=found.spec.dataset.name,
-        model=found.spec.model.name,
-        projector=found.spec.projector.name,
-        recipe=trials.found.recipe.name if trials and trials.found.recipe else "",
-        goal=goal.says if goal else "",
-        baseline=baseline,
-        warning=write.warning(found),
-        **scored,
-    )
-    _note(done)
+def _wished(trials: Trials, wish: Wish, target: Path) -> Compressed:
+    """Find the file that was wished for, and write it."""
+    run_id, baseline = trials.path.absolute().parent.name, wish.baseline
+    if baseline is None and wish.target is not None:
+        baseline = beside(home(trials.path), run_id)
+    goal = goal_of(trials.made[0].performance, wish.target, baseline, wish.max_bytes, wish.prove)
+    trials.watcher.say(f"wanted: {goal.says}")
+    best = choose(trials, goal, wish)
+    done = record.note(replace(_saved(trials, best, target), goal=goal.says, baseline=baseline))
+    if wish.compare:
+        done = record.note(replace(done, compared=compare(trials, best.performance, run_id)))
     return done
 
 
-def _note(done: Compressed) -> None:
-    """Write what is known of a file beside it."""
-    text = json.dumps(done.as_dict(), indent=2, allow_nan=False)
-    results.write_atomic(done.path.with_name(done.path.name + RECORD), text + "\n")
-
-
-def _figures(trials: Trials, best: Trial) -> dict[str, Any]:
-    """How well the file of a trial does, and what its size proves."""
-    return {
-        "performance": best.performance,
-        "own": trials.made[0].performance,
-        "metric": trials.task.metric,
-        "score_on": trials.task.score_on,
-        "bound": trials.bound(best),
-        "tried": [trial.as_dict() for trial in trials.made],
-    }
+def _saved(trials: Trials, best: Trial, target: Path) -> Compressed:
+    """Write a file with its score, and with what its size proves."""
+    return record.save(
+        best,
+        target,
+        trials.path,
+        recipe=trials.recipe.name,
+        performance=best.performance,
+        own=trials.made[0].performance,
+        metric=trials.task.metric,
+        score_on=trials.task.score_on,
+        bound=trials.bound(best),
+        tried=[trial.as_dict() for trial in trials.made],
+    )

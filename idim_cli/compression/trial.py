@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from idim_cli.codec import bounds, checkpoint, container, solution, write
 from idim_cli.codec.bounds import Bound
 from idim_cli.codec.rebuild import rebuild
 from idim_cli.codec.solution import Solution
-from idim_cli.compression.goal import Size
+from idim_cli.compression.sizes import Size
+from idim_cli.compression.wish import Wish
 from idim_cli.datasets.split import Split
 from idim_cli.environment import pick_device
 from idim_cli.execute.base import Executor, Watcher
 from idim_cli.plans import Run, single
-from idim_cli.quantiser import Codebook, Quantiser
+from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.schema import Quantise
 from idim_cli.recipe.source import Source
 from idim_cli.tasks import base as tasks
@@ -59,6 +60,11 @@ class Trial:
         return cls(found, content, len(container.pack(content)), math.nan, "exact")
 
     @property
+    def bits(self) -> float:
+        """What its coordinates take if all values are as frequent."""
+        return Size(self.content.coords.d, self.content.coords.levels).bits
+
+    @property
     def overhead(self) -> int:
         """Bytes of the file beside the coordinates and their values."""
         parts = container.sizes(self.content)
@@ -85,24 +91,19 @@ class Trials:
     Args:
         found: the solution in the checkpoint.
         path: of the checkpoint.
-        codebook: kind of values.
-        epochs: budget of a training with few values; None is the recipe's own.
+        wish: which kind of values, and the budget of a training with few of them.
         where: device and data.
         executor: carries out trainings; `watcher` is told of them.
+
+    Raises:
+        DataError: the data are absent.
     """
 
     def __init__(
-        self,
-        found: Solution,
-        path: Path,
-        codebook: Codebook,
-        epochs: int | None,
-        where: Where,
-        executor: Executor,
-        watcher: Watcher,
+        self, found: Solution, path: Path, wish: Wish, where: Where, executor: Executor, watcher: Watcher
     ) -> None:
         assert found.recipe is not None
-        self.found, self.path, self.codebook, self.epochs = found, path, codebook, epochs
+        self.found, self.path, self.codebook, self.epochs = found, path, wish.codebook, wish.epochs
         self.recipe, self.where, self.executor, self.watcher = found.recipe, where, executor, watcher
         self.out = home(path)
         self.task = tasks.build(self.recipe.task)
@@ -121,12 +122,8 @@ class Trials:
         quantiser.fit(coords)
         return self._scored(replace(self.found, stored=checkpoint.quantised(quantiser, coords)), "rounded")
 
-    def trained(self, size: Size) -> Trial | None:
-        """A training with so many values; None if it failed."""
-        return next(self.all_trained([size]))
-
-    def all_trained(self, sizes: Sequence[Size]) -> Iterator[Trial | None]:
-        """Trainings with these numbers of values, in their order; those done before are only read."""
+    def trained(self, sizes: Sequence[Size]) -> list[Trial]:
+        """Trainings with these numbers of values, but for those that failed; none is made twice."""
         runs = [self.run(size) for size in sizes]
         todo = [run for run in runs if done(run, run_folder(self.out, run)) is None]
         if todo:
@@ -135,11 +132,15 @@ class Trials:
         self.watcher.planned(self.asked, len(todo))
         for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
             self.watcher.finished(run, result)
-        for run in runs:
-            result = done(run, run_folder(self.out, run)) or {}
-            path = run_folder(self.out, run) / results.CHECKPOINT
-            ok = result.get("status") == results.OK
-            yield self._scored(checkpoint.read(path), "trained", run.run_id) if ok else None
+        return [self._trained(run) for run in runs if self._succeeded(run)]
+
+    def _succeeded(self, run: Run) -> bool:
+        result = done(run, run_folder(self.out, run))
+        return result is not None and result["status"] == results.OK
+
+    def _trained(self, run: Run) -> Trial:
+        found = checkpoint.read(run_folder(self.out, run) / results.CHECKPOINT)
+        return self._scored(found, "trained", run.run_id)
 
     def run(self, size: Size) -> Run:
         """A training with few values: from the checkpoint on if it has as many dimensions, else from zero."""

@@ -11,8 +11,10 @@ from idim_cli.codec import checkpoint, container
 from idim_cli.codec.evaluate import evaluate
 from idim_cli.codec.expand import expand
 from idim_cli.compression.baseline import beside
-from idim_cli.compression.compress import NotReachedError, Wish, compress
+from idim_cli.compression.choose import NotReachedError
+from idim_cli.compression.compress import compress
 from idim_cli.compression.trial import home
+from idim_cli.compression.wish import Wish
 from idim_cli.errors import DataError, IdimError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.sweep import sweep

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from idim_cli.compression.goal import Size, descent, dimensions, fitting, goal_of
+from idim_cli.compression.goal import goal_of
+from idim_cli.compression.sizes import Size, descent, dimensions, fitting
 from idim_cli.errors import IdimError
 
 DS, LEVELS = [100, 200, 300, 400, 600, 800], [2, 3, 4, 8, 16]

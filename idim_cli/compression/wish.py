@@ -1,0 +1,47 @@
+"""What is wished of a compressed file. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from idim_cli.compression.sizes import dimensions
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a file is to be.
+
+    Attributes:
+        target: share of the baseline that it reaches, and then it is the smallest; None keeps 99 % of what
+            the checkpoint itself reaches.
+        baseline: the target's 100 %; None takes the direct runs beside the run.
+        max_bytes: its size at most, and then it is the best.
+        prove: it is the one whose size proves the least error on new data.
+        levels: numbers of values that are tried; None tries some from 2 to 256.
+        codebook: ``uniform`` or ``kmeans``.
+        d: dimensions that are tried; None is that of the run, ``auto`` from half to two and a half times it.
+        epochs: budget of a training with few values; None is the recipe's own, 0 rounds only.
+        lossless: float32, as the checkpoint has it.
+        compare: look at other ways to store the network, at the same performance or better.
+        frontier: try every choice of d and levels, for a picture of bytes against performance.
+    """
+
+    target: float | None = None
+    baseline: float | None = None
+    max_bytes: int | None = None
+    prove: bool = False
+    levels: Sequence[int] | None = None
+    codebook: Literal["uniform", "kmeans"] = "uniform"
+    d: Sequence[int] | Literal["auto"] | None = None
+    epochs: int | None = None
+    lossless: bool = False
+    frontier: bool = False
+    compare: bool = False
+
+    def dimensions(self, d: int, D: int) -> list[int]:
+        """The dimensions that are tried for a run of d of D."""
+        if self.d is None:
+            return [d]
+        return dimensions(d, D) if self.d == "auto" else list(self.d)
