@@ -1,4 +1,4 @@
-"""In which sizes a compressed network is looked for: how many dimensions, of how many values. No torch here."""
+"""In which sizes a file is looked for: how many dimensions, of how many values. No torch here."""
 
 from __future__ import annotations
 
