@@ -35,17 +35,15 @@ class Reader:
 
     def varint(self) -> int:
         """A number below 2^63 in its shortest spelling."""
-        value = shift = 0
-        while True:
+        value = 0
+        for shift in range(0, 63, 7):
             byte = self.take(1)[0]
             value |= (byte & 0x7F) << shift
-            shift += 7
             if byte < 0x80:
-                break
-        # One number has one spelling: no padding with zero groups.
-        if value >= 2**63 or (shift > 7 and byte == 0):
-            damaged("a number in its header is out of range")
-        return value
+                if shift and not byte:  # one number has one spelling
+                    damaged("a number in its header has a group too many")
+                return value
+        damaged("a number in its header is out of range")
 
 
 def damaged(why: str) -> NoReturn:

@@ -71,7 +71,7 @@ def binomial_inverse(wrong: int, n: int, nats: float) -> float:
     """
     if wrong >= n:
         return 1.0
-    return _largest(lambda p: _log_tail(wrong, n, p) >= -nats, wrong / n)
+    return _largest(lambda p: _log_tail(wrong, n, p) >= -nats, 0.0)
 
 
 def kl_inverse(q: float, c: float) -> float:

@@ -41,9 +41,9 @@ def read(path: Path) -> Solution:
     if missing:
         raise FileError(f"{path} is not a checkpoint of idim", f"it lacks {', '.join(sorted(missing))}")
     recipe = loads(json.dumps(said["recipe"]), str(path)).recipe
-    stored = solution.finite(_stored(tensors, recipe), path)
     buffers = dict(sorted(part(tensors, "buffer/").items()))
     try:
+        stored = solution.finite(_stored(tensors, recipe, said["D"]), path)
         parts = {kind: filled(getattr(recipe, kind), kind) for kind in KINDS}
         table = solution.table(buffers)
         spec = Spec(
@@ -54,13 +54,17 @@ def read(path: Path) -> Solution:
     return Solution(spec, said["D"], recipe.seeds, stored, buffers, recipe=recipe)
 
 
-def _stored(tensors: Mapping[str, Tensor], recipe: Recipe) -> Coords:
+def _stored(tensors: Mapping[str, Tensor], recipe: Recipe, D: object) -> Coords:
     """The coordinates; of a training with quantised ones, the values that they stand for."""
     coords = tensors["coords"].float()
+    if not isinstance(D, int) or coords.dim() != 1 or not 1 <= len(coords) <= D:
+        raise ValueError(f"coordinates of shape {[*coords.shape]} do not fit D = {D}")
     if recipe.quantise is None or "book" not in tensors:
         return Exact(coords.numpy())
-    quantiser = Quantiser(**recipe.quantise.model_dump())
-    quantiser.book.copy_(tensors["book"])
+    quantiser, book = Quantiser(**recipe.quantise.model_dump()), tensors["book"]
+    if book.shape != quantiser.book.shape:
+        raise ValueError(f"{book.numel()} values for {quantiser.levels} levels")
+    quantiser.book.copy_(book)
     return quantised(quantiser, coords)
 
 

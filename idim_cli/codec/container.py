@@ -5,6 +5,7 @@ The layout is described in docs/file-format.md. Nothing here needs torch.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from idim_cli.codec.quantise import (
     MOST_LEVELS,
     Coords,
     Exact,
-    Floats,
     Quantised,
     from_bfloat16,
     to_bfloat16,
@@ -132,7 +132,7 @@ def _content(reader: Reader) -> Content:
     levels, listed = divmod(kind, 2)
     if levels > MOST_LEVELS or levels == 1 or (levels == 0 and listed):
         damaged(f"{levels} levels are none that coordinates can have")
-    book = _book(reader.take(2 * (levels if listed else min(levels, 1))))
+    book = _book(reader.take(2 * (levels if listed else min(levels, 1))), levels)
     code, buffers, checks = _payload(reader.rest(), spec)
     return Content(
         D=D,
@@ -159,12 +159,15 @@ def _read_named(reader: Reader) -> tuple[Spec, int]:
         ) from error
 
 
-def _book(data: bytes) -> Floats:
-    values = from_bfloat16(np.frombuffer(data, dtype="<u2").astype(np.uint16))
-    rising = np.diff(values, prepend=0.0 if len(values) == 1 else -np.inf) > 0
-    if not (np.isfinite(values).all() and rising.all()):
-        damaged("the values of its coordinates are not finite and rising")
-    return values
+def _book(data: bytes, levels: int) -> tuple[float, ...]:
+    """The values as they are stored; those that they stand for must be finite and rise."""
+    book = tuple(from_bfloat16(np.frombuffer(data, dtype="<u2").astype(np.uint16)).tolist())
+    if book:
+        with np.errstate(all="ignore"):  # of a step that is none, or too large
+            table = Quantised(book, b"", levels).table()
+        if not (np.isfinite(table).all() and (table[1:] > table[:-1]).all()):
+            damaged("the values of its coordinates are not finite and rising")
+    return book
 
 
 def _payload(rest: bytes, spec: Spec) -> tuple[bytes, bytes, tuple[int, float]]:
@@ -173,13 +176,17 @@ def _payload(rest: bytes, spec: Spec) -> tuple[bytes, bytes, tuple[int, float]]:
     if code < 0:
         damaged(f"{len(rest)} bytes follow the header, but {spec.buffer_bytes} of buffers are stated")
     reader = Reader(rest)
-    return reader.take(code), reader.take(spec.buffer_bytes), struct.unpack(_CHECKS, reader.rest())
+    coords, buffers = reader.take(code), reader.take(spec.buffer_bytes)
+    theta0, probe = struct.unpack(_CHECKS, reader.rest())
+    if not math.isfinite(probe):
+        damaged("one of its checks is not finite")
+    return coords, buffers, (theta0, probe)
 
 
-def _coords(book: Floats, code: bytes, d: int, levels: int) -> Coords:
+def _coords(book: tuple[float, ...], code: bytes, d: int, levels: int) -> Coords:
     if levels:
         try:
-            return Quantised.read(tuple(book.tolist()), code, d, levels)
+            return Quantised.read(book, code, d, levels)
         except ValueError as error:
             damaged(str(error))
     if len(code) != 4 * d:

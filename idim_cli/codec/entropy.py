@@ -5,6 +5,9 @@ has come so far, from counts that suit values of a bell shape (`expected`); so d
 Krichevsky and Trofimov (IEEE Trans. Inf. Theory 27, 1981), from half a count each, which takes 2 to 6 %
 more here. The coder is a range coder on 48 bits with carries (Martin, 1979). It is all whole numbers: the
 same bytes on every machine. No torch here.
+
+It is our own because files are a few hundred bytes: the range coder of the library `constriction` is faster,
+but writes whole words of 32 bits, and its probabilities are rounded floats. A test compares the two.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ _ONE, _LEAST = 1 << _BITS, 1 << (_BITS - 8)
 
 
 def encode(symbols: Sequence[int], levels: int) -> bytes:
-    """The code of symbols in 0 .. levels - 1, in at most 9 bits more than `code_bits`.
+    """The code of symbols in 0 .. levels - 1, in at most 9 bits more than `code_bits` (of 800,000 at most).
 
     Zero bytes at its end are left out: whatever follows a code is read as zeros.
     """
@@ -36,21 +39,24 @@ def encode(symbols: Sequence[int], levels: int) -> bytes:
     return bytes(out).rstrip(b"\0")
 
 
-def decode(code: bytes, count: int, levels: int) -> list[int]:
-    """The `count` symbols of a code; ValueError for bytes that no symbols have as their code."""
-    model, symbols, at = _Model(levels), [], _BITS // 8
+def decode(code: bytes, count: int, levels: int) -> bytes:
+    """The `count` symbols of a code, a byte each; ValueError where no symbol's share is met.
+
+    Other bytes than `encode` writes may lead to the same symbols: who wants one spelling encodes again.
+    """
+    model, symbols, at = _Model(levels), bytearray(), _BITS // 8
     value, width = int.from_bytes(code[:at].ljust(at, b"\0"), "big"), _ONE
     for _ in range(count):
         unit = width // model.total
-        symbol = model.find(value // unit)
-        below, share = model.place(symbol)
+        symbol, below = model.find(value // unit)
+        share = model.shares[symbol]
         value, width = value - unit * below, unit * share
         symbols.append(symbol)
         model.add(symbol)
         while width < _LEAST:
             value, width = value << 8 | (code[at] if at < len(code) else 0), width << 8
             at += 1
-    return symbols
+    return bytes(symbols)
 
 
 def code_bits(counts: Sequence[int]) -> float:
@@ -74,27 +80,46 @@ def expected(levels: int) -> list[int]:
 
 
 class _Model:
-    """Twice the count of each level so far."""
+    """Twice the count of each level so far.
+
+    Attributes:
+        shares: those numbers; `total`, their sum.
+        sums: partial sums of them (Fenwick, Software: Practice and Experience 24, 1994): number k is that of
+            the last (k & -k) shares up to number k - 1, so that each step passes log2(levels) of them.
+    """
 
     def __init__(self, levels: int) -> None:
-        self.shares = expected(levels)
-        self.total = sum(self.shares)
+        self.shares, self.total, self.sums = [0] * levels, 0, [0] * (levels + 1)
+        for symbol, share in enumerate(expected(levels)):
+            self.add(symbol, share)
 
-    def add(self, symbol: int) -> None:
-        self.shares[symbol] += 2
-        self.total += 2
+    def add(self, symbol: int, amount: int = 2) -> None:
+        self.shares[symbol] += amount
+        self.total += amount
+        at = symbol + 1
+        while at < len(self.sums):
+            self.sums[at] += amount
+            at += at & -at
 
     def place(self, symbol: int) -> tuple[int, int]:
         """What lies below a symbol, and its own share, of `total`."""
-        return sum(self.shares[:symbol]), self.shares[symbol]
+        below, at = 0, symbol
+        while at:
+            below += self.sums[at]
+            at &= at - 1
+        return below, self.shares[symbol]
 
-    def find(self, target: int) -> int:
-        """The symbol in whose share `target` lies."""
-        for symbol, share in enumerate(self.shares):
-            if target < share:
-                return symbol
-            target -= share
-        raise ValueError("not the code of any symbols")
+    def find(self, target: int) -> tuple[int, int]:
+        """The symbol in whose share `target` lies, and what lies below it."""
+        if target >= self.total:
+            raise ValueError("its coordinates are not the code of any symbols")
+        below, symbol, step = 0, 0, 1 << (len(self.shares).bit_length() - 1)
+        while step:
+            if symbol + step < len(self.sums) and below + self.sums[symbol + step] <= target:
+                symbol += step
+                below += self.sums[symbol]
+            step >>= 1
+        return symbol, below
 
 
 def _carry(out: bytearray, low: int) -> int:

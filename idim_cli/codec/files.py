@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from idim_cli.codec import container
-from idim_cli.errors import FileError
+from idim_cli.environment import free_bytes, in_units
+from idim_cli.errors import CapacityError, FileError
 from idim_cli.results import write_atomic
 
 
 def is_compressed(path: Path) -> bool:
     """Whether `path` is a file that begins with the mark of an `.idim` file."""
-    try:
-        with path.open("rb") as file:
-            return container.is_marked(file.read(2))
-    except IsADirectoryError:
-        return False
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}") from error
+    return _read(path, whole=False) is not None
 
 
 def load(path: Path) -> bytes:
-    """A whole `.idim` file; any other file is refused after its first bytes."""
-    if not is_compressed(path):
+    """A whole `.idim` file; any other file is refused after its first bytes.
+
+    Raises:
+        FileError: it is none, or cannot be read.
+        CapacityError: it does not fit the main memory.
+    """
+    data = _read(path, whole=True)
+    if data is None:
         raise FileError(f"{path} is not an .idim file", "`idim compress` writes one from a checkpoint")
+    return data
+
+
+def _read(path: Path, whole: bool) -> bytes | None:
+    """The file, or its mark alone; None if it has no such mark."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            mark = file.read(2)
+            if not container.is_marked(mark):
+                return None
+            # Its bytes, their parts, and the network that grows from them.
+            if whole and 4 * (size := os.fstat(file.fileno()).st_size) > (free := free_bytes()):
+                raise CapacityError(f"{path} has {in_units(size)}, {in_units(free)} of memory are free")
+            return mark + file.read() if whole else mark
+    except IsADirectoryError:
+        return None
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
 

@@ -13,7 +13,8 @@ from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import CapacityError, DataError, FileError, IdimError, MissingExtraError
 from idim_cli.recipe.schema import Component
 
-_TENSORS = 100_000  # parameters of one model, at most
+_TENSORS = 100_000  # parameters of one model, at most, ...
+_PLACES = 1000  # ... and so many more than it has numbers, such as places for a bias that there is none
 
 
 def runs_code(component: Component) -> bool:
@@ -70,7 +71,7 @@ def bounded(parameters: int) -> Iterator[None]:
         nonlocal tensors, total
         tensors, total = tensors + 1, total + (0 if parameter is None else parameter.numel())
         # Some modules register a parameter more than once; the exact number is compared afterwards.
-        if tensors > _TENSORS or total > 4 * parameters + 2**20:
+        if tensors > min(_TENSORS, 4 * parameters + _PLACES) or total > 4 * parameters + 2**20:
             raise FileError(f"the model is larger than the file states ({parameters:,} parameters)")
 
     handle = register_module_parameter_registration_hook(grow)

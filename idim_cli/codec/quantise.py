@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 MOST_LEVELS = 256
 #: A byte of code stands for at most so many coordinates: what a file makes a reader do is bounded by its
 #: length.
-MOST_PER_BYTE = 256
+MOST_PER_BYTE = 64
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Quantised:
     Attributes:
         book: the values: one bfloat16 number, the step of a uniform grid of `levels` values around 0; or
             `levels` bfloat16 numbers, in rising order.
-        symbols: of each coordinate, which value, 0 .. levels - 1.
+        symbols: of each coordinate, which value, 0 .. levels - 1, as a byte.
         levels: 2 .. 256.
     """
 
     book: tuple[float, ...]
-    symbols: tuple[int, ...]
+    symbols: bytes
     levels: int
 
     @property
@@ -73,7 +73,7 @@ class Quantised:
 
     def values(self) -> Floats:
         """float32 [d]."""
-        return self.table()[np.asarray(self.symbols, dtype=np.intp)]
+        return self.table()[np.frombuffer(self.symbols, dtype=np.uint8)]
 
     def table(self) -> Floats:
         """The values, float32 [levels]; of a uniform grid step x (j - (levels - 1) / 2)."""
@@ -88,10 +88,13 @@ class Quantised:
 
     @classmethod
     def read(cls, book: tuple[float, ...], code: bytes, d: int, levels: int) -> Quantised:
-        """From the bytes of `code`; ValueError if they are not the code of d coordinates."""
+        """From the bytes of `code`; ValueError if they are not what `code` makes of d coordinates."""
         if d > MOST_PER_BYTE * len(code):
             raise ValueError(f"{len(code)} bytes cannot be the code of {d:,} coordinates")
-        return cls(book, tuple(entropy.decode(code, d, levels)), levels)
+        read = cls(book, entropy.decode(code, d, levels), levels)
+        if read.code() != code:  # one spelling, and no room for anything else
+            raise ValueError("its coordinates are not coded as they should be")
+        return read
 
 
 Coords = Exact | Quantised
@@ -100,12 +103,15 @@ Coords = Exact | Quantised
 def listed(values: Floats, book: Floats, uniform: bool) -> Quantised:
     """Coordinates [d], each a value of a rising `book` of bfloat16 numbers; unused ones go if it is free."""
     if uniform:
-        symbols = np.searchsorted(book, values)
-        return Quantised((float(book[1] - book[0]),), tuple(symbols.tolist()), len(book))
-    # Two values at least, so that there is something to tell apart.
+        return Quantised((float(book[1] - book[0]),), _places(book, values), len(book))
     used = np.unique(values)
-    used = used if len(used) > 1 else np.unique(np.append(used, [book[0], book[-1] + 1]))
-    return Quantised(tuple(used.tolist()), tuple(np.searchsorted(used, values).tolist()), len(used))
+    if len(used) == 1:  # two values at least, so that there is something to tell apart
+        used = np.unique(np.append(used, np.float32(0 if used[0] else 1)))
+    return Quantised(tuple(used.tolist()), _places(used, values), len(used))
+
+
+def _places(book: Floats, values: Floats) -> bytes:
+    return np.searchsorted(book, values).astype(np.uint8).tobytes()
 
 
 def grid(levels: int) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zlib
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +59,8 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
         step = _step(module, solution)
     sign = probe(step, solution)
     _move(module, step, solution)
-    _fill_buffers(module, solution.buffers)
+    for name, buffer in _buffers(module, solution).items():
+        buffer.copy_(solution.buffers[name])
     return Rebuilt(module.eval(), theta0, sign)
 
 
@@ -82,6 +82,8 @@ def probe(step: Tensor, solution: Solution) -> float:
         solution: what may state a probe.
     """
     moves = step.numpy().astype(np.float64)
+    if not np.isfinite(moves).all():
+        raise FileError("P theta_d is not finite", "did the training diverge?")
     size = math.sqrt(rng.fixed_sum(moves * moves))
     signed = rng.fixed_sum(moves * rng.Stream(0, "probe").signs(len(moves)))
     value = float(np.float16(signed / size if size else 0.0))
@@ -94,16 +96,20 @@ def probe(step: Tensor, solution: Solution) -> float:
 
 
 def _start(solution: Solution) -> nn.Module:
-    """The network at theta0."""
-    spec = solution.spec
-    # Frozen parameters do not count in D: then only the machine's memory is a limit.
-    limit = solution.D if spec.trainable is None else free_bytes() // 64
-    checked: AbstractContextManager[None] = nullcontext()
-    if solution.checks is not None and not guard.runs_code(spec.model):
+    """The network at theta0; one that a file describes is looked at before it takes any memory."""
+    spec, seed = solution.spec, solution.seeds.theta0
+    with guard.as_file_error("model", spec.model):
+        if solution.checks is None or guard.runs_code(spec.model):
+            return models.build(spec.model, spec.shape, spec.classes, seed)
         guard.refuse_numbers(spec.model, solution.D)
-        checked = guard.bounded(limit)
-    with guard.as_file_error("model", spec.model), checked:
-        return models.build(spec.model, spec.shape, spec.classes, solution.seeds.theta0)
+        # Frozen parameters do not count in D: then only the machine's memory is a limit.
+        with guard.bounded(solution.D if spec.trainable is None else free_bytes() // 64):
+            bare = models.skeleton(spec.model, spec.shape, spec.classes)
+            if bare is not None:
+                _sizes(bare, solution)
+                _buffers(bare, solution)
+                guard.refuse_size(sum(parameter.numel() for parameter in bare.parameters()))
+            return models.build(spec.model, spec.shape, spec.classes, seed)
 
 
 def _compare_start(solution: Solution, theta0: int) -> None:
@@ -119,9 +125,7 @@ def _compare_start(solution: Solution, theta0: int) -> None:
 def _step(module: nn.Module, solution: Solution) -> Tensor:
     """P theta_d, float32 [D]; a P that is far larger than that is not held, but drawn column by column."""
     component, d, seed = solution.spec.projector, solution.d, solution.seeds.projector
-    sizes = [parameter.numel() for _, parameter in native_parameters(module, solution.spec.trainable)]
-    if sum(sizes) != solution.D:
-        raise FileError(f"the model has D = {sum(sizes):,} parameters, the file states {solution.D:,}")
+    sizes = _sizes(module, solution)
     if expected(component, sizes, d).state_bytes > _HELD:
         params = projectors.params_of(component)
         streamed = projectors.kind(component).streamed(sum(sizes), d, seed, solution.coords, **params)
@@ -129,6 +133,14 @@ def _step(module: nn.Module, solution: Solution) -> Tensor:
             return streamed
     check_fits(component, sizes, d, torch.device("cpu"))
     return projectors.build(component, sizes, d, seed).project(solution.coords)
+
+
+def _sizes(module: nn.Module, solution: Solution) -> list[int]:
+    """Sizes of the native parameters; FileError if they do not add up to D."""
+    sizes = [parameter.numel() for _, parameter in native_parameters(module, solution.spec.trainable)]
+    if sum(sizes) != solution.D:
+        raise FileError(f"the model has D = {sum(sizes):,} parameters, the file states {solution.D:,}")
+    return sizes
 
 
 @torch.no_grad()
@@ -139,12 +151,13 @@ def _move(module: nn.Module, step: Tensor, solution: Solution) -> None:
         parameter.add_(move.view(parameter.shape).to(parameter.dtype))
 
 
-def _fill_buffers(module: nn.Module, stored: dict[str, Tensor]) -> None:
-    own, saved = dict(module.named_buffers()), module.state_dict()
-    missing = sorted((own.keys() & saved.keys()) - stored.keys())
+def _buffers(module: nn.Module, solution: Solution) -> dict[str, Tensor]:
+    """The module's buffers that the solution holds; FileError if they do not fit."""
+    own, stored = dict(module.named_buffers()), solution.buffers
+    missing = sorted((own.keys() & module.state_dict().keys()) - stored.keys())
     if missing:
         raise FileError(f"the file lacks the model's buffer {missing[0]!r}")
     for name, value in stored.items():
         if name not in own or own[name].shape != value.shape or own[name].dtype != value.dtype:
             raise FileError(f"the file's buffer {name!r} does not fit the model")
-        own[name].copy_(value)
+    return {name: own[name] for name in stored}

@@ -102,7 +102,7 @@ def _buffer(name: str, tensor: Tensor, exact: bool) -> Buffer:
 
 
 def _narrow(tensor: Tensor, exact: bool) -> torch.dtype | None:
-    """The narrowest dtype that holds these numbers: whole ones always exactly, others to 11 bits."""
+    """The narrowest dtype that holds these numbers: whole ones exactly, others to 11 bits or 2^-25."""
     if tensor.is_floating_point():
         wide = tensor.element_size() > 2
         return torch.float16 if wide and not exact and bool(tensor.half().isfinite().all()) else None
@@ -122,5 +122,7 @@ def _tensor(buffer: Buffer, data: bytes) -> Tensor:
     dtype = DTYPES[buffer.dtype]
     if not math.prod(buffer.shape):
         return torch.empty(buffer.shape, dtype=dtype)
+    if buffer.dtype == "BOOL" and max(data) > 1:
+        raise FileError(f"not a sound .idim file: buffer {buffer.name!r} is neither true nor false")
     written = torch.frombuffer(bytearray(data), dtype=DTYPES[buffer.written])
     return written.to(dtype).reshape(buffer.shape)

@@ -10,7 +10,7 @@ import math
 import zlib
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from idim_cli.codec.dictionary import DICTIONARY
 from idim_cli.errors import FileError
@@ -22,8 +22,16 @@ WIDTHS = {
     "BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "F16": 2, "BF16": 2, "I32": 4, "F32": 4, "I64": 8, "F64": 8,
 }  # fmt: skip
 
+#: How else than as they are the elements of a buffer may be stored.
+NARROWER = {
+    "I16": ("U8",), "I32": ("U8", "I16"), "I64": ("U8", "I16", "I32"), "F32": ("F16",), "F64": ("F16",),
+}  # fmt: skip
+
 Dtype = Literal["BOOL", "U8", "I8", "I16", "F16", "BF16", "I32", "F32", "I64", "F64"]
 Size = Annotated[int, Field(ge=0, lt=2**48)]
+Count = Annotated[int, Field(gt=0, lt=2**48)]
+_AXES = 64  # of a tensor, at most
+_DEPTH = 20  # lists within lists of JSON, at most
 
 
 class Buffer(Frozen):
@@ -31,8 +39,17 @@ class Buffer(Frozen):
 
     name: str
     dtype: Dtype
-    shape: list[Size] = Field(max_length=64)
+    shape: list[Size] = Field(max_length=_AXES)
     stored: Dtype | None = None
+
+    @model_validator(mode="after")
+    def _storable(self) -> Buffer:
+        """Elements may fit the dtype in the file, and no product of sizes overflows, also beside a 0."""
+        if self.stored and self.stored not in NARROWER.get(self.dtype, ()):
+            raise ValueError(f"{self.dtype} is not stored as {self.stored}")
+        if math.prod(size or 1 for size in self.shape) >= 2**48:
+            raise ValueError("too large")
+        return self
 
     @property
     def written(self) -> Dtype:
@@ -60,10 +77,16 @@ class Spec(Frozen):
     projector: Component
     dataset: Component
     task: Component
-    shape: list[PositiveInt]
-    classes: PositiveInt
+    shape: list[Count] = Field(max_length=_AXES)
+    classes: Count
     trainable: list[str] | None = None
     buffers: list[Buffer] = Field([])
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Spec:
+        if len({buffer.name for buffer in self.buffers}) < len(self.buffers):
+            raise ValueError("two buffers of one name")
+        return self
 
     @property
     def buffer_bytes(self) -> int:
@@ -97,8 +120,8 @@ class Spec(Frozen):
     def _of(cls, row: Any) -> Spec:
         *parts, shape, classes, trainable, table = row
         named = {k: {"name": name, "params": params} for k, (name, params) in zip(KINDS, parts, strict=True)}
-        keys = ("name", "dtype", "shape", "stored")
-        buffers = [dict(zip(keys, (*entry, None)[:4], strict=True)) for entry in table]
+        keys = ("name", "dtype", "shape", "stored")  # the last is left out where it is None
+        buffers = [dict(zip(keys, entry, strict=len(entry) != 3)) for entry in table]
         return cls.model_validate(
             {**named, "shape": shape, "classes": classes, "trainable": trainable, "buffers": buffers}
         )
@@ -121,7 +144,31 @@ def _inflate(data: bytes) -> bytes:
 
 
 def _parse(text: bytes) -> Any:
-    return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    row = json.loads(
+        text.decode(), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_each_once
+    )
+    _plain(row, _DEPTH)
+    return row
+
+
+def _plain(value: Any, depth: int) -> None:
+    """ValueError for what is nested deeper, and for text that is not Unicode (halves of surrogate pairs)."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, dict):
+        _plain([*value, *value.values()], depth)
+    elif isinstance(value, list):
+        if not depth:
+            raise ValueError("nested too deeply")
+        for item in value:
+            _plain(item, depth - 1)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys differ: of two values for one, another program may take the other."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def _finite(text: str) -> float:

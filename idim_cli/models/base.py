@@ -47,14 +47,34 @@ def build(component: Component, shape: Sequence[int], classes: int, seed: int) -
         return _build(component, shape, classes, seed)
 
 
+def skeleton(component: Component, shape: Sequence[int], classes: int) -> nn.Module | None:
+    """The model without its numbers, on torch's meta device, where nothing takes memory.
+
+    Arguments and errors are those of `build`. None for a model that needs numbers to be made.
+    """
+    with _allocating(component.name):
+        try:
+            with torch.random.fork_rng(devices=[]), torch.device("meta"):
+                return _module(component, shape, classes)
+        except (NotImplementedError, ComponentError) as error:
+            if isinstance(error.__cause__ or error, NotImplementedError):
+                return None
+            raise
+
+
 def _build(component: Component, shape: Sequence[int], classes: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        module = _make(component, tuple(shape), classes)
+        module = _module(component, shape, classes)
+    module = module.to("cpu").train()
+    return initialise(module, seed) if portable(component) else module
+
+
+def _module(component: Component, shape: Sequence[int], classes: int) -> nn.Module:
+    module = _make(component, tuple(shape), classes)
     if not isinstance(module, nn.Module):
         raise ComponentError(f"{component.name} returned a {type(module).__name__}, not a torch.nn.Module")
-    module = module.to(device="cpu", dtype=torch.float32).train()
-    return initialise(module, seed) if portable(component) else module
+    return module.to(torch.float32)
 
 
 def portable(component: Component) -> bool:

@@ -1,11 +1,9 @@
 import dataclasses
 import math
-from pathlib import Path
 
 import pytest
 import torch
-from codec_cases import DIGITS, USER_CODE, write_checkpoint
-from idim_cli.codec.compress import compress
+from codec_cases import DIGITS, NUMBERED, USER_CODE, compressed, few, write_checkpoint
 
 from idim_cli.codec import container
 from idim_cli.codec.evaluate import evaluate
@@ -50,25 +48,36 @@ def respecified(path, **changes):
 @pytest.mark.parametrize("projector", ["tied", "fastfood"])
 def test_same_figures_from_training_checkpoint_and_file(projector, tmp_path):
     result = trained(DIGITS.replace("PROJECTOR", projector), tmp_path)
-    before, after = evaluate(tmp_path), evaluate(compress(tmp_path).path)
+    before, after = evaluate(tmp_path), evaluate(compressed(tmp_path))
     assert before == after
     assert after.metrics[after.metric] == result["performance"]
     assert after.metrics["nll"] == result["metrics"]["validation_nll"]
     assert (after.D, after.d) == (result["D"], 12)
 
 
+@pytest.mark.parametrize("codebook", ["uniform", "kmeans"])
+def test_same_figures_with_few_values(codebook, tmp_path):
+    text = few(NUMBERED.replace("PROJECTOR", "tied").replace("d: 12", "d: 60"), 4, codebook)
+    result = trained(text.replace("epochs: 1", "epochs: 4"), tmp_path)
+    before, after = evaluate(tmp_path), evaluate(compressed(tmp_path))
+    assert before == after
+    assert after.metrics[after.metric] == pytest.approx(result["performance"], abs=0.01)
+    assert after.metrics["nll"] == pytest.approx(result["metrics"]["validation_nll"], rel=1e-4)
+    assert (tmp_path / "checkpoint.idim").stat().st_size < 50
+
+
 @pytest.mark.parametrize("split", ["tset", "Test", None])
 def test_a_split_that_is_none_is_refused(split, tmp_path):
-    trained(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
+    write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
     with pytest.raises(DataError, match="there is no split"):
-        evaluate(tmp_path, split)
+        evaluate(compressed(tmp_path), split)
 
 
 def test_batchnorm_and_tied_weights(tmp_path, user_code):
     text = DIGITS.replace("{name: fc, depth: 1, width: 6}", "./own.py:tied").replace("PROJECTOR", "tied")
     result = trained(text, tmp_path / "run")
     assert result["status"] == "ok"
-    path = compress(tmp_path / "run").path
+    path = compressed(tmp_path / "run")
     score = evaluate(path, trust_code=True)
     assert score == evaluate(tmp_path / "run" / "checkpoint.safetensors")
     assert score.metrics["accuracy"] == result["performance"]
@@ -78,15 +87,15 @@ def test_batchnorm_and_tied_weights(tmp_path, user_code):
 
 def test_direct_training_and_toy(tmp_path):
     result = trained(TOY, tmp_path / "toy")
-    assert evaluate(compress(tmp_path / "toy").path).metrics["exp_minus_loss"] == result["performance"]
+    assert evaluate(compressed(tmp_path / "toy")).metrics["exp_minus_loss"] == result["performance"]
     text = DIGITS.replace("PROJECTOR", "identity").replace("d: 12\n", "")
     result = trained(text, tmp_path / "direct")
-    assert evaluate(compress(tmp_path / "direct").path).metrics["accuracy"] == result["performance"]
+    assert evaluate(compressed(tmp_path / "direct")).metrics["accuracy"] == result["performance"]
 
 
 def test_splits_and_expanded_state_agree(tmp_path):
     write_checkpoint(DIGITS.replace("PROJECTOR", "sparse"), tmp_path)
-    path = compress(tmp_path).path
+    path = compressed(tmp_path)
     scores = {split: evaluate(path, split) for split in ("train", "validation", "test")}
     assert len({score.examples for score in scores.values()}) > 1
     assert all(0 <= score.metrics["accuracy"] <= 1 for score in scores.values())
@@ -107,23 +116,32 @@ def test_splits_and_expanded_state_agree(tmp_path):
         {"dataset": Component(name="nothing")},
         {"dataset": Component(name="digits", params={"fraction": 7.0})},
         {"dataset": Component(name="digits", params={"validation": 10**9})},
+        {"dataset": Component(name="digits", params={"shuffle_labels": -1})},
         {"dataset": Component(name="toy")},
         {"task": Component(name="nothing")},
+        {"task": Component(name="os:abort")},
         {"task": Component(name="classify", params={"score": "all"})},
         {"dataset": Component(name="os:abort")},
     ],
 )
-def test_files_that_do_not_fit_together(changes, tmp_path):
+def test_files_that_do_not_fit_together(changes, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.abort", lambda **given: pytest.fail("was run"))
     write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
     with pytest.raises((FileError, DataError)):
-        evaluate(respecified(compress(tmp_path).path, **changes))
+        evaluate(respecified(compressed(tmp_path), **changes))
+
+
+def test_a_model_that_fits_no_such_examples(tmp_path):
+    write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path, shape=(3, 5))
+    with pytest.raises(FileError, match=r"examples of shape \[3, 5\]"):
+        evaluate(compressed(tmp_path))
 
 
 def test_code_of_a_data_set_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.py").write_text("raise SystemExit('was run')\n" + USER_CODE)
     write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
-    path = respecified(compress(tmp_path).path, dataset=Component(name="./bad.py:data"))
+    path = respecified(compressed(tmp_path), dataset=Component(name="./bad.py:data"))
     with pytest.raises(FileError, match="run code"):
         evaluate(path)
 
@@ -131,42 +149,15 @@ def test_code_of_a_data_set_is_not_run(tmp_path, monkeypatch):
 @pytest.mark.data
 def test_mnist(tmp_path, data_root):
     write_checkpoint(MNIST, tmp_path, shape=(1, 28, 28))
-    done = compress(tmp_path)
-    assert done.bytes <= 3064
-    score = evaluate(done.path, data_root=str(data_root))
+    path = compressed(tmp_path)
+    assert path.stat().st_size == 3016
+    score = evaluate(path, data_root=str(data_root))
     assert score == evaluate(tmp_path, data_root=str(data_root))
     assert score.examples == 10_000
-
-
-@pytest.mark.gpu
-def test_same_figures_on_a_gpu(tmp_path):
-    if not torch.cuda.is_available():
-        pytest.skip(reason="no CUDA device")
-    write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
-    assert evaluate(tmp_path, device="cuda") == evaluate(compress(tmp_path).path, device="cuda")
-
-
-@pytest.mark.parametrize("content", [b"", b"\x00" * 5, b"no such thing " * 9])
-def test_a_file_of_neither_kind(tmp_path, content):
-    path = tmp_path / "x.idim"
-    path.write_bytes(content)
-    with pytest.raises(FileError, match=r"neither an \.idim file nor a checkpoint") as caught:
-        evaluate(path)
-    assert caught.value.hint == ""
-    with pytest.raises(FileError, match="is not a checkpoint of idim"):
-        compress(path)
-
-
-@pytest.mark.parametrize("out", [".", "/dev/null"])
-def test_out_must_be_a_plain_file(tmp_path, monkeypatch, out):
-    monkeypatch.chdir(tmp_path)
-    write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
-    with pytest.raises(FileError, match=f"cannot write {out}: it is"):
-        compress(tmp_path, Path(out))
 
 
 def test_absent_data(tmp_path, monkeypatch):
     monkeypatch.delenv("IDIM_DATA", raising=False)
     write_checkpoint(MNIST, tmp_path, shape=(1, 28, 28))
     with pytest.raises(DataError):
-        evaluate(compress(tmp_path).path)
+        evaluate(compressed(tmp_path))

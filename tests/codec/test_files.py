@@ -1,0 +1,137 @@
+import os
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from codec_cases import CONTENTS, DIGITS, compressed, few, write_checkpoint
+
+from idim_cli.codec import checkpoint as solutions
+from idim_cli.codec import container, expand, files
+from idim_cli.codec.evaluate import evaluate
+from idim_cli.codec.expand import expand as grow
+from idim_cli.compression.compress import compress
+from idim_cli.errors import CapacityError, FileError
+
+TIED = DIGITS.replace("PROJECTOR", "tied")
+SMALL = container.pack(CONTENTS["uniform"])
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1d", b"id", b"idim" * 9, b"PK\3\4" * 100, b"\x80\x02}q\x00."])
+def test_other_files(content, tmp_path):
+    path = tmp_path / "other.idim"
+    path.write_bytes(content)
+    assert not files.is_compressed(path)
+    with pytest.raises(FileError, match="is not an"):
+        grow(path)
+
+
+def test_absent_file_and_folder(tmp_path):
+    for function in (grow, files.is_compressed):
+        with pytest.raises(FileError, match="cannot read"):
+            function(tmp_path / "absent.idim")
+    assert not files.is_compressed(tmp_path)
+    with pytest.raises(FileError, match="is not an"):
+        grow(tmp_path)
+
+
+def test_a_file_larger_than_the_memory(tmp_path):
+    path = tmp_path / "vast.idim"
+    path.write_bytes(SMALL)
+    os.truncate(path, 1 << 42)  # with a hole in it
+    with pytest.raises(CapacityError, match=r"4\.4 TB"):
+        files.load(path)
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    reader, writer = os.pipe()
+    os.write(writer, SMALL)
+    os.close(writer)
+    path = tmp_path / "pipe.idim"
+    path.symlink_to(f"/dev/fd/{reader}")
+    assert files.load(path) == SMALL
+    os.close(reader)
+
+
+def test_never_over_its_source(tmp_path):
+    path = tmp_path / "small.idim"
+    write_checkpoint(TIED, tmp_path)
+    before = compressed(tmp_path, path).read_bytes()
+    with pytest.raises(FileError, match="is read"):
+        expand.write(path, path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 5, b"no such thing " * 9])
+def test_a_file_of_neither_kind(tmp_path, content):
+    path = tmp_path / "x.idim"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=r"neither an \.idim file nor a checkpoint") as caught:
+        evaluate(path)
+    assert caught.value.hint == ""
+    with pytest.raises(FileError, match="is not a checkpoint of idim"):
+        compress(path)
+
+
+@pytest.mark.parametrize("out", [".", "/dev/null"])
+def test_out_must_be_a_plain_file(tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(TIED, tmp_path)
+    with pytest.raises(FileError, match=f"cannot write {out}: it is"):
+        expand.write(compressed(tmp_path), Path(out))
+
+
+def test_checkpoints_that_are_none(tmp_path):
+    with pytest.raises(FileError, match="no checkpoint"):
+        compress(tmp_path)
+    bad = tmp_path / "checkpoint.safetensors"
+    for content in (b"", b"x" * 100, safetensors.torch.save({"coords": torch.zeros(2)})):
+        bad.write_bytes(content)
+        with pytest.raises(FileError):
+            solutions.read(bad)
+
+
+def spoilt(folder, text=TIED, said=(), **tensors):
+    """A checkpoint with other tensors or metadata."""
+    write_checkpoint(text, folder)
+    path = folder / "checkpoint.safetensors"
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = {**file.metadata(), **dict(said)}
+        held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    safetensors.torch.save_file({**held, **tensors}, path, metadata)
+    return path
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_diverged_checkpoint(value, tmp_path):
+    with pytest.raises(FileError, match="not finite"):
+        solutions.read(spoilt(tmp_path, coords=torch.full([12], value)))
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({"coords": torch.zeros(3, 4)}, ()),
+        ({"coords": torch.zeros(0)}, ()),
+        ({"coords": torch.zeros(())}, ()),
+        ({"coords": torch.zeros(999)}, ()),
+        ({}, [("D", '"many"')]),
+        ({}, [("D", "0")]),
+        ({}, [("classes", "null")]),
+        ({}, [("shape", "[0]")]),
+    ],
+)
+def test_checkpoints_that_contradict_themselves(tensors, said, tmp_path):
+    with pytest.raises(FileError, match="is not a checkpoint of idim"):
+        solutions.read(spoilt(tmp_path, said=said, **tensors))
+
+
+def test_a_book_of_other_levels(tmp_path):
+    text = few(TIED, 4)
+    with pytest.raises(FileError, match="3 values for 4 levels"):
+        solutions.read(spoilt(tmp_path, text, book=torch.tensor([-1.0, 0.0, 1.0])))
+
+
+def test_a_book_that_is_not_fitted_yet_leaves_coordinates_exact(tmp_path):
+    text = few(TIED, 4)
+    assert solutions.read(spoilt(tmp_path, text, book=torch.full([4], torch.nan))).stored.levels == 0
