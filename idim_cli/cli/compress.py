@@ -116,7 +116,7 @@ def command(
         bool, typer.Option("--compare", help="Also other forms of the network: float16, zstd, xz, pruned.")
     ] = False,
     data: options.Data = None,
-    device: options.Device = None,
+    device: options.DeviceHere = "auto",
     jobs: options.Jobs = None,
     as_json: options.Json = False,
 ) -> None:
