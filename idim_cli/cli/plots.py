@@ -16,11 +16,11 @@ def plot(runs: Sample | None, reading: Reading | None, log: bool | None = None) 
     Of the runs alone where there is no reading; empty where there are no runs either. `log` is the axis of d;
     None chooses.
     """
-    from idim_cli.reports import terminal
+    from idim_cli.reports import canvas, terminal
 
     if runs is None:
         return ""
-    unicode = console.unicode(terminal.MARKS)
+    unicode = console.unicode(canvas.MARKS)
     return terminal.plot(
         runs.points, reading, console.width(), colour=console.colour(), unicode=unicode, log=log,
         label=runs.measure,
