@@ -21,8 +21,6 @@ from idim_cli.execute.inline import Inline
 from idim_cli.quantiser import Codebook
 from idim_cli.training.prepare import Where
 
-RECORD = ".json"  #: behind the name of a file: what is known of it
-
 
 class NotReachedError(IdimError):
     """No file does what is asked."""
@@ -41,7 +39,8 @@ class Wish:
         max_bytes: its size at most, and then it is the best.
         levels: numbers of values that are tried; None tries some from 2 to 256.
         codebook: ``uniform`` or ``kmeans``.
-        d: dimensions that are tried; None is that of the run, ``auto`` from half to two and a half times it.
+        d: dimensions that are tried; None is that of the run, ``auto`` from half to two and a half times it,
+            as is None for a `frontier`.
         epochs: budget of a training with few values; None is the recipe's own, 0 rounds only.
         lossless: float32, as the checkpoint has it.
         frontier: try every choice of d and levels, for a picture of bytes against performance.
@@ -78,6 +77,8 @@ class Compressed:
         performance: of the decoded network, in `metric`, on the split `score_on`; None without the data.
         own: performance of the checkpoint.
         goal: what was asked, in words.
+        level: performance that the smallest file was wanted for.
+        max_bytes: size that the best file was wanted for.
         baseline: performance that the target refers to.
         bound: what the size proves about errors on new data; None where performance is not accuracy.
         tried: all files that were looked at.
@@ -102,6 +103,8 @@ class Compressed:
     metric: str | None = None
     score_on: str | None = None
     goal: str = ""
+    level: float | None = None
+    max_bytes: int | None = None
     baseline: float | None = None
     bound: Bound | None = None
     tried: list[dict[str, Any]] = field(default_factory=list)
@@ -141,7 +144,7 @@ def compress(
     wish = wish or Wish()
     path = results.checkpoint_of(Path(run))
     found = checkpoint.read(path)
-    target = Path(out) if out else path.with_suffix(".idim")
+    target = Path(out) if out else path.with_suffix(results.COMPRESSED)
     try:
         trials = Trials(
             found,
@@ -171,7 +174,8 @@ def compress(
 def _best(trials: Trials, goal: Goal, wish: Wish) -> Trial:
     """The best of all files that are tried."""
     d, D = trials.found.d, trials.found.D
-    ds = [d] if wish.d is None else goals.dimensions(d, D) if wish.d == "auto" else list(wish.d)
+    wanted = wish.d or ("auto" if wish.frontier else [d])
+    ds = goals.dimensions(d, D) if wanted == "auto" else list(wanted)
     levels = list(wish.levels or goals.LEVELS)
     if d in ds:
         for many in levels:
@@ -245,12 +249,14 @@ def _written(
         projector=found.spec.projector.name,
         recipe=trials.found.recipe.name if trials and trials.found.recipe else "",
         goal=goal.says if goal else "",
+        level=goal.level if goal else None,
+        max_bytes=goal.most_bytes if goal else None,
         baseline=baseline,
         warning=write.warning(found),
         **scored,
     )
     text = json.dumps(done.as_dict(), indent=2, allow_nan=False)
-    results.write_atomic(out.with_name(out.name + RECORD), text + "\n")
+    results.write_atomic(out.with_name(out.name + results.RECORD), text + "\n")
     return done
 
 

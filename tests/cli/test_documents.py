@@ -29,7 +29,9 @@ STEPS = [
     ("threshold/1", ["threshold", "unread.csv", "--group-by", "net"]),
     ("readings/1", ["threshold", "results/toy", "--all"]),
     ("report/1", ["report", "results/toy"]),
-    ("compress/1", ["compress", "RUN", "-o", "toy.idim"]),
+    ("compress/2", ["compress", "RUN", "-o", "toy.idim"]),
+    ("compress/2", ["compress", "RUN", "-o", "toy.idim", "--frontier", "--d", "12", "--levels", "2,256"]),
+    ("report/1", ["report", "toy.idim"]),
     ("expand/1", ["expand", "toy.idim"]),
     ("evaluate/1", ["evaluate", "toy.idim", "--split", "train"]),
     ("bench-projectors/1", ["bench", "projectors", "--D", "1k", "--projector", "tied", *BRIEF]),
@@ -66,17 +68,20 @@ def test_all_documents_are_tried():
 
 
 @pytest.mark.parametrize(
-    "change", [{"bytes": "554"}, {"bytes": None}, {"more": 1}, {"schema": "idim/compress/2"}, {"D": ...}]
+    "change", [{"bytes": "554"}, {"bytes": None}, {"more": 1}, {"schema": "idim/compress/1"}, {"D": ...}]
 )
 def test_a_document_of_another_form_is_told_apart(change):
     told = {
-        "schema": "idim/compress/1", "path": "a.idim", "bytes": 1, "D": 2, "d": 1, "ratio": 1.5,
-        "parts": {}, "warning": "", "native_bytes": 8,
+        "schema": "idim/compress/2", "path": "a.idim", "bytes": 1, "D": 2, "d": 1, "ratio": 1.5,
+        "parts": {}, "warning": "", "native_bytes": 8, "levels": None, "how": "exact", "dataset": "digits",
+        "model": "fc", "projector": "tied", "recipe": "a", "performance": None, "own": None, "metric": None,
+        "score_on": None, "goal": "", "level": None, "max_bytes": None, "baseline": None, "bound": None,
+        "tried": [],
     }  # fmt: skip
-    jsonschema.validate(told, documents.schema("compress/1"))
+    jsonschema.validate(told, documents.schema("compress/2"))
     other = {key: value for key, value in {**told, **change}.items() if value is not ...}
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(other, documents.schema("compress/1"))
+        jsonschema.validate(other, documents.schema("compress/2"))
 
 
 def test_an_estimate_has_a_reading_or_a_reason():
