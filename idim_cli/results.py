@@ -31,6 +31,7 @@ SEARCH = "search.log"  # what an adaptive search decided, and why
 RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
     "runs", "result.json", "metrics.csv", "checkpoint.safetensors", "log.txt", "run.yaml",
 )  # fmt: skip
+COMPRESSED, RECORD = ".idim", ".json"  # endings of a compressed file, and behind it of what is known of it
 
 _HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
 _BODY = (
@@ -201,6 +202,13 @@ def write_csv(folder: Path, known: Known | None = None, plan: Plan | None = None
     path = folder / TABLE
     update(path, table(folder, known, plan).to_csv(index=False, lineterminator="\n"))
     return path
+
+
+def holds_runs(path: Path) -> bool:
+    """Whether `read` finds a table at a path: a results folder, one run's folder, or a file."""
+    return (
+        path.is_file() or (path / RUNS).is_dir() or any((path / name).is_file() for name in (RESULT, TABLE))
+    )
 
 
 def read(path: str | Path) -> pd.DataFrame:

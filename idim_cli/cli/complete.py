@@ -37,7 +37,7 @@ def recipe(ctx: Any, incomplete: str) -> Iterable[str]:
 @_safe
 def results(ctx: Any, incomplete: str) -> Iterable[str]:
     """Folders of results below the usual place, and CSV files."""
-    return _with_paths(_below(_out(), "*/plan.json"), incomplete, ".csv")
+    return _results(incomplete, ".csv")
 
 
 @_safe
@@ -56,6 +56,12 @@ def solution(ctx: Any, incomplete: str) -> Iterable[str]:
 def scored(ctx: Any, incomplete: str) -> Iterable[str]:
     """What can be evaluated: compressed files and runs."""
     return [*solution(ctx, incomplete), *run_folder(ctx, incomplete)]
+
+
+@_safe
+def reported(ctx: Any, incomplete: str) -> Iterable[str]:
+    """What can be reported: results and compressed files."""
+    return _results(incomplete, ".csv", ".idim")
 
 
 def component(kind: str) -> Completer:
@@ -94,6 +100,10 @@ def override(ctx: Any, incomplete: str) -> Iterable[str]:
     # A single word would be followed by a space: with its values beside it the shell stops behind the "=".
     further = [f"{fitting[0]}={value}" for value in keys.values(fitting[0])] if len(fitting) == 1 else []
     return [*(f"{key}=" for key in fitting), *further]
+
+
+def _results(incomplete: str, *endings: str) -> list[str]:
+    return _with_paths(_below(_out(), "*/plan.json"), incomplete, *endings)
 
 
 def _out() -> Path:

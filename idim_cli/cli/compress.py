@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from idim_cli.cli import complete, console, options, progress
+from idim_cli.errors import IdimError
+from idim_cli.results import RECORD
 
 if TYPE_CHECKING:
-    from idim_cli.codec.bounds import Bound
     from idim_cli.compression.record import Compressed
 
 
@@ -112,6 +113,10 @@ def command(
     ] = Codebook.UNIFORM,
     epochs: Epochs = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Keep every bit of the coordinates.")] = False,
+    frontier: Annotated[
+        bool,
+        typer.Option("--frontier", help="Try every d with every number of values; draw bytes against score."),
+    ] = False,
     compare: Annotated[
         bool, typer.Option("--compare", help="Also other forms of the network: float16, zstd, xz, pruned.")
     ] = False,
@@ -127,6 +132,8 @@ def command(
     --prove say.
     The split that the task scores decides; the test split stays closed.
     `idim expand` makes the whole network again, `idim evaluate` scores it.
+    With --frontier all that was tried is drawn beside the file, as
+    FILE-frontier.png, .svg and .csv; --d is then auto.
 
     Example: idim compress results/mnist-fc/runs/RUN --out solution.idim
     Example: idim compress RUN --target 0.9 --d auto
@@ -139,6 +146,8 @@ def command(
     from idim_cli.execute.local import Local
     from idim_cli.training.prepare import Where
 
+    if lossless and frontier:
+        raise IdimError("--lossless leaves nothing to try, so that there is no frontier", "give one of them")
     wish = Wish(
         target=target,
         baseline=baseline,
@@ -149,19 +158,34 @@ def command(
         d=d,
         epochs=epochs,
         lossless=lossless,
+        frontier=frontier,
         compare=compare,
     )
     with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
         done = compress(checkpoint, out, wish, where=Where(device, data), executor=executor, watcher=watcher)
     if done.warning:
         console.warn(done.warning)
+    drawn = _drawn(done) if frontier else None
     if as_json:
-        console.document("compress/2", done.as_dict())
+        console.document("compress/2", {**done.as_dict(), **({"frontier": drawn[1]} if drawn else {})})
     else:
-        console.out("\n".join(_lines(done)))
+        console.out("\n".join([*_lines(done), *(["", drawn[0]] if drawn else [])]))
+    if drawn:
+        console.say(f"wrote {', '.join(map(str, drawn[1]))}")
+
+
+def _drawn(done: Compressed) -> tuple[str, list[Path]]:
+    """The frontier of a file for the terminal, and the files of its picture, which are written."""
+    from idim_cli.cli import plots
+    from idim_cli.reports import frontier, records
+
+    record = records.read(done.path.with_name(done.path.name + RECORD))
+    return plots.frontier(record), frontier.save(record)
 
 
 def _lines(done: Compressed) -> list[str]:
+    from idim_cli.reports import proof
+
     native = f"D x 4 = {done.D:,} x 4 = {4 * done.D:,}"
     head = f"{done.path}: {done.bytes:,} bytes, {done.ratio:,.1f} times smaller than {native}"
     parts = ", ".join(f"{name} {size:,}" for name, size in done.parts.items() if size)
@@ -171,18 +195,8 @@ def _lines(done: Compressed) -> list[str]:
         of = f"{done.score_on} {done.metric} {done.performance:.4f}, the run's own {done.own:.4f}"
         lines.append(f"  {of}" + (f"; wanted {done.goal}" if done.goal else ""))
     if done.bound is not None:
-        lines += _proves(done.bound)
+        lines.append(f"  {proof.proven(done.bound)}")
     for row in done.compared:
         score = "" if row["performance"] is None else f"{row['performance']:.4f}"
         lines.append(f"  {row['form']:<58}{row['bytes']:>9,}  {score}")
     return lines
-
-
-def _proves(bound: Bound) -> list[str]:
-    sure = f"{1 - bound.delta:.0%}"
-    if bound.binomial >= 1:
-        return []
-    return [
-        f"  its {bound.bits:,.0f} bits prove: error on new data <= {bound.binomial:.1%}, {sure} sure "
-        f"({bound.wrong:,} of {bound.n:,} training examples wrong)"
-    ]

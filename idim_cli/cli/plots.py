@@ -1,4 +1,4 @@
-"""Performance against d on the terminal, as `sweep`, `threshold` and `report` print it."""
+"""Plots on the terminal: performance against d, and against the bytes of a file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from idim_cli.cli import console
 
 if TYPE_CHECKING:
+    from idim_cli.reports.records import Record
     from idim_cli.thresholds import Reading, Sample
 
 
@@ -16,12 +17,20 @@ def plot(runs: Sample | None, reading: Reading | None, log: bool | None = None) 
     Of the runs alone where there is no reading; empty where there are no runs either. `log` is the axis of d;
     None chooses.
     """
-    from idim_cli.reports import terminal
+    from idim_cli.reports import canvas, terminal
 
     if runs is None:
         return ""
-    unicode = console.unicode(terminal.MARKS)
+    unicode = console.unicode(canvas.MARKS)
     return terminal.plot(
         runs.points, reading, console.width(), colour=console.colour(), unicode=unicode, log=log,
         label=runs.measure,
     )  # fmt: skip
+
+
+def frontier(record: Record) -> str:
+    """Bytes against performance of all files that a compression looked at, and a table of the best."""
+    from idim_cli.reports import canvas, frontier
+
+    unicode = console.unicode(canvas.MARKS)
+    return frontier.text(record, console.width(), console.colour(), unicode)

@@ -32,8 +32,8 @@ def command(
         list[Path],
         typer.Argument(
             metavar="RESULTS",
-            help="Results folders, folders of one run, or CSVs of runs.",
-            autocompletion=complete.results,
+            help="Results folders, folders of one run, CSVs of runs, or .idim files.",
+            autocompletion=complete.reported,
         ),
     ],
     out: Annotated[
@@ -73,7 +73,8 @@ def command(
     earlier page there goes, with its figures. Where results lie on a disk that
     cannot be written to, the table comes alone. A group of runs (model,
     projector, swept keys) that cannot be read is named on stderr. Several
-    RESULTS come side by side.
+    RESULTS come side by side. Compressed files in them are listed with what
+    their sizes prove.
 
     Examples: idim report results/mnist-fc; idim report runs.csv --format latex --baseline best
 
@@ -87,6 +88,8 @@ def command(
     made = report(
         paths, out, PAPER if paper else None, log=log, published=published, say=console.say, **flags
     )
+    for note in made.found.notes:
+        console.say(note)
     for result in made.results:
         for part in result.unread if not result.lone else ():
             console.say(f"left out: {part.title}: {part.problem}")
@@ -104,10 +107,11 @@ def command(
 
 
 def _as_dict(made: Report) -> dict[str, Any]:
-    from idim_cli.reports import table
+    from idim_cli.reports import compressed, table
 
     groups = [table.as_dict(one.section) for one in _entries(made)]
-    return {"groups": groups, "figures": made.figures, "page": made.page}
+    files = [compressed.as_dict(one) for one in made.compressed]
+    return {"groups": groups, "compressed": files, "figures": made.figures, "page": made.page}
 
 
 def _entries(made: Report) -> Sequence[Entry]:
@@ -118,18 +122,29 @@ def _entries(made: Report) -> Sequence[Entry]:
 
 
 def _print(made: Report, form: Format, log: bool | None) -> None:
-    from idim_cli.reports import latex, table
+    from idim_cli.reports import compressed, latex, table
 
-    listed = _entries(made)
+    listed, files = _entries(made), made.compressed
     found = [one.section for one in listed]
-    if not found:
-        return
-    if form is Format.table:
-        console.out(_tables(found, log))
-    elif form is Format.latex:
-        console.out(latex.tables(listed))
-    else:
-        console.out({Format.markdown: table.markdown, Format.csv: table.to_csv}[form](found))
+    of_runs = {
+        Format.table: lambda: _tables(found, log),
+        Format.markdown: lambda: table.markdown(found),
+        Format.latex: lambda: latex.tables(listed),
+        Format.csv: lambda: table.to_csv(found),
+    }
+    of_files = {
+        Format.table: lambda found: compressed.text(found, console.width()),
+        Format.markdown: compressed.markdown,
+        Format.latex: latex.files,
+        Format.csv: compressed.to_csv,
+    }
+    blocks = [of_runs[form]()] if found else []
+    if files and found and form is Format.csv:  # a CSV has one header
+        console.say("the CSV is that of the runs: name compressed files alone for theirs")
+    elif files:
+        blocks.append(of_files[form](files))
+    if blocks:
+        console.out("\n\n".join(block.rstrip("\n") for block in blocks))
 
 
 def _tables(found: Sequence[Section], log: bool | None) -> str:

@@ -50,7 +50,7 @@ def compress(
     wish = wish or Wish()
     path = results.checkpoint_of(Path(run))
     found = checkpoint.read(path)
-    target = Path(out) if out else path.with_suffix(".idim")
+    target = Path(out) if out else path.with_suffix(results.COMPRESSED)
     try:
         trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher or Silent())
     except DataError as error:
@@ -73,7 +73,7 @@ def _wished(trials: Trials, wish: Wish, target: Path) -> Compressed:
     goal = goal_of(trials.made[0].performance, wish.target, baseline, wish.max_bytes, wish.prove)
     trials.watcher.say(f"wanted: {goal.says}")
     best = choose(trials, goal, wish)
-    done = record.note(replace(_saved(trials, best, target), goal=goal.says, baseline=baseline))
+    done = record.note(replace(_saved(trials, best, target), baseline=baseline, **goal.known))
     if wish.compare:
         done = record.note(replace(done, compared=compare(trials, best.performance, run_id)))
     return done

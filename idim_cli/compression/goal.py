@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from idim_cli.errors import IdimError
 
@@ -24,6 +25,11 @@ class Goal:
     level: float | None = None
     most_bytes: int | None = None
     prove: bool = False
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What the record of a file says of it."""
+        return {"goal": self.says, "level": self.level, "max_bytes": self.most_bytes}
 
     def met(self, performance: float, size: int) -> bool:
         """Whether a file reaches it."""

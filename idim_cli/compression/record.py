@@ -12,8 +12,6 @@ from idim_cli.codec import container, files, write
 from idim_cli.codec.bounds import Bound
 from idim_cli.compression.trial import Trial
 
-RECORD = ".json"  #: behind the name of a file: what is known of it
-
 
 @dataclass(frozen=True)
 class Compressed:
@@ -30,6 +28,8 @@ class Compressed:
         performance: of the decoded network, in `metric`, on the split `score_on`; None without the data.
         own: performance of the checkpoint.
         goal: what was asked, in words.
+        level: performance that the smallest file was wanted for.
+        max_bytes: size that the best file was wanted for.
         baseline: performance that the target refers to.
         bound: what the size proves about errors on new data; None where performance is not accuracy.
         tried: all files that were looked at.
@@ -55,6 +55,8 @@ class Compressed:
     metric: str | None = None
     score_on: str | None = None
     goal: str = ""
+    level: float | None = None
+    max_bytes: int | None = None
     baseline: float | None = None
     bound: Bound | None = None
     tried: list[dict[str, Any]] = field(default_factory=list)
@@ -69,7 +71,7 @@ class Compressed:
 def note(done: Compressed) -> Compressed:
     """Write what is known of a file beside it."""
     text = json.dumps(done.as_dict(), indent=2, allow_nan=False)
-    results.write_atomic(done.path.with_name(done.path.name + RECORD), text + "\n")
+    results.write_atomic(done.path.with_name(done.path.name + results.RECORD), text + "\n")
     return done
 
 

@@ -21,7 +21,8 @@ class Wish:
         prove: it is the one whose size proves the least error on new data.
         levels: numbers of values that are tried; None tries some from 2 to 256.
         codebook: ``uniform`` or ``kmeans``.
-        d: dimensions that are tried; None is that of the run, ``auto`` from half to two and a half times it.
+        d: dimensions that are tried; None is that of the run, ``auto`` from half to two and a half times it,
+            as is None for a `frontier`.
         epochs: budget of a training with few values; None is the recipe's own, 0 rounds only.
         lossless: float32, as the checkpoint has it.
         compare: look at other ways to store the network, at the same performance or better.
@@ -42,6 +43,5 @@ class Wish:
 
     def dimensions(self, d: int, D: int) -> list[int]:
         """The dimensions that are tried for a run of d of D."""
-        if self.d is None:
-            return [d]
-        return dimensions(d, D) if self.d == "auto" else list(self.d)
+        wanted = self.d or ("auto" if self.frontier else [d])
+        return dimensions(d, D) if wanted == "auto" else list(wanted)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from idim_cli.errors import IdimError
 from idim_cli.reports import scale, words
 from idim_cli.reports.curve import Curve
-from idim_cli.reports.look import BLACK, BLUE, FAINT, RED, SMALL, blank, math_name
-from idim_cli.thresholds import number
+from idim_cli.reports.look import BLUE, FAINT, RED, SMALL, across, blank, math_name, named_across
 from idim_cli.thresholds.text import percent
 
 if TYPE_CHECKING:
@@ -81,7 +80,8 @@ def _figure(
     figure = blank(page)
     axes = figure.add_subplot()
     _axis_of_d(axes, (*curve.every_d, *published.d), log)
-    _lines(axes, reading)
+    lines = words.lines_of(reading)
+    across(axes, lines)
     shown = [
         *_points(axes, curve, reading),
         *_stopped(axes, curve),
@@ -89,7 +89,8 @@ def _figure(
         *_published(axes, published, labels.published),
     ]
     _axis_of_performance(axes, labels.performance)
-    _line_labels(axes, reading, 0.17 if page else 0.1)
+    share = percent(reading.fraction) if reading else ""
+    named_across(axes, lines, {"baseline": "baseline", "level": f"{share} % level"}, page)
     axes.legend(
         handles=shown, loc="lower left", bbox_to_anchor=(0, 1.08 if page else 1), ncols=2, frameon=False,
         borderaxespad=0.2, fontsize=8, handletextpad=0.6, columnspacing=1.5 if page else 2.5,
@@ -125,25 +126,6 @@ def _axis_of_performance(axes: Axes, label: str) -> None:
     axes.set_yticks(scale.Scale(low, high).ticks(lambda ticks: len(ticks) <= 8))
     axes.set_ylim(low, high)
     axes.set_ylabel(label)
-
-
-def _lines(axes: Axes, reading: Reading | None) -> None:
-    styles = {"baseline": "-", "level": (0, (5, 3))}
-    for name, height in words.lines_of(reading).items():
-        axes.axhline(height, color=BLACK, linewidth=1.0, linestyle=styles[name], zorder=1)
-
-
-def _line_labels(axes: Axes, reading: Reading | None, room: float) -> None:
-    """Name the two lines at their right ends, outside the axes; within `room` one above the other."""
-    lines = sorted(words.lines_of(reading).items(), key=lambda line: line[1])
-    low, high = axes.get_ylim()
-    close = len(lines) == 2 and lines[1][1] - lines[0][1] < room * (high - low)
-    names = {"baseline": "baseline", "level": f"{percent(reading.fraction)} % level" if reading else ""}
-    for (name, height), align in zip(lines, ("top", "bottom"), strict=False):
-        axes.text(
-            1.025, height, f"{names[name]}\n{number(height)}", transform=axes.get_yaxis_transform(),
-            va=align if close else "center", fontsize=8, color=BLACK, linespacing=1.1,
-        )  # fmt: skip
 
 
 def _published(axes: Axes, published: Curve, label: str) -> list[Any]:

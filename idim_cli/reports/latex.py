@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from idim_cli.reports import table
+from idim_cli.reports import compressed, proof, table
 from idim_cli.reports.entries import Entry, overview
+from idim_cli.reports.records import Record
 from idim_cli.reports.section import Section
 from idim_cli.thresholds import facts
 
+_NEEDS = "% needs \\usepackage{booktabs}\n"
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
     "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
@@ -20,7 +22,14 @@ def tables(found: Sequence[Entry]) -> str:
     """A table of all readings if there are several, then one of performance at each d for each group."""
     parts = [_overview(found)] if len(found) > 1 else []
     parts += [_section(one.section) for one in found]
-    return "% needs \\usepackage{booktabs}\n" + "\n".join(parts)
+    return _NEEDS + "\n".join(parts)
+
+
+def files(found: Sequence[Record]) -> str:
+    """A table of compressed files, without their paths."""
+    rows = [line[:-1] for line in compressed.cells(found)]
+    caption = f"Compressed networks. {proof.rests_on(found)}".strip()
+    return _NEEDS + _table(caption, "l" + "r" * (len(rows[0]) - 1), rows)
 
 
 def escaped(text: str) -> str:

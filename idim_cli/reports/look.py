@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.reports.scale import labels
+from idim_cli.thresholds import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ MOST_NAMED = 4  # series that get a look of their own
 SIZE = (6.4, 4.8)  # inches, of a file
 PAGE_SIZE = (4.1, 3.15)  # of a figure within a page: its words stay readable on a telephone
 DPI = 200
+_ACROSS: Any = {"baseline": "-", "level": (0, (5, 3))}
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 9,
@@ -77,9 +79,28 @@ def saved(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def legend(axes: Axes, *shown: Any, beside: bool = False) -> None:
+def across(axes: Axes, lines: Mapping[str, float]) -> None:
+    """Lines across: ``baseline`` solid, ``level`` dashed."""
+    for name, height in lines.items():
+        axes.axhline(height, color=BLACK, linewidth=1.0, linestyle=_ACROSS[name], zorder=1)
+
+
+def named_across(axes: Axes, lines: Mapping[str, float], names: Mapping[str, str], page: bool) -> None:
+    """Name one or two lines across at their right ends, outside the axes; names of close ones do not meet."""
+    ordered = sorted(lines.items(), key=lambda line: line[1])
+    low, high = axes.get_ylim()
+    room = 0.17 if page else 0.1
+    close = len(ordered) == 2 and ordered[1][1] - ordered[0][1] < room * (high - low)
+    for (name, height), align in zip(ordered, ("top", "bottom"), strict=False):
+        axes.text(
+            1.025, height, f"{names[name]}\n{number(height)}", transform=axes.get_yaxis_transform(),
+            va=align if close else "center", fontsize=8, color=BLACK, linespacing=1.1,
+        )  # fmt: skip
+
+
+def legend(axes: Axes, *shown: Any, beside: bool = False, columns: int = 2) -> None:
     """Name what is shown (handles and labels; none takes all), above the axes or beside them."""
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": columns}
     if beside:
         place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
     axes.legend(*shown, **place, frameon=False, borderaxespad=0.2, fontsize=8, handletextpad=0.6)

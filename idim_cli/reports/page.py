@@ -12,6 +12,8 @@ from idim_cli.reports import entries, headline, redo, runs, shares, table
 from idim_cli.reports.chart import Chart
 from idim_cli.reports.compare import Comparison
 from idim_cli.reports.entries import Entry
+from idim_cli.reports.files import Files
+from idim_cli.reports.found import Found
 from idim_cli.reports.panels import Panel, prefers_log
 from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section
@@ -33,20 +35,20 @@ class Content:
     """All that a page says.
 
     Attributes:
-        results: what was read.
-        entries: its groups with a reading.
+        found: what was read.
         panels: all its groups.
         comparison: figures of several groups together.
+        compressed: its compressed files.
         files: the names of the files of its figures, in its folder.
         log: axis of d that is shown first; None chooses.
         folder: where the page lies.
         given: the command-line options that it was asked for with.
     """
 
-    results: Sequence[Result]
-    entries: Sequence[Entry]
+    found: Found
     panels: Sequence[Panel]
     comparison: Comparison
+    compressed: Files
     files: Sequence[str]
     log: bool | None
     folder: Path
@@ -55,19 +57,20 @@ class Content:
 
 def render(content: Content) -> str:
     """The page; the same content gives the same bytes."""
-    shown = _short(content)
+    shown, found = _short(content), content.found
     return _template().render(
         title=_title(content),
         files=content.files,
         readings=[headline.of(panel) for panel in shown],
-        overview=_overview(content.entries),
+        overview=_overview(found.entries),
         log=prefers_log(shown) if content.log is None else content.log,
         panels=[_panel(panel) for panel in shown],
         comparison={name: _figure(one) for name, one in vars(content.comparison).items()},
         splits=shares.tables(shown),
-        results=[_result(result) for result in content.results],
-        read=_read(content.results),
-        commands=redo.commands(content.results, content.folder, content.given),
+        compressed=_compressed(content.compressed),
+        results=[_result(result) for result in found.results],
+        read=_read(found.results),
+        commands=redo.commands(found, content.folder, content.given),
     )
 
 
@@ -93,7 +96,7 @@ def _code(text: str) -> Markup:
 
 def _short(content: Content) -> list[Panel]:
     """The panels under short headings: the title names what several groups share."""
-    labels = {id(one.section): one.label for one in content.entries}
+    labels = {id(one.section): one.label for one in content.found.entries}
     if len(content.panels) == 1:
         return list(content.panels)
     return [replace(panel, heading=_heading(panel, labels.get(id(panel.part)))) for panel in content.panels]
@@ -106,9 +109,12 @@ def _heading(panel: Panel, label: str | None) -> str:
 
 
 def _title(content: Content) -> str:
-    if len(content.panels) == 1:
-        return content.panels[0].heading
-    return ", ".join(result.name for result in content.results)
+    if not content.panels:
+        problems = dict.fromkeys(f"{one.dataset}, {one.model}" for one in content.found.records)
+        return f"Compressed networks: {'; '.join(problems)}"
+    one = len(content.panels) == 1
+    names = (result.name for result in content.found.results)
+    return f"Intrinsic dimension: {content.panels[0].heading if one else ', '.join(names)}"
 
 
 def _read(found: Sequence[Result]) -> dict[str, str]:
@@ -129,6 +135,14 @@ def _figure(chart: Chart | str | None, missing: str = "") -> dict[str, str]:
     if isinstance(chart, Chart):
         return {"svg": chart.inline(), "note": chart.note, "missing": ""}
     return {"svg": "", "note": "", "missing": chart or missing}
+
+
+def _compressed(shown: Files) -> dict[str, Any]:
+    """What is said of compressed files; nothing without any."""
+    if not shown.files:
+        return {}
+    drawn = [{"label": one.label, **_figure(one.frontier)} for one in shown.files if one.frontier]
+    return {**shown.as_page(), "lengths": _figure(shown.lengths), "frontiers": drawn}
 
 
 def _panel(panel: Panel) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from idim_cli import results
+from idim_cli.reports.found import Found
 from idim_cli.reports.result import Result
 from idim_cli.thresholds import PAPER, Options, recorded
 
@@ -17,11 +18,11 @@ _FLAGS = ("baseline", "fraction", "rule", "confidence", "centre")
 _ENVIRONMENT = {"device": "device", "torch": "torch", "python": "Python", "threads": "threads"}
 
 
-def commands(found: Sequence[Result], out: Path, given: Sequence[str] = ()) -> list[str]:
+def commands(found: Found, out: Path, given: Sequence[str] = ()) -> list[str]:
     """The commands that make the runs, read them and write this report, which had the options `given`."""
-    made = [line for result in found if (line := _made(result))]
-    read = [_line("threshold", result.path, flags=_flags(result)) for result in found if result.sections]
-    return [*made, *read, _line("report", *(result.path for result in found), "--out", out, flags=given)]
+    made = [line for result in found.results if (line := _made(result))]
+    read = [_line("threshold", one.path, flags=_flags(one)) for one in found.results if one.sections]
+    return [*made, *read, _line("report", *found.places, "--out", out, flags=given)]
 
 
 def given(

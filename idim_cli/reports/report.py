@@ -11,7 +11,9 @@ from typing import Any, Literal
 from idim_cli.errors import IdimError
 from idim_cli.reports.chart import Chart
 from idim_cli.reports.entries import Entry
+from idim_cli.reports.found import Found
 from idim_cli.reports.panels import Panel
+from idim_cli.reports.records import Record
 from idim_cli.reports.result import Result
 from idim_cli.thresholds import Options
 
@@ -28,19 +30,37 @@ class Report:
     Attributes:
         page: the HTML file; None where the usual folder cannot be written to.
         figures: the files of the figures, PNG and SVG.
-        results: what was read, in the order of the paths.
-        entries: all groups with a reading.
-        error: why no group could be read; None if one could, or if there is nothing but single runs, of
-            which no d_int can be asked. The page is written all the same.
+        found: what was read.
         refused: why the usual folder cannot be written to.
     """
 
     page: Path | None
     figures: tuple[Path, ...]
-    results: tuple[Result, ...]
-    entries: tuple[Entry, ...]
-    error: IdimError | None
+    found: Found
     refused: OSError | None = None
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """What was read of runs, in the order of the paths."""
+        return self.found.results
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All groups with a reading."""
+        return tuple(self.found.entries)
+
+    @property
+    def compressed(self) -> tuple[Record, ...]:
+        """The compressed files."""
+        return self.found.records
+
+    @property
+    def error(self) -> IdimError | None:
+        """Why no group could be read; None if one could, or if no d_int can be asked of what there is.
+
+        The page is written all the same.
+        """
+        return self.found.error
 
 
 def report(
@@ -60,7 +80,8 @@ def report(
     """Write a page about results, and its figures as PNG and SVG, in place of an earlier page and its own.
 
     Args:
-        paths: results folders, folders of one run, or CSV files of runs; several come side by side.
+        paths: results folders, folders of one run, CSV files of runs, or compressed files and folders of
+            them; several come side by side.
         out: folder of all files; None is ``figures`` beside the results, for several paths ``./report``, and
             nothing is written where that cannot be.
         options: how to read d_int; None is as the recipe of each folder says, else the defaults.
@@ -76,8 +97,7 @@ def report(
     """
     from idim_cli import results
     from idim_cli.reports import redo
-    from idim_cli.reports.entries import entries
-    from idim_cli.reports.result import load
+    from idim_cli.reports.found import find
 
     places = _places(paths)
     if not places:
@@ -90,14 +110,14 @@ def report(
         "centre": centre,
     }
     changes = {name: value for name, value in fields.items() if value is not None}
-    found = _named_apart([load(place, options, **changes) for place in places])
+    found = find(places, options, **changes)
     given = redo.given(options, changes, log, published)
     if out is not None:
         return _write(found, results.as_folder(out), log, published, given, say)
     try:
         return _write(found, _folder(places), log, published, given, say)
     except OSError as error:  # results may be read where nothing can be written
-        return Report(None, (), tuple(found), tuple(entries(found)), _error(found), error)
+        return Report(None, (), found, error)
 
 
 def _places(paths: object) -> list[Path]:
@@ -108,7 +128,7 @@ def _places(paths: object) -> list[Path]:
 
 
 def _write(
-    found: Sequence[Result],
+    found: Found,
     folder: Path,
     log: bool | None,
     published: str | Path | None,
@@ -118,26 +138,26 @@ def _write(
     from idim_cli.reports import beside, page
     from idim_cli.reports.apart import apart
     from idim_cli.reports.compare import compare
-    from idim_cli.reports.entries import entries
+    from idim_cli.reports.files import files
     from idim_cli.reports.panels import overlay, panels
 
-    others = [overlay(result, None if published is None else str(published)) for result in found]
+    others = [overlay(result, None if published is None else str(published)) for result in found.results]
     shown: list[Panel] = []
-    for result, (points, missing) in zip(found, others, strict=True):
-        shown += panels(result, points, missing, log, len(found) > 1)
-    listed = entries(found)
+    for result, (points, missing) in zip(found.results, others, strict=True):
+        shown += panels(result, points, missing, log, len(found.results) > 1)
     taken: set[str] = set()
     shown = apart(shown, taken)
-    (comparison,) = apart([compare(listed, [points for points, _ in others], _stem(found))], taken)
-    figures = _figures(
-        [*(chart for panel in shown for chart in panel.charts), *comparison.charts], folder, say
-    )
-    files = [path.name for path in figures]
-    text = page.render(page.Content(found, listed, shown, comparison, files, log, folder, given))
+    compared = compare(found.entries, [points for points, _ in others], found.stem)
+    (comparison,) = apart([compared], taken)
+    compressed = files(found.records, found.stem, taken)
+    charts = [*(chart for panel in shown for chart in panel.charts), *comparison.charts, *compressed.charts]
+    figures = _figures(charts, folder, say)
+    names = [path.name for path in figures]
+    text = page.render(page.Content(found, shown, comparison, compressed, names, log, folder, given))
     before = beside.named(folder / PAGE)
     _save(folder / PAGE, text)
     beside.clear(before, figures)
-    return Report(folder / PAGE, tuple(figures), tuple(found), tuple(listed), _error(found))
+    return Report(folder / PAGE, tuple(figures), found)
 
 
 def _figures(charts: Sequence[Chart], folder: Path, say: Callable[[str], None]) -> list[Path]:
@@ -158,28 +178,7 @@ def _save(path: Path, content: Any) -> None:
     write_atomic(path, content, durable=False)
 
 
-def _error(found: Sequence[Result]) -> IdimError | None:
-    if any(result.sections for result in found) or all(result.lone for result in found):
-        return None
-    return next((one.error for result in found for one in result.unread), None)
-
-
 def _folder(places: Sequence[Path]) -> Path:
     if len(places) > 1:
         return SEVERAL
     return (places[0] if places[0].is_dir() else places[0].parent) / FIGURES
-
-
-def _stem(found: Sequence[Result]) -> str:
-    return found[0].slug if len(found) == 1 else "all"
-
-
-def _named_apart(found: Sequence[Result]) -> list[Result]:
-    """Results of one name get numbers: their figures lie in one folder."""
-    import dataclasses
-
-    named: list[Result] = []
-    for one in found:
-        again = sum(1 for other in found[: len(named)] if other.slug == one.slug)
-        named.append(dataclasses.replace(one, name=f"{one.name}~{again + 1}") if again else one)
-    return named

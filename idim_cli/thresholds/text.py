@@ -56,7 +56,7 @@ def table(named: Iterable[tuple[str, Reading | IdimError]], width: int = 80) -> 
     """
     found = list(named)
     reasons = list(dict.fromkeys(str(r) for _, r in found if isinstance(r, IdimError)))
-    lines = _aligned([_HEAD, *(_row(name, reading, reasons) for name, reading in found)])
+    lines = aligned([_HEAD, *(_row(name, reading, reasons) for name, reading in found)])
     for index, reason in enumerate(reasons, 1):
         lines += wrapped(reason, width, f"[{index}] ", "    ")
     return "\n".join(lines)
@@ -142,7 +142,7 @@ def _row(name: str, r: Reading | IdimError, reasons: Sequence[str]) -> tuple[str
     return name, number(r.level), r.value_text, r.interval_text, _one_run(r)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """The first column to the left, the others to the right."""
     first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

@@ -72,6 +72,7 @@ def here(tmp_path):
         ("idim threshold results/t", ["results/toy"]),
         ("idim threshold ru", ["runs.csv"]),
         ("idim report results/t", ["results/toy"]),
+        ("idim report a", ["a.idim"]),
         ("idim compress results/toy/r", ["results/toy/runs/tied-d5", "results/toy/runs/"]),
         ("idim evaluate a", ["a.idim"]),
         ("idim expand a", ["a.idim"]),

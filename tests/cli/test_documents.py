@@ -30,6 +30,8 @@ STEPS = [
     ("readings/1", ["threshold", "results/toy", "--all"]),
     ("report/1", ["report", "results/toy"]),
     ("compress/2", ["compress", "RUN", "-o", "toy.idim"]),
+    ("compress/2", ["compress", "RUN", "-o", "toy.idim", "--frontier", "--d", "12", "--levels", "2,256"]),
+    ("report/1", ["report", "toy.idim"]),
     ("expand/1", ["expand", "toy.idim"]),
     ("evaluate/1", ["evaluate", "toy.idim", "--split", "train"]),
     ("bench-projectors/1", ["bench", "projectors", "--D", "1k", "--projector", "tied", *BRIEF]),

@@ -1,7 +1,9 @@
 """A small table of runs as `idim sweep` writes it: two projectors, one failed run. And run folders."""
 
+import shutil
 from pathlib import Path
 
+import compressed_cases
 import pandas as pd
 import pytest
 
@@ -109,3 +111,28 @@ def swept(runs):
             runs.add(d, performance + 0.01 * seed, (seed, seed, seed))
     runs.add(40, 0.0, (2, 2, 2), status="failed", reason="the loss is not finite", curve=False)
     return runs.folder
+
+
+@pytest.fixture(scope="session")
+def _made_files(tmp_path_factory):
+    """Files of three networks in one folder: tried in all ways, rounded alone, and without a bound."""
+    from idim_cli.compression.compress import Wish, compress
+
+    folder = tmp_path_factory.mktemp("compressed")
+    compressed_cases.digits(folder)
+    compressed_cases.digits(folder, "wide", 48, Wish(epochs=0))
+    toy = compressed_cases.trained(folder, compressed_cases.TOY)
+    compress(toy / "runs" / "only", wish=Wish(epochs=0), where=compressed_cases.CPU)
+    return folder
+
+
+@pytest.fixture
+def packed(_made_files, tmp_path):
+    """A copy of them: small, wide and sums, each a results folder with one run and its file."""
+    return shutil.copytree(_made_files, tmp_path / "packed")
+
+
+@pytest.fixture
+def small(packed):
+    """The file that came out of trainings with few values."""
+    return packed / "small" / "runs" / "only" / "checkpoint.idim"

@@ -1,0 +1,96 @@
+"""What a page shows of compressed files: facts, frontiers, and description lengths side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from idim_cli.reports import compressed, frontier, lengths, proof
+from idim_cli.reports.apart import apart
+from idim_cli.reports.chart import Chart
+from idim_cli.reports.records import Record
+from idim_cli.reports.section import slugged
+
+_NO_FRONTIER = "This takes at least three trainings with few values, as `idim compress RUN --frontier` makes."
+_ELSEWHERE = ("projector", "sure")
+
+
+@dataclass(frozen=True)
+class File:
+    """One compressed file.
+
+    Attributes:
+        record: what is known of it.
+        label: what tells it from the others.
+        frontier: bytes against performance; None where too little was tried.
+    """
+
+    record: Record
+    label: str
+    frontier: Chart | None
+
+
+@dataclass(frozen=True)
+class Files:
+    """All compressed files of a page.
+
+    Attributes:
+        files: in the order in which they were found.
+        lengths: their bits as bars, or a sentence that says what that takes.
+    """
+
+    files: Sequence[File]
+    lengths: Chart | str
+
+    @property
+    def charts(self) -> list[Chart]:
+        """The figures that become files."""
+        every = [self.lengths, *(one.frontier for one in self.files)]
+        return [chart for chart in every if isinstance(chart, Chart)]
+
+    def as_page(self) -> dict[str, Any]:
+        """What the page says of them."""
+        found = [one.record for one in self.files]
+        head, *lines = _fitting(compressed.cells(found))
+        return {
+            "head": head,
+            "lines": lines,
+            "cards": [_card(one) for one in self.files],
+            "rests_on": proof.rests_on(found),
+            "no_frontier": _NO_FRONTIER,
+        }
+
+
+def _fitting(cells: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The table without what the page says elsewhere: paths, and of two columns what all files share."""
+    head, *lines = cells
+    kept = [
+        index
+        for index, name in enumerate(head)
+        if name != "file" and (name not in _ELSEWHERE or len({line[index] for line in lines}) > 1)
+    ]
+    return [[line[index] for index in kept] for line in cells]
+
+
+def _card(one: File) -> dict[str, Any]:
+    record = one.record
+    return {
+        "heading": one.label,
+        "bytes": f"{record.bytes:,}",
+        "smaller": f"{record.ratio:,.1f} times smaller than D x 4 = {4 * record.D:,}",
+        "facts": compressed.facts(record),
+    }
+
+
+def files(found: Sequence[Record], stem: str, taken: set[str]) -> Files:
+    """The files of a page; `stem` begins the names of their figures, which are told from those `taken`."""
+    made = [_file(one, label) for one, label in zip(found, compressed.labels(found), strict=True)]
+    (whole,) = apart([Files(apart(made, taken), lengths.chart(found, f"{stem}-bits"))], taken)
+    return whole
+
+
+def _file(one: Record, label: str) -> File:
+    drawn = len(one.trained) >= frontier.ENOUGH
+    slug = slugged(f"{label}-frontier")
+    return File(one, label, frontier.chart(one, slug, label) if drawn else None)

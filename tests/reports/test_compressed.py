@@ -1,0 +1,219 @@
+"""The words, tables and bars of compressed files, and the page about them."""
+
+import csv
+import dataclasses
+import io
+import re
+
+import pytest
+from compressed_cases import change
+from page_parser import Page
+
+from idim_cli.errors import IdimError
+from idim_cli.reports import compressed, latex, lengths, look, proof
+from idim_cli.reports.records import find
+from idim_cli.reports.report import report
+
+
+@pytest.fixture
+def three(packed):
+    """Their records: small, sums (without a bound), wide."""
+    return find([packed])[0]
+
+
+@pytest.fixture
+def one(three):
+    return three[0]
+
+
+def test_names_say_no_more_than_tells_files_apart(three, one):
+    assert compressed.labels([one]) == ["digits, fc"]
+    assert compressed.labels(three) == ["digits, fc, small", "toy, toy", "digits, fc, wide"]
+    again = dataclasses.replace(one, d=one.d + 1)
+    sizes = dataclasses.replace(three[2], recipe="small")
+    assert compressed.labels([one, again, sizes]) == [
+        f"digits, fc, D = {one.D:,}, d = {one.d:,}",
+        f"digits, fc, D = {one.D:,}, d = {one.d + 1:,}",
+        f"digits, fc, D = {sizes.D:,}",
+    ]
+    called = [dataclasses.replace(one, recipe=name) for name in ("digits-fc", "digits-fc-odd")]
+    assert compressed.labels(called) == ["digits-fc", "digits-fc-odd"]
+
+
+def test_the_table_holds_what_the_records_say(three, one):
+    head, *lines = compressed.cells(three)
+    assert all(len(line) == len(head) for line in lines)
+    told = dict(zip(head, lines[0], strict=True))
+    assert told["D"] == f"{one.D:,}"
+    assert told["bytes"] == str(one.bytes)
+    assert told["times smaller"] == f"{4 * one.D / one.bytes:,.1f}"
+    assert told["performance"] == f"{one.performance:.4f} validation accuracy"
+    assert told["asked for"] == ">= 0.4500"
+    assert told["wrong of n"] == f"{one.bound.wrong:,} of 1,197"
+    assert told["sure"] == "95 %"
+    assert told["problem"] == "digits, small"
+    assert lines[1][head.index("sure")] == lines[1][head.index("wrong of n")] == ""
+    assert compressed.cells([one])[0][8] == "validation accuracy"
+
+
+def test_bounds_are_rounded_up_and_never_better_than_they_are(one):
+    assert proof.at_most(0.44601) == "44.7 %"
+    assert proof.at_most(1.0) == "100.0 %"
+    shown = float(re.search(r"<= ([\d.]+) %", proof.proves(one))[1])
+    assert 0 <= shown - 100 * one.bound.binomial < 0.1
+
+
+def test_a_size_that_proves_nothing_says_so(one, three):
+    nothing = dataclasses.replace(one, bound=dataclasses.replace(one.bound, binomial=1.0))
+    assert "prove nothing" in proof.proves(nothing)
+    assert "train exp_minus_loss is not an accuracy" in proof.proves(three[1])
+    unscored = dataclasses.replace(one, bound=None, performance=None)
+    assert "it was not scored" in proof.proves(unscored)
+
+
+def test_what_bounds_rest_on_is_said_with_the_sources(three):
+    told = proof.rests_on(three)
+    for word in ("95 %", "1,197 training examples", "all files at once", "Langford", "Maurer", "Lotfi"):
+        assert word in told
+    assert proof.rests_on([three[1]]) == ""
+
+
+def test_plain_text_is_no_wider_than_asked_for(three):
+    for width in (40, 80):
+        lines = compressed.text(three, width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert lines[0] == "Compressed files"
+    assert len(compressed.text(three, 200).splitlines()) == 1 + 2 * len(three)
+
+
+def test_csv_and_markdown_and_latex_have_a_line_for_each_file(three, one):
+    rows = list(csv.DictReader(io.StringIO(compressed.to_csv(three))))
+    assert [row["recipe"] for row in rows] == ["small", "sums", "wide"]
+    assert float(rows[0]["binomial"]) == one.bound.binomial
+    assert rows[1]["binomial"] == rows[1]["n"] == rows[0]["max_bytes"] == ""
+    pipes = [line for line in compressed.markdown(three).splitlines() if line.startswith("|")]
+    assert len(pipes) == 2 + len(three)
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in pipes}) == 1
+    table = re.search(r"\\begin\{tabular\}\{(.*?)\}(.*?)\\end", latex.files(three), re.DOTALL)
+    lines = [line for line in table[2].splitlines() if line.endswith(r"\\")]
+    assert len(lines) == 1 + len(three)
+    assert {line.count(" & ") for line in lines} == {len(table[1]) - 1}
+
+
+def axes_of(chart):
+    with look.style():
+        return chart.build(False).axes[0]
+
+
+def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
+    chart = lengths.chart(three, "x")
+    axes = axes_of(chart)
+    by_bits = sorted((one for one in three if one.bound), key=lambda one: one.bits)
+    assert [bar.get_width() for bar in axes.patches] == [*(one.bits for one in by_bits), three[1].bits]
+    assert [text.get_text() for text in axes.get_yticklabels()][-1] == "toy, toy"
+    assert axes.texts[0].get_text() == f"{by_bits[0].bits:,.0f} at {by_bits[0].performance:.4f}"
+    assert "those of the whole file" in chart.note
+    assert axes.get_xscale() == "linear"
+
+
+def test_bars_of_very_different_bits_have_a_log_axis(three, one):
+    huge = dataclasses.replace(one, recipe="huge", bound=dataclasses.replace(one.bound, bits=1e6))
+    axes = axes_of(lengths.chart([*three, huge], "x"))
+    assert axes.get_xscale() == "log"
+    assert "log axis" in axes.get_xlabel()
+
+
+def test_words_of_the_bars_lie_within_the_figure(three, one):
+    huge = dataclasses.replace(one, recipe="huge", bound=dataclasses.replace(one.bound, bits=1e6))
+    for found in (three, [*three, huge]):
+        for page in (False, True):
+            with look.style(page):
+                figure = lengths.chart(found, "x").build(page)
+                figure.canvas.draw()
+                assert figure.get_tightbbox().x1 <= figure.get_size_inches()[0]
+
+
+def test_one_file_makes_no_bars(one):
+    assert "at least two compressed files" in lengths.chart([one], "x")
+
+
+def page_of(*paths, out, **options):
+    done = report(list(paths), out, **options)
+    return Page(done.page.read_text(encoding="utf-8")), done
+
+
+def test_the_page_of_a_run_has_its_file_with_what_that_proves(packed, tmp_path):
+    page, done = page_of(packed / "small", out=tmp_path / "out")
+    (one,) = done.compressed
+    for word in (
+        f"{one.bytes} bytes", "times smaller than D x 4", f"{one.bound.bits:,.0f}, of the network", one.goal,
+        f"{one.bound.wrong} of 1,197 examples wrong", "(PAC-Bayes), 95 % sure", "all files at once",
+        "at least two compressed files", "Bytes against performance", "One run alone",
+    ):  # fmt: skip
+        assert word in page.text, word
+    assert "idim compress RUN --frontier" not in page.text
+    assert [path.name for path in done.figures][-2:] == ["digits-fc-frontier.png", "digits-fc-frontier.svg"]
+    assert done.error is None
+    assert done.found.notes == ()
+
+
+def test_files_alone_make_a_page_of_their_own(packed, small, tmp_path):
+    other = packed / "wide" / "runs" / "only" / "checkpoint.idim"
+    done = page_of(small, other, out=tmp_path / "out")[1]
+    assert done.results == done.entries == done.found.notes == ()
+    assert len(done.compressed) == 2
+    page, done = page_of(packed, out=tmp_path / "out")
+    assert done.error is None
+    assert "Compressed networks: digits, fc; toy, toy" in page.text
+    assert f"idim report {packed} --out {tmp_path / 'out'}" in page.text
+    for word in ("Reading", "All runs", "d_int", "Variance by seed"):
+        assert word not in page.text
+    assert {one["href"] for one in page.all("a")} == {"#compressed", "#redo"}
+    assert sorted({path.stem for path in done.figures}) == ["compressed-bits", "digits-fc-small-frontier"]
+    assert done.found.notes == (f"no runs at {packed}: its compressed files are all there is to report",)
+
+
+def test_a_page_says_what_a_frontier_takes(packed, tmp_path):
+    page, done = page_of(packed / "wide", out=tmp_path / "out")
+    assert "idim compress RUN --frontier" in page.text
+    assert [path.stem for path in done.figures if "frontier" in path.name] == []
+
+
+def test_without_compressed_files_nothing_is_said(swept, tmp_path):
+    page, done = page_of(swept, out=tmp_path / "out")
+    assert done.compressed == ()
+    assert "Compressed" not in page.text
+    assert "compressed" not in {one.get("id") for _, one in page.tags}
+    assert not [one for one in page.all("a") if one["href"] == "#compressed"]
+
+
+def test_a_damaged_record_costs_neither_the_page_nor_the_others(packed, small, tmp_path):
+    change(small, bytes=1)
+    done = page_of(packed / "small", packed / "wide", out=tmp_path / "out")[1]
+    assert [one.recipe for one in done.compressed] == ["wide"]
+    (note,) = done.found.notes
+    assert note.startswith(f"left out: {small}.json tells of 1 bytes")
+
+
+def test_nothing_but_damaged_records_is_an_error(small, tmp_path):
+    change(small, D=...)
+    with pytest.raises(IdimError, match="damaged: D"):
+        report(small, tmp_path / "out")
+    with pytest.raises(IdimError, match=r"no record of a compressed file at .*no\.idim"):
+        report([small, tmp_path / "no.idim"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_files_give_the_same_bytes(packed, tmp_path):
+    first = page_of(packed, out=tmp_path / "out")[1]
+    files = {path: path.read_bytes() for path in (first.page, *first.figures)}
+    again = page_of(packed, out=tmp_path / "out")[1]
+    assert {path: path.read_bytes() for path in (again.page, *again.figures)} == files
+
+
+def test_names_in_records_stay_text(small, tmp_path):
+    change(small, model="<script>alert(1)</script>", dataset='a"b/../c')
+    page, done = page_of(small, out=tmp_path / "out")
+    assert page.all("script") == [{}]
+    assert "<script>alert(1)</script>" in page.text
+    assert {path.parent for path in done.figures} == {tmp_path / "out"}

@@ -1,0 +1,85 @@
+"""What is read of compressed files, and what is left out."""
+
+import json
+import math
+
+import pytest
+from compressed_cases import change, record_of
+
+from idim_cli.errors import FileError
+from idim_cli.reports.records import find, read
+
+
+def test_a_record_says_what_lies_beside_it(small):
+    one = read(record_of(small))
+    assert one.path == small
+    assert one.bytes == small.stat().st_size
+    assert one.ratio == 4 * one.D / one.bytes
+    assert one.measure == "validation accuracy"
+    assert one.level == 0.5 * 0.9
+    assert one.bits == one.bound.bits
+    assert [trial.how for trial in one.trained] == ["trained"] * 6
+    assert (one.bytes, one.performance) in [(trial.bytes, trial.performance) for trial in one.tried]
+
+
+def test_files_are_found_below_folders_and_by_name_each_once(packed, small):
+    found, faults = find([packed])
+    assert [one.recipe for one in found] == ["small", "sums", "wide"]
+    assert faults == []
+    for places in ([small], [record_of(small)], [small, record_of(small), packed / "small"]):
+        assert [one.path for one in find(places)[0]] == [small]
+    assert find([packed / "nowhere"]) == ([], [])
+
+
+def test_without_a_bound_the_bits_are_those_of_the_file(packed):
+    (toy,) = find([packed / "sums"])[0]
+    assert toy.bound is None
+    assert toy.bits == 8 * toy.bytes
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"bytes": ...}, {"bytes": "78"}, {"bytes": -78}, {"D": True}, {"d": 10**9}, {"levels": 1},
+        {"dataset": None}, {"performance": math.nan}, {"performance": math.inf}, {"tried": None},
+        {"tried": [{"d": 1}]}, {"bound": []},
+        {"bound": {"n": 10, "wrong": 11, "bits": 1.0, "delta": 0.05, "binomial": 0.5, "pac_bayes": 0.5}},
+        {"bound": {"n": 0, "wrong": 0, "bits": 1.0, "delta": 0.05, "binomial": 0.5, "pac_bayes": 0.5}},
+        {"bound": {"n": 10, "wrong": 1, "bits": math.nan, "delta": 0.05, "binomial": 0.5, "pac_bayes": 0.5}},
+        {"bound": {"n": 10, "wrong": 1, "bits": 1.0, "delta": 0.0, "binomial": 0.5, "pac_bayes": 0.5}},
+        {"bound": {"n": 10, "wrong": 1, "bits": 1.0, "delta": 0.05, "binomial": 50, "pac_bayes": 0.5}},
+    ],
+)  # fmt: skip
+def test_a_damaged_record_is_left_out_with_a_word(packed, small, fields):
+    change(small, **fields)
+    found, faults = find([packed])
+    assert [one.recipe for one in found] == ["sums", "wide"]
+    (fault,) = faults
+    assert str(record_of(small)) in str(fault)
+    assert "damaged" in str(fault)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 5000])
+def test_what_is_no_record_at_all_is_left_out_too(small, content):
+    record_of(small).write_bytes(content)
+    assert find([small])[0] == []
+    with pytest.raises(FileError, match="damaged"):
+        read(record_of(small))
+
+
+def test_a_file_that_is_gone_or_another_one_is_left_out(small):
+    with small.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(FileError, match=rf"tells of .* bytes, {small.name} has"):
+        read(record_of(small))
+    small.unlink()
+    with pytest.raises(FileError, match="is gone"):
+        read(record_of(small))
+    record_of(small).unlink()
+    with pytest.raises(FileError, match="No such file"):
+        read(record_of(small))
+
+
+def test_fields_of_a_later_version_are_passed_over(small):
+    change(small, more=1, bound={**json.loads(record_of(small).read_text())["bound"], "other": 2})
+    assert read(record_of(small)).bound.n > 1000
