@@ -126,10 +126,10 @@ class Trials:
         """Trainings with these numbers of values, but for those that failed; none is made twice."""
         runs = [self.run(size) for size in sizes]
         todo = [run for run in runs if done(run, run_folder(self.out, run)) is None]
+        self.asked += runs
         if todo:
             preflight(todo, self.where, Source(self.recipe.name), "d")
-        self.asked += runs
-        self.watcher.planned(self.asked, len(todo))
+            self.watcher.planned(self.asked, len(todo))
         for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
             self.watcher.finished(run, result)
         return [self._trained(run) for run in runs if self._succeeded(run)]
