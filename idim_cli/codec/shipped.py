@@ -16,7 +16,7 @@ _SLOTS = 16  # numbers of projectors to a problem
 
 _PLAIN = {"validation": None, "validation_seed": None, "shuffle_labels": None, "fraction": 1.0}
 _PIXELS = {**_PLAIN, "shuffle_pixels": None}
-_IMAGES = {**_PIXELS, "normalise": False}
+_IMAGES, _NORMALISED = {**_PIXELS, "normalise": False}, {**_PIXELS, "normalise": True}
 _FC, _SMALL = {"depth": 2, "width": 200, "dropout": 0.0}, {"depth": 1, "width": 32, "dropout": 0.0}
 
 #: From 1: model, data set, shape of an example, D. All have ten classes.
@@ -24,8 +24,8 @@ _PROBLEMS: tuple[tuple[str, dict[str, Any], str, dict[str, Any], list[int], int]
     ("fc", _FC, "mnist", _IMAGES, [1, 28, 28], 199_210),
     ("lenet", {"dropout": 0.0}, "mnist", _IMAGES, [1, 28, 28], 44_426),
     ("fc", _SMALL, "digits", _PIXELS, [1, 8, 8], 2_410),
-    ("lenet", {"dropout": 0.0}, "cifar10", _IMAGES, [3, 32, 32], 62_006),
-    ("fc", _FC, "cifar10", _IMAGES, [3, 32, 32], 656_810),
+    ("lenet", {"dropout": 0.0}, "cifar10", _NORMALISED, [3, 32, 32], 62_006),
+    ("fc", _FC, "cifar10", _NORMALISED, [3, 32, 32], 656_810),
     ("fc", _FC, "fashion_mnist", _IMAGES, [1, 28, 28], 199_210),
     ("lenet", {"dropout": 0.0}, "fashion_mnist", _IMAGES, [1, 28, 28], 44_426),
 )

@@ -94,8 +94,14 @@ class Spec(Frozen):
         return sum(buffer.bytes for buffer in self.buffers)
 
     def pack(self) -> bytes:
-        """Deflated JSON."""
-        text = json.dumps(self._row(), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        """Deflated JSON; FileError for what `unpack` would refuse."""
+        try:
+            text = json.dumps(
+                self._row(), separators=(",", ":"), ensure_ascii=False, allow_nan=False
+            ).encode()
+            _parse(text)
+        except (RecursionError, ValueError) as error:
+            raise FileError(f"the model's description does not fit an .idim file: {error}") from error
         if len(text) > LIMIT:
             raise FileError("the model's description is too long for an .idim file", f"limit: {LIMIT} bytes")
         squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)

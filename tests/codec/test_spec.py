@@ -145,6 +145,16 @@ def test_a_description_too_long_is_not_written():
         long.pack()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"\ud800": 1}, [[[]]]])
+def test_what_could_not_be_read_is_not_written(value):
+    if isinstance(value, list):
+        for _ in range(30):
+            value = [value]
+    odd = FC.model_copy(update={"model": Component.model_construct(name="fc", params={"a": value})})
+    with pytest.raises(FileError, match="does not fit"):
+        odd.pack()
+
+
 def test_the_largest_description_is_bounded_work():
     # A megabyte of numbers, which two kilobytes inflate to: refused before anybody multiplies them.
     text = part(4, [9]).replace("[9]", "[" + "9," * 400_000 + "9]")
