@@ -9,8 +9,8 @@ network was found, nor what else was tried on the same examples. No torch here.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 DELTA = 0.05
 
@@ -34,10 +34,6 @@ class Bound:
     delta: float
     binomial: float
     pac_bayes: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def bound(wrong: int, n: int, bits: float, delta: float = DELTA) -> Bound:
@@ -99,7 +95,7 @@ def _kl(q: float, p: float) -> float:
     return sum(a * math.log(a / b) if b else math.inf for a, b in parts if a > 0)
 
 
-def _largest(holds: Any, low: float) -> float:
+def _largest(holds: Callable[[float], bool], low: float) -> float:
     """The p in low .. 1 up to which a condition holds, rounded up."""
     high = 1.0
     for _ in range(50):
