@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from idim_cli.reports import proof, table
@@ -110,7 +111,7 @@ def to_csv(found: Sequence[Record]) -> str:
 
 def as_dict(one: Record) -> dict[str, Any]:
     """One file as JSON can hold it."""
-    bound = one.bound.as_dict() if one.bound else None
+    bound = asdict(one.bound) if one.bound else None
     return {**{name: getattr(one, name) for name in _FIELDS}, "bound": bound}
 
 
