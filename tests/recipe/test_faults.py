@@ -148,9 +148,9 @@ extra: 1
         "small.yaml:6:13: sweep.d[0]: should be greater than 0, not 0",
         "small.yaml:6:38: sweep.over.model.depth[0]: should be a whole number, not 'y'",
         "small.yaml:6:42: sweep.over.nothing: not a recipe key that may be set here (known: dataset, model,"
-        " projector, task, trainable, training)",
+        " projector, quantise, task, trainable, training)",
         "small.yaml:7:1: extra: unknown key (known: d, data_root, dataset, device, model, name, projector,"
-        " published, seeds, sweep, task, threshold, trackers, trainable, training)",
+        " published, quantise, seeds, start, sweep, task, threshold, trackers, trainable, training)",
     ]
 
 
