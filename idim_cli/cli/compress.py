@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from idim_cli.cli import complete, console, options, progress
-from idim_cli.errors import IdimError
 from idim_cli.results import RECORD
 
 if TYPE_CHECKING:
@@ -146,8 +146,6 @@ def command(
     from idim_cli.execute.local import Local
     from idim_cli.training.prepare import Where
 
-    if lossless and frontier:
-        raise IdimError("--lossless leaves nothing to try, so that there is no frontier", "give one of them")
     wish = Wish(
         target=target,
         baseline=baseline,
@@ -169,7 +167,7 @@ def command(
     if as_json:
         console.document("compress/2", {**done.as_dict(), **({"frontier": drawn[1]} if drawn else {})})
     else:
-        console.out("\n".join([*_lines(done), *(["", drawn[0]] if drawn else [])]))
+        console.out("\n".join([*map(_wrapped, _lines(done)), *(["", drawn[0]] if drawn else [])]))
     if drawn:
         console.say(f"wrote {', '.join(map(str, drawn[1]))}")
 
@@ -181,6 +179,17 @@ def _drawn(done: Compressed) -> tuple[str, list[Path]]:
 
     record = records.read(done.path.with_name(done.path.name + RECORD))
     return plots.frontier(record), frontier.save(record)
+
+
+def _wrapped(line: str) -> str:
+    """A line in as many columns as there are; paths stay whole."""
+    return textwrap.fill(
+        line,
+        console.text_width(),
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _lines(done: Compressed) -> list[str]:

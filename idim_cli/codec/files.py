@@ -46,12 +46,17 @@ def _read(path: Path, whole: bool) -> bytes | None:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
 
 
-def save(path: Path, data: bytes, source: Path) -> int:
-    """Write a file as a whole or not at all, never over its `source`; returns its size on disk."""
+def check(path: Path, source: Path) -> None:
+    """FileError if a file cannot be written there: over its `source`, or where something else is."""
     if path.resolve() == source.resolve():
         raise FileError(f"{path} is the file that is read", "give another --out")
     if path.exists() and not path.is_file():
         raise FileError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'no plain file'}")
+
+
+def save(path: Path, data: bytes, source: Path) -> int:
+    """Write a file as a whole or not at all, never over its `source`; returns its size on disk."""
+    check(path, source)
     try:
         write_atomic(path, data)
         return path.stat().st_size

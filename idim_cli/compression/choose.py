@@ -31,9 +31,14 @@ def choose(trials: Trials, goal: Goal, wish: Wish) -> Trial:
     if wish.epochs != 0:
         _train(trials, goal, wish, ds, [many for many in levels if wish.levels or many <= TRAINED])
     allowed = [trial for trial in trials.made if _allowed(trial, wish, ds)]
+    if not allowed:
+        raise IdimError(
+            f"nothing could be tried at d = {', '.join(map(str, ds))}: the run has d = {trials.found.d:,}",
+            "without training (--epochs 0), or where all trainings fail, only the run's own d is left",
+        )
     met = [trial for trial in allowed if goal.met(trial.performance, trial.size)]
     if not met:
-        raise _not_reached(goal, allowed or trials.made)
+        raise _not_reached(goal, allowed)
     return max(met, key=lambda trial: _merit(goal, trial, trials))
 
 
@@ -77,5 +82,5 @@ def _not_reached(goal: Goal, tried: Sequence[Trial]) -> NotReachedError:
     best = max(tried, key=lambda trial: trial.performance)
     return NotReachedError(
         f"no file reaches {goal.says}: the best has {best.performance:.4f} at d = {best.content.coords.d:,}",
-        "more dimensions (--d 800,1200 or --d auto), more --levels, or a longer training (--epochs)",
+        "more dimensions (--d auto or a list), more --levels, or a longer training (--epochs)",
     )

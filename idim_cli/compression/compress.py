@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from idim_cli import results
-from idim_cli.codec import checkpoint
+from idim_cli.codec import checkpoint, files
 from idim_cli.compression import record
-from idim_cli.compression.baseline import beside
+from idim_cli.compression.baseline import beside, direct_runs
 from idim_cli.compression.choose import choose
 from idim_cli.compression.compare import compare
 from idim_cli.compression.goal import goal_of
@@ -18,6 +18,7 @@ from idim_cli.compression.wish import Wish
 from idim_cli.errors import DataError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
+from idim_cli.tasks import base as tasks
 from idim_cli.training.prepare import Where
 
 
@@ -51,14 +52,15 @@ def compress(
     path = results.checkpoint_of(Path(run))
     found = checkpoint.read(path)
     target = Path(out) if out else path.with_suffix(results.COMPRESSED)
+    files.check(target, path)
+    assert found.recipe is not None
+    wish.check(found.recipe.projector.name == "identity", tasks.build(found.recipe.task).metric)
     try:
         trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher or Silent())
     except DataError as error:
         if not wish.lossless:
             raise DataError(str(error), f"{error.hint}; or keep every bit with --lossless") from error
-        return record.note(
-            record.save(Trial.unscored(found), target, path, recipe=found.recipe.name if found.recipe else "")
-        )
+        return record.note(record.save(Trial.unscored(found), target, path, recipe=found.recipe.name))
     trials.own()
     if wish.lossless or (wish == Wish() and found.stored.levels):
         return record.note(_saved(trials, trials.made[0], target))
@@ -74,6 +76,8 @@ def _wished(trials: Trials, wish: Wish, target: Path) -> Compressed:
     trials.watcher.say(f"wanted: {goal.says}")
     best = choose(trials, goal, wish)
     done = record.note(replace(_saved(trials, best, target), baseline=baseline, **goal.known))
+    if wish.compare and not direct_runs(trials.out, run_id):
+        trials.watcher.say("no direct runs lie beside this run: there is none to prune")
     if wish.compare:
         done = record.note(replace(done, compared=compare(trials, best.performance, run_id)))
     return done

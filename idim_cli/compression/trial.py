@@ -20,7 +20,7 @@ from idim_cli.compression.wish import Wish
 from idim_cli.datasets.split import Split
 from idim_cli.environment import pick_device
 from idim_cli.execute.base import Executor, Watcher
-from idim_cli.plans import Run, single
+from idim_cli.plans import Run, merged, single
 from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.schema import Quantise
 from idim_cli.recipe.source import Source
@@ -124,7 +124,7 @@ class Trials:
 
     def trained(self, sizes: Sequence[Size]) -> list[Trial]:
         """Trainings with these numbers of values, but for those that failed; none is made twice."""
-        runs = [self.run(size) for size in sizes]
+        runs = merged(self.run(size) for size in sizes)
         todo = [run for run in runs if done(run, run_folder(self.out, run)) is None]
         self.asked += runs
         if todo:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from idim_cli.compression.sizes import dimensions
+from idim_cli.errors import IdimError
+
+_MOST = 2.0  # share of a baseline
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,30 @@ class Wish:
     frontier: bool = False
     compare: bool = False
 
+    def check(self, direct: bool, metric: str) -> None:
+        """Refuse what contradicts itself, or a run's kind, before anything is tried.
+
+        Args:
+            direct: whether the run trained all D parameters.
+            metric: what its performance is.
+
+        Raises:
+            IdimError: with what to leave out.
+        """
+        if self.lossless and self != Wish(lossless=True):
+            raise IdimError("--lossless keeps every bit: nothing else can be wished", "give it alone")
+        if direct and self.d is not None:
+            raise IdimError("a direct run trains all D parameters: there is no other d", "leave --d out")
+        if self.prove and metric != "accuracy":
+            raise IdimError(f"sizes prove something about errors, not about {metric}", "leave --prove out")
+        if self.target is not None and not 0 < self.target <= _MOST:
+            raise IdimError(f"a target of {self.target:g} is no share of a baseline", "such as --target 0.9")
+        if self.baseline is not None and not 0 < self.baseline < math.inf:
+            raise IdimError(f"a baseline of {self.baseline:g} is no performance", "such as --baseline 0.98")
+        if self.baseline is not None and self.target is None:
+            raise IdimError("a baseline without a target says nothing", "add --target 0.9")
+
     def dimensions(self, d: int, D: int) -> list[int]:
         """The dimensions that are tried for a run of d of D."""
-        wanted = self.d or ("auto" if self.frontier else [d])
+        wanted = self.d or ("auto" if self.frontier and d < D else [d])
         return dimensions(d, D) if wanted == "auto" else list(wanted)

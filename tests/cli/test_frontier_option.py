@@ -82,7 +82,7 @@ def test_a_frontier_goes_over_many_d_unless_told_otherwise(cli, trained):
 
 
 def test_a_frontier_of_every_bit_is_none(cli, trained):
-    with pytest.raises(IdimError, match="no frontier") as caught:
+    with pytest.raises(IdimError, match="keeps every bit") as caught:
         cli("compress", str(trained), "--frontier", "--lossless", "-o", "small.idim")
     assert caught.value.exit_code == 2
     assert not Path("small.idim").exists()

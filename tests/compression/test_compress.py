@@ -15,7 +15,7 @@ from idim_cli.compression.choose import NotReachedError
 from idim_cli.compression.compress import compress
 from idim_cli.compression.trial import home
 from idim_cli.compression.wish import Wish
-from idim_cli.errors import DataError, IdimError
+from idim_cli.errors import DataError, FileError, IdimError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import loads
@@ -174,6 +174,51 @@ def test_both_codebooks(codebook, swept, tmp_path):
         "output.weight",
         "output.bias",
     }
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        (Wish(lossless=True, levels=[3]), "lossless"),
+        (Wish(lossless=True, compare=True), "lossless"),
+        (Wish(target=90.0, baseline=0.9), "share"),
+        (Wish(target=math.inf, baseline=0.9), "share"),
+        (Wish(target=0.9, baseline=math.nan), "no performance"),
+        (Wish(target=0.9, baseline=-1.0), "no performance"),
+        (Wish(baseline=0.9), "without a target"),
+        (Wish(d=[20], epochs=0), "nothing could be tried at d = 20"),
+    ],
+)
+def test_senseless_wishes_are_refused_before_any_training(wish, message, swept, tmp_path):
+    told = Counting()
+    with pytest.raises(IdimError, match=message):
+        compress(swept[1], tmp_path / "a.idim", wish, watcher=told)
+    assert not told.ended
+
+
+def test_a_direct_run_has_one_size(swept, tmp_path):
+    direct = next((swept[0] / "runs").glob("direct-*"))
+    with pytest.raises(IdimError, match="no other d"):
+        compress(direct, tmp_path / "a.idim", Wish(d=[20, 30]))
+    done = compress(
+        direct, tmp_path / "a.idim", Wish(frontier=True, levels=[4, 16], epochs=1, max_bytes=9999)
+    )
+    assert {row["d"] for row in done.tried} == {done.D}
+
+
+def test_an_out_that_cannot_be_written_is_told_first(swept, tmp_path):
+    told = Counting()
+    with pytest.raises(FileError, match="is a folder"):
+        compress(swept[1], tmp_path, Wish(levels=[5], d=[33]), watcher=told)
+    assert not told.ended
+
+
+def test_what_is_no_accuracy_proves_nothing(tmp_path):
+    text = "{name: t, dataset: toy, model: toy, task: toy, projector: dense, d: 10, training: {steps: 1}}"
+    train(loads(text), tmp_path)
+    (run,) = (tmp_path / "t" / "runs").iterdir()
+    with pytest.raises(IdimError, match="exp_minus_loss"):
+        compress(run, tmp_path / "a.idim", Wish(prove=True))
 
 
 def test_without_the_data_only_every_bit_is_kept(swept, tmp_path, monkeypatch):
