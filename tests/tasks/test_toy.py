@@ -35,7 +35,7 @@ def test_direct_training_solves_it(toy):
     task, net = toy
     split = load(Component(name="toy")).train
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01, betas=(0.9, 0.99))
-    for _ in range(1000):
+    for _ in range(250):  # later on Adam jitters around the solution, by the last bits of the processor
         optimizer.zero_grad()
         task.loss(net, split.x, split.y).backward()
         optimizer.step()
