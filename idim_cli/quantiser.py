@@ -53,7 +53,8 @@ class Quantiser(nn.Module):
         book = self.book
         low, high = book[0] - (book[1] - book[0]) / 2, book[-1] + (book[-1] - book[-2]) / 2
         inside = coords.clamp(low, high)
-        return inside + (self.values(coords) - inside).detach()
+        # In this order the sum is the value to its last bit: what is added is an exact zero.
+        return self.values(coords) + (inside - inside.detach())
 
     def values(self, coords: Tensor) -> Tensor:
         """The nearest value of the book to each coordinate."""

@@ -68,6 +68,12 @@ def test_values_are_the_nearest(coords, levels, codebook):
     assert torch.allclose(taken, distance.min(1).values, rtol=1e-6, atol=0)
 
 
+def test_what_is_trained_is_what_is_stored_to_the_last_bit():
+    quantiser, coords = Quantiser(3, "kmeans"), normals(1000).requires_grad_()
+    quantiser.book.copy_(torch.tensor([-1.0, 2.0**-12, 1.0]))  # far smaller than what is rounded to it
+    assert torch.equal(quantiser(coords), quantiser.values(coords))
+
+
 def test_the_upper_of_two_as_near_is_taken():
     quantiser = Quantiser(3)
     quantiser.book.copy_(torch.tensor([-1.0, 0.0, 1.0]))
