@@ -7,6 +7,7 @@ REGISTRY = Registry(
     {
         "fc": "idim_cli.models.fc:fc",
         "lenet": "idim_cli.models.lenet:lenet",
+        "resnet": "idim_cli.models.resnet:resnet",
         "toy": "idim_cli.models.toy:toy",
     },
 )

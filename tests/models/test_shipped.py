@@ -5,6 +5,7 @@ import torch
 
 from idim_cli.errors import ComponentError
 from idim_cli.models.base import build
+from idim_cli.models.resnet import Block
 from idim_cli.recipe.schema import Component
 
 
@@ -24,6 +25,9 @@ def make(name, shape=(1, 28, 28), seed=0, **params):
         ("fc", (7,), {"depth": 0}, 80),
         ("lenet", (1, 28, 28), {}, 44_426),
         ("lenet", (3, 32, 32), {}, 62_006),
+        ("resnet", (3, 32, 32), {}, 269_722),
+        ("resnet", (3, 32, 32), {"depth": 8}, 75_290),
+        ("resnet", (1, 28, 28), {"depth": 14, "width": 8, "norm": "group"}, 43_490),
         ("toy", (1,), {}, 1000),
     ],
 )
@@ -33,7 +37,12 @@ def test_number_of_parameters(name, shape, params, D):
 
 @pytest.mark.parametrize(
     ("name", "seed", "digest"),
-    [("fc", 0, "ea9281ea9cfd6353"), ("lenet", 1, "c3f2e1e5af29fcf6"), ("toy", 2, "06be2b411ee575dd")],
+    [
+        ("fc", 0, "ea9281ea9cfd6353"),
+        ("lenet", 1, "c3f2e1e5af29fcf6"),
+        ("resnet", 3, "4d52d493bf46693b"),
+        ("toy", 2, "06be2b411ee575dd"),
+    ],
 )
 def test_theta0_never_changes(name, seed, digest):
     # Compressed solutions hold theta0 as its seed alone: another start would make noise of all of them.
@@ -70,3 +79,39 @@ def test_the_toy_starts_gaussian():
     theta = make("toy", (1,), std=0.5).theta
     assert theta.std().item() == pytest.approx(0.5, rel=0.1)
     assert torch.equal(make("toy", (1,), std=1.0).theta, 2 * theta)
+
+
+@pytest.mark.parametrize(
+    ("shape", "params", "says"),
+    [
+        ((3, 2, 2), {}, "at least 4 x 4"),
+        ((64,), {}, "at least 4 x 4"),
+        ((3, 32, 32), {"depth": 18}, "6 n \\+ 2"),
+    ],
+)
+def test_resnet_refuses(shape, params, says):
+    with pytest.raises(ComponentError, match=says):
+        make("resnet", shape, **params)
+
+
+def test_only_batch_normalisation_has_buffers():
+    names = {name.rpartition(".")[2] for name, _ in make("resnet", (3, 8, 8), depth=8).named_buffers()}
+    assert names == {"running_mean", "running_var", "num_batches_tracked"}
+    assert not list(make("resnet", (3, 8, 8), depth=8, norm="group").buffers())
+
+
+@pytest.mark.parametrize("norm", ["batch", "group"])
+def test_a_block_without_its_convolutions_is_its_shortcut(norm):
+    block = Block(4, 8, norm)
+    torch.nn.init.zeros_(block.norm2.weight)
+    x = torch.rand(2, 4, 7, 8)
+    y = block(x)
+    assert torch.equal(y[:, :4], x[:, :, ::2, ::2])
+    assert y.shape == (2, 8, 4, 4)
+    assert not y[:, 4:].any()
+
+
+@pytest.mark.parametrize("width", [1, 6, 22])
+def test_groups_fit_every_width(width):
+    module = make("resnet", (3, 8, 8), depth=8, width=width, norm="group")
+    assert module(torch.rand(2, 3, 8, 8)).shape == (2, 10)
