@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -54,9 +53,10 @@ def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d
 
 def native(group: Group, where: Where, source: Source) -> int:
     """D of a group's network, checked as by `preflight`, before any d of it is known."""
-    (run,) = group.at([(1, Seeds())])
-    anywhere = run.recipe.model_copy(update={"start": None})  # which has one d
-    return preflight([replace(run, recipe=anywhere)], where, source, "sweep")[0]
+    if group.recipe.start is not None:
+        why = "a search chooses d, and the run to start from has one"
+        raise RecipeError([source.fault("start", why, "leave it out, or sweep over that d alone")])
+    return preflight(group.at([(1, Seeds())]), where, source, "sweep")[0]
 
 
 class _Check:

@@ -185,5 +185,11 @@ def test_a_sweep_finds_a_wrong_start_before_its_first_run(tmp_path):
         sweep(loads(text, "small.yaml"), tmp_path / "out")
     assert [fault.line for fault in caught.value.faults] == [8] * 5  # (d, seed) but for the one that fits
     assert not list((tmp_path / "out").glob("*/runs"))
+    with pytest.raises(RecipeError, match=r"small.yaml:8:8: start: a search chooses d"):
+        sweep(
+            loads(text.replace("d: [40, 41, 42], seeds: 2, ", ""), "small.yaml", ["sweep.search=adaptive"]),
+            tmp_path / "out",
+        )
+    assert not list((tmp_path / "out").glob("*/runs"))
     fits = loads(text.replace("40, 41, 42", "40").replace("seeds: 2", "seeds: 1"))
     assert sweep(fits, tmp_path / "out").ok == 2
