@@ -40,7 +40,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return tensors, {key: json.loads(value) for key, value in text.items()}
     except (SafetensorError, OSError, ValueError) as error:
-        raise FileError(f"cannot read {path}: {error}", "delete it to start this run afresh") from error
+        raise FileError(f"cannot read the checkpoint {path}: {error}") from error
 
 
 def buffers(module: nn.Module) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ EXIT_CODES = {
     OK: "done",
     RUN_FAILED: "a run failed; in `idim doctor`, something needed is missing",
     USAGE: "the command line, a recipe, a file or the data are at fault",
-    NOT_REACHED: "some d_int lies beyond the largest d",
+    NOT_REACHED: "some d_int lies beyond the largest d; in `idim compress`, no file does what is asked",
     SOME_FAILED: "some runs failed, under `--keep-going`",
     INTERRUPTED: "stopped by Ctrl-C; what was begun is saved",
     TERMINATED: "stopped by SIGTERM; what was begun is saved",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from idim_cli import outside, results
-from idim_cli.errors import IdimError
+from idim_cli.errors import FileError, IdimError
 from idim_cli.goal import Goal
 from idim_cli.recipe.components import is_code
 from idim_cli.recipe.dump import dump, filled
@@ -208,8 +208,15 @@ def _content(recipe: Recipe) -> str:
 
 
 def _start(run: str) -> str:
-    """A digest of the checkpoint that training starts from: what is in it counts, not where it lies."""
-    return hashlib.blake2b(results.checkpoint_of(Path(run)).read_bytes(), digest_size=8).hexdigest()
+    """A digest of the checkpoint that training starts from: what is in it counts, not where it lies.
+
+    One that is not there has a place in the recipe, which preflight names; until then its name stands for it.
+    """
+    try:
+        content = results.checkpoint_of(Path(run)).read_bytes()
+    except (FileError, OSError):
+        return f"no checkpoint at {run}"
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _code(recipe: Recipe) -> dict[str, str]:

@@ -133,15 +133,18 @@ def command(
     The split that the task scores decides; the test split stays closed.
     `idim expand` makes the whole network again, `idim evaluate` scores it.
     With --frontier all that was tried is drawn beside the file, as
-    FILE-frontier.png, .svg and .csv; --d is then auto.
+    NAME-frontier.png, .svg and .csv; --d is then auto, and if nothing reaches
+    the target, the file that came closest is written all the same.
 
     Example: idim compress results/mnist-fc/runs/RUN --out solution.idim
     Example: idim compress RUN --target 0.9 --d auto
 
     Exit code: 0; 2 when the checkpoint cannot be read or packed, or the data
-    are absent; 3 when no file reaches the target; 130 or 143 when stopped.
+    or the folder of --out are absent; 3 when no file does what is asked; 130
+    or 143 when stopped.
     """
     from idim_cli.compression.compress import compress
+    from idim_cli.compression.missed import NotReachedError
     from idim_cli.compression.wish import Wish
     from idim_cli.execute.local import Local
     from idim_cli.training.prepare import Where
@@ -159,8 +162,19 @@ def command(
         frontier=frontier,
         compare=compare,
     )
-    with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
-        done = compress(checkpoint, out, wish, where=Where(device, data), executor=executor, watcher=watcher)
+    try:
+        with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
+            where = Where(device, data)
+            done = compress(checkpoint, out, wish, where=where, executor=executor, watcher=watcher)
+    except NotReachedError as error:
+        if error.written:
+            _tell(error.written, frontier, as_json)
+        raise
+    _tell(done, frontier, as_json)
+
+
+def _tell(done: Compressed, frontier: bool, as_json: bool) -> None:
+    """All that is known of a file that was written, and of its frontier, which is drawn."""
     if done.warning:
         console.warn(done.warning)
     drawn = _drawn(done) if frontier else None

@@ -54,4 +54,5 @@ def command(
         return
     for name, value in score.metrics.items():
         console.out(f"{name} {value!r}")
-    console.say(f"on the {score.examples:,} examples of the {score.split} split")
+    examples = "one example" if score.examples == 1 else f"{score.examples:,} examples"
+    console.say(f"on the {examples} of the {score.split} split")

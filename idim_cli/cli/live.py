@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.cli import console
-from idim_cli.cli.progress import Watching, line, score, waiting
+from idim_cli.cli.progress import Watching, line, score, values, waiting
 from idim_cli.plans import purposes
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Live(Watching):
         """Print what came of a run above the view."""
         self.done, self.ended = self.done + 1, self.ended + 1
         self.active.pop(run.run_id, None)
-        console.say(f"[{self.done}/{self.runs}] {_brief(result)}")
+        console.say(f"[{self.done}/{self.runs}] {_brief(run, result)}")
         self._draw()
 
     def waiting(self, runs: int) -> None:
@@ -183,7 +183,7 @@ class Live(Watching):
         level = self.running.level(one.run) if self.running else None
         _, value = score(one.now.figures)
         return (
-            " ".join(map(str, one.run.group.values()))[:_LABEL],
+            " ".join(map(str, one.run.group.values()))[:_LABEL] or values(one.run),
             "direct" if one.run.direct else f"{one.run.recipe.d:,}",
             _seeds(one.run),
             f"{one.now.epoch}/{one.now.epochs}",
@@ -206,16 +206,17 @@ def _share(progress: Progress) -> float:
     return progress.step / progress.steps
 
 
-def _brief(result: Mapping[str, Any]) -> str:
+def _brief(run: Run, result: Mapping[str, Any]) -> str:
     """A finished run in one line that fits 80 columns: without the hash in its name, and the split."""
     if "performance" not in result:
-        return line(result)
+        return line(run, result)
     early = (
         "" if result["status"] == "ok" else f"  {result['status']} at {result['epoch']}/{result['epochs']}"
     )
     metric = "" if console.width() < _NARROW else f"{result['metric']} "
     score = f"{metric}{result['performance']:.4f}"
-    return f"{result['run_id'].rpartition('-')[0]}  {score}  {result['seconds']:.1f} s{early}"
+    name = "  ".join(filter(None, (run.run_id.rpartition("-")[0], values(run))))
+    return f"{name}  {score}  {result['seconds']:.1f} s{early}"
 
 
 def _time(seconds: float) -> str:

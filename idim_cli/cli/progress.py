@@ -67,7 +67,7 @@ class Plain(Watching):
         self.runs, self.done = len(runs), len(runs) - pending
         if not self.begun:
             before = f", {self.done} of them done before" if self.done else ""
-            self._say(f"{self.runs} runs{before}")
+            self._say(f"{_runs(self.runs)}{before}")
         self.begun = self.begun or pending > 0
 
     def progress(self, run: Run, progress: Progress) -> None:
@@ -77,14 +77,13 @@ class Plain(Watching):
             name, value = score(progress.figures)
             figures = "" if value is None else f", {name} {value:.4f}"
             share = progress.step / progress.steps
-            self._say(
-                f"[{self.done}/{self.runs}] {run.run_id}: {share:.0%} of {progress.epochs} epochs{figures}"
-            )
+            name = "  ".join(filter(None, (run.run_id, values(run))))
+            self._say(f"[{self.done}/{self.runs}] {name}: {share:.0%} of {progress.epochs} epochs{figures}")
 
     def finished(self, run: Run, result: Mapping[str, Any]) -> None:
         """Say what came of a run."""
         self.done += 1
-        self._say(f"[{self.done}/{self.runs}] {line(result)}")
+        self._say(f"[{self.done}/{self.runs}] {line(run, result)}")
 
     def waiting(self, runs: int) -> None:
         """Say what is waited for."""
@@ -114,17 +113,26 @@ def check(run: Run, columns: Columns) -> str:
 
 def waiting(runs: int) -> str:
     """What is waited for, in words."""
-    return f"waiting for {'1 run' if runs == 1 else f'{runs} runs'} of another process"
+    return f"waiting for {_runs(runs)} of another process"
 
 
-def line(result: Mapping[str, Any]) -> str:
+def _runs(runs: int) -> str:
+    return "1 run" if runs == 1 else f"{runs} runs"
+
+
+def values(run: Run) -> str:
+    """How many values the coordinates of a run take, in words; empty if they are free."""
+    return f"{run.recipe.quantise.levels} values" if run.recipe.quantise else ""
+
+
+def line(run: Run, result: Mapping[str, Any]) -> str:
     """A finished run in one line."""
-    status = result["status"]
+    status, name = result["status"], "  ".join(filter(None, (run.run_id, values(run))))
     if "performance" not in result:
-        return f"{result['run_id']}  {status.upper()}: {result.get('reason') or 'no reason known'}"
-    name = f"{result['score_on']} {result['metric']}"
+        return f"{name}  {status.upper()}: {result.get('reason') or 'no reason known'}"
+    score = f"{result['score_on']} {result['metric']} {result['performance']:.4f}"
     early = "" if status == "ok" else f"  {status} after {result['epoch']} of {result['epochs']} epochs"
-    return f"{result['run_id']}  {name} {result['performance']:.4f}  {result['seconds']:.1f} s{early}"
+    return f"{name}  {score}  {result['seconds']:.1f} s{early}"
 
 
 def score(figures: Mapping[str, Any]) -> tuple[str, float | None]:

@@ -64,7 +64,7 @@ def evaluate(
     guard.refuse_code(found.spec.dataset, trusted)
     module = rebuild(found, trusted).module.to(device)
     chosen = _split(_data(found, data_root), split)
-    with guard.as_file_error("task", found.spec.task):
+    with guard.as_file_error("task", found.spec.task, found.source):
         task = tasks.build(found.spec.task)
         metrics = task.evaluate(module, chosen.to(device))
     return Score(split, len(chosen), metrics, task.metric, found.D, found.d)
@@ -80,7 +80,7 @@ def _read(path: Path, trust_code: bool) -> tuple[Solution, bool]:
 
 
 def _data(found: Solution, data_root: str | None) -> Data:
-    with guard.as_file_error("dataset", found.spec.dataset):
+    with guard.as_file_error("dataset", found.spec.dataset, found.source):
         data = datasets.load(
             found.spec.dataset, data_root or (found.recipe.data_root if found.recipe else None)
         )

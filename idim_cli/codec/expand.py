@@ -35,6 +35,7 @@ def expand(file: str | Path, trust_code: bool = False) -> dict[str, torch.Tensor
 def write(file: Path, out: Path | None = None, trust_code: bool = False) -> Expanded:
     """Write the state_dict of `file` as safetensors, by default beside it as NAME.state.safetensors."""
     out = out or file.with_suffix(".state.safetensors")
+    files.check(out, file)
     state = expand(file, trust_code)
     size = files.save(out, safetensors.torch.save(state, {"format": "pt"}), file)
     return Expanded(out, size, len(state))

@@ -47,11 +47,13 @@ def _read(path: Path, whole: bool) -> bytes | None:
 
 
 def check(path: Path, source: Path) -> None:
-    """FileError if a file cannot be written there: over its `source`, or where something else is."""
+    """FileError if a file cannot be written there: over its `source`, where something else is, or nothing."""
     if path.resolve() == source.resolve():
         raise FileError(f"{path} is the file that is read", "give another --out")
     if path.exists() and not path.is_file():
         raise FileError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'no plain file'}")
+    if not path.parent.is_dir():
+        raise FileError(f"cannot write {path}: there is no folder {path.parent}", "make it, or mend --out")
 
 
 def save(path: Path, data: bytes, source: Path) -> int:

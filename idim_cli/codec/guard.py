@@ -82,14 +82,14 @@ def bounded(parameters: int) -> Iterator[None]:
 
 
 @contextmanager
-def as_file_error(kind: str, component: Component) -> Iterator[None]:
-    """Components check their parameters in ways of their own; here every refusal is a fault of the file."""
+def as_file_error(kind: str, component: Component, source: str) -> Iterator[None]:
+    """Components check their parameters in ways of their own; here every refusal is the `source`'s fault."""
     try:
         yield
     except (FileError, CapacityError, DataError, MissingExtraError):
         raise
     except IdimError as error:
-        raise FileError(f"the file's {kind} {component.name!r} does not work: {error}", error.hint) from error
+        raise FileError(f"{source}'s {kind} {component.name!r} does not work: {error}", error.hint) from error
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
-        raise FileError(f"the file's {kind} {component.name!r} does not work: {what}") from error
+        raise FileError(f"{source}'s {kind} {component.name!r} does not work: {what}") from error

@@ -55,7 +55,7 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
     module = _start(solution)
     theta0 = checksum(module)
     _compare_start(solution, theta0)
-    with guard.as_file_error("projector", solution.spec.projector):
+    with guard.as_file_error("projector", solution.spec.projector, solution.source):
         step = _step(module, solution)
     sign = probe(step, solution)
     _move(module, step, solution)
@@ -98,7 +98,7 @@ def probe(step: Tensor, solution: Solution) -> float:
 def _start(solution: Solution) -> nn.Module:
     """The network at theta0; one that a file describes is looked at before it takes any memory."""
     spec, seed = solution.spec, solution.seeds.theta0
-    with guard.as_file_error("model", spec.model):
+    with guard.as_file_error("model", spec.model, solution.source):
         if solution.checks is None or guard.runs_code(spec.model):
             return models.build(spec.model, spec.shape, spec.classes, seed)
         guard.refuse_numbers(spec.model, solution.D)
@@ -138,8 +138,8 @@ def _step(module: nn.Module, solution: Solution) -> Tensor:
 def _sizes(module: nn.Module, solution: Solution) -> list[int]:
     """Sizes of the native parameters; FileError if they do not add up to D."""
     sizes = [parameter.numel() for _, parameter in native_parameters(module, solution.spec.trainable)]
-    if sum(sizes) != solution.D:
-        raise FileError(f"the model has D = {sum(sizes):,} parameters, the file states {solution.D:,}")
+    if (D := sum(sizes)) != solution.D:
+        raise FileError(f"the model has D = {D:,} parameters, {solution.source} states {solution.D:,}")
     return sizes
 
 
@@ -156,8 +156,8 @@ def _buffers(module: nn.Module, solution: Solution) -> dict[str, Tensor]:
     own, stored = dict(module.named_buffers()), solution.buffers
     missing = sorted((own.keys() & module.state_dict().keys()) - stored.keys())
     if missing:
-        raise FileError(f"the file lacks the model's buffer {missing[0]!r}")
+        raise FileError(f"{solution.source} lacks the model's buffer {missing[0]!r}")
     for name, value in stored.items():
         if name not in own or own[name].shape != value.shape or own[name].dtype != value.dtype:
-            raise FileError(f"the file's buffer {name!r} does not fit the model")
+            raise FileError(f"{solution.source}'s buffer {name!r} does not fit the model")
     return {name: own[name] for name in stored}

@@ -47,6 +47,11 @@ class Solution:
     recipe: Recipe | None = None
 
     @property
+    def source(self) -> str:
+        """What it was read from, in words for messages."""
+        return "the checkpoint" if self.checks is None else "the file"
+
+    @property
     def d(self) -> int:
         """Number of coordinates."""
         return self.stored.d

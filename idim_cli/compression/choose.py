@@ -6,16 +6,11 @@ import math
 from collections.abc import Sequence
 
 from idim_cli.compression.goal import Goal
-from idim_cli.compression.sizes import LEVELS, TRAINED, Size, descent, fitting
+from idim_cli.compression.missed import missed
+from idim_cli.compression.sizes import LEVELS, TRAINED, Size, descent, fill, fitting, steps
 from idim_cli.compression.trial import Trial, Trials
 from idim_cli.compression.wish import Wish
-from idim_cli.errors import NOT_REACHED, IdimError
-
-
-class NotReachedError(IdimError):
-    """No file does what is asked."""
-
-    exit_code = NOT_REACHED
+from idim_cli.errors import IdimError
 
 
 def choose(trials: Trials, goal: Goal, wish: Wish) -> Trial:
@@ -38,26 +33,37 @@ def choose(trials: Trials, goal: Goal, wish: Wish) -> Trial:
         )
     met = [trial for trial in allowed if goal.met(trial.performance, trial.size)]
     if not met:
-        raise _not_reached(goal, allowed)
+        raise missed(trials, goal, wish, allowed, ds, levels)
     return max(met, key=lambda trial: _merit(goal, trial, trials))
 
 
 def _train(trials: Trials, goal: Goal, wish: Wish, ds: Sequence[int], levels: Sequence[int]) -> None:
     """Make the trainings that the goal asks for."""
-    every = [Size(d, many) for d in ds for many in levels]
-    if goal.level is None and goal.most_bytes is not None and not wish.frontier:
-        every = fitting(ds, levels, 8 * (goal.most_bytes - trials.made[0].overhead))
-    if goal.level is None or wish.frontier:
+    listed = wish.codebook == "kmeans"
+    every = [Size(d, many, listed) for d in ds for many in levels]
+
+    def met(sizes: Sequence[Size]) -> set[Size]:
+        made = trials.trained(sizes).items()
+        return {size for size, trial in made if goal.met(trial.performance, trial.size)}
+
+    if goal.prove or wish.frontier:
+        trials.expect(every)
         trials.trained(every)
-        return
+    elif goal.most_bytes is not None:
+        ladders = fitting(ds, levels, 8 * (goal.most_bytes - trials.frame), listed)
+        trials.expect([size for ladder in ladders for size in ladder])
+        fill(ladders, met)
+    else:
+        least = _rounded(trials, goal, listed)
+        trials.expect([size for size in every if size.bits < least], steps(ds, levels))
+        descent(ds, levels, lambda size: bool(met([size])), least, listed)
 
-    def reached(size: Size) -> bool:
-        return any(goal.met(trial.performance, trial.size) for trial in trials.trained([size]))
 
-    # Rounding alone may have done it, with more values.
-    done = [trial for trial in trials.made if trial.how == "rounded"]
-    bits = [trial.bits for trial in done if goal.met(trial.performance, trial.size)]
-    descent(ds, levels, reached, min(bits, default=math.inf))
+def _rounded(trials: Trials, goal: Goal, listed: bool) -> float:
+    """Bits of the least size that rounding alone does it with, perhaps with more values."""
+    done = [one for one in trials.made if one.how == "rounded" and goal.met(one.performance, one.size)]
+    coords = (one.content.coords for one in done)
+    return min((Size(each.d, each.levels, listed).bits for each in coords), default=math.inf)
 
 
 def _allowed(trial: Trial, wish: Wish, ds: Sequence[int]) -> bool:
@@ -71,16 +77,3 @@ def _merit(goal: Goal, trial: Trial, trials: Trials) -> tuple[float, float]:
         bound = trials.bound(trial)
         return (-bound.binomial if bound else trial.performance), -trial.size
     return (-trial.size, trial.performance) if goal.level is not None else (trial.performance, -trial.size)
-
-
-def _not_reached(goal: Goal, tried: Sequence[Trial]) -> NotReachedError:
-    if goal.level is None:
-        least = min(tried, key=lambda trial: trial.size)
-        return NotReachedError(
-            f"{goal.says}: the smallest file has {least.size:,} bytes", "fewer --levels, or a smaller --d"
-        )
-    best = max(tried, key=lambda trial: trial.performance)
-    return NotReachedError(
-        f"no file reaches {goal.says}: the best has {best.performance:.4f} at d = {best.content.coords.d:,}",
-        "more dimensions (--d auto or a list), more --levels, or a longer training (--epochs)",
-    )

@@ -11,7 +11,8 @@ from idim_cli.compression import record
 from idim_cli.compression.baseline import beside, direct_runs
 from idim_cli.compression.choose import choose
 from idim_cli.compression.compare import compare
-from idim_cli.compression.goal import goal_of
+from idim_cli.compression.goal import Goal, goal_of
+from idim_cli.compression.missed import NotReachedError
 from idim_cli.compression.record import Compressed
 from idim_cli.compression.trial import Trial, Trials, home
 from idim_cli.compression.wish import Wish
@@ -45,7 +46,7 @@ def compress(
     Raises:
         FileError: not a checkpoint, or one whose coordinates are not finite.
         DataError: the data that decide are absent.
-        NotReachedError: no choice reaches the target.
+        NotReachedError: no choice does what is asked. Of a `frontier` the nearest is written before.
         StoppedError: a signal asked to stop; the same call goes on.
     """
     wish = wish or Wish()
@@ -74,13 +75,26 @@ def _wished(trials: Trials, wish: Wish, target: Path) -> Compressed:
         baseline = beside(home(trials.path), run_id)
     goal = goal_of(trials.made[0].performance, wish.target, baseline, wish.max_bytes, wish.prove)
     trials.watcher.say(f"wanted: {goal.says}")
-    best = choose(trials, goal, wish)
-    done = record.note(replace(_saved(trials, best, target), baseline=baseline, **goal.known))
+    best, missed = _best(trials, goal, wish)
+    known = {**goal.known, "goal": f"{goal.says}; not reached"} if missed else goal.known
+    done = record.note(replace(_saved(trials, best, target), baseline=baseline, **known))
+    if missed:
+        raise missed.but(done)
     if wish.compare and not direct_runs(trials.out, run_id):
         trials.watcher.say("no direct runs lie beside this run: there is none to prune")
     if wish.compare:
         done = record.note(replace(done, compared=compare(trials, best.performance, run_id)))
     return done
+
+
+def _best(trials: Trials, goal: Goal, wish: Wish) -> tuple[Trial, NotReachedError | None]:
+    """The file to write. Of a frontier, which draws all that was tried, the nearest does, with the error."""
+    try:
+        return choose(trials, goal, wish), None
+    except NotReachedError as error:
+        if not wish.frontier:
+            raise
+        return error.nearest, error
 
 
 def _saved(trials: Trials, best: Trial, target: Path) -> Compressed:

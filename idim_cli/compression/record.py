@@ -27,7 +27,7 @@ class Compressed:
         parts: bytes of header, book, coords, buffers, checks and checksum; they add up to `bytes`.
         performance: of the decoded network, in `metric`, on the split `score_on`; None without the data.
         own: performance of the checkpoint.
-        goal: what was asked, in words.
+        goal: what was asked, in words; ends in "; not reached" if the file, of a frontier, does not do it.
         level: performance that the smallest file was wanted for.
         max_bytes: size that the best file was wanted for.
         baseline: performance that the target refers to.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -59,16 +60,11 @@ class Trial:
         content = write.content(found)
         return cls(found, content, len(container.pack(content)), math.nan, "exact")
 
-    @property
-    def bits(self) -> float:
-        """What its coordinates take if all values are as frequent."""
-        return Size(self.content.coords.d, self.content.coords.levels).bits
-
-    @property
-    def overhead(self) -> int:
-        """Bytes of the file beside the coordinates and their values."""
-        parts = container.sizes(self.content)
-        return self.size - parts["coords"] - parts["book"]
+    def __str__(self) -> str:
+        """Size and score in words."""
+        coords = self.content.coords
+        values = f"{coords.levels} values" if coords.levels else "float32"
+        return f"{self.performance:.4f} in {self.size:,} bytes (d = {coords.d:,}, {values}, {self.how})"
 
     def as_dict(self) -> dict[str, Any]:
         """One row for tables."""
@@ -118,21 +114,39 @@ class Trials:
 
     def rounded(self, levels: int) -> Trial:
         """The checkpoint's coordinates rounded to so many values."""
+        return self._scored(self._few(levels), "rounded")
+
+    def _few(self, levels: int) -> Solution:
         quantiser, coords = Quantiser(levels, self.codebook), self.found.coords
         quantiser.fit(coords)
-        return self._scored(replace(self.found, stored=checkpoint.quantised(quantiser, coords)), "rounded")
+        return replace(self.found, stored=checkpoint.quantised(quantiser, coords))
 
-    def trained(self, sizes: Sequence[Size]) -> list[Trial]:
+    @functools.cached_property
+    def frame(self) -> int:
+        """Bytes of a file of few values beside the coordinates and their book."""
+        parts = container.sizes(write.content(self._few(2)))
+        return sum(parts.values()) - parts["coords"] - parts["book"]
+
+    def expect(self, sizes: Sequence[Size], most: int | None = None) -> None:
+        """Tell how many trainings there will be, at most: of these sizes all, or as many as `most`."""
+        todo = len(self._todo([self.run(size) for size in sizes]))
+        if most := todo if most is None else min(todo, most):
+            self.watcher.say(f"at most {most} training{'s' if most > 1 else ''}")
+
+    def _todo(self, runs: Sequence[Run]) -> list[Run]:
+        return [run for run in merged(runs) if done(run, run_folder(self.out, run)) is None]
+
+    def trained(self, sizes: Sequence[Size]) -> dict[Size, Trial]:
         """Trainings with these numbers of values, but for those that failed; none is made twice."""
-        runs = merged(self.run(size) for size in sizes)
-        todo = [run for run in runs if done(run, run_folder(self.out, run)) is None]
-        self.asked += runs
+        runs = {size: self.run(size) for size in sizes}
+        todo = self._todo([*runs.values()])
+        self.asked += merged(runs.values())
         if todo:
             preflight(todo, self.where, Source(self.recipe.name), "d")
             self.watcher.planned(self.asked, len(todo))
         for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
             self.watcher.finished(run, result)
-        return [self._trained(run) for run in runs if self._succeeded(run)]
+        return {size: self._trained(run) for size, run in runs.items() if self._succeeded(run)}
 
     def _succeeded(self, run: Run) -> bool:
         result = done(run, run_folder(self.out, run))

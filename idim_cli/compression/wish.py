@@ -30,7 +30,8 @@ class Wish:
         epochs: budget of a training with few values; None is the recipe's own, 0 rounds only.
         lossless: float32, as the checkpoint has it.
         compare: look at other ways to store the network, at the same performance or better.
-        frontier: try every choice of d and levels, for a picture of bytes against performance.
+        frontier: try every choice of d and levels, for a picture of bytes against performance; the nearest is
+            written where none does what is asked.
     """
 
     target: float | None = None

@@ -20,7 +20,7 @@ from idim_cli.recipe.schema import Seeds
 from idim_cli.search import base as searches
 from idim_cli.search.base import Search
 from idim_cli.training.packing import packing
-from idim_cli.training.preflight import preflight
+from idim_cli.training.preflight import native, preflight
 from idim_cli.training.prepare import Where
 from idim_cli.training.probe import Probe, probe
 from idim_cli.training.run import done, run_folder
@@ -151,7 +151,7 @@ class _Asked:
         return runs
 
     def _native(self, group: Group) -> int:
-        return preflight(group.at([(1, Seeds())]), self.where, self.loaded.source, "sweep")[0]
+        return native(group, self.where, self.loaded.source)
 
     def kind(self, alike: Sequence[Run], pack: int | None) -> Kind:
         """What runs of one kind take."""

@@ -12,15 +12,15 @@ from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.tracked import Tracked
-from idim_cli.plans import Group, Run, merged, purposes
+from idim_cli.plans import Run, merged, purposes
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
-from idim_cli.recipe.schema import Recipe, Seeds
+from idim_cli.recipe.schema import Recipe
 from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
 from idim_cli.thresholds import Estimate, Options
 from idim_cli.trackers.tracking import Tracking
-from idim_cli.training.preflight import preflight
+from idim_cli.training.preflight import native, preflight
 from idim_cli.training.prepare import Where, as_where
 from idim_cli.training.run import done, results_folder, run_folder
 
@@ -107,13 +107,10 @@ def sweep(
     if recipe.sweep is None:
         raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
 
-    def native(group: Group) -> int:
-        return preflight(group.at([(1, Seeds())]), where, source, "sweep")[0]
-
     with Tracking(recipe.trackers, results_folder(out, recipe)) as tracking:
         watched = Tracked(watcher or Silent(), tracking)
         work = _Work(loaded, Path(out), where, executor or Inline(), watched)
-        search = searches.build(recipe, native)
+        search = searches.build(recipe, lambda group: native(group, where, source))
         while (ask := search.ask(work.told)) is not None:
             work.carry_out(ask)
         outcome = work.outcome()

@@ -14,20 +14,20 @@ from idim_cli.datasets.split import Data
 from idim_cli.environment import pick_device
 from idim_cli.errors import ComponentError, Fault, IdimError, RecipeError
 from idim_cli.models import base as models
-from idim_cli.plans import Run
+from idim_cli.plans import Group, Run
 from idim_cli.projectors.check import check_fits
-from idim_cli.recipe.schema import Recipe, Training
+from idim_cli.recipe.schema import Recipe, Seeds, Training
 from idim_cli.recipe.source import Source
 from idim_cli.subspace import native_parameters
 from idim_cli.tasks import base as tasks
-from idim_cli.training import optimizers, schedules
+from idim_cli.training import optimizers, schedules, start
 from idim_cli.training.prepare import Where, load_data
 
 T = TypeVar("T")
 
 
 def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d") -> list[int]:
-    """Check that data, models, optimisers and projectors of all `runs` can be had, and that every d <= D.
+    """Check that data, models, optimisers, projectors and starts of all `runs` can be had, and every d <= D.
 
     Data are loaded and stay in memory for the runs; each model is built once, on the CPU.
 
@@ -47,8 +47,16 @@ def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d
     check = _Check(where, source, d_key)
     sizes = [check.run(run) for run in runs]
     if check.faults:
-        raise RecipeError(check.faults)
+        raise RecipeError([*dict.fromkeys(check.faults)])
     return sizes
+
+
+def native(group: Group, where: Where, source: Source) -> int:
+    """D of a group's network, checked as by `preflight`, before any d of it is known."""
+    if group.recipe.start is not None:
+        why = "a search chooses d, and the run to start from has one"
+        raise RecipeError([source.fault("start", why, "leave it out, or sweep over that d alone")])
+    return preflight(group.at([(1, Seeds())]), where, source, "sweep")[0]
 
 
 class _Check:
@@ -69,6 +77,9 @@ class _Check:
         if sizes:
             d = recipe.d or sum(sizes)
             self._once([*network, recipe.projector, d], lambda: self._projector(recipe, sizes, d, device))
+            if recipe.start is not None:
+                begun = [*network, recipe.projector, recipe.seeds, d, recipe.start]
+                self._once(begun, lambda: self._start(recipe, d))
         return sum(sizes)
 
     def _once(self, parts: Sequence[object], look: Callable[[], T]) -> T:
@@ -114,6 +125,10 @@ class _Check:
             return
         with self._at("projector"):
             check_fits(recipe.projector, sizes, d, device)
+
+    def _start(self, recipe: Recipe, d: int) -> None:
+        with self._at("start"):
+            start.read(recipe, d)
 
 
 def _try_step(module: nn.Module, recipe: Recipe, data: Data) -> None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from idim_cli import checkpoint, results
 from idim_cli.environment import resident_bytes
+from idim_cli.errors import FileError
 from idim_cli.plans import Run
 from idim_cli.projectors.check import Columns
 from idim_cli.recipe.dump import dump
@@ -105,11 +107,17 @@ class Sitting:
 
     def _take_up(self) -> None:
         if self.path.exists():
-            tensors, metadata = checkpoint.load(self.path)
+            tensors, metadata = self._saved()
             self.loop.restore(tensors, metadata["state"])
             self.began -= self.loop.state.seconds
             self.record.log(f"goes on at step {self.loop.state.step} of {self.loop.steps}")
         self.record.metrics(self.loop.state.rows)
+
+    def _saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        try:
+            return checkpoint.load(self.path)
+        except FileError as error:
+            raise FileError(str(error), "delete it to start this run afresh") from error
 
     def _tick(self) -> None:
         now = time.monotonic()

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from idim_cli import checkpoint
-from idim_cli.errors import RunError
+from idim_cli.errors import FileError, RecipeError, RunError
 from idim_cli.recipe.dump import filled
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Recipe
@@ -16,11 +17,21 @@ from idim_cli.results import checkpoint_of
 from idim_cli.subspace import Subspace
 
 _SAME = ("dataset", "model", "projector", "trainable")  # but for the order of the data
+_DRAWN = ("theta0", "projector")  # seeds
 
 
 @torch.no_grad()
 def begin(subspace: Subspace, recipe: Recipe) -> None:
-    """Bring a new subspace to the coordinates and buffers of `recipe.start`.
+    """Bring a new subspace to the coordinates and buffers of `recipe.start`; errors are those of `read`."""
+    tensors = read(recipe, subspace.d)
+    subspace.coords.copy_(tensors["coords"])
+    named = checkpoint.buffers(subspace.module)
+    for name, value in checkpoint.part(tensors, "buffer/").items():
+        named[name].copy_(value)
+
+
+def read(recipe: Recipe, d: int) -> dict[str, Tensor]:
+    """The tensors of the checkpoint `recipe.start`, from which a run of d coordinates can start.
 
     Raises:
         RunError: that is the checkpoint of another network, P or start.
@@ -29,16 +40,23 @@ def begin(subspace: Subspace, recipe: Recipe) -> None:
     assert recipe.start is not None
     path = checkpoint_of(Path(recipe.start))
     tensors, said = checkpoint.load(path)
-    there = filled(loads(json.dumps(said["recipe"]), str(path)).recipe)
-    other = [key for key in _SAME if getattr(filled(recipe), key) != getattr(there, key)]
-    drawn = ("theta0", "projector")
-    other += [f"seeds.{key}" for key in drawn if getattr(recipe.seeds, key) != getattr(there.seeds, key)]
-    other += ["d"] if said["d"] != subspace.d else []
-    if other:
+    if "coords" not in tensors or not {"recipe", "d"} <= said.keys():
+        raise FileError(f"{path} is not a checkpoint of idim")
+    try:
+        there = filled(loads(json.dumps(said["recipe"]), str(path)).recipe)
+    except RecipeError as error:
+        raise FileError(f"the checkpoint's own recipe is faulty: {error}") from error
+    if other := _differences(filled(recipe), d, there, said["d"]):
         raise RunError(
-            f"start: {recipe.start} differs in {', '.join(other)}", "it must be a run of the same network"
+            f"the run to start from, {recipe.start}, differs in {', '.join(other)}",
+            "it must be a run of the same network and P",
         )
-    subspace.coords.copy_(tensors["coords"])
-    named = checkpoint.buffers(subspace.module)
-    for name, value in checkpoint.part(tensors, "buffer/").items():
-        named[name].copy_(value)
+    return tensors
+
+
+def _differences(here: Recipe, d: int, there: Recipe, its_d: int) -> list[str]:
+    """The recipe keys in which two runs differ that must not."""
+    other = [key for key in _SAME if getattr(here, key) != getattr(there, key)]
+    numbers = {f"seeds.{key}": (getattr(there.seeds, key), getattr(here.seeds, key)) for key in _DRAWN}
+    numbers["d"] = its_d, d
+    return other + [f"{key} ({its}, here {own})" for key, (its, own) in numbers.items() if its != own]

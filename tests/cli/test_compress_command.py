@@ -18,6 +18,7 @@ model: {name: fc, depth: 1, width: 8}
 d: 20
 training: {epochs: 2}
 """
+TOY = "{name: t, dataset: toy, model: toy, task: toy, projector: dense, d: 10, training: {steps: 1}}"
 
 app = typer.Typer(pretty_exceptions_enable=False)
 for module in (compress, expand, evaluate):
@@ -80,6 +81,15 @@ def test_evaluate_repeats_the_run_to_the_last_digit(trained, tmp_path):
     test = json.loads(idim("evaluate", tmp_path / "a.idim", "--split", "test", "--device", "cpu", "--json"))
     assert test["split"] == "test"
     assert test["examples"] > 100
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [(RECIPE, "on the 1,197 examples of"), (TOY, "on the one example of")]
+)
+def test_evaluate_says_on_how_many(text, said, tmp_path):
+    run(single(loads(text).recipe), tmp_path, where=Where(device="cpu"))
+    result = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--split", "train"])
+    assert said in result.stderr
 
 
 def test_few_values_and_what_the_size_proves(trained, tmp_path):

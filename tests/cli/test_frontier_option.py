@@ -65,6 +65,20 @@ def test_a_frontier_is_drawn_beside_the_file_and_on_the_terminal(cli, trained):
     assert "frontier" not in json.loads(Path("small.idim.json").read_text())
 
 
+def test_a_frontier_is_drawn_where_nothing_reaches_the_goal(cli, trained):
+    flags = [*FLAGS, "--target", "1.9"]  # the last one counts
+    with pytest.raises(IdimError, match=r"no file reaches .*; that is what small.idim has") as caught:
+        cli("compress", str(trained), "-o", "small.idim", "--jobs", "1", *flags)
+    assert caught.value.exit_code == 3
+    rows = Path("small-frontier.csv").read_text().splitlines()
+    assert sum(",trained," in row for row in rows) == 4
+    assert Path("small-frontier.png").exists()
+    assert Path("small-frontier.svg").exists()
+    done = cli("report", "small.idim")
+    assert done.exit_code == 0
+    assert "Compressed files" in done.stdout
+
+
 def test_without_the_option_nothing_is_drawn(cli, trained):
     done = compressed(cli, trained, "--epochs", "0")
     assert "against bytes" not in done.stdout

@@ -200,6 +200,24 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(terminal, monkeypat
     assert isinstance(progress.shown(loads(TEXT % 1).recipe, None), progress.Plain)
 
 
+def test_runs_of_few_values_say_how_many(terminal, capfd):
+    text = TEXT.replace("sweep:", "quantise: {levels: 3}, d: 4, sweep:") % 1
+    run = next(run for run in plan(loads(text).recipe) if not run.direct)
+    with live.Live() as view:
+        view.planned([run], 1)
+        view.progress(run, at(5))
+        assert "3 values" in view.lines(24, 80)[1]
+        view.finished(run, ended(run))
+    assert "[1/1] tied-d4-s0.0.0  3 values  accuracy 0.5000  1.0 s" in capfd.readouterr().err
+    with progress.Plain() as plain:
+        plain.finished(run, ended(run))
+        plain.spoke = -progress.PATIENCE
+        plain.progress(run, at(5))
+    told = capfd.readouterr().err
+    assert f"{run.run_id}  3 values  train accuracy 0.5000" in told
+    assert f"{run.run_id}  3 values: 50% of 2 epochs" in told
+
+
 def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):
     console.talk.cache_clear()
     with progress.Plain() as plain:
@@ -211,7 +229,7 @@ def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):
     lines = capsys.readouterr().err.splitlines()
     console.talk.cache_clear()
     assert [re.sub(r"-[0-9a-f]{8} ", " ", line) for line in lines] == [
-        "1 runs",
+        "1 run",
         "[1/1] direct-s0.0  train accuracy 0.5000  1.0 s",
         "d = 4: a first bracket",
         "[2/3] tied-d4-s0.0.0  train accuracy 0.5000  1.0 s  solved after 3 of 10 epochs",

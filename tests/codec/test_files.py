@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import safetensors.torch
 import torch
 from codec_cases import CONTENTS, DIGITS, compressed, few, write_checkpoint
 
+from idim_cli.checkpoint import load
 from idim_cli.codec import checkpoint as solutions
 from idim_cli.codec import container, expand, files
 from idim_cli.codec.evaluate import evaluate
@@ -81,6 +83,18 @@ def test_out_must_be_a_plain_file(tmp_path, monkeypatch, out):
         expand.write(compressed(tmp_path), Path(out))
 
 
+def test_out_in_a_folder_that_is_not_there_is_told_before_any_work(tmp_path, monkeypatch):
+    write_checkpoint(TIED, tmp_path)
+    made, out = compressed(tmp_path), tmp_path / "reslts" / "x"
+    for work in ("idim_cli.compression.compress.Trials", "idim_cli.codec.expand.expand"):
+        monkeypatch.setattr(work, None)
+    for write, path in ((compress, tmp_path), (expand.write, made)):
+        with pytest.raises(FileError, match=r"cannot write .*: there is no folder .*reslts$") as caught:
+            write(path, out)
+        assert "--out" in caught.value.hint
+    assert not out.parent.exists()
+
+
 def test_checkpoints_that_are_none(tmp_path):
     with pytest.raises(FileError, match="no checkpoint"):
         compress(tmp_path)
@@ -124,6 +138,23 @@ def test_a_diverged_checkpoint(value, tmp_path):
 def test_checkpoints_that_contradict_themselves(tensors, said, tmp_path):
     with pytest.raises(FileError, match="is not a checkpoint of idim"):
         solutions.read(spoilt(tmp_path, said=said, **tensors))
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"D": 999}, "parameters, the checkpoint states 999"),
+        ({"recipe": {"model": "gone:Net"}}, "the checkpoint's model 'gone:Net' does not work"),
+    ],
+)
+def test_what_is_wrong_with_a_checkpoint_is_not_said_of_a_file(said, message, tmp_path):
+    write_checkpoint(TIED, tmp_path)
+    _, before = load(tmp_path / "checkpoint.safetensors")
+    recipe = before["recipe"] | said.get("recipe", {})
+    spoilt(tmp_path, said=[(key, json.dumps(value)) for key, value in {**said, "recipe": recipe}.items()])
+    for function in (compress, evaluate):
+        with pytest.raises(FileError, match=message):
+            function(tmp_path)
 
 
 def test_a_book_of_other_levels(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 import torch
@@ -11,8 +12,8 @@ from idim_cli.codec import checkpoint, container
 from idim_cli.codec.evaluate import evaluate
 from idim_cli.codec.expand import expand
 from idim_cli.compression.baseline import beside
-from idim_cli.compression.choose import NotReachedError
 from idim_cli.compression.compress import compress
+from idim_cli.compression.missed import NotReachedError
 from idim_cli.compression.trial import home
 from idim_cli.compression.wish import Wish
 from idim_cli.errors import DataError, FileError, IdimError
@@ -36,7 +37,10 @@ class Counting(Silent):
     """Counts trainings."""
 
     def __init__(self):
-        self.ended = []
+        self.ended, self.said = [], []
+
+    def say(self, line):
+        self.said.append(line)
 
     def finished(self, run, result):
         self.ended.append(run.run_id)
@@ -53,6 +57,12 @@ def swept(tmp_path_factory):
 
 def own(run):
     return json.loads((run / "result.json").read_text())["performance"]
+
+
+def without_coords(run, folder):
+    """Bytes of a file of few values of this run, but for its coordinates."""
+    done = compress(run, folder / "x.idim", Wish(levels=[2], max_bytes=999, epochs=0))
+    return done.bytes - done.parts["coords"]
 
 
 def test_the_default_keeps_the_score_in_fewer_bytes(swept, tmp_path):
@@ -106,6 +116,28 @@ def test_the_best_within_so_many_bytes(swept, tmp_path):
     assert done.performance == max(row["performance"] for row in done.tried if row["bytes"] <= 45)
 
 
+def test_more_dimensions_are_tried_where_coding_may_make_room(swept, tmp_path):
+    """At equal frequencies 65 coordinates of 2 values take 65 bits, 9 bytes: one more than there is room."""
+    most = without_coords(swept[1], tmp_path) + 8
+    told, wish = Counting(), Wish(max_bytes=most, d=[33, 65], levels=[2], epochs=1)
+    done = compress(swept[1], tmp_path / "a.idim", wish, watcher=told)
+    assert told.said[1:] == ["at most 2 trainings"]
+    sizes = {row["d"]: row["bytes"] for row in done.tried if row["how"] == "trained"}
+    assert 65 in sizes
+    assert (33 in sizes) == (sizes[65] > wish.max_bytes)
+    assert done.bytes <= wish.max_bytes
+
+
+def test_how_many_trainings_there_may_be_is_told_once(swept, tmp_path):
+    first, again = Counting(), Counting()
+    wish = Wish(target=0.3, baseline=0.9, d=[30, 45, 60], levels=[2, 3], epochs=1)
+    compress(swept[1], tmp_path / "a.idim", wish, watcher=first)
+    (most,) = (int(line.split()[2]) for line in first.said if line.startswith("at most"))
+    assert 1 <= len(first.ended) <= most <= 4
+    compress(swept[1], tmp_path / "a.idim", wish, watcher=again)
+    assert not again.ended
+
+
 def test_what_proves_most(swept, tmp_path):
     done = compress(swept[1], tmp_path / "a.idim", Wish(prove=True, levels=[2, 3], d=[60, 120]))
     plain = compress(swept[1], tmp_path / "b.idim", Wish(lossless=True))
@@ -119,9 +151,47 @@ def test_what_no_file_reaches_is_said(swept, tmp_path):
     with pytest.raises(NotReachedError, match="no file reaches") as caught:
         compress(swept[1], tmp_path / "a.idim", Wish(target=1.2, levels=[2, 3]))
     assert caught.value.exit_code == 3
-    with pytest.raises(NotReachedError, match="smallest file"):
+    near = caught.value.nearest
+    size = f"{near.size} bytes \\(d = 60, {near.content.coords.levels} values, {near.how}\\)"
+    assert re.search(rf"the closest has {near.performance:.4f} in {size}; no file is", str(caught.value))
+    assert "--d auto" in caught.value.hint
+    assert "--levels 4,6,8" in caught.value.hint
+    assert "--epochs 16" in caught.value.hint
+    with pytest.raises(NotReachedError) as caught:
+        compress(swept[1], tmp_path / "a.idim", Wish(target=1.2, levels=[256], d=[60], epochs=0))
+    assert caught.value.hint == "try training: without --epochs 0"
+    with pytest.raises(NotReachedError, match="the smallest has"):
         compress(swept[1], tmp_path / "a.idim", Wish(max_bytes=20, epochs=0))
     assert not (tmp_path / "a.idim").exists()
+
+
+def test_what_to_try_for_a_smaller_file_fits(swept, tmp_path):
+    most = without_coords(swept[1], tmp_path) + 4
+    wish = Wish(max_bytes=most, levels=[3], d=[60])
+    with pytest.raises(NotReachedError, match="the smallest has") as caught:
+        compress(swept[1], tmp_path / "a.idim", wish)
+    d, levels = re.search(r"--d (\d+) --levels (\d+)$", caught.value.hint).groups()
+    done = compress(swept[1], tmp_path / "a.idim", Wish(max_bytes=most, levels=[int(levels)], d=[int(d)]))
+    assert done.bytes <= most
+    with pytest.raises(NotReachedError) as caught:
+        compress(swept[1], tmp_path / "b.idim", Wish(max_bytes=5, levels=[3]))
+    assert "bytes are taken before the first coordinate" in caught.value.hint
+
+
+def test_a_frontier_that_reaches_nothing_is_kept_with_what_came_closest(swept, tmp_path):
+    wish = Wish(target=1.2, levels=[2, 3], d=[30, 60], epochs=1, frontier=True)
+    with pytest.raises(NotReachedError, match=r"no file reaches .*that is what .*a\.idim has") as caught:
+        compress(swept[1], tmp_path / "a.idim", wish)
+    assert caught.value.exit_code == 3
+    done = caught.value.written
+    said = json.loads((tmp_path / "a.idim.json").read_text())
+    assert said == json.loads(json.dumps(done.as_dict()))
+    assert said["goal"].endswith("; not reached")
+    assert said["performance"] < said["level"]
+    tried = [row for row in said["tried"] if row["how"] != "exact"]
+    assert len(tried) == 6  # two rounded, four trained
+    assert said["performance"] == max(row["performance"] for row in tried)
+    assert evaluate(tmp_path / "a.idim").metrics["accuracy"] == said["performance"]
 
 
 def test_a_target_without_direct_runs_needs_a_baseline(tmp_path):

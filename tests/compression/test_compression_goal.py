@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from idim_cli.compression.goal import goal_of
-from idim_cli.compression.sizes import Size, descent, dimensions, fitting
+from idim_cli.compression.sizes import Size, descent, dimensions, fill, fitting, largest, steps
 from idim_cli.errors import IdimError
 
 DS, LEVELS = [100, 200, 300, 400, 600, 800], [2, 3, 4, 8, 16]
@@ -52,11 +52,13 @@ def test_the_walk_finds_the_smallest_size_that_reaches(need):
     found = list(descent(DS, LEVELS, reached))
     assert set(found) <= set(good)
     assert min((size.bits for size in found), default=None) == min((s.bits for s in good), default=None)
-    assert len(asked) == len(set(asked)) <= len(DS) + len(LEVELS)
+    assert len(asked) == len(set(asked)) <= steps(DS, LEVELS)
 
 
 def test_the_walk_leaves_out_what_is_no_smaller():
     assert list(descent(DS, LEVELS, lambda size: True, least=150)) == [Size(100, 2)]
+    assert list(descent(DS, LEVELS, lambda size: True, least=150, listed=True)) == [Size(100, 2, True)]
+    assert list(descent(DS, LEVELS, lambda size: True, least=130, listed=True)) == []
     assert list(descent(DS, LEVELS, lambda size: True, least=100)) == []
     tried = []
     list(descent(DS, LEVELS, lambda size: tried.append(size) or False, least=900))
@@ -64,9 +66,38 @@ def test_the_walk_leaves_out_what_is_no_smaller():
     assert all(size.bits < 900 for size in tried)
 
 
-def test_sizes_that_fit():
-    assert fitting(DS, [2, 16], 400) == [Size(400, 2), Size(100, 16)]
+def test_sizes_that_may_fit_down_to_one_that_does():
+    # 600 coordinates of 2 values take 600 bits, 540 at best, and as many as 698 if they are coded badly.
+    assert fitting([400, 500, 600], [2], 540 + 16) == [[Size(600, 2), Size(500, 2), Size(400, 2)]]
+    assert fitting([400, 500, 600], [2], 598 + 16) == [[Size(600, 2), Size(500, 2)]]
+    assert fitting([400, 500, 600], [2], 698 + 16) == [[Size(600, 2)]]
     assert fitting(DS, LEVELS, 99) == []
+
+
+def test_a_free_book_takes_its_room():
+    assert [ladder[0].d for ladder in fitting(DS, [2, 16], 800)] == [800, 200]
+    assert [ladder[0].d for ladder in fitting(DS, [2, 16], 800, listed=True)] == [800, 100]
+    assert fitting(DS, [16], 16 * 16 + 359, listed=True) == []
+    assert Size(100, 16, True).bits == 16 * 16 + 400
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("levels", [2, 3, 16])
+def test_the_largest_that_surely_fits(levels, listed):
+    d = largest(levels, 900, listed)
+    assert Size(d, levels, listed).most <= 900 < Size(d + 1, levels, listed).most
+    assert largest(levels, 20, listed) == 0
+
+
+def test_where_a_file_came_out_too_large_the_next_smaller_is_tried():
+    asked = []
+
+    def fits(sizes):
+        asked.append(sizes)
+        return {size for size in sizes if size.d * size.levels <= 600}
+
+    fill([[Size(300, 2), Size(200, 2)], [Size(300, 3), Size(200, 3)], [Size(90, 8)]], fits)
+    assert asked == [[Size(300, 2), Size(300, 3), Size(90, 8)], [Size(200, 3)]]
 
 
 def test_dimensions_lie_around_the_run():

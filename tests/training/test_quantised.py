@@ -10,6 +10,7 @@ from idim_cli.codec.evaluate import evaluate
 from idim_cli.errors import FileError, RecipeError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
+from idim_cli.execute.sweep import sweep
 from idim_cli.plans import plan, single
 from idim_cli.recipe.load import loads
 from idim_cli.training import sitting
@@ -138,16 +139,57 @@ def test_a_training_starts_where_another_ended(tmp_path):
 @pytest.mark.parametrize("change", ["d=41", "seeds.projector=1", "model.width=9", "projector=sparse"])
 def test_another_network_is_no_start(change, tmp_path):
     train(loads(TEXT), tmp_path)
-    result = run(single(recipe(f"start={run_of(tmp_path)}", change)), tmp_path / "again")
+    first, key = run_of(tmp_path), change.partition("=")[0].partition(".")[0]
+    result = run(single(recipe(f"start={first}", change)), tmp_path / "again")
     assert result["status"] == "failed"
     assert "start" in result["reason"]
-    assert change.partition("=")[0].partition(".")[0] in result["reason"]
+    assert key in result["reason"]
+    # Nothing is begun where there is a recipe to name the place of.
+    with pytest.raises(RecipeError, match=rf"small.yaml:8:8: start: .*differs in .*{key}"):
+        train(loads(f"{TEXT}start: {first}\n", "small.yaml", overrides=[change]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_start_that_is_not_there(tmp_path):
-    with pytest.raises(FileError, match="no checkpoint"):
-        single(recipe(f"start={tmp_path}"))
+    def refused(message):
+        with pytest.raises(RecipeError, match=rf"small.yaml:8:8: start: .*{message}") as caught:
+            train(loads(f"{TEXT}start: {tmp_path / 'at'}\n", "small.yaml"), tmp_path / "out")
+        assert str(tmp_path / "at") in str(caught.value)
+        assert not (tmp_path / "out").exists()
+
+    refused("no checkpoint")
+    (tmp_path / "at").mkdir()
+    refused("no checkpoint")
+    (tmp_path / "at" / results.CHECKPOINT).write_bytes(b"nothing")
+    refused("cannot read the checkpoint")
+    checkpoint.save(tmp_path / "at" / results.CHECKPOINT, {}, {})
+    refused("not a checkpoint")
+    damaged = {"recipe": {"name": "small"}, "d": 40}
+    checkpoint.save(tmp_path / "at" / results.CHECKPOINT, {"coords": torch.zeros(40)}, damaged)
+    refused("own recipe is faulty")
+
+
+def test_only_a_run_s_own_damaged_checkpoint_is_to_be_deleted(tmp_path):
     (tmp_path / results.CHECKPOINT).write_bytes(b"nothing")
-    result = train(loads(TEXT, overrides=[f"start={tmp_path}"]), tmp_path / "out")
-    assert result["status"] == "failed"
-    assert str(tmp_path) in result["reason"]
+    with pytest.raises(FileError, match="cannot read the checkpoint") as caught:
+        checkpoint.load(tmp_path / results.CHECKPOINT)
+    assert not caught.value.hint
+    assert "delete it" in run(single(recipe()), tmp_path)["hint"]
+
+
+def test_a_sweep_finds_a_wrong_start_before_its_first_run(tmp_path):
+    train(loads(TEXT), tmp_path)
+    grid = "sweep: {d: [40, 41, 42], seeds: 2, baseline: {seeds: 1}}\n"
+    text = f"{TEXT}start: {run_of(tmp_path)}\n{grid}"
+    with pytest.raises(RecipeError) as caught:
+        sweep(loads(text, "small.yaml"), tmp_path / "out")
+    assert [fault.line for fault in caught.value.faults] == [8] * 5  # (d, seed) but for the one that fits
+    assert not list((tmp_path / "out").glob("*/runs"))
+    with pytest.raises(RecipeError, match=r"small.yaml:8:8: start: a search chooses d"):
+        sweep(
+            loads(text.replace("d: [40, 41, 42], seeds: 2, ", ""), "small.yaml", ["sweep.search=adaptive"]),
+            tmp_path / "out",
+        )
+    assert not list((tmp_path / "out").glob("*/runs"))
+    fits = loads(text.replace("40, 41, 42", "40").replace("seeds: 2", "seeds: 1"))
+    assert sweep(fits, tmp_path / "out").ok == 2
