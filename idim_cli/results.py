@@ -31,6 +31,7 @@ SEARCH = "search.log"  # what an adaptive search decided, and why
 RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
     "runs", "result.json", "metrics.csv", "checkpoint.safetensors", "log.txt", "run.yaml",
 )  # fmt: skip
+TRAININGS = "compressed"  # below a results folder: one of the trainings that `idim compress` asked for
 COMPRESSED, RECORD = ".idim", ".json"  # endings of a compressed file, and behind it of what is known of it
 
 _HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
@@ -102,8 +103,8 @@ def table(folder: Path, known: Known | None = None, plan: Plan | None = None) ->
     frame = pd.DataFrame(rows, columns=_columns(found))
     for name in _REAL:
         frame[name] = frame[name].astype(float)
-    for name in _WHOLE:
-        frame[name] = _whole([one[name] for one in rows])
+    for name in (*_WHOLE, *_counts(found)):
+        frame[name] = _whole([one.get(name) for one in rows])
     return frame
 
 
@@ -323,6 +324,14 @@ def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:
     metrics = [key for result in results for key in result.get("metrics") or {}]
     # A key such as "projector" may be swept over and is a fixed column already.
     return list(dict.fromkeys([*_HEAD, *over, *_BODY, *metrics, *_TAIL]))
+
+
+def _counts(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of ``sweep.over`` that have whole numbers alone."""
+    found: dict[str, set[type]] = {}
+    for key, value in (pair for result in results for pair in (result.get("over") or {}).items()):
+        found.setdefault(key, set()).add(type(value))
+    return [key for key, types in found.items() if types == {int} and key not in _HEAD]
 
 
 def _cell(value: Any) -> Any:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import results
 from idim_cli.errors import IdimError
 from idim_cli.thresholds.estimate import read
 from idim_cli.thresholds.groups import Group, groups, label
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.reading import Reading
-from idim_cli.thresholds.recorded import recorded
+from idim_cli.thresholds.recorded import recorded, swept
 from idim_cli.thresholds.sample import Sample, sample
 from idim_cli.thresholds.text import describe, wrapped
 
@@ -100,7 +99,7 @@ def threshold(
     """
     if isinstance(runs, str | Path):
         options, source = options or recorded(runs), str(runs)
-        runs = results.read(runs)
+        runs = swept(runs)
     given = {key: value for key, value in changes.items() if value is not None}
     chosen = (options or Options()).but(**given)
     columns = [by] if isinstance(by, str) else by
