@@ -162,7 +162,7 @@ def split(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Name and parameters of a component written as a name, or as a mapping with a `name`."""
     if isinstance(spec, str):
         return spec, {}
-    name = spec.get("name")
+    name = spec.get("name") if isinstance(spec, Mapping) else spec
     if not isinstance(name, str):
         raise ComponentError(f"a component needs a name, not {name!r}", "write {name: ..., parameter: value}")
     return name, {key: value for key, value in spec.items() if key != "name"}

@@ -220,7 +220,7 @@ def read(path: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    path = Path(path)
+    path = as_path(path)
     if path.is_file():
         return _read_csv(path)
     if (path / RUNS).is_dir():
@@ -233,9 +233,16 @@ def read(path: str | Path) -> pd.DataFrame:
     raise FileError(f"no results at {str(path)!r}", _near(path))
 
 
+def as_path(path: object) -> Path:
+    """The path that text stands for; FileError for what is neither."""
+    if not isinstance(path, str | os.PathLike):
+        raise FileError(f"a {type(path).__name__} is no path", "give the name of a file or folder, or a Path")
+    return Path(path)
+
+
 def as_folder(path: str | Path) -> Path:
     """A folder that need not be there yet; FileError if something else stands there."""
-    folder = Path(path)
+    folder = as_path(path)
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is not a folder")
     return folder
