@@ -16,9 +16,6 @@ from idim_cli.thresholds import Estimate, Reading
 from idim_cli.trackers.base import Figures, Settings
 
 _RESULT = ("performance", "peak_memory_bytes")
-_PROTOCOL = (
-    "baseline_kind", "rule", "centre", "fraction", "confidence", "interval", "seeds", "coords", "runs", "D",
-)  # fmt: skip
 # Parts of a recipe that say nothing of one run.
 _NOT_OF_A_RUN = {"sweep", "threshold", "published", "trackers", "data_root"}
 
@@ -46,7 +43,9 @@ def protocol_of(one: Estimate) -> Settings:
     reading = one.reading
     if reading is None:
         return _flat(one.group)
-    return _flat({**one.group, **{key: getattr(reading, key) for key in _PROTOCOL}})
+    kept = ("baseline_kind", "rule", "centre", "fraction", "confidence", "interval", "seeds", "runs", "D")
+    told = {key: getattr(reading, key) for key in kept}
+    return _flat({**one.group, **told, "coords": reading.coords or None})
 
 
 def reading_of(one: Estimate) -> tuple[Figures, str]:
