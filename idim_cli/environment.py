@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import logging
 import os
 import platform
@@ -261,9 +260,11 @@ def _packages() -> dict[str, str | None]:
 
 def _requires() -> list[str]:
     """What idim requires, extras included; nothing when it is run from a folder, not installed."""
+    from importlib import metadata
+
     try:
-        return importlib.metadata.requires("idim") or []
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.requires("idim") or []
+    except metadata.PackageNotFoundError:
         return []
 
 
@@ -272,7 +273,9 @@ def _name(requirement: str) -> str:
 
 
 def _version(package: str) -> str | None:
+    from importlib import metadata
+
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return None

@@ -33,8 +33,8 @@ class Run:
     Attributes:
         recipe: no sweep and no trackers; components with all their parameters; `seeds` set; `d` set, but None
             for direct training.
-        group: the recipe keys of `sweep.over` and their values here. A direct run leaves out keys that do
-            not touch it (the projector's, those that `baseline.set` fixes).
+        group: the values of its `Group`. A direct run leaves out keys that do not touch it (the projector's,
+            those that `baseline.set` fixes).
         direct: all D parameters are trained (projector `identity`).
         run_id: unique within a recipe, the same whenever the run is the same.
         config: name of all that the run is but for its d and seeds: every parameter, whether written or a
@@ -58,7 +58,8 @@ class Group:
     """Runs that get one estimate together: one combination of the values of `sweep.over`.
 
     Attributes:
-        values: recipe keys of `sweep.over` and their values here.
+        values: recipe keys of `sweep.over` and their values here, and what tells its coordinates from free
+            ones that start at zero.
         recipe: with these values, and without a sweep.
         baseline: the recipe of its direct runs; None if the sweep has none.
         fixed: recipe keys that the baseline sets for itself.
@@ -118,10 +119,19 @@ def groups(recipe: Recipe) -> list[Group]:
     for combination in product(*over.values()):
         values = dict(zip(over, combination, strict=True))
         here = with_values(recipe.model_copy(update={"sweep": None}), values)
+        values = {**_protocol(here, over), **values}
         fixed = baseline.set if baseline else {}
         direct = with_values(here, {**fixed, **_OF_COORDS}) if baseline else None
         made.append(Group(values, here, direct, fixed))
     return made
+
+
+def _protocol(recipe: Recipe, over: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that make coordinates other than free ones that start at zero, but for those swept over."""
+    few = recipe.quantise.model_dump(exclude_defaults=True) if recipe.quantise else {}
+    told = {f"quantise.{key}": value for key, value in few.items()}
+    told |= {"start": recipe.start} if recipe.start else {}
+    return {key: value for key, value in told.items() if not _covered(key, over)}
 
 
 def merged(runs: Iterable[Run]) -> list[Run]:

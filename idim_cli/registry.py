@@ -11,7 +11,6 @@ import ast
 import difflib
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import json
 import re
@@ -19,11 +18,12 @@ import typing
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pydantic
+from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import ComponentError
+
+if TYPE_CHECKING:
+    import pydantic
 
 ROOMS = {
     "projector": "idim_cli.projectors",
@@ -46,7 +46,6 @@ _NAMES = {
     "Callable": Callable,
     "Iterable": Iterable,
     "Path": Path,
-    "Field": pydantic.Field,
 }
 
 
@@ -63,14 +62,21 @@ class Registry:
     def __init__(self, kind: str, entries: Mapping[str, str], shared: str = "") -> None:
         self.kind = kind
         self.shared = shared
-        outside = importlib.metadata.entry_points(group=f"idim.{kind}")
-        self._targets = {**{entry.name: entry.value for entry in outside}, **entries}
+        self._own = dict(entries)
 
     def __iter__(self) -> typing.Iterator[str]:
         return iter(sorted(self._targets))
 
     def __contains__(self, name: object) -> bool:
         return name in self._targets
+
+    @functools.cached_property
+    def _targets(self) -> dict[str, str]:
+        """Those of outside packages, which take a look at all that is installed, and our own."""
+        from importlib import metadata
+
+        outside = metadata.entry_points(group=f"idim.{self.kind}")
+        return {**{entry.name: entry.value for entry in outside}, **self._own}
 
     def target(self, name: str) -> str:
         """Where `name` is defined, as ``"module:object"``; ComponentError with near misses if unknown."""
@@ -116,6 +122,8 @@ class Registry:
         Raises:
             ComponentError: the name or a parameter is unknown, or a value does not fit.
         """
+        import pydantic
+
         try:
             plain = self.validated(name, params).model_dump(mode="json")
         except pydantic.ValidationError as error:
@@ -154,7 +162,7 @@ def split(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Name and parameters of a component written as a name, or as a mapping with a `name`."""
     if isinstance(spec, str):
         return spec, {}
-    name = spec.get("name")
+    name = spec.get("name") if isinstance(spec, Mapping) else spec
     if not isinstance(name, str):
         raise ComponentError(f"a component needs a name, not {name!r}", "write {name: ..., parameter: value}")
     return name, {key: value for key, value in spec.items() if key != "name"}
@@ -192,6 +200,8 @@ def _definition(target: str) -> ast.ClassDef | ast.FunctionDef:
 
 @functools.cache
 def _parameters(target: str, shared: str) -> type[pydantic.BaseModel]:
+    import pydantic
+
     fields = {**(_fields(shared) if shared else {}), **_fields(target)}
     config = pydantic.ConfigDict(
         extra="forbid",
@@ -235,11 +245,15 @@ _no_arguments = typing.cast(ast.FunctionDef, ast.parse("def f(): ...").body[0]).
 
 
 def _field(default: ast.expr | None, description: str | None) -> Any:
+    import pydantic
+
     value = ... if default is None else ast.literal_eval(default)
     return pydantic.Field(value, description=description)
 
 
 def _annotation(argument: ast.arg) -> Any:
+    import pydantic
+
     if argument.annotation is None:
         return Any
-    return eval(ast.unparse(argument.annotation), dict(_NAMES))
+    return eval(ast.unparse(argument.annotation), {**_NAMES, "Field": pydantic.Field})

@@ -31,6 +31,7 @@ SEARCH = "search.log"  # what an adaptive search decided, and why
 RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
     "runs", "result.json", "metrics.csv", "checkpoint.safetensors", "log.txt", "run.yaml",
 )  # fmt: skip
+TRAININGS = "compressed"  # below a results folder: one of the trainings that `idim compress` asked for
 COMPRESSED, RECORD = ".idim", ".json"  # endings of a compressed file, and behind it of what is known of it
 
 _HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
@@ -102,8 +103,8 @@ def table(folder: Path, known: Known | None = None, plan: Plan | None = None) ->
     frame = pd.DataFrame(rows, columns=_columns(found))
     for name in _REAL:
         frame[name] = frame[name].astype(float)
-    for name in _WHOLE:
-        frame[name] = _whole([one[name] for one in rows])
+    for name in (*_WHOLE, *_counts(found)):
+        frame[name] = _whole([one.get(name) for one in rows])
     return frame
 
 
@@ -219,7 +220,7 @@ def read(path: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    path = Path(path)
+    path = as_path(path)
     if path.is_file():
         return _read_csv(path)
     if (path / RUNS).is_dir():
@@ -232,9 +233,16 @@ def read(path: str | Path) -> pd.DataFrame:
     raise FileError(f"no results at {str(path)!r}", _near(path))
 
 
+def as_path(path: object) -> Path:
+    """The path that text stands for; FileError for what is neither."""
+    if not isinstance(path, str | os.PathLike):
+        raise FileError(f"a {type(path).__name__} is no path", "give the name of a file or folder, or a Path")
+    return Path(path)
+
+
 def as_folder(path: str | Path) -> Path:
     """A folder that need not be there yet; FileError if something else stands there."""
-    folder = Path(path)
+    folder = as_path(path)
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is not a folder")
     return folder
@@ -323,6 +331,14 @@ def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:
     metrics = [key for result in results for key in result.get("metrics") or {}]
     # A key such as "projector" may be swept over and is a fixed column already.
     return list(dict.fromkeys([*_HEAD, *over, *_BODY, *metrics, *_TAIL]))
+
+
+def _counts(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of ``sweep.over`` that have whole numbers alone."""
+    found: dict[str, set[type]] = {}
+    for key, value in (pair for result in results for pair in (result.get("over") or {}).items()):
+        found.setdefault(key, set()).add(type(value))
+    return [key for key, types in found.items() if types == {int} and key not in _HEAD]
 
 
 def _cell(value: Any) -> Any:

@@ -29,15 +29,16 @@ def native_parameters(
         trainable: shell patterns of parameter names (``"head.*"``); None means all.
 
     Raises:
-        ComponentError: the model has no parameters, a pattern matches none, there is no pattern, or the
-            model has a Subspace in it.
+        ComponentError: the model is no module or has no parameters, a pattern matches none, there is no
+            pattern, or the model has a Subspace in it.
     """
+    _require(module, nn.Module, "module", "give a torch.nn.Module")
     if any(isinstance(part, Subspace) for part in module.modules()):
         raise ComponentError("the model is in a subspace already", "a network of its own is wanted")
     named = list(module.named_parameters())
     if not named:
         raise ComponentError("the model has no parameters", "there is nothing to train")
-    patterns = ["*"] if trainable is None else list(trainable)
+    patterns = ["*"] if trainable is None else _patterns(trainable)
     if not patterns:
         raise ComponentError("trainable names no parameters", "leave it out to train all of them")
     for pattern in patterns:
@@ -46,6 +47,18 @@ def native_parameters(
                 f"no parameter of the model matches {pattern!r}", f"it has {', '.join(n for n, _ in named)}"
             )
     return [(n, p) for n, p in named if any(fnmatchcase(n, pattern) for pattern in patterns)]
+
+
+def _patterns(trainable: Sequence[str]) -> list[str]:
+    several = isinstance(trainable, Sequence) and not isinstance(trainable, str)
+    if not several or not all(isinstance(pattern, str) for pattern in trainable):
+        raise ComponentError(f"trainable is {trainable!r}", 'give a list of patterns, such as ["head.*"]')
+    return list(trainable)
+
+
+def _require(value: object, wanted: type, name: str, hint: str) -> None:
+    if not isinstance(value, wanted):
+        raise ComponentError(f"{name} is a {type(value).__name__}, and no {wanted.__name__}", hint)
 
 
 _SAME = "make it with the projector, d, seed and trainable of the one that was saved"
@@ -67,7 +80,8 @@ class Subspace(nn.Module):
         quantiser: what coordinates pass through on their way to P; None leaves them as they are.
 
     Raises:
-        ComponentError: P is for another D, or there is a Subspace in the module already.
+        ComponentError: an argument is of another type, P is for another D, or there is a Subspace in the
+            module already.
     """
 
     def __init__(
@@ -79,6 +93,9 @@ class Subspace(nn.Module):
     ) -> None:
         super().__init__()
         native = native_parameters(module, trainable)
+        _require(projector, Projector, "projector", "build_projector makes one; Subspace.of takes its name")
+        if quantiser is not None:
+            _require(quantiser, Quantiser, "quantiser", "leave it out for free coordinates")
         self.sizes = [(name, parameter.numel()) for name, parameter in native]
         total = sum(size for _, size in self.sizes)
         if total != projector.D:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from torch.nn import Linear
 
 import idim_cli
 from idim_cli.errors import IdimError
@@ -78,6 +79,13 @@ def test_a_plan_is_had_from_whatever_is_a_recipe():
 
 
 TABLE = ROOT / "docs" / "measured" / "mnist-fc.csv"
+
+
+def tied(kind="tied"):
+    """P for the parameters of Linear(3, 2)."""
+    return idim_cli.build_projector(kind, [6, 2], 4, 0)
+
+
 MISTAKES = {
     "confidence: 'x'": lambda out: idim_cli.report(TABLE, out, confidence="x"),
     "fraction: '0.9'": lambda out: idim_cli.threshold(TABLE, fraction="0.9"),
@@ -92,6 +100,33 @@ MISTAKES = {
     "where is 'cpu'": lambda out: idim_cli.train("toy", out, where="cpu"),
     "where is 'gpu'": lambda out: idim_cli.sweep("toy", out, where="gpu"),
     "argument '3': should be key=value": lambda out: idim_cli.load_recipe("toy", [3]),
+    "options is {'rule': 'first'}, and no Options": lambda out: idim_cli.threshold(TABLE, {"rule": "first"}),
+    "options is {}": lambda out: idim_cli.threshold(TABLE, {}),
+    "options is 'first'": lambda out: idim_cli.report(TABLE, out, "first"),
+    "rul is no option of a reading": lambda out: idim_cli.threshold(TABLE, rul="first"),
+    "seed: 'x'": lambda out: idim_cli.threshold(TABLE, seed="x"),
+    "seed: -1": lambda out: idim_cli.Options(seed=-1),
+    "baseline: True": lambda out: idim_cli.threshold(TABLE, baseline=True),
+    "by is 3": lambda out: idim_cli.threshold(TABLE, by=3),
+    r"by is \[3\]": lambda out: idim_cli.threshold(TABLE, by=[3]),
+    "a dict is no table of runs": lambda out: idim_cli.threshold({"d": [3]}),
+    "a int is no path": lambda out: idim_cli.report(TABLE, 3),
+    "a NoneType is no path": lambda out: idim_cli.read_results(None),
+    "log is 'x'": lambda out: idim_cli.report(TABLE, out, log="x"),
+    "a float is no recipe": lambda out: idim_cli.load_recipe(3.5),
+    "module is a int": lambda out: idim_cli.Subspace(3, 4),
+    "module is a str": lambda out: idim_cli.native_parameters("net"),
+    "projector is a int": lambda out: idim_cli.Subspace(Linear(3, 2), 4),
+    "quantiser is a int": lambda out: idim_cli.Subspace(Linear(3, 2), tied(), quantiser=4),
+    "trainable is 'bias'": lambda out: idim_cli.Subspace.of(Linear(3, 2), 2, trainable="bias"),
+    r"trainable is \[3\]": lambda out: idim_cli.Subspace(Linear(3, 2), tied(), [3]),
+    "needs a name, not 5": lambda out: idim_cli.Subspace.of(Linear(3, 2), 2, 5),
+    "needs a name, not None": lambda out: idim_cli.build_projector(None, [6, 2], 4, 0),
+    "unknown projector 'tid'": lambda out: idim_cli.build_projector("tid", [6, 2], 4, 0),
+    "sizes are a list of whole numbers, not 8": lambda out: idim_cli.build_projector("tied", 8, 4, 0),
+    "a size is a whole number, not 'x'": lambda out: idim_cli.build_projector("tied", ["x"], 4, 0),
+    "a size is at least 0, not -1": lambda out: idim_cli.build_projector("tied", [-1, 9], 4, 0),
+    "d is a whole number, not '4'": lambda out: idim_cli.build_projector("tied", [6, 2], "4", 0),
     "jobs: '2'": lambda out: idim_cli.Local(jobs="2"),
     "pack: 0": lambda out: idim_cli.Local(pack=0),
 }
@@ -103,3 +138,8 @@ def test_a_wrong_value_is_an_error_of_ours(tmp_path, message):
         (tmp_path / name).touch()
     with pytest.raises(IdimError, match=message):
         MISTAKES[message](tmp_path)
+
+
+def test_a_projector_is_named_as_in_a_recipe():
+    made = [tied(kind) for kind in ("tied", {"name": "tied"}, idim_cli.Component(name="tied"))]
+    assert len({repr(one) for one in made}) == 1

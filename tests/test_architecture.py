@@ -29,6 +29,13 @@ def test_the_light_half_imports_nothing_heavy(module):
     assert out.stdout.strip() == ""
 
 
+def test_the_command_line_knows_its_commands_without_reading_recipes():
+    known = {"pydantic", "yaml", "rich", "idim_cli.recipe.schema"}  # half of the time that completion took
+    code = f"import sys, idim_cli.cli.app; print(*sorted({known!r} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == ""
+
+
 def test_every_module_says_what_lives_there():
     import ast
 

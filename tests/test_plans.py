@@ -93,6 +93,31 @@ def test_a_baseline_that_two_groups_ask_for_names_what_they_have_in_common():
     assert [run.group for run in direct] == [{"training.l2": 0}, {"training.l2": 1}]
 
 
+@pytest.mark.parametrize(
+    ("over", "groups"),
+    [
+        ("{}", [{"quantise.levels": 3, "quantise.codebook": "kmeans"}]),
+        (
+            "{quantise.levels: [2, 4]}",
+            [{"quantise.levels": n, "quantise.codebook": "kmeans"} for n in (2, 4)],
+        ),
+        ("{quantise: [null, {levels: 2}]}", [{"quantise": None}, {"quantise": {"levels": 2}}]),
+    ],
+)
+def test_coordinates_of_few_values_are_told_of_each_group_and_not_of_direct_runs(over, groups):
+    made = plan(
+        recipe(f"quantise: {{levels: 3, codebook: kmeans}}\nsweep: {{d: [10], seeds: 1, over: {over}}}")
+    )
+    assert [run.group for run in made if not run.direct] == groups
+    assert [run.group for run in made if run.direct] == [{}]
+
+
+def test_the_run_that_training_starts_from_is_told(tmp_path):
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"any")
+    made = plan(recipe(f"start: {tmp_path}\nsweep: {{d: [10], seeds: 1}}"))
+    assert [run.group for run in made] == [{}, {"start": str(tmp_path)}]
+
+
 def test_identity_in_a_sweep_is_the_baseline():
     runs = plan(recipe("sweep: {d: [10, 20], seeds: 1, over: {projector: [identity, tied]}}"))
     assert brief(runs) == [("direct", 0), (10, 0), (20, 0)]

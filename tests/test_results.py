@@ -112,6 +112,17 @@ def test_a_component_that_is_swept_over_stays_one_column(tmp_path):
     assert frame["projector"][0] == '{"name": "dense", "orthogonal": true}'
 
 
+def test_whole_numbers_that_are_swept_over_stay_whole_beside_runs_without_them(tmp_path):
+    plan = [
+        {"run_id": run_id, "over": over, "baseline_config": None}
+        for run_id, over in {"a": {}, "b": {"quantise.levels": 3}, "c": {"training.l2": 1.0}}.items()
+    ]
+    results.write_atomic(tmp_path / results.PLAN, results.plan_text("r", plan))
+    lines = results.write_csv(store(tmp_path, *map(result, "abc"))).read_text().splitlines()
+    cells = [line.split(",")[8:10] for line in lines]
+    assert cells == [["quantise.levels", "training.l2"], ["", ""], ["3", ""], ["", "1.0"]]
+
+
 def test_read_takes_a_results_folder_a_run_folder_and_a_csv(tmp_path):
     store(tmp_path, result("a"))
     csv = results.write_csv(tmp_path)

@@ -117,6 +117,14 @@ def main() -> None:
         sys.exit(console.report_error(error))
     except OSError as error:
         sys.exit(console.report_error(_as_file_error(error)))
+    finally:
+        _deaf()
+
+
+def _deaf() -> None:
+    """While Python ends, a cluster's notice comes too late to change what came of the command."""
+    if hasattr(signal, "SIGUSR1"):
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

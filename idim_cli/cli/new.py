@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from idim_cli import outside
 from idim_cli.cli import complete, console, options
-from idim_cli.recipe.components import is_code
-from idim_cli.recipe.files import write_new
 
 
 def command(
@@ -53,6 +50,9 @@ def command(
 
     Exit code: 0; 2 when a name is unknown, or the file is there already.
     """
+    from idim_cli import outside
+    from idim_cli.recipe.components import is_code
+    from idim_cli.recipe.files import write_new
     from idim_cli.recipe.write import written
 
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")

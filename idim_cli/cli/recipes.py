@@ -7,21 +7,17 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idim_cli import outside
 from idim_cli.cli import complete, console, options
 from idim_cli.cli.verb import verb
 from idim_cli.errors import USAGE, ComponentError, Fault, FileError, IdimError, RecipeError
-from idim_cli.recipe.components import OPEN, TORCHVISION, components, is_code
-from idim_cli.recipe.dump import dump
-from idim_cli.recipe.files import read_text, write_new
-from idim_cli.recipe.find import description, find, shipped
-from idim_cli.recipe.json_schema import json_schema
-from idim_cli.recipe.load import Loaded, load
 from idim_cli.registry import ROOMS
+
+if TYPE_CHECKING:
+    from idim_cli.recipe.load import Loaded
 
 app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes; say what can stand in one.")
 
@@ -40,6 +36,8 @@ def list_(as_json: options.Json = False) -> None:
 
     Exit code: 0.
     """
+    from idim_cli.recipe.find import description, shipped
+
     about = {name: description(path) for name, path in shipped().items()}
     if as_json:
         paths = shipped()
@@ -58,9 +56,15 @@ def show(name: Name, as_json: options.Json = False) -> None:
 
     Exit code: 0; 2 when there is none of that name.
     """
+    from idim_cli.recipe.files import read_text
+    from idim_cli.recipe.find import find
+
     path = find(name)
     text = read_text(path)
     if as_json:
+        from idim_cli.recipe.dump import dump
+        from idim_cli.recipe.load import load
+
         console.document("recipes-show/1", {"path": path, "text": text, "recipe": dump(load(path).recipe)})
     else:
         console.out(text)
@@ -78,6 +82,9 @@ def copy(
 
     Exit code: 0; 2 when there is none of that name, or the copy cannot be written.
     """
+    from idim_cli.recipe.files import read_text, write_new
+    from idim_cli.recipe.find import find
+
     source = find(name)
     target = Path(destination)
     if target.is_dir():
@@ -137,6 +144,8 @@ def components_(
 
     Exit code: 0; 2 for a word that is neither a kind nor a name.
     """
+    from idim_cli.recipe.components import components
+
     found = components(words or [])
     if as_json:
         console.document("recipes-components/1", {"components": [asdict(one) for one in found]})
@@ -159,6 +168,8 @@ def schema_(as_json: options.Json = False) -> None:
 
     Exit code: 0.
     """
+    from idim_cli.recipe.json_schema import json_schema
+
     found = json_schema()
     if as_json:
         console.document("recipes-schema/1", {"json_schema": found})
@@ -179,6 +190,8 @@ def _hanging(head: str, text: str, indent: int | None = None) -> str:
 
 
 def _faults(file: str) -> list[Fault]:
+    from idim_cli.recipe.load import load
+
     try:
         loaded = load(file)
     except RecipeError as error:
@@ -190,6 +203,9 @@ def _faults(file: str) -> list[Fault]:
 
 def _absent(loaded: Loaded) -> Iterator[Fault]:
     """The user's own code that is not there."""
+    from idim_cli import outside
+    from idim_cli.recipe.components import OPEN, TORCHVISION, is_code
+
     for kind in OPEN:
         name = getattr(loaded.recipe, kind).name
         if is_code(name, kind) and not name.startswith(TORCHVISION):

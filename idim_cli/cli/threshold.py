@@ -78,11 +78,11 @@ def _text(one: Estimate) -> str:
 
 
 def _table(path: Path, columns: Sequence[str], where: Sequence[str], by: Sequence[str] | None) -> DataFrame:
-    from idim_cli import results
+    from idim_cli.thresholds import swept
     from idim_cli.thresholds.groups import mixed, select
     from idim_cli.thresholds.rows import rename
 
-    table = results.read(path)
+    table = swept(path)
     for ours, theirs in _pairs("--column", columns):
         table = rename(table, ours, theirs, str(path))
     chosen: dict[str, list[str]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -175,14 +175,26 @@ def kind(component: Component) -> type[Projector]:
     return found
 
 
-def build(component: Component, sizes: Sequence[int], d: int, seed: int) -> Projector:
+def build(component: Component | str | dict[str, Any], sizes: Sequence[int], d: int, seed: int) -> Projector:
     """Make the projector of a recipe for parameter tensors of these sizes (their sum is D).
 
     Raises:
-        ComponentError: unknown kind, parameters that do not fit it, or d no whole number in 1 .. D.
+        ComponentError: unknown kind, parameters that do not fit it, sizes that are none of tensors, or d no
+            whole number in 1 .. D.
     """
+    component, sizes = Component.of(component), _sizes(sizes)
     cls = kind(component)
     return cls(sum(sizes), _whole(d), seed, **context(cls, sizes), **params_of(component))
+
+
+def _sizes(sizes: object) -> list[int]:
+    hint = "they count the numbers in each parameter tensor"
+    if not isinstance(sizes, Iterable):
+        raise ComponentError(f"sizes are a list of whole numbers, not {sizes!r}", hint)
+    whole = [_whole(size, "a size", hint) for size in sizes]
+    if any(size < 0 for size in whole):
+        raise ComponentError(f"a size is at least 0, not {min(whole)}", hint)
+    return whole
 
 
 def _whole(value: object, name: str = "d", hint: str = "d counts the trained numbers") -> int:

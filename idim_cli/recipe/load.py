@@ -34,7 +34,11 @@ def load(source: str | Path, overrides: str | Sequence[str] = ()) -> Loaded:
     Raises:
         FileError: there is no such file, or it cannot be read.
         RecipeError: the recipe is wrong; holds all faults, each with its place.
+        IdimError: `source` is neither a path nor a name.
     """
+    if not isinstance(source, str | Path):
+        hint = "give its file, its name, or what load_recipe returns"
+        raise IdimError(f"a {type(source).__name__} is no recipe", hint)
     path = find(source)
     overrides = [overrides] if isinstance(overrides, str) else [str(one) for one in overrides]
     _log.debug("recipe %s%s", path, f" with {' '.join(overrides)}" if overrides else "")
@@ -43,13 +47,7 @@ def load(source: str | Path, overrides: str | Sequence[str] = ()) -> Loaded:
 
 def as_loaded(recipe: Loaded | str | Path) -> Loaded:
     """`recipe` as it is, or read by `load`; IdimError for anything else."""
-    if isinstance(recipe, Loaded):
-        return recipe
-    if not isinstance(recipe, str | Path):
-        raise IdimError(
-            f"a {type(recipe).__name__} is no recipe", "give its file, its name, or what load_recipe returns"
-        )
-    return load(recipe)
+    return recipe if isinstance(recipe, Loaded) else load(recipe)
 
 
 def loads(yaml_text: str, file: str = "<recipe>", overrides: Sequence[str] = ()) -> Loaded:

@@ -59,8 +59,10 @@ class Component(Frozen):
     params: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, spec: str | dict[str, Any]) -> Component:
-        """The component that `spec` stands for; ComponentError for a mapping without a `name`."""
+    def of(cls, spec: Component | str | dict[str, Any]) -> Component:
+        """The component that `spec` is or stands for; ComponentError for what has no name."""
+        if isinstance(spec, Component):
+            return spec
         name, params = split(spec)
         return cls(name=name, params=params)
 

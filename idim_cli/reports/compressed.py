@@ -23,9 +23,10 @@ _TOLD: Sequence[Callable[[Record], str]] = (
     lambda one: f"{one.bytes:,} bytes",
     lambda one: str(one.path),
 )
-_HEAD = (
-    "problem", "model", "projector", "D", "d", "values", "bytes", "times smaller", "{measure}", "asked for",
-    "bits", "wrong of n", "error <= (binomial)", "error <= (PAC-Bayes)", "sure", "file",
+#: Columns of the table; `measure` stands for what the performance is.
+COLUMNS = (
+    "file", "problem", "model", "projector", "D", "d", "values", "bytes", "times smaller", "measure",
+    "asked for", "bits", "wrong of n", "error <= (binomial)", "error <= (PAC-Bayes)", "sure",
 )  # fmt: skip
 _FIELDS = (
     "path", "dataset", "recipe", "model", "projector", "D", "d", "levels", "how", "bytes", "ratio",
@@ -59,10 +60,10 @@ def cells(found: Sequence[Record]) -> list[list[str]]:
     """A header, and a line of text for each file; what is unknown is an empty cell."""
     name = measure(found)
     recipes = {(one.dataset, one.model, one.recipe) for one in found}
-    head = [title.format(measure=name) for title in _HEAD]
+    head = [name if title == "measure" else title for title in COLUMNS]
     lines = [_line(one, sum(two[:2] == (one.dataset, one.model) for two in recipes) > 1) for one in found]
     if name == "performance":
-        at = _HEAD.index("{measure}")
+        at = COLUMNS.index("measure")
         for one, line in zip(found, lines, strict=True):
             line[at] = f"{line[at]} {one.measure}" if line[at] else ""
     return [head, *lines]
@@ -89,6 +90,7 @@ def text(found: Sequence[Record], width: int = 80) -> str:
         score = f", {one.measure} {_performance(one)}" if one.performance is not None else ""
         size = f"{label}: {one.bytes:,} bytes, {one.ratio:,.1f} times smaller{score}"
         told += [*wrapped(size, width, then="  "), *wrapped(proof.proves(one), width, "  ", "  ")]
+        told.append(f"  {one.path}")
     return "\n".join(told) + "\n"
 
 
@@ -123,9 +125,9 @@ def _line(one: Record, named: bool) -> list[str]:
         errors = map(proof.at_most, (bound.binomial, bound.pac_bayes))
         proven = [proof.wrong(bound), *errors, proof.sure(bound)]
     return [
-        _problem(one) if named else one.dataset, one.model, one.projector, f"{one.D:,}",
+        str(one.path), _problem(one) if named else one.dataset, one.model, one.projector, f"{one.D:,}",
         f"{one.d:,}", "float32" if one.levels is None else str(one.levels), f"{one.bytes:,}",
-        f"{one.ratio:,.1f}", _performance(one), _asked(one), f"{one.bits:,.0f}", *proven, str(one.path),
+        f"{one.ratio:,.1f}", _performance(one), _asked(one), f"{one.bits:,.0f}", *proven,
     ]  # fmt: skip
 
 

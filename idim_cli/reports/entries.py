@@ -10,6 +10,7 @@ from idim_cli.reports import words
 from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section
 from idim_cli.thresholds import number
+from idim_cli.thresholds.rows import is_of_coords
 from idim_cli.thresholds.text import percent
 
 _HEAD = ("problem", "D", "{name}", "{interval}", "verdict", "baseline", "level", "rule", "runs")
@@ -21,7 +22,8 @@ class Entry:
     """One group that was read.
 
     Attributes:
-        label: the values in which it differs from the other groups; its title if it is the only one.
+        label: the values in which it differs from the other groups, or from free coordinates; its title if it
+            is the only one.
         family: the same without what is said of the model: groups of one family differ in their model alone.
         result, section: where it lies, and what it is.
     """
@@ -44,7 +46,8 @@ def entries(found: Sequence[Result]) -> list[Entry]:
     """The groups of these results, in their order; those that could not be read are left out."""
     pairs = [(result, section) for result in found for section in result.sections]
     facts = [{"results": result.name, **section.group} for result, section in pairs]
-    differing = [key for key in dict.fromkeys(key for one in facts for key in one) if _differ(facts, key)]
+    known = dict.fromkeys(key for one in facts for key in one)
+    differing = [key for key in known if _differ(facts, key) or is_of_coords(key)]
     made = []
     for (result, section), one in zip(pairs, facts, strict=True):
         # Names of results that only repeat what the groups say themselves would be told twice.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,10 @@ from idim_cli.reports.records import Record
 from idim_cli.reports.section import slugged
 
 _NO_FRONTIER = "This takes at least three trainings with few values, as `idim compress RUN --frontier` makes."
-_ELSEWHERE = ("projector", "sure")
+# Of the columns of the whole table, those of a page; of the last two only where files differ in them.
+_NAMED = ("problem", "model")
+_FIGURES = ("d", "values", "bytes", "measure", "error <= (binomial)")
+_PROJECTOR, _SURE = "projector", "sure"
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Files:
     def as_page(self) -> dict[str, Any]:
         """What the page says of them."""
         found = [one.record for one in self.files]
-        head, *lines = _fitting(compressed.cells(found))
+        head, *lines = _fitting(found)
         return {
             "head": head,
             "lines": lines,
@@ -62,15 +66,21 @@ class Files:
         }
 
 
-def _fitting(cells: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The table without what the page says elsewhere: paths, and of two columns what all files share."""
-    head, *lines = cells
-    kept = [
-        index
-        for index, name in enumerate(head)
-        if name != "file" and (name not in _ELSEWHERE or len({line[index] for line in lines}) > 1)
-    ]
-    return [[line[index] for index in kept] for line in cells]
+def _fitting(found: Sequence[Record]) -> list[list[str]]:
+    """The table in so few columns that it fits: file, problem and model, then figures. The cards say all."""
+    columns = dict(zip(compressed.COLUMNS, zip(*compressed.cells(found), strict=True), strict=True))
+    differ = {name for name, cells in columns.items() if len({*cells[1:]} - {""}) > 1}
+    named = [columns[name] for name in (*_NAMED, *({_PROJECTOR} & differ))]
+    figures = [columns[name] for name in (*_FIGURES, *({_SURE} & differ))]
+    lines = zip(["file", *_names(found)], map(", ".join, zip(*named, strict=True)), *figures, strict=True)
+    return [[cell.replace(" %", "\N{NO-BREAK SPACE}%") for cell in line] for line in lines]
+
+
+def _names(found: Sequence[Record]) -> list[str]:
+    """The paths from the folder on that all files have in common."""
+    paths = [one.path.absolute() for one in found]
+    common = os.path.commonpath([path.parent for path in paths])
+    return [path.relative_to(common).as_posix() for path in paths]
 
 
 def _card(one: File) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def tables(found: Sequence[Entry]) -> str:
 
 def files(found: Sequence[Record]) -> str:
     """A table of compressed files, without their paths."""
-    rows = [line[:-1] for line in compressed.cells(found)]
+    rows = [line[1:] for line in compressed.cells(found)]
     caption = f"Compressed networks. {proof.rests_on(found)}".strip()
     return _NEEDS + _table(caption, "l" + "r" * (len(rows[0]) - 1), rows)
 

@@ -85,7 +85,10 @@ def alone(place: Path) -> bool:
 
 
 def find(places: Iterable[Path]) -> tuple[list[Record], list[FileError]]:
-    """The records at these places and below them, each once, and what is wrong with those left out."""
+    """The records at these places and below them, each once, and what is wrong with those left out.
+
+    They are in the order of their problems, the smallest file of each first.
+    """
     found, faults, seen = [], [], set()
     for path in (path for place in places for path in files(place)):
         if path.resolve() in seen:
@@ -95,7 +98,7 @@ def find(places: Iterable[Path]) -> tuple[list[Record], list[FileError]]:
             found.append(read(path))
         except FileError as error:
             faults.append(error)
-    return found, faults
+    return sorted(found, key=lambda one: (one.dataset, one.model, one.bytes, one.path)), faults
 
 
 def files(place: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from idim_cli.reports.panels import Panel
 from idim_cli.reports.records import Record
 from idim_cli.reports.result import Result
 from idim_cli.thresholds import Options
+from idim_cli.thresholds.options import as_options
 
 PAGE = "report.html"
 FIGURES = "figures"  # the usual folder, below the results
@@ -102,6 +103,8 @@ def report(
     places = _places(paths)
     if not places:
         raise IdimError("no results to report", "name a results folder, or a CSV of runs")
+    if not isinstance(log, bool | None):
+        raise IdimError(f"log is {log!r}", "give True or False; None chooses by how d is spread")
     fields = {
         "baseline": baseline,
         "fraction": fraction,
@@ -110,7 +113,7 @@ def report(
         "centre": centre,
     }
     changes = {name: value for name, value in fields.items() if value is not None}
-    found = find(places, options, **changes)
+    found = find(places, as_options(options), **changes)
     given = redo.given(options, changes, log, published)
     if out is not None:
         return _write(found, results.as_folder(out), log, published, given, say)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli import results
 from idim_cli.reports.section import Section, Unread, sections, slugged
-from idim_cli.thresholds import Options, recorded
+from idim_cli.thresholds import Options, recorded, swept
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -61,7 +61,7 @@ def load(path: Path, options: Options | None = None, **changes: Any) -> Result:
         IdimError: there are no results, they or their recipe cannot be read, or an option is wrong.
     """
     how = (options or recorded(path)).but(**changes)
-    table = results.read(path)
+    table = swept(path)
     found, unread = sections(table, how, str(path))
     folders = _folders(path, table)
     told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}

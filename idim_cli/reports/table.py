@@ -28,7 +28,7 @@ _READING = {
     "d_int_high_is_open": "high_is_open", "confidence": "confidence", "interval": "interval",
     "baseline_kind": "baseline_kind", "baseline": "baseline", "fraction": "fraction", "level": "level",
     "rule": "rule", "total_runs": "runs", "total_solved": "solved", "total_unsolved": "unsolved",
-    "baseline_runs": "baseline_runs", "seeds": "seeds", "D": "D",
+    "baseline_runs": "baseline_runs", "seeds": "seeds", "coords": "coords", "D": "D",
     "d_int100": "d_int100", "d_int100_sees": "d_int100_sees", "d_int100_test": "d_int100_test",
     "verdict": "verdict", "next": "next",
 }  # fmt: skip

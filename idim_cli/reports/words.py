@@ -60,7 +60,8 @@ def caption(reading: Reading) -> list[str]:
     """The facts of the reading in two sentences: the result, and what it rests on."""
     told = facts(reading)
     result = f"{reading.name}: {told[reading.name]} ({told['interval']})."
-    protocol = "; ".join(f"{key} {told[key]}" for key in ("baseline", "level", "rule", "runs"))
+    rests_on = ("baseline", "level", "rule", "runs", "coords")
+    protocol = "; ".join(f"{key} {told[key]}" for key in rests_on if key in told)
     return [result, f"{protocol[0].upper()}{protocol[1:]}."]
 
 

@@ -6,7 +6,7 @@ from idim_cli.thresholds.groups import Group, groups, label, select
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.readings import readings
-from idim_cli.thresholds.recorded import recorded
+from idim_cli.thresholds.recorded import recorded, swept
 from idim_cli.thresholds.sample import Points, Sample, points, sample
 from idim_cli.thresholds.text import describe, facts, number
 
@@ -31,5 +31,6 @@ __all__ = [
     "require_any",
     "sample",
     "select",
+    "swept",
     "threshold",
 ]

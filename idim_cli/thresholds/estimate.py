@@ -69,6 +69,7 @@ def read(runs: Sample, options: Options) -> Reading:
         baseline_runs=len(runs.direct),
         left_out=runs.left_out,
         seeds=runs.seeds,
+        coords=runs.coords,
         D=runs.D,
         verdict=_verdict(value),
         next=_next(runs, value, draws, options),

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import results
 from idim_cli.errors import IdimError
 from idim_cli.thresholds.estimate import read
 from idim_cli.thresholds.groups import Group, groups, label
-from idim_cli.thresholds.options import Options
+from idim_cli.thresholds.options import Options, as_options
 from idim_cli.thresholds.reading import Reading
-from idim_cli.thresholds.recorded import recorded
+from idim_cli.thresholds.recorded import recorded, swept
 from idim_cli.thresholds.sample import Sample, sample
 from idim_cli.thresholds.text import describe, wrapped
 
@@ -98,12 +97,17 @@ def threshold(
     Raises:
         IdimError: there are no results, an option is wrong, or the column d or one of `by` is missing.
     """
+    options = as_options(options)
     if isinstance(runs, str | Path):
         options, source = options or recorded(runs), str(runs)
-        runs = results.read(runs)
+        runs = swept(runs)
+    elif not hasattr(runs, "columns"):
+        raise IdimError(f"a {type(runs).__name__} is no table of runs", "give a folder, a CSV or a DataFrame")
     given = {key: value for key, value in changes.items() if value is not None}
     chosen = (options or Options()).but(**given)
     columns = [by] if isinstance(by, str) else by
+    if not isinstance(columns, Sequence | None) or not all(isinstance(name, str) for name in columns or ()):
+        raise IdimError(f"by is {by!r}, which names no columns", 'for example by="projector"')
     return [_estimate(group, rows, chosen, source) for group, rows in groups(runs, columns, source)]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
-from idim_cli.thresholds.rows import READ, Columns, require_columns, rows_are_direct
+from idim_cli.thresholds.rows import READ, Columns, coords_columns, require_columns, rows_are_direct
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -52,12 +52,13 @@ def groups(
     if not columns or direct.all():
         yield {}, table
         return
-    for key, rows in table[~direct].groupby(columns, sort=False, dropna=False):
+    keys = [whole(table.loc[~direct, column]) for column in columns]
+    for key, rows in table[~direct].groupby(keys, sort=False, dropna=False):
         group = dict(zip(columns, key, strict=True))
         baseline = _named(table[direct], rows)
         if baseline is None:
             baseline = _baseline(table[direct], group, strict=by is not None)
-        yield _plain(group), pandas.concat([baseline, rows])
+        yield plain(group), pandas.concat([baseline, rows])
 
 
 def _refuse_own(by: Sequence[str]) -> None:
@@ -77,7 +78,8 @@ def group_columns(table: DataFrame) -> list[str]:
     names = [str(c) for c in table.columns]
     if not {"run_id", _OVER_AFTER, _OVER_BEFORE} <= set(names):
         return []
-    columns = [c for c in (*_FIXED, *over_columns(table)) if c in names]
+    wanted = dict.fromkeys((*_FIXED, *over_columns(table), *coords_columns(table)))
+    columns = [c for c in wanted if c in names]
     swept = table[~rows_are_direct(table)]
     # Tables put together, or a recipe changed between runs: never mix what was trained in different ways.
     for name in ("recipe", "config"):
@@ -174,7 +176,17 @@ def _same(cell: Any, value: str) -> bool:
         return False
 
 
-def _plain(group: Group) -> Group:
+def plain(group: Mapping[Any, Any]) -> Group:
     """Python's own numbers for numpy's, None for an empty cell."""
+    import pandas
+
     own = {key: value.item() if hasattr(value, "item") else value for key, value in group.items()}
-    return {key: None if value != value else value for key, value in own.items()}
+    return {key: None if pandas.isna(value) else value for key, value in own.items()}
+
+
+def whole(cells: Series[Any]) -> Series[Any]:
+    """A column of whole numbers as such also where cells are empty, for which pandas makes them decimals."""
+    known = cells.dropna()
+    if cells.dtype != "float64" or known.empty or (known % 1 != 0).any():
+        return cells
+    return cells.astype("Int64")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 from idim_cli.errors import IdimError
@@ -18,7 +18,7 @@ Centre = Literal["mean", "median"]
 
 
 def _positive(value: Any) -> bool:
-    return isinstance(value, Real) and math.isfinite(value) and float(value) > 0
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
 
 
 def d_int(fraction: float) -> str:
@@ -64,6 +64,8 @@ class Options:
             raise IdimError(f"fraction: {self.fraction!r} is not a positive number")
         if not _positive(self.confidence) or self.confidence >= 1:
             raise IdimError(f"confidence: {self.confidence!r} is not between 0 and 1", "95 % is 0.95")
+        if not isinstance(self.seed, Integral) or self.seed < 0:
+            raise IdimError(f"seed: {self.seed!r} is not a whole number from 0 on")
 
     @property
     def name(self) -> str:
@@ -78,8 +80,19 @@ class Options:
         return self.fraction * baseline
 
     def but(self, **changes: Any) -> Options:
-        """The same with other values of some fields."""
+        """The same with other values of some fields; IdimError for a value or a field that there is not."""
+        fields = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            if name not in fields:
+                raise IdimError(f"{name} is no option of a reading", did_you_mean(name, fields))
         return dataclasses.replace(self, **changes)
+
+
+def as_options(options: Options | None) -> Options | None:
+    """`options` as they are; IdimError for anything else."""
+    if not isinstance(options, Options | None):
+        raise IdimError(f"options is {options!r}, and no Options", 'for example Options(rule="first")')
+    return options
 
 
 #: The reading of Li et al. 2018 against the model's own baseline.

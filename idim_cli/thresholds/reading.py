@@ -32,6 +32,7 @@ class Reading:
         solved, unsolved: runs that were stopped early, and as what.
         left_out: runs with another status than ok.
         seeds: which seeds vary among the runs at one d, in words.
+        coords: what the coordinates may be, in words; empty if they are free and start at zero.
         D: number of native parameters, None if unknown.
         verdict: see `Verdict`.
         next: what to run next, "" if nothing.
@@ -65,6 +66,7 @@ class Reading:
     unsolved: int
     left_out: int
     seeds: str
+    coords: str
     D: int | None
     verdict: Verdict
     next: str

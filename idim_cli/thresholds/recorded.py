@@ -1,12 +1,18 @@
-"""How the recipe of a results folder says to read it."""
+"""What lies in a results folder: the runs of a sweep, and how its recipe says to read them."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from idim_cli import results
+from idim_cli.errors import IdimError
 from idim_cli.recipe.load import load
-from idim_cli.results import RECIPE
 from idim_cli.thresholds.options import Options
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 def recorded(path: str | Path) -> Options:
@@ -15,5 +21,25 @@ def recorded(path: str | Path) -> Options:
     Raises:
         IdimError: the folder's recipe is faulty.
     """
-    recipe = Path(path) / RECIPE
+    recipe = Path(path) / results.RECIPE
     return Options(**load(recipe).recipe.reading()) if recipe.is_file() else Options()
+
+
+def swept(path: str | Path) -> DataFrame:
+    """The table of the runs at `path`, as `results.read` gives it.
+
+    Raises:
+        FileError: there are none.
+        IdimError: they are the trainings of `idim compress`, which have no d_int: each has its own d, values
+            and start.
+    """
+    path = Path(path)
+    if path.resolve().name == results.TRAININGS and results.holds_runs(path) and not _planned(path):
+        message = f"{path} holds the trainings of `idim compress`, which are no sweep"
+        raise IdimError(message, f"give the results that they belong to: {os.path.normpath(path / '..')}")
+    return results.read(path)
+
+
+def _planned(path: Path) -> bool:
+    """Whether this is a folder of a sweep, or of a single run."""
+    return any((path / name).exists() for name in (results.PLAN, results.RESULT))

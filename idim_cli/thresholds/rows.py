@@ -43,6 +43,9 @@ _NUMBERS = (
 )  # fmt: skip
 
 
+_COORDS = ("quantise", "start")  # recipe keys that make coordinates other than free ones that start at zero
+
+
 @dataclass(frozen=True)
 class Rows:
     """Finished runs with numeric d and performance, and which of them are direct.
@@ -93,6 +96,18 @@ def rows_are_direct(rows: DataFrame) -> Series[bool]:
         return guess
     said = rows[Columns.direct].astype(str).str.strip().str.lower()
     return said.isin(_TRUE) | (guess & ~said.isin(_FALSE))
+
+
+def coords_columns(table: DataFrame) -> list[str]:
+    """The columns of a table that `idim` wrote that tell coordinates from free ones that start at zero."""
+    if "run_id" not in table:
+        return []
+    return [str(name) for name in table.columns if is_of_coords(str(name))]
+
+
+def is_of_coords(key: str) -> bool:
+    """Whether a recipe key is about what the coordinates may be."""
+    return key.partition(".")[0] in _COORDS
 
 
 def require_columns(table: DataFrame, needed: Sequence[str], source: str = "") -> None:

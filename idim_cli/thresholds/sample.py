@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from idim_cli.errors import IdimError
 from idim_cli.goal import SOLVED
+from idim_cli.thresholds.groups import label, plain, whole
 from idim_cli.thresholds.options import Centre
 from idim_cli.thresholds.psychometric import Evidence
-from idim_cli.thresholds.rows import Columns, clean
+from idim_cli.thresholds.rows import Columns, clean, coords_columns
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 MEASURE = "performance"
 _RUN_ID = "run_id"  # the tables that `idim` writes have it
+_PAPERS = "the paper's are free and start at zero"
 _LUCK = 0.5  # in standard deviations of one evaluation; see docs/adaptive.md
 _SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
 
@@ -61,6 +63,7 @@ class Sample:
         D: number of native parameters, or None.
         seeds: which seeds vary among the runs at one d, in words.
         independent: whether P varies among them, so that their spread says how far a mean may be off.
+        coords: what they may be but free and zero at the start, in words; empty if just that.
         left_out: rows that are not used, as their status is not ok.
         source: the table's file, for errors.
         measure: what the performance is, such as "validation accuracy".
@@ -74,6 +77,7 @@ class Sample:
     seeds: str
     independent: bool
     left_out: int
+    coords: str = ""
     stopped: Evidence = NO_RUNS
     solved: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     source: str = ""
@@ -142,6 +146,7 @@ def sample(table: DataFrame, source: str = "") -> Sample:
         seeds=seeds,
         independent=independent,
         left_out=tidy.left_out,
+        coords=_coords(every),
         stopped=_stopped(tidy.stopped, _jitter(every)),
         solved=_solved(tidy.stopped),
         source=source,
@@ -205,6 +210,18 @@ def _only(rows: DataFrame, column: str) -> str:
 def _native(swept: DataFrame) -> int | None:
     known = swept[Columns.D].dropna() if Columns.D in swept else ()
     return int(max(known)) if len(known) else None
+
+
+def _coords(swept: DataFrame) -> str:
+    """What the coordinates may be; empty if they are free and start at zero, or nothing is known."""
+    columns = coords_columns(swept)
+    if not columns:
+        return ""
+    each = swept[columns].apply(whole).drop_duplicates().to_dict("records")
+    kinds = list(dict.fromkeys(label(plain(one)) or "free" for one in each))
+    if kinds == ["free"]:
+        return ""
+    return f"{' or '.join(kinds)} ({_PAPERS})"
 
 
 def _seeds(swept: DataFrame) -> tuple[str, bool]:

@@ -40,6 +40,7 @@ def facts(reading: Reading) -> dict[str, str]:
         "rule": "curve, smooth in log d" if reading.rule == "curve" else _rule(reading),
         "interval": reading.interval,
         "runs": f"{_runs(reading)}; seeds that vary: {reading.seeds}",
+        "coords": reading.coords,
         "D": f"{reading.D:,}" if reading.D else "",
         # For a fraction of 1 the result itself has this name.
         "by test" if reading.name == "d_int100" else "d_int100": _plateau(reading),

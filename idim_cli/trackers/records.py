@@ -44,7 +44,8 @@ def protocol_of(one: Estimate) -> Settings:
     if reading is None:
         return _flat(one.group)
     kept = ("baseline_kind", "rule", "centre", "fraction", "confidence", "interval", "seeds", "runs", "D")
-    return _flat({**one.group, **{key: getattr(reading, key) for key in kept}})
+    told = {key: getattr(reading, key) for key in kept}
+    return _flat({**one.group, **told, "coords": reading.coords or None})
 
 
 def reading_of(one: Estimate) -> tuple[Figures, str]:

@@ -230,3 +230,14 @@ def test_no_color(monkeypatch):
 
 def test_doctor_is_a_command():
     assert doctor.command
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="there is no such signal on this system")
+def test_a_notice_that_comes_while_the_process_ends_changes_nothing():
+    code = (
+        "import atexit, os, signal, sys; sys.argv = ['idim', '--version']\n"
+        "atexit.register(os.kill, os.getpid(), signal.SIGUSR1)\n"
+        "from idim_cli.cli import app; app.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

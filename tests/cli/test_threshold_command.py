@@ -11,7 +11,12 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli.cli.threshold import command
+from idim_cli.compression.trial import FOLDER
 from idim_cli.errors import IdimError
+from idim_cli.execute.sweep import sweep
+from idim_cli.recipe.load import load
+from idim_cli.reports.report import report
+from idim_cli.thresholds import threshold
 
 HEADER = "problem,series,x,acc\n"
 
@@ -219,3 +224,24 @@ def test_a_results_folder_is_read_as_its_recipe_says(tmp_path: Path) -> None:
     assert reading["fraction"] == 0.5
     (reading,) = json.loads(run(tmp_path, "--json", "--fraction", "0.8").stdout)["estimates"]
     assert reading["fraction"] == 0.8
+
+
+@pytest.mark.parametrize("here", [".", "compressed", "mine/compressed"])
+def test_trainings_of_compress_are_no_sweep(tmp_path: Path, here: str, monkeypatch) -> None:
+    folder = tmp_path / "mine" / FOLDER
+    run_folder = folder / "runs" / "r"
+    run_folder.mkdir(parents=True)
+    result = {"run_id": "r", "recipe": "compressed", "status": "ok", "direct": False, "d": 9, "D": 90}
+    (run_folder / "result.json").write_text(json.dumps(result | {"performance": 0.5}))
+    monkeypatch.chdir({".": folder, "compressed": folder.parent}.get(here, tmp_path))
+    for ask in (run, threshold, report):
+        with pytest.raises(IdimError, match="trainings of `idim compress`, which are no sweep") as caught:
+            ask(Path(here))
+        given = caught.value.hint.rpartition(": ")[2]
+        assert Path(given).resolve() == folder.parent.resolve()
+    assert not (folder / "figures").exists()
+
+
+def test_a_sweep_may_be_called_as_the_folder_of_those_trainings(tmp_path: Path) -> None:
+    sweep(load("toy", ["name=compressed", "sweep.d=[2, 4]", "sweep.seeds=1", "training.steps=5"]), tmp_path)
+    assert "d_int90" in run(tmp_path / "compressed", code=3).stdout

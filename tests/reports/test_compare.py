@@ -44,6 +44,16 @@ def test_the_only_group_keeps_its_title(swept):
     assert [one.label for one in entries([load(swept)])] == ["digits, fc, tied"]
 
 
+def test_coordinates_that_are_not_free_are_told_also_where_all_groups_share_them(runs):
+    for D in (100, 200):
+        runs.add(D, 0.98, D=D)
+        for d, performance in ((10, 0.5), (40, 0.95)):
+            over = {"quantise.levels": 3, "model.width": D}
+            runs.add(d, performance, D=D, over=over, config="tied")
+    labels = [one.label for one in entries([load(runs.folder)])]
+    assert labels == ["levels 3, width 100", "levels 3, width 200"]
+
+
 def test_results_are_named_where_nothing_else_tells_groups_apart(swept, tmp_path):
     one = load(swept)
     assert len({entry.label for entry in entries([one, one])}) == 1

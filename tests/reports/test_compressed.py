@@ -11,13 +11,14 @@ from page_parser import Page
 
 from idim_cli.errors import IdimError
 from idim_cli.reports import compressed, latex, lengths, look, proof
+from idim_cli.reports.files import files
 from idim_cli.reports.records import find
 from idim_cli.reports.report import report
 
 
 @pytest.fixture
 def three(packed):
-    """Their records: small, sums (without a bound), wide."""
+    """Their records: small, wide, sums (without a bound)."""
     return find([packed])[0]
 
 
@@ -28,9 +29,9 @@ def one(three):
 
 def test_names_say_no_more_than_tells_files_apart(three, one):
     assert compressed.labels([one]) == ["digits, fc"]
-    assert compressed.labels(three) == ["digits, fc, small", "toy, toy", "digits, fc, wide"]
+    assert compressed.labels(three) == ["digits, fc, small", "digits, fc, wide", "toy, toy"]
     again = dataclasses.replace(one, d=one.d + 1)
-    sizes = dataclasses.replace(three[2], recipe="small")
+    sizes = dataclasses.replace(three[1], recipe="small")
     assert compressed.labels([one, again, sizes]) == [
         f"digits, fc, D = {one.D:,}, d = {one.d:,}",
         f"digits, fc, D = {one.D:,}, d = {one.d + 1:,}",
@@ -52,8 +53,9 @@ def test_the_table_holds_what_the_records_say(three, one):
     assert told["wrong of n"] == f"{one.bound.wrong:,} of 1,197"
     assert told["sure"] == "95 %"
     assert told["problem"] == "digits, small"
-    assert lines[1][head.index("sure")] == lines[1][head.index("wrong of n")] == ""
-    assert compressed.cells([one])[0][8] == "validation accuracy"
+    assert told["file"] == str(one.path)
+    assert lines[2][head.index("sure")] == lines[2][head.index("wrong of n")] == ""
+    assert compressed.cells([one])[0][9] == "validation accuracy"
 
 
 def test_bounds_are_rounded_up_and_never_better_than_they_are(one):
@@ -66,7 +68,7 @@ def test_bounds_are_rounded_up_and_never_better_than_they_are(one):
 def test_a_size_that_proves_nothing_says_so(one, three):
     nothing = dataclasses.replace(one, bound=dataclasses.replace(one.bound, binomial=1.0))
     assert "prove nothing" in proof.proves(nothing)
-    assert "train exp_minus_loss is not an accuracy" in proof.proves(three[1])
+    assert "train exp_minus_loss is not an accuracy" in proof.proves(three[2])
     unscored = dataclasses.replace(one, bound=None, performance=None)
     assert "it was not scored" in proof.proves(unscored)
 
@@ -75,22 +77,24 @@ def test_what_bounds_rest_on_is_said_with_the_sources(three):
     told = proof.rests_on(three)
     for word in ("95 %", "1,197 training examples", "all files at once", "Langford", "Maurer", "Lotfi"):
         assert word in told
-    assert proof.rests_on([three[1]]) == ""
+    assert proof.rests_on([three[2]]) == ""
 
 
 def test_plain_text_is_no_wider_than_asked_for(three):
     for width in (40, 80):
         lines = compressed.text(three, width).splitlines()
-        assert max(map(len, lines)) <= width
+        paths = [f"  {one.path}" for one in three]  # kept whole, so that they can be copied
+        assert [line for line in lines if line in paths] == paths
+        assert max(len(line) for line in lines if line not in paths) <= width
         assert lines[0] == "Compressed files"
-    assert len(compressed.text(three, 200).splitlines()) == 1 + 2 * len(three)
+    assert len(compressed.text(three, 200).splitlines()) == 1 + 3 * len(three)
 
 
 def test_csv_and_markdown_and_latex_have_a_line_for_each_file(three, one):
     rows = list(csv.DictReader(io.StringIO(compressed.to_csv(three))))
-    assert [row["recipe"] for row in rows] == ["small", "sums", "wide"]
+    assert [row["recipe"] for row in rows] == ["small", "wide", "sums"]
     assert float(rows[0]["binomial"]) == one.bound.binomial
-    assert rows[1]["binomial"] == rows[1]["n"] == rows[0]["max_bytes"] == ""
+    assert rows[2]["binomial"] == rows[2]["n"] == rows[0]["max_bytes"] == ""
     pipes = [line for line in compressed.markdown(three).splitlines() if line.startswith("|")]
     assert len(pipes) == 2 + len(three)
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in pipes}) == 1
@@ -109,7 +113,7 @@ def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
     chart = lengths.chart(three, "x")
     axes = axes_of(chart)
     by_bits = sorted((one for one in three if one.bound), key=lambda one: one.bits)
-    assert [bar.get_width() for bar in axes.patches] == [*(one.bits for one in by_bits), three[1].bits]
+    assert [bar.get_width() for bar in axes.patches] == [*(one.bits for one in by_bits), three[2].bits]
     assert [text.get_text() for text in axes.get_yticklabels()][-1] == "toy, toy"
     assert axes.texts[0].get_text() == f"{by_bits[0].bits:,.0f} at {by_bits[0].performance:.4f}"
     assert "those of the whole file" in chart.note
@@ -171,6 +175,27 @@ def test_files_alone_make_a_page_of_their_own(packed, small, tmp_path):
     assert {one["href"] for one in page.all("a")} == {"#compressed", "#redo"}
     assert sorted({path.stem for path in done.figures}) == ["compressed-bits", "digits-fc-small-frontier"]
     assert done.found.notes == (f"no runs at {packed}: its compressed files are all there is to report",)
+
+
+def test_the_table_of_a_page_has_few_columns_and_says_which_file_is_which(three):
+    shown = files(three, "x", set()).as_page()
+    head = ["file", "problem, model", "d", "values", "bytes", "performance", "error <= (binomial)"]
+    assert shown["head"] == head
+    assert [line[0] for line in shown["lines"]] == [
+        f"{name}/runs/only/checkpoint.idim" for name in ("small", "wide", "sums")
+    ]
+    assert [line[1:5] for line in shown["lines"]] == [
+        [
+            f"{one.dataset}, {one.recipe}, {one.model}",
+            str(one.d),
+            str(one.levels or "float32"),
+            str(one.bytes),
+        ]
+        for one in three[:2]
+    ] + [["toy, toy", str(three[2].d), str(three[2].levels or "float32"), str(three[2].bytes)]]
+    other = [*three[:2], dataclasses.replace(three[2], projector="dense")]
+    shown = files(other, "x", set()).as_page()
+    assert (shown["head"][1], shown["lines"][2][1]) == ("problem, model, projector", "toy, toy, dense")
 
 
 def test_a_page_says_what_a_frontier_takes(packed, tmp_path):

@@ -24,11 +24,25 @@ def test_a_record_says_what_lies_beside_it(small):
 
 def test_files_are_found_below_folders_and_by_name_each_once(packed, small):
     found, faults = find([packed])
-    assert [one.recipe for one in found] == ["small", "sums", "wide"]
+    assert [one.recipe for one in found] == ["small", "wide", "sums"]
     assert faults == []
     for places in ([small], [record_of(small)], [small, record_of(small), packed / "small"]):
         assert [one.path for one in find(places)[0]] == [small]
     assert find([packed / "nowhere"]) == ([], [])
+
+
+def test_files_come_problem_by_problem_and_the_smallest_first(packed, small):
+    for name, size in (("a", 900), ("b", 90)):
+        copy = small.with_name(f"{name}.idim")
+        copy.write_bytes(bytes(size))
+        told = json.loads(record_of(small).read_text()) | {"bytes": size}
+        record_of(copy).write_text(json.dumps(told))
+    found = find([packed])[0]
+    assert [(one.dataset, one.path.stem) for one in found if one.bytes in (90, 900)][-1] == ("digits", "a")
+    sizes = {kind: [one.bytes for one in found if one.dataset == kind] for kind in ("digits", "toy")}
+    assert len(sizes["digits"]) == 4
+    assert [*sizes["digits"], *sizes["toy"]] == [one.bytes for one in found]
+    assert sizes["digits"] == sorted(sizes["digits"])
 
 
 def test_without_a_bound_the_bits_are_those_of_the_file(packed):
@@ -53,7 +67,7 @@ def test_without_a_bound_the_bits_are_those_of_the_file(packed):
 def test_a_damaged_record_is_left_out_with_a_word(packed, small, fields):
     change(small, **fields)
     found, faults = find([packed])
-    assert [one.recipe for one in found] == ["sums", "wide"]
+    assert [one.recipe for one in found] == ["wide", "sums"]
     (fault,) = faults
     assert str(record_of(small)) in str(fault)
     assert "damaged" in str(fault)

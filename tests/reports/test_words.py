@@ -75,6 +75,11 @@ def test_caption_is_made_of_the_facts(tied_reading):
         assert part in protocol
 
 
+def test_the_caption_tells_coordinates_that_are_not_free(tied_reading):
+    assert "coords" not in words.caption(tied_reading)[1]
+    assert words.caption(changed(tied_reading, coords="of 3 values"))[1].endswith("; coords of 3 values.")
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [("best", "best of the sweep: 0.9795;"), ("fixed", "fixed: 0.9795;"), ("model", "1 direct run)")],

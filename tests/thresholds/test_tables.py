@@ -163,6 +163,40 @@ def test_runs_trained_in_different_ways_are_not_mixed() -> None:
     ]
 
 
+def test_coordinates_of_few_values_are_a_group_of_their_own_and_the_reading_says_so() -> None:
+    free = [own("identity", 1, 0.9, direct=True), *swept("tied", 1, 0.03)]
+    few = [own("identity", 1, 0.9, direct=True), *swept("tied", 1, 0.02, config="xyz")]
+    few = [{**row, "quantise.levels": None if row["direct"] else 3} for row in few]
+    one, two = threshold(pd.concat([pd.DataFrame(free), pd.DataFrame(few)]))
+    assert (one.group["quantise.levels"], one.reading.coords) == (None, "")
+    assert two.label.endswith("quantise.levels 3")
+    assert two.reading.coords == "quantise.levels 3 (the paper's are free and start at zero)"
+    assert f"coords     {two.reading.coords}" in two.describe()
+    assert "coords" not in one.describe()
+
+
+def test_a_reading_of_runs_that_the_user_puts_together_tells_all_their_coordinates() -> None:
+    rows = [own("identity", 1, 0.9, direct=True), *swept("tied", 1, 0.03)]
+    table = pd.DataFrame([*rows, *swept("tied", 1, 0.02, **{"quantise.levels": 3})])
+    (found,) = threshold(table, by="projector")
+    assert found.reading.coords.startswith("free or quantise.levels 3 (")
+
+
+def test_a_foreign_column_called_start_says_nothing_of_coordinates() -> None:
+    (found,) = threshold(pd.DataFrame(rows(start="monday")), baseline=1.0)
+    assert found.reading.coords == ""
+
+
+def test_whole_numbers_stay_whole_where_cells_are_empty() -> None:
+    rows = [own("identity", None, 0.9, direct=True), *swept("tied", 1, 0.03), *swept("tied", 2, 0.02)]
+    table = pd.DataFrame(rows).astype({"model.depth": float})
+    assert [one.label[-13:] for one in threshold(table)] == ["model.depth 1", "model.depth 2"]
+    assert [one.label[-15:] for one in threshold(table.replace({"model.depth": 2}, 0.5))] == [
+        "model.depth 1.0",
+        "model.depth 0.5",
+    ]
+
+
 def test_a_group_without_a_finished_run_is_listed_with_the_reason() -> None:
     table = pd.DataFrame(
         [

@@ -94,6 +94,12 @@ def test_one_record_for_each_group(tmp_path):
     assert len(outcome.estimates) == 2
 
 
+def test_d_int_of_coordinates_of_few_values_says_so(tmp_path):
+    sweep(recipe("quantise={levels: 3}", "training.steps=10"), tmp_path)
+    (told,) = (told[2] for told in of("begin") if told[1] == "d_int90")
+    assert (told["quantise.levels"], told["coords"][:17]) == (3, "quantise.levels 3")
+
+
 def test_a_run_that_diverges_has_failed(tmp_path):
     train(recipe("training.optimizer={name: sgd, lr: 1.0e+30}"), tmp_path)
     assert of("end")[0][3] == "failed"
