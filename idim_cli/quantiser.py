@@ -1,11 +1,11 @@
-"""Coordinates that take few values: the values that fit them best, and training through the rounding."""
+"""Coordinates that take few values: the values that fit them best, and rounding to them bit by bit."""
 
 from __future__ import annotations
 
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from idim_cli.errors import ComponentError
 
@@ -14,47 +14,45 @@ Codebook = Literal["uniform", "kmeans"]
 _ROUNDS = 50  # of improvement
 
 
-class Quantiser(nn.Module):
-    """Rounds each coordinate to the nearest of `levels` values, its book, and lets gradients pass.
+class Quantiser:
+    """Puts coordinates on few values, its book: each on the nearest, all of them or a share.
 
     The book is fitted once to coordinates that were trained without it (Lloyd, IEEE Trans. Inf. Theory 28,
-    1982); then it stays, and they are trained on by the straight-through estimator (Bengio et al.,
-    arXiv:1308.3432): the gradient is that of the values, and zero outside the range of the book, so that
-    coordinates do not wander off. A book that follows the coordinates grows with them and does worse.
+    1982), and stays. Then a share of the coordinates that grows from none to all is rounded while the others
+    are trained on and make up for it (Zhou et al., ICLR 2017, arXiv:1702.03044, with groups of weights).
+    Those nearest to a value come first. A step of training moves a rounded one too, but no further than a
+    little: it is among the nearest again, and is put back.
 
     Args:
         levels: how many values, 2 .. 256.
         codebook: ``uniform`` values are steps around zero, ``kmeans`` any.
-        after: share of a training that passes before `fit`; the loop keeps to it.
+        device: of the coordinates; the CPU by default.
+
+    Attributes:
+        book: float32 [levels], rising, each a bfloat16 number or (uniform) a multiple of one; NaN at first.
 
     Raises:
         ComponentError: there are no such levels or codebooks.
     """
 
-    book: Tensor
-
-    def __init__(self, levels: int, codebook: Codebook = "uniform", after: float = 0.0) -> None:
-        super().__init__()
+    def __init__(
+        self, levels: int, codebook: Codebook = "uniform", device: torch.device | None = None
+    ) -> None:
         if not 2 <= levels <= 256 or codebook not in get_args(Codebook):
             raise ComponentError(f"no quantiser of {levels} levels and codebook {codebook!r}")
-        self.levels, self.codebook, self.after = levels, codebook, after
-        #: float32 [levels], rising, each a bfloat16 number or (uniform) a multiple of one; NaN at first.
-        self.register_buffer("book", torch.full((levels,), torch.nan))
+        self.levels, self.codebook = levels, codebook
+        self.book = torch.full((levels,), torch.nan, device=device)
 
     @property
     def fitted(self) -> bool:
         """Whether there is a book."""
         return not bool(self.book.isnan().any())
 
-    def forward(self, coords: Tensor) -> Tensor:
-        """The values that coordinates [d] stand for; before `fit` they are the coordinates themselves."""
-        if not self.fitted:
-            return coords
-        book = self.book
-        low, high = book[0] - (book[1] - book[0]) / 2, book[-1] + (book[-1] - book[-2]) / 2
-        inside = coords.clamp(low, high)
-        # In this order the sum is the value to its last bit: what is added is an exact zero.
-        return self.values(coords) + (inside - inside.detach())
+    @torch.no_grad()
+    def fit(self, coords: Tensor) -> None:
+        """Choose the book that is closest to the coordinates [d]: a small mean squared error."""
+        fit = _fit_uniform if self.codebook == "uniform" else _fit_free
+        self.book.copy_(fit(coords.detach().float(), self.levels))
 
     def values(self, coords: Tensor) -> Tensor:
         """The nearest value of the book to each coordinate."""
@@ -65,10 +63,15 @@ class Quantiser(nn.Module):
         return _nearest(self.book, coords.detach())
 
     @torch.no_grad()
-    def fit(self, coords: Tensor) -> None:
-        """Choose the book that is closest to the coordinates [d]: a small mean squared error."""
-        fit = _fit_uniform if self.codebook == "uniform" else _fit_free
-        self.book.copy_(fit(coords.detach().float(), self.levels))
+    def round(self, coords: Tensor, free: int = 0) -> None:
+        """Round coordinates [d] in place, but for so many of them, the furthest from their values.
+
+        Those come within the range of the book: beyond it they would only move away, until they come last.
+        """
+        coords.clamp_(self.book[0], self.book[-1])
+        values = self.values(coords)
+        nearest = (values - coords).abs().topk(len(coords) - free, largest=False).indices
+        coords[nearest] = values[nearest]
 
 
 def _fit_uniform(coords: Tensor, levels: int) -> Tensor:

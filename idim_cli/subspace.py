@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from idim_cli import rng
 from idim_cli.errors import ComponentError
 from idim_cli.projectors.base import Projector, build
-from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.schema import Component
 
 
@@ -77,7 +76,6 @@ class Subspace(nn.Module):
         module: any network; it is taken over, not copied.
         projector: P for D = the number of native parameters that `trainable` selects.
         trainable: see `native_parameters`; the other parameters stay frozen.
-        quantiser: what coordinates pass through on their way to P; None leaves them as they are.
 
     Raises:
         ComponentError: an argument is of another type, P is for another D, or there is a Subspace in the
@@ -89,13 +87,10 @@ class Subspace(nn.Module):
         module: nn.Module,
         projector: Projector,
         trainable: Sequence[str] | None = None,
-        quantiser: Quantiser | None = None,
     ) -> None:
         super().__init__()
         native = native_parameters(module, trainable)
         _require(projector, Projector, "projector", "build_projector makes one; Subspace.of takes its name")
-        if quantiser is not None:
-            _require(quantiser, Quantiser, "quantiser", "leave it out for free coordinates")
         self.sizes = [(name, parameter.numel()) for name, parameter in native]
         total = sum(size for _, size in self.sizes)
         if total != projector.D:
@@ -103,7 +98,6 @@ class Subspace(nn.Module):
         self._shapes = [parameter.shape for _, parameter in native]
         self.module, self.projector = module.requires_grad_(False), projector
         self.coords = nn.Parameter(torch.zeros(projector.d, device=native[0][1].device))
-        self.quantiser = None if quantiser is None else quantiser.to(self.coords.device)
         self._held: dict[str, Tensor] = {}
         # A replica draws P from the same seed; only what is trained needs to be kept equal.
         self._ddp_params_and_buffers_to_ignore = [f"projector.{n}" for n, _ in projector.named_buffers()]
@@ -143,10 +137,6 @@ class Subspace(nn.Module):
         """Dimension of the subspace."""
         return self.projector.d
 
-    def values(self) -> Tensor:
-        """The coordinates that P acts on: `coords`, through the quantiser if there is one."""
-        return self.coords if self.quantiser is None else self.quantiser(self.coords)
-
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module returns at theta_0 + P coords."""
         return self.at(self._held or self.native(), *args, **kwargs)
@@ -172,7 +162,7 @@ class Subspace(nn.Module):
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def native(self) -> dict[str, Tensor]:
         """The native parameters theta at the present coords, by name; gradients flow back to coords."""
-        step = self.projector.project(self.values())
+        step = self.projector.project(self.coords)
         moves = step.split([size for _, size in self.sizes])
         # Not by `get_parameter`: torch.func puts tensors in the place of parameters.
         start: list[Tensor] = [attrgetter(name)(self.module) for name, _ in self.sizes]

@@ -117,7 +117,6 @@ MISTAKES = {
     "module is a int": lambda out: idim_cli.Subspace(3, 4),
     "module is a str": lambda out: idim_cli.native_parameters("net"),
     "projector is a int": lambda out: idim_cli.Subspace(Linear(3, 2), 4),
-    "quantiser is a int": lambda out: idim_cli.Subspace(Linear(3, 2), tied(), quantiser=4),
     "trainable is 'bias'": lambda out: idim_cli.Subspace.of(Linear(3, 2), 2, trainable="bias"),
     r"trainable is \[3\]": lambda out: idim_cli.Subspace(Linear(3, 2), tied(), [3]),
     "needs a name, not 5": lambda out: idim_cli.Subspace.of(Linear(3, 2), 2, 5),

@@ -68,12 +68,6 @@ def test_values_are_the_nearest(coords, levels, codebook):
     assert torch.allclose(taken, distance.min(1).values, rtol=1e-6, atol=0)
 
 
-def test_what_is_trained_is_what_is_stored_to_the_last_bit():
-    quantiser, coords = Quantiser(3, "kmeans"), normals(1000).requires_grad_()
-    quantiser.book.copy_(torch.tensor([-1.0, 2.0**-12, 1.0]))  # far smaller than what is rounded to it
-    assert torch.equal(quantiser(coords), quantiser.values(coords))
-
-
 def test_the_upper_of_two_as_near_is_taken():
     quantiser = Quantiser(3)
     quantiser.book.copy_(torch.tensor([-1.0, 0.0, 1.0]))
@@ -134,29 +128,32 @@ def test_equal_coordinates():
     assert fitted(zeros, 2).values(zeros).abs().max() <= TINY
 
 
-def test_before_the_first_fit_coordinates_pass():
-    quantiser, coords = Quantiser(4), normals(7).requires_grad_()
-    assert not quantiser.fitted
-    assert quantiser(coords) is coords
-
-
 @pytest.mark.parametrize("codebook", ["uniform", "kmeans"])
-def test_gradients_pass_straight_through(codebook):
-    quantiser, weights = fitted(normals(40), 3, codebook), normals(40, seed=1)
-    coords = normals(40, seed=2).requires_grad_()
-    values = quantiser(coords)
-    assert torch.allclose(values, quantiser.values(coords), atol=1e-6)
-    (weights * values.square()).sum().backward()
-    # That of the loss at the rounded values, not at the coordinates.
-    assert torch.allclose(coords.grad, 2 * weights * values.detach())
-    assert not quantiser.book.requires_grad
+def test_all_are_rounded(coords, codebook):
+    quantiser, rounded = fitted(coords, 3, codebook), coords.clone()
+    quantiser.round(rounded)
+    assert torch.equal(rounded, quantiser.values(coords))
 
 
-def test_the_book_is_state():
-    quantiser, other = fitted(normals(40), 5), Quantiser(5)
-    other.load_state_dict(quantiser.state_dict())
-    assert torch.equal(other.book, quantiser.book)
-    assert other.fitted
+def test_the_nearest_are_rounded_and_the_others_come_into_the_range():
+    quantiser = Quantiser(3)
+    quantiser.book.copy_(torch.tensor([-1.0, 0.0, 1.0]))
+    coords = torch.tensor([0.4, 1.9, -0.1, 0.75, -0.6, -7.0])
+    quantiser.round(coords, free=2)  # those beyond the range lie on its ends now
+    assert torch.equal(coords, torch.tensor([0.4, 1.0, 0.0, 1.0, -0.6, -1.0]))
+    quantiser.round(coords, free=2)
+    assert torch.equal(coords, torch.tensor([0.4, 1.0, 0.0, 1.0, -0.6, -1.0]))
+    quantiser.round(coords, free=6)
+    assert torch.equal(coords, torch.tensor([0.4, 1.0, 0.0, 1.0, -0.6, -1.0]))
+
+
+def test_rounding_is_in_place_and_takes_parameters():
+    quantiser, coords = fitted(normals(40), 5), torch.nn.Parameter(normals(40))
+    assert quantiser.fitted
+    assert not Quantiser(5).fitted
+    quantiser.round(coords)
+    assert len(coords.unique()) <= 5
+    assert coords.requires_grad
 
 
 @pytest.mark.parametrize(

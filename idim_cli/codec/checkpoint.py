@@ -61,7 +61,7 @@ def _stored(tensors: Mapping[str, Tensor], recipe: Recipe, D: object) -> Coords:
         raise ValueError(f"coordinates of shape {[*coords.shape]} do not fit D = {D}")
     if recipe.quantise is None or "book" not in tensors:
         return Exact(coords.numpy())
-    quantiser, book = Quantiser(**recipe.quantise.model_dump()), tensors["book"]
+    quantiser, book = Quantiser(recipe.quantise.levels, recipe.quantise.codebook), tensors["book"]
     if book.shape != quantiser.book.shape:
         raise ValueError(f"{book.numel()} values for {quantiser.levels} levels")
     quantiser.book.copy_(book)

@@ -31,7 +31,6 @@ from idim_cli.training.prepare import Where, load_data
 from idim_cli.training.run import done, run_folder
 
 AFTER = Quantise(levels=2).after
-FOLDER = "compressed"  #: below a results folder: the trainings that compression asked for
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def home(path: Path) -> Path:
     runs = path.absolute().parent.parent
     if runs.name != results.RUNS:
         return path.parent
-    return runs.parent.parent if runs.parent.name == FOLDER else runs.parent
+    return runs.parent.parent if runs.parent.name == results.TRAININGS else runs.parent
 
 
 class Trials:
@@ -163,7 +162,7 @@ class Trials:
         if self.epochs is not None:
             training = training.model_copy(update={"epochs": self.epochs, "steps": None})
         changes = {
-            "name": FOLDER,
+            "name": results.TRAININGS,
             "d": size.d,
             "quantise": Quantise(levels=size.levels, codebook=self.codebook, after=0.0 if fine else AFTER),
             "start": str(self.path.absolute()) if fine else None,

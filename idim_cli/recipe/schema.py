@@ -118,7 +118,7 @@ class Quantise(Frozen):
     codebook: Literal["uniform", "kmeans"] = "uniform"
     """`uniform` values are steps around zero; `kmeans` values are free, and are stored one by one."""
     after: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    """Share of the budget that is trained before the coordinates are rounded."""
+    """Share of the budget that is trained before the first coordinates are rounded; at the end all are."""
 
 
 SeedList = Annotated[list[Seed], Field(min_length=1)]

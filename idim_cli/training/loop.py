@@ -20,6 +20,7 @@ from idim_cli.recipe.schema import Training
 from idim_cli.rng import Stream
 from idim_cli.training import optimizers, schedules
 from idim_cli.training.prepare import Problem, seeder
+from idim_cli.training.rounding import Rounding
 
 T = TypeVar("T")
 
@@ -87,8 +88,8 @@ class Loop:
         self.per_epoch = math.ceil(len(problem.data.train) / training.batch_size)
         self.steps = training.steps or self.per_epoch * cast(int, training.epochs)
         self.epochs = math.ceil(self.steps / self.per_epoch)
-        quantiser = self.subspace.quantiser
-        self.rounds_from = int(quantiser.after * self.steps) if quantiser is not None else 0
+        quantise, coords = problem.quantise, self.subspace.coords
+        self.rounding = None if quantise is None else Rounding(quantise, coords, self.steps)
         self.optimizer = optimizers.build(training.optimizer, self.subspace.coords)
         self.schedule = schedules.build(training.schedule, self.steps, self.per_epoch)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -125,6 +126,8 @@ class Loop:
     def before_step(self) -> None:
         """Set the learning rate of the coming step, and clip its gradient."""
         factor = self.schedule(self.state.step)
+        if self.rounding is not None:
+            factor *= self.rounding.pace(self.state.step)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         if self.training.clip_norm is not None:
@@ -144,11 +147,13 @@ class Loop:
         return loss
 
     def verdict(self) -> Verdict | None:
-        """What the goal says at an evaluation; None in between, without a goal, and at the end."""
+        """What the goal says at an evaluation; None in between, without a goal, and at the end.
+
+        Coordinates that are to be rounded are so only at the end: nothing is known before.
+        """
         state = self.state
         evaluated = state.batch == 0 and state.rows and state.rows[-1]["epoch"] == state.epoch
-        evaluated = evaluated and state.step > self.rounds_from
-        if self.goal is None or not evaluated or state.epoch >= self.epochs:
+        if self.rounding is not None or self.goal is None or not evaluated or state.epoch >= self.epochs:
             return None
         return self.goal.verdict(self.curve, self.evaluations)
 
@@ -210,14 +215,14 @@ class Loop:
             self.loss_sum = torch.zeros((), dtype=torch.float64, device=_sums_on(self.device))
         self.subspace.train()
         for examples in self._batches():
-            if self.state.step == self.rounds_from and self.subspace.quantiser is not None:
-                self.subspace.quantiser.fit(self.subspace.coords)
             batch = Batch(self, examples)
             loss = yield batch
             if loss is None:
                 loss = self._step(batch)
             self.loss_sum += loss.to(self.loss_sum.device)
             state.batch, state.step = state.batch + 1, state.step + 1
+            if self.rounding is not None:
+                self.rounding.after_step(state.step)
             tick()
 
     def _batches(self) -> Sequence[Tensor]:
@@ -270,7 +275,7 @@ class Loop:
         state.rows.append(row)
         if (
             self.training.performance == "best"
-            and state.step > self.rounds_from
+            and (self.rounding is None or state.step == self.steps)
             and (state.best is None or row[key] > state.rows[state.best][key])
         ):
             state.best = len(state.rows) - 1
@@ -291,8 +296,7 @@ class Loop:
     def _point(self) -> dict[str, Tensor]:
         """Where the training is: coordinates and buffers."""
         named = {f"buffer/{name}": t for name, t in buffers(self.subspace.module).items()}
-        quantiser = self.subspace.quantiser
-        book = {} if quantiser is None else {"book": quantiser.book}
+        book = {} if self.rounding is None else {"book": self.rounding.quantiser.book}
         return {"coords": self.subspace.coords, **book, **named}
 
     @torch.no_grad()

@@ -18,8 +18,7 @@ from idim_cli.models import base as models
 from idim_cli.plans import Run
 from idim_cli.projectors import base as projectors
 from idim_cli.projectors.check import Columns, check_fits, inspect
-from idim_cli.quantiser import Quantiser
-from idim_cli.recipe.schema import Component, Recipe
+from idim_cli.recipe.schema import Component, Quantise, Recipe
 from idim_cli.subspace import Subspace, native_parameters
 from idim_cli.tasks import base as tasks
 from idim_cli.tasks.base import Task
@@ -50,13 +49,17 @@ def as_where(where: Where | None) -> Where:
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything that a training works on; module and data are on `device` (data only if they fit)."""
+    """Everything that a training works on; module and data are on `device` (data only if they fit).
+
+    `quantise` says which few values the coordinates come to take; None leaves them free.
+    """
 
     device: torch.device
     data: Data
     task: Task
     subspace: Subspace
     columns: Columns
+    quantise: Quantise | None = None
 
 
 def problem(run: Run, where: Where) -> Problem:
@@ -73,12 +76,11 @@ def problem(run: Run, where: Where) -> Problem:
     d = sum(sizes) if recipe.d is None else recipe.d
     check_fits(recipe.projector, sizes, d, device)
     projector = projectors.build(recipe.projector, sizes, d, recipe.seeds.projector).to(device)
-    quantiser = None if recipe.quantise is None else Quantiser(**recipe.quantise.model_dump())
-    subspace = Subspace(module, projector, recipe.trainable, quantiser)
+    subspace = Subspace(module, projector, recipe.trainable)
     if recipe.start is not None:
         begin(subspace, recipe)
     columns = inspect(projector, subspace.sizes)
-    return Problem(device, data, tasks.build(recipe.task), subspace, columns)
+    return Problem(device, data, tasks.build(recipe.task), subspace, columns, recipe.quantise)
 
 
 def seeder(device: torch.device) -> Callable[[int], object]:

@@ -70,7 +70,7 @@ class Pack:
         x, y = (t.index_select(0, at).to(self.device) for t in (self.data.x, self.data.y))
         lead = len(batches), len(batches[0].examples)
         with torch.no_grad():
-            coords = torch.cat([space.values() for space in self.spaces])
+            coords = torch.cat([space.coords for space in self.spaces])
         losses, gradient = self.compute(coords, x.unflatten(0, lead), y.unflatten(0, lead))
         for own, part in zip(self.coords, gradient.split(self.blocks.shares), strict=True):
             own.grad = part
@@ -84,7 +84,8 @@ class Pack:
             groups = defaultdict(list)
             for loop, step in zip(self.loops, steps, strict=True):
                 training = loop.training
-                settings = repr((training.optimizer, training.schedule, loop.steps, step))
+                rounding = loop.rounding and loop.rounding.pacing
+                settings = repr((training.optimizer, training.schedule, loop.steps, step, rounding))
                 groups[settings].append(loop.optimizer)
             self.joined = [(group[0], optimizers.joined(group)) for group in groups.values()]
             self.pace = pace

@@ -11,11 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli.cli.threshold import command
-from idim_cli.compression.trial import FOLDER
 from idim_cli.errors import IdimError
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import load
 from idim_cli.reports.report import report
+from idim_cli.results import TRAININGS
 from idim_cli.thresholds import threshold
 
 HEADER = "problem,series,x,acc\n"
@@ -228,7 +228,7 @@ def test_a_results_folder_is_read_as_its_recipe_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("here", [".", "compressed", "mine/compressed"])
 def test_trainings_of_compress_are_no_sweep(tmp_path: Path, here: str, monkeypatch) -> None:
-    folder = tmp_path / "mine" / FOLDER
+    folder = tmp_path / "mine" / TRAININGS
     run_folder = folder / "runs" / "r"
     run_folder.mkdir(parents=True)
     result = {"run_id": "r", "recipe": "compressed", "status": "ok", "direct": False, "d": 9, "D": 90}

@@ -71,14 +71,11 @@ def subspace_of(recipe, shape, classes):
     module = models.build(recipe.model, shape, classes, recipe.seeds.theta0)
     sizes = [p.numel() for _, p in native_parameters(module, recipe.trainable)]
     projector = projectors.build(recipe.projector, sizes, recipe.d or sum(sizes), recipe.seeds.projector)
-    quantiser = Quantiser(**recipe.quantise.model_dump()) if recipe.quantise else None
-    subspace = Subspace(module, projector, recipe.trainable, quantiser)
+    subspace = Subspace(module, projector, recipe.trainable)
     with torch.no_grad():
         subspace.coords.copy_(torch.randn(subspace.d, generator=torch.Generator().manual_seed(0)))
         for buffer in module.buffers():
             buffer.add_(1)
-        if quantiser:
-            quantiser.fit(subspace.coords)
     return subspace.eval()
 
 
@@ -89,7 +86,12 @@ def write_checkpoint(text: str, folder: Path, shape=(1, 8, 8), classes=10) -> Su
     metadata = {"recipe": dump(recipe), "D": subspace.D, "d": subspace.d, "shape": shape, "classes": classes}
     held = {f"buffer/{name}": value for name, value in subspace.module.named_buffers()}
     moments = {"optimizer/coords/exp_avg": torch.zeros(subspace.d)}
-    book = {"book": subspace.quantiser.book} if subspace.quantiser else {}
+    book = {}
+    if recipe.quantise:
+        quantiser = Quantiser(recipe.quantise.levels, recipe.quantise.codebook)
+        quantiser.fit(subspace.coords)
+        quantiser.round(subspace.coords)
+        book = {"book": quantiser.book}
     checkpoint.save(folder / CHECKPOINT, {**held, **moments, **book, "coords": subspace.coords}, metadata)
     return subspace
 
