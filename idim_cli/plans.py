@@ -119,19 +119,19 @@ def groups(recipe: Recipe) -> list[Group]:
     for combination in product(*over.values()):
         values = dict(zip(over, combination, strict=True))
         here = with_values(recipe.model_copy(update={"sweep": None}), values)
-        values = {**_protocol(here, over), **values}
+        values = {**protocol(here, over), **values}
         fixed = baseline.set if baseline else {}
         direct = with_values(here, {**fixed, **_OF_COORDS}) if baseline else None
         made.append(Group(values, here, direct, fixed))
     return made
 
 
-def _protocol(recipe: Recipe, over: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys that make coordinates other than free ones that start at zero, but for those swept over."""
+def protocol(recipe: Recipe, over: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The keys that make coordinates other than free ones that start at zero, but for those in `over`."""
     few = recipe.quantise.model_dump(exclude_defaults=True) if recipe.quantise else {}
     told = {f"quantise.{key}": value for key, value in few.items()}
     told |= {"start": recipe.start} if recipe.start else {}
-    return {key: value for key, value in told.items() if not _covered(key, over)}
+    return {key: value for key, value in told.items() if not _covered(key, over or {})}
 
 
 def merged(runs: Iterable[Run]) -> list[Run]:

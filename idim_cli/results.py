@@ -125,7 +125,12 @@ def finished(folder: Path, known: Known | None = None, plan: Plan | None = None)
         result = known.get(run_id) or _readable(folder / RUNS / run_id)
         if result is not None:
             known[run_id] = result
-            yield {**result, **planned}
+            yield _serving(result, planned)
+
+
+def _serving(result: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's result with what it is for; that nothing asked for it leaves what its coordinates may be."""
+    return {**result, "over": result.get("coords") or {}, **planned}
 
 
 def _readable(run_folder: Path) -> dict[str, Any] | None:
@@ -227,7 +232,7 @@ def read(path: str | Path) -> pd.DataFrame:
         return table(path)
     result = read_result(path)
     if result is not None:
-        return pd.DataFrame([row(result)])
+        return pd.DataFrame([row(_serving(result, {}))])
     if (path / TABLE).is_file():
         return _read_csv(path / TABLE)
     raise FileError(f"no results at {str(path)!r}", _near(path))
@@ -318,7 +323,7 @@ def _planned(folder: Path) -> list[dict[str, Any]]:
         return [{key: run[key] for key in _PLANNED} for run in plan["runs"]]
     except FileNotFoundError:
         names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
-        return [{"run_id": name, "over": {}, "baseline_config": None} for name in names]
+        return [{"run_id": name, "baseline_config": None} for name in names]
     except (ValueError, KeyError, TypeError) as error:
         raise FileError(
             f"{folder / PLAN} is damaged: {error}", "the next `idim sweep` writes it anew"

@@ -12,7 +12,7 @@ from idim_cli.codec.solution import Solution
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data, Split
 from idim_cli.errors import DataError, FileError
-from idim_cli.results import checkpoint_of
+from idim_cli.results import as_path, checkpoint_of
 from idim_cli.tasks import base as tasks
 
 SplitName = Literal["train", "validation", "test"]
@@ -60,7 +60,7 @@ def evaluate(
         FileError: the file cannot be trusted, or is not what it claims to be.
         DataError: the data are absent, or there is no such split.
     """
-    found, trusted = _read(Path(path), trust_code)
+    found, trusted = _read(as_path(path), trust_code)
     guard.refuse_code(found.spec.dataset, trusted)
     module = rebuild(found, trusted).module.to(device)
     chosen = _split(_data(found, data_root), split)

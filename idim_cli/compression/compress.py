@@ -50,9 +50,9 @@ def compress(
         StoppedError: a signal asked to stop; the same call goes on.
     """
     wish = wish or Wish()
-    path = results.checkpoint_of(Path(run))
+    path = results.checkpoint_of(results.as_path(run))
     found = checkpoint.read(path)
-    target = Path(out) if out else path.with_suffix(results.COMPRESSED)
+    target = results.as_path(out) if out else path.with_suffix(results.COMPRESSED)
     files.check(target, path)
     assert found.recipe is not None
     wish.check(found.recipe.projector.name == "identity", tasks.build(found.recipe.task).metric)

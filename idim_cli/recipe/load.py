@@ -40,6 +40,8 @@ def load(source: str | Path, overrides: str | Sequence[str] = ()) -> Loaded:
         hint = "give its file, its name, or what load_recipe returns"
         raise IdimError(f"a {type(source).__name__} is no recipe", hint)
     path = find(source)
+    if not isinstance(overrides, Sequence):
+        raise IdimError(f"a {type(overrides).__name__} is no override", 'give a list, such as ["d=100"]')
     overrides = [overrides] if isinstance(overrides, str) else [str(one) for one in overrides]
     _log.debug("recipe %s%s", path, f" with {' '.join(overrides)}" if overrides else "")
     return loads(text.read(path), str(path), overrides)

@@ -12,7 +12,7 @@ import torch
 from idim_cli import results
 from idim_cli.errors import IdimError, RunError
 from idim_cli.goal import forecast, jitter
-from idim_cli.plans import Run
+from idim_cli.plans import Run, protocol
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Problem
 
@@ -87,6 +87,7 @@ def _identity(run: Run) -> dict[str, Any]:
         "seed_data": seeds.data,
         "performance_is": recipe.training.performance,
         "config": run.config,
+        "coords": protocol(recipe),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),

@@ -222,3 +222,11 @@ def test_a_sweep_finds_a_wrong_start_before_its_first_run(tmp_path):
     assert not list((tmp_path / "out").glob("*/runs"))
     fits = loads(text.replace("40, 41, 42", "40").replace("seeds: 2", "seeds: 1"))
     assert sweep(fits, tmp_path / "out").ok == 2
+
+
+def test_a_run_that_no_plan_asked_for_says_what_its_coordinates_may_be(tmp_path):
+    for given in ("quantise={levels: 3}", "quantise=null"):
+        train(loads(TEXT, overrides=[given]), tmp_path)
+    table = results.table(tmp_path / "small")
+    assert sorted(table["quantise.levels"].dropna()) == [3]
+    assert len(table) == 2
