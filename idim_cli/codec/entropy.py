@@ -2,7 +2,7 @@
 
 No table of frequencies is stored: what it costs not to know them is part of the code. The model counts what
 has come so far, from counts that suit values of a bell shape (`expected`); so does the estimator of
-Krichevsky and Trofimov (IEEE Trans. Inf. Theory 27, 1981), from half a count each, which takes 2 to 6 %
+Krichevsky and Trofimov (IEEE Trans. Inf. Theory 27, 1981), from half a count each, which takes 1 to 6 %
 more here. The coder is a range coder on 48 bits with carries (Martin, 1979). It is all whole numbers: the
 same bytes on every machine. No torch here.
 
