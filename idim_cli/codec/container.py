@@ -1,6 +1,6 @@
 """The bytes of an `.idim` file: packing them, and reading them back without trusting any of them.
 
-The layout is described in docs/file-format.md. Nothing here needs torch.
+The layout is described in docs/format.md. Nothing here needs torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/file-format.md is what files are: its tables, its decoder and the files that it takes apart."""
+"""docs/format.md is what files are: its tables, its decoder and the files that it takes apart."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from idim_cli.recipe.schema import Component, Seeds
 from idim_cli.rng import Stream
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "file-format.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
 GOLDEN = ROOT / "tests" / "codec" / "golden"
 CODE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| (\d+) \| `([0-9a-f ]+)` \| (.*) \|$", re.MULTILINE)
