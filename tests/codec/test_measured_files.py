@@ -1,4 +1,4 @@
-"""The files that docs/results.md tells of: their sizes, and on real MNIST what they decode to."""
+"""The files that docs/results.md tells of: their sizes, and on real data what they decode to."""
 
 from pathlib import Path
 
@@ -6,13 +6,15 @@ import pytest
 
 from idim_cli.codec import container
 from idim_cli.codec.evaluate import evaluate
+from idim_cli.errors import DataError
 
 FILES = Path(__file__).parents[2] / "docs" / "measured" / "files"
 #: bytes, d, values, accuracy on the validation split and on the test split
 MEASURED = {
-    "mnist-fc": (217, 1000, 3, 0.8874, 0.8817),
-    "mnist-lenet": (108, 450, 3, 0.8903, 0.8857),
-    "mnist-lenet-bound": (314, 1400, 3, 0.969, 0.9609),
+    "cifar10-lenet": (878, 3500, 4, 0.5628, 0.5595),
+    "mnist-fc": (196, 900, 3, 0.8874, 0.8811),
+    "mnist-lenet": (105, 350, 4, 0.9022, 0.8980),
+    "mnist-lenet-bound": (294, 1300, 3, 0.9760, 0.9708),
 }
 
 
@@ -34,4 +36,11 @@ def test_accuracies_are_as_told(name, data_root):
     path = FILES / f"{name}.idim"
     for split, told in zip(("validation", "test"), MEASURED[name][3:], strict=True):
         # Other processors add in another order: a few images of ten thousand may fall to the other side.
-        assert evaluate(path, split, str(data_root)).metrics["accuracy"] == pytest.approx(told, abs=0.002)
+        assert _score(path, split, data_root) == pytest.approx(told, abs=0.002)
+
+
+def _score(path, split, data_root):
+    try:
+        return evaluate(path, split, str(data_root)).metrics["accuracy"]
+    except DataError as error:
+        pytest.skip(str(error))
