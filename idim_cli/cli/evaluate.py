@@ -37,8 +37,8 @@ def command(
 ) -> None:
     """Score a solution on the data that it was trained on; it is rebuilt in float32.
 
-    An .idim file and the checkpoint that it was made from give the same
-    figures, to the last digit, on the same device.
+    A checkpoint and a lossless .idim file of it give the same figures, to
+    the last digit, on the same device.
 
     Example: idim evaluate solution.idim --split test
     Example: idim evaluate results/mnist-fc/runs/RUN

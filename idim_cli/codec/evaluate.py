@@ -46,8 +46,7 @@ def evaluate(
 ) -> Score:
     """Score a solution. theta is grown in float32 on the CPU and only then moved to the device.
 
-    A checkpoint and the file compressed from it therefore give the same figures to the last digit on the
-    same device.
+    So a checkpoint and a lossless file of it give the same figures to the last digit on the same device.
 
     Args:
         path: an `.idim` file, a run folder, or its checkpoint.safetensors.

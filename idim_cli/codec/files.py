@@ -50,6 +50,8 @@ def check(path: Path, source: Path) -> None:
     """FileError if a file cannot be written there: over its `source`, where something else is, or nothing."""
     if path.resolve() == source.resolve():
         raise FileError(f"{path} is the file that is read", "give another --out")
+    if path.is_symlink():  # a new file would take the place of the link, be it /dev/stdout
+        raise FileError(f"cannot write {path}: it is a link", "give the file itself as --out")
     if path.exists() and not path.is_file():
         raise FileError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'no plain file'}")
     if not path.parent.is_dir():

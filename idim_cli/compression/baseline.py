@@ -6,26 +6,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idim_cli import results
+from idim_cli.codec import checkpoint
+from idim_cli.codec.spec import Spec
 from idim_cli.errors import FileError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def beside(folder: Path, run_id: str) -> float | None:
+def beside(folder: Path, run_id: str, spec: Spec) -> float | None:
     """Mean performance of the direct runs in a results folder that are a run's baseline; None if unknown."""
-    direct = _direct(folder, run_id)
+    direct = _direct(folder, run_id, spec)
     return None if direct is None else float(direct["performance"].mean())
 
 
-def direct_runs(folder: Path, run_id: str) -> list[Path]:
+def direct_runs(folder: Path, run_id: str, spec: Spec) -> list[Path]:
     """Checkpoints of the direct runs in a results folder that are a run's baseline; none if unknown."""
-    direct = _direct(folder, run_id)
+    direct = _direct(folder, run_id, spec)
     found = [] if direct is None else [folder / results.RUNS / one for one in direct["run_id"]]
     return [run / results.CHECKPOINT for run in found if (run / results.CHECKPOINT).is_file()]
 
 
-def _direct(folder: Path, run_id: str) -> pd.DataFrame | None:
+def _direct(folder: Path, run_id: str, spec: Spec) -> pd.DataFrame | None:
     """The rows of the direct runs; a run that no sweep asked for takes the folder's, if of one kind."""
     try:
         table = results.table(folder)
@@ -33,6 +35,18 @@ def _direct(folder: Path, run_id: str) -> pd.DataFrame | None:
         return None
     direct = table[(table["direct"] == True) & (table["status"] == results.OK)]  # noqa: E712
     own = table.loc[table["run_id"] == run_id, "baseline_config"].dropna().unique()
+    runs = folder / results.RUNS
+    alike = [one for one in direct["run_id"] if _solves(runs / one / results.CHECKPOINT, spec)]
+    direct = direct[direct["run_id"].isin(alike)].dropna(subset=["performance"])
     wanted = own if len(own) else direct["config"].unique()
-    direct = direct[direct["config"].isin(wanted)].dropna(subset=["performance"])
+    direct = direct[direct["config"].isin(wanted)]
     return direct if len(wanted) == 1 and len(direct) else None
+
+
+def _solves(path: Path, spec: Spec) -> bool:
+    """Whether a run is of the same network, data and task."""
+    try:
+        there = checkpoint.read(path).spec
+        return there.model_copy(update={"projector": spec.projector}) == spec
+    except FileError:
+        return False

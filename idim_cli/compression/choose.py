@@ -55,6 +55,7 @@ def _train(trials: Trials, goal: Goal, wish: Wish, ds: Sequence[int], levels: Se
         fill(ladders, met)
     else:
         least = _rounded(trials, goal, listed)
+        trials.trained(trials.finished(every))  # they may be smaller than what the walk finds
         trials.expect([size for size in every if size.bits < least], steps(ds, levels))
         descent(ds, levels, lambda size: bool(met([size])), least, listed)
 
@@ -67,8 +68,9 @@ def _rounded(trials: Trials, goal: Goal, listed: bool) -> float:
 
 
 def _allowed(trial: Trial, wish: Wish, ds: Sequence[int]) -> bool:
-    """Whether a file is of a size that was asked for."""
-    return trial.content.coords.d in ds and not (wish.levels and trial.how == "exact")
+    """Whether a file is of a size that was asked for; the checkpoint as it is is not, where levels are."""
+    as_it_was = trial.how != "rounded" and not trial.run_id
+    return trial.content.coords.d in ds and not (wish.levels and as_it_was)
 
 
 def _merit(goal: Goal, trial: Trial, trials: Trials) -> tuple[float, float]:

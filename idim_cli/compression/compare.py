@@ -39,7 +39,7 @@ def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
     Raises:
         MissingExtraError: zstandard is not installed.
     """
-    zstd = _zstd()
+    zstd = zstandard()
     module = rebuild(trials.found, trust_code=True).module
     coords, state = to_bytes(trials.found.coords), _bytes(module)
     own = _score(trials, module)
@@ -54,7 +54,7 @@ def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
         _row("state_dict, float32, zstd", zstd(state), own),
         _row("state_dict, float32, xz", _xz(state), own),
     ]
-    for path in direct_runs(trials.out, run_id)[:1]:
+    for path in direct_runs(trials.out, run_id, trials.found.spec)[:1]:
         direct = rebuild(checkpoint.read(path), trust_code=True).module
         rows += _pruned(trials, direct, level, zstd)
     return rows
@@ -72,12 +72,13 @@ def _bytes(module: nn.Module) -> bytes:
     return b"".join(to_bytes(value) for value in module.state_dict().values())
 
 
-def _zstd() -> Callable[[bytes], bytes]:
+def zstandard() -> Callable[[bytes], bytes]:
+    """The compression of zstandard at its strongest; MissingExtraError if it is not installed."""
     try:
-        import zstandard
+        import zstandard as library
     except ImportError as error:
         raise MissingExtraError("zstandard", "zstd") from error
-    compress: Callable[[bytes], bytes] = zstandard.ZstdCompressor(level=22).compress
+    compress: Callable[[bytes], bytes] = library.ZstdCompressor(level=22).compress
     return compress
 
 

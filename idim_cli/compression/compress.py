@@ -10,7 +10,7 @@ from idim_cli.codec import checkpoint, files
 from idim_cli.compression import record
 from idim_cli.compression.baseline import beside, direct_runs
 from idim_cli.compression.choose import choose
-from idim_cli.compression.compare import compare
+from idim_cli.compression.compare import compare, zstandard
 from idim_cli.compression.goal import Goal, goal_of
 from idim_cli.compression.missed import NotReachedError
 from idim_cli.compression.record import Compressed
@@ -56,6 +56,8 @@ def compress(
     files.check(target, path)
     assert found.recipe is not None
     wish.check(found.recipe.projector.name == "identity", tasks.build(found.recipe.task).metric)
+    if wish.compare:
+        zstandard()  # before any training
     try:
         trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher or Silent())
     except DataError as error:
@@ -72,7 +74,7 @@ def _wished(trials: Trials, wish: Wish, target: Path) -> Compressed:
     """Find the file that was wished for, and write it."""
     run_id, baseline = trials.path.absolute().parent.name, wish.baseline
     if baseline is None and wish.target is not None:
-        baseline = beside(home(trials.path), run_id)
+        baseline = beside(home(trials.path), run_id, trials.found.spec)
     goal = goal_of(trials.made[0].performance, wish.target, baseline, wish.max_bytes, wish.prove)
     trials.watcher.say(f"wanted: {goal.says}")
     best, missed = _best(trials, goal, wish)
@@ -80,7 +82,7 @@ def _wished(trials: Trials, wish: Wish, target: Path) -> Compressed:
     done = record.note(replace(_saved(trials, best, target), baseline=baseline, **known))
     if missed:
         raise missed.but(done)
-    if wish.compare and not direct_runs(trials.out, run_id):
+    if wish.compare and not direct_runs(trials.out, run_id, trials.found.spec):
         trials.watcher.say("no direct runs lie beside this run: there is none to prune")
     if wish.compare:
         done = record.note(replace(done, compared=compare(trials, best.performance, run_id)))

@@ -135,6 +135,10 @@ class Trials:
     def _todo(self, runs: Sequence[Run]) -> list[Run]:
         return [run for run in merged(runs) if done(run, run_folder(self.out, run)) is None]
 
+    def finished(self, sizes: Sequence[Size]) -> list[Size]:
+        """Those of the sizes that have been trained already."""
+        return [size for size in sizes if not self._todo([self.run(size)])]
+
     def trained(self, sizes: Sequence[Size]) -> dict[Size, Trial]:
         """Trainings with these numbers of values, but for those that failed; none is made twice."""
         runs = {size: self.run(size) for size in sizes}
@@ -152,6 +156,8 @@ class Trials:
         return result is not None and result["status"] == results.OK
 
     def _trained(self, run: Run) -> Trial:
+        if known := next((trial for trial in self.made if trial.run_id == run.run_id), None):
+            return known
         found = checkpoint.read(run_folder(self.out, run) / results.CHECKPOINT)
         return self._scored(found, "trained", run.run_id)
 

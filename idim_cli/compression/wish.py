@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from idim_cli.compression.sizes import dimensions
 from idim_cli.errors import IdimError
 
 _MOST = 2.0  # share of a baseline
+
+
+def _counts(name: str, value: Any) -> None:
+    """IdimError for what is no list of whole numbers from 1 on."""
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    if not several or not value or not all(type(one) is int and one > 0 for one in value):
+        raise IdimError(f"{name} is {value!r}", f"give a list of whole numbers, such as {name}=[3]")
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,14 @@ class Wish:
     lossless: bool = False
     frontier: bool = False
     compare: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("levels", "d"):
+            value = getattr(self, name)
+            if value is not None and not (name == "d" and value == "auto"):
+                _counts(name, value)
+        if self.epochs is not None and not (type(self.epochs) is int and self.epochs >= 0):
+            raise IdimError(f"epochs is {self.epochs!r}", "give a whole number, 0 for none")
 
     def check(self, direct: bool, metric: str) -> None:
         """Refuse what contradicts itself, or a run's kind, before anything is tried.
