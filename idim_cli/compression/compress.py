@@ -56,10 +56,13 @@ def compress(
     files.check(target, path)
     assert found.recipe is not None
     wish.check(found.recipe.projector.name == "identity", tasks.build(found.recipe.task).metric)
+    watcher = watcher or Silent()
+    if (path.parent / results.RUN_RECIPE).is_file() and results.read_result(path.parent) is None:
+        watcher.say("the run has not ended: its file holds how far it came")
     if wish.compare:
         zstandard()  # before any training
     try:
-        trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher or Silent())
+        trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher)
     except DataError as error:
         if not wish.lossless:
             raise DataError(str(error), f"{error.hint}; or keep every bit with --lossless") from error

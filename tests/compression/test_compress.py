@@ -234,6 +234,16 @@ def test_compare_needs_its_package_before_any_training(swept, tmp_path, monkeypa
     assert not (tmp_path / "a.idim").exists()
 
 
+def test_an_unfinished_run_is_said_to_be_one(tmp_path):
+    run = tmp_path / "small" / "runs" / train(loads(RECIPE), tmp_path)["run_id"]
+    ended, stopped = Counting(), Counting()
+    compress(run, tmp_path / "a.idim", Wish(lossless=True), watcher=ended)
+    (run / results.RESULT).unlink()
+    compress(run, tmp_path / "a.idim", Wish(lossless=True), watcher=stopped)
+    told = ["the run has not ended" in " ".join(each.said) for each in (ended, stopped)]
+    assert told == [False, True]
+
+
 def test_a_link_is_not_replaced(swept, tmp_path):
     (tmp_path / "there").write_text("mine")
     (tmp_path / "a.idim").symlink_to(tmp_path / "there")
