@@ -140,15 +140,23 @@ def test_trained_parameters_against_performance(family):
     assert sum(line.get_marker() == "D" for line in axes.lines) >= 2
 
 
-def test_published_small_nets_stand_for_own_ones(swept):
-    found = entries([load(swept)])
-    chart = compare(found, [find("mnist-fc")], "f").parameters
+@pytest.mark.parametrize(("name", "D", "shown"), [("mnist-fc", 199_210, 139), ("mnist-lenet", 44_426, 300)])
+def test_published_small_nets_stand_for_own_ones(runs, name, D, shown):
+    runs.add(D, 0.98, D=D)
+    for d, performance in ((10, 0.5), (40, 0.93)):
+        runs.add(d, performance, D=D)
+    chart = compare(entries([load(runs.folder)]), [find(name)], "f").parameters
     (nets,) = (line for line in axes_of(chart).lines if to_hex(line.get_color()) == look.FAINT.lower())
-    assert len(nets.get_xdata()) == 139
+    assert len(nets.get_xdata()) == shown
     assert "Li et al. 2018" in chart.note
-    many = axes_of(compare(found, [find("mnist-lenet")], "f").parameters)
-    (nets,) = (line for line in many.lines if to_hex(line.get_color()) == look.FAINT.lower())
-    assert len(nets.get_xdata()) == 300
+
+
+def test_published_small_nets_lie_behind_networks_of_their_D_alone(family):
+    alone = compare(entries([family])[:1], [find("mnist-fc")], "f").parameters
+    assert "here is one" in alone
+    chart = compare(entries([family]), [find("mnist-fc")], "f").parameters
+    assert not [line for line in axes_of(chart).lines if to_hex(line.get_color()) == look.FAINT.lower()]
+    assert "Li et al." not in chart.note
 
 
 def test_bars_are_in_order_with_intervals(family):
