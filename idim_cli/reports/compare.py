@@ -41,8 +41,11 @@ def compare(found: Sequence[Entry], others: Sequence[Published | None], stem: st
 def _sizes(found: Sequence[Entry], stem: str) -> Chart | str:
     several = family.sizes(found)
     if several:
-        return family.d_against_D(several, f"{stem}-sizes")
-    return f"This takes models of at least two sizes D, as a sweep has with {_FAMILY}."
+        return family.d_against_D(several, f"{stem}-sizes", len(found) - len(several))
+    return (
+        "This takes models of at least two sizes D that differ in nothing else, and here are none: "
+        f"`idim sweep RECIPE` with {_FAMILY}."
+    )
 
 
 def _parameters(found: Sequence[Entry], others: Sequence[Published | None], stem: str) -> Chart | str:

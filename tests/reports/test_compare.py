@@ -98,6 +98,37 @@ def test_series_stand_apart_where_they_share_D_alone(projectors):
     assert "a little apart" in chart.note
 
 
+def problem(runs, name, *sizes, projector="tied"):
+    """A sweep of networks of these D for a data set of this name."""
+    for D in sizes:
+        runs.add(D, 0.9, D=D, dataset=name)
+        for d, performance in ((10, 0.5), (20, 0.9)):
+            one = {"D": D, "dataset": name, "projector": projector, "over": {"model.width": D}}
+            runs.add(d, performance, (len(name), 0, len(projector)), **one)
+
+
+def test_different_problems_are_no_family(runs):
+    problem(runs, "digits", 100)
+    problem(runs, "mnist", 1000)
+    sizes = compare(entries([load(runs.folder)]), [None], "f").sizes
+    assert "two sizes D that differ in nothing else, and here are none" in sizes
+
+
+def test_different_projectors_are_no_family(runs):
+    problem(runs, "digits", 100)
+    problem(runs, "digits", 1000, projector="sparse")
+    assert isinstance(compare(entries([load(runs.folder)]), [None], "f").sizes, str)
+
+
+def test_a_problem_of_one_D_is_left_out_beside_a_family(runs):
+    problem(runs, "digits", 100, 200)
+    problem(runs, "mnist", 1000)
+    chart = compare(entries([load(runs.folder)]), [None], "f").sizes
+    marks = [line for line in axes_of(chart).lines if line.get_marker() in "os" and len(line.get_xdata())]
+    assert [float(line.get_xdata()[0]) for line in marks] == [100, 200]
+    assert "Not drawn: 1 group of problems" in chart.note
+
+
 def test_words_of_a_file_lie_within_it(projectors):
     chart = compare(entries([load(projectors)]), [None], "f").sizes
     with look.style():
