@@ -200,6 +200,34 @@ def test_bars_are_in_order_with_intervals(family):
     assert any(line.get_marker() == ">" for line in axes.lines)
 
 
+def shown_as(chart):
+    """The labels of bars, from the top down."""
+    return [label.get_text() for label in axes_of(chart).get_yticklabels()]
+
+
+def test_bars_that_are_not_reached_come_last(runs):
+    for width, d, score in ((1, 10, 0.5), (2, 400, 0.9)):
+        runs.add(1000 + width, 0.9, D=1000 + width)
+        for size, performance in ((d / 2, 0.3), (d, score)):
+            runs.add(int(size), performance, D=1000 + width, over={"model.width": width})
+    chart = compare(entries([load(runs.folder)]), [None], "f").problems
+    assert shown_as(chart) == ["width 2", "width 1"]
+    assert chart.alt.endswith("width 1: > 10.")
+
+
+def test_long_labels_of_bars_keep_what_tells_them_apart(runs):
+    problem(runs, "a-data-set-of-a-long-name", 100)
+    problem(runs, "a-data-set-of-a-long-name", 200, projector="fastfood")
+    problem(runs, "b-data-set-of-a-long-name-that-ends-in-c", 300)
+    problem(runs, "b-data-set-of-a-long-name-that-ends-in-d", 400)
+    found = entries([load(runs.folder)])
+    assert all(len(one.label) > 34 for one in found)
+    labels = shown_as(compare(found, [None], "f").problems)
+    assert len(set(labels)) == 4
+    assert all(len(label) <= 34 for label in labels)
+    assert sum("fastfood" in label for label in labels) == 1
+
+
 def test_what_is_missing_is_said(swept, runs_csv):
     alone = compare(entries([load(swept)]), [None], "f")
     assert alone.charts == []
