@@ -64,6 +64,16 @@ def test_results_are_named_where_nothing_else_tells_groups_apart(swept, tmp_path
     assert [entry.label for entry in entries([one, other])] == ["made-up", "other"]
 
 
+def test_results_are_named_in_the_labels_that_would_be_the_same_alone(swept, runs_csv):
+    import dataclasses
+
+    one = load(swept)
+    other = dataclasses.replace(one, name="other")
+    found = entries([one, other, load(runs_csv)])
+    assert [entry.label.partition(",")[0] for entry in found] == ["made-up", "other", "mnist", "mnist"]
+    assert len({entry.label for entry in found}) == 4
+
+
 def test_d_int_against_D(family):
     found = entries([family])
     chart = compare(found, [None], "f").sizes
