@@ -50,8 +50,8 @@ class Split:
         components: its parts, none below zero; empty where nothing can be told.
         sd: standard deviation of one run, pooled within each d; None without two runs at one d.
         at: number of d with two runs or more.
-        problem: why the parts cannot be told apart or have no errors, or ""; `hint` is what to run to tell them
-            apart.
+        problem: why the parts cannot be told apart or have no errors, or "".
+        hint: what to run to tell them apart, or "".
     """
 
     components: tuple[Component, ...] = ()
