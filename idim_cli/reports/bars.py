@@ -32,9 +32,11 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
         )
         if log:
             axes.set_xscale("log")
-        axes.barh(
-            range(len(ordered)), [_length(one) for one in ordered], color=look.BLUE, alpha=0.55, height=0.7
-        )
+        lengths = [_length(one) for one in ordered]
+        filled = [one.section.reading.value is not None for one in ordered]
+        colours = [look.BLUE if reached else look.WHITE for reached in filled]
+        style: dict[str, Any] = {"edgecolor": look.BLUE, "alpha": 0.55, "height": 0.7}
+        axes.barh(range(len(ordered)), lengths, color=colours, **style)
         _left_edge(axes, ordered, log)
         if log:
             look.log_ticks(axes.xaxis)
@@ -50,7 +52,7 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
     open_ended = any(one.section.reading.value is None for one in found)
     kind = words.interval_kind(one.section.reading for one in ordered)
     note = f"Lines are the {kind}s." + (
-        " A bar with an arrow: not reached by the largest d." if open_ended else ""
+        " A hollow bar: not reached by the largest d, where the bar ends." if open_ended else ""
     )
     return Chart(slug, f"{', '.join(names)} of {len(found)} problems", f"{text}.", build, note)
 

@@ -223,6 +223,9 @@ def test_bars_that_are_not_reached_come_last(runs):
     chart = compare(entries([load(runs.folder)]), [None], "f").problems
     assert shown_as(chart) == ["width 2", "width 1"]
     assert chart.alt.endswith("width 1: > 10.")
+    colours = [to_hex(bar.get_facecolor()) for bar in axes_of(chart).patches]
+    assert colours == [look.BLUE.lower(), look.WHITE.lower()]  # arrows also stand at bars that are reached
+    assert "hollow" in chart.note
 
 
 def test_long_labels_of_bars_keep_what_tells_them_apart(runs):
