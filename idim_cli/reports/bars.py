@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,8 @@ _LABEL = 34  # characters
 
 
 def chart(found: Sequence[Entry], slug: str) -> Chart:
-    """A bar for each group, ascending, with its interval; two groups or more."""
-    ordered = sorted(found, key=lambda one: (_length(one), one.label))
+    """A bar for each group with its interval, ascending, unreached ones last; two groups or more."""
+    ordered = sorted(found, key=lambda one: (one.section.reading.value is None, _length(one), one.label))
     names = dict.fromkeys(one.section.reading.name for one in found)
     log = max(map(_length, found)) > scale.LOG_SPAN * min(map(_length, found))
 
@@ -31,15 +32,17 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
         )
         if log:
             axes.set_xscale("log")
-        axes.barh(
-            range(len(ordered)), [_length(one) for one in ordered], color=look.BLUE, alpha=0.55, height=0.7
-        )
+        lengths = [_length(one) for one in ordered]
+        filled = [one.section.reading.value is not None for one in ordered]
+        colours = [look.BLUE if reached else look.WHITE for reached in filled]
+        style: dict[str, Any] = {"edgecolor": look.BLUE, "alpha": 0.55, "height": 0.7}
+        axes.barh(range(len(ordered)), lengths, color=colours, **style)
         _left_edge(axes, ordered, log)
         if log:
             look.log_ticks(axes.xaxis)
         for place, one in enumerate(ordered):
             _whisker(axes, place, one)
-        axes.set_yticks(range(len(ordered)), [_cut(one.label) for one in ordered])
+        axes.set_yticks(range(len(ordered)), _short([one.label for one in ordered]))
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
         look.titled(figure, "Problems side by side", note, page)
@@ -49,7 +52,7 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
     open_ended = any(one.section.reading.value is None for one in found)
     kind = words.interval_kind(one.section.reading for one in ordered)
     note = f"Lines are the {kind}s." + (
-        " A bar with an arrow: not reached by the largest d." if open_ended else ""
+        " A hollow bar: not reached by the largest d, where the bar ends." if open_ended else ""
     )
     return Chart(slug, f"{', '.join(names)} of {len(found)} problems", f"{text}.", build, note)
 
@@ -76,5 +79,19 @@ def _whisker(axes: Any, place: int, one: Entry) -> None:
         axes.plot(shown, place, arrow if math.isinf(end) else "|", markersize=5, clip_on=False, **style)
 
 
+def _short(labels: Sequence[str]) -> list[str]:
+    """Labels with room: too long ones lose parts, the most common first, while no two become the same."""
+    parts = [label.split(", ") for label in labels]
+    shared = Counter(part for one in parts for part in set(one))
+    for index, one in enumerate(parts):
+        for part in sorted(one, key=lambda part: -shared[part]):
+            fewer = [other for other in parts[index] if other != part]
+            if len(", ".join(parts[index])) > _LABEL and fewer and fewer not in parts:
+                parts[index] = fewer
+    return [_cut(", ".join(one)) for one in parts]
+
+
 def _cut(label: str) -> str:
-    return label if len(label) <= _LABEL else f"{label[: _LABEL - 1]}…"
+    """A label without its middle where that is too long: names often differ at their end."""
+    half = _LABEL // 2
+    return label if len(label) <= _LABEL else f"{label[: half - 1]}…{label[-half:]}"

@@ -41,20 +41,28 @@ def compare(found: Sequence[Entry], others: Sequence[Published | None], stem: st
 def _sizes(found: Sequence[Entry], stem: str) -> Chart | str:
     several = family.sizes(found)
     if several:
-        return family.d_against_D(several, f"{stem}-sizes")
-    return f"This takes models of at least two sizes D, as a sweep has with {_FAMILY}."
+        return family.d_against_D(several, f"{stem}-sizes", len(found) - len(several))
+    return (
+        "This takes models of at least two sizes D that differ in nothing else, and here are none: "
+        f"`idim sweep RECIPE` with {_FAMILY}."
+    )
 
 
 def _parameters(found: Sequence[Entry], others: Sequence[Published | None], stem: str) -> Chart | str:
-    nets: list[Net] = [net for one in dict.fromkeys(others) if one for net in one.nets]
+    fitting = [one for one in dict.fromkeys(others) if one and _comparable(one, found)]
+    nets: list[Net] = [net for one in fitting for net in one.nets]
     trained = {
         one.section.sample.D for one in found if one.section.sample.D and len(one.section.sample.direct)
     }
-    if len(trained) > 1 or (found and nets):
-        source = ", ".join(dict.fromkeys(one.source for one in others if one and one.nets))
+    if len(trained) > 1 or nets:
+        source = ", ".join(dict.fromkeys(one.source for one in fitting if one.nets))
         return parameters.chart(found, nets, source, f"{stem}-parameters")
     have = _have(len(trained))
     return f"This takes direct runs of networks of at least two sizes D, and here {have}: {_FAMILY}."
+
+
+def _comparable(others: Published, found: Sequence[Entry]) -> bool:
+    return any(others.behind(one.section.sample.D) is not None for one in found)
 
 
 def _problems(found: Sequence[Entry], stem: str) -> Chart | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,10 +49,12 @@ def entries(found: Sequence[Result]) -> list[Entry]:
     facts = [{"results": result.name, **section.group} for result, section in pairs]
     known = dict.fromkeys(key for one in facts for key in one)
     differing = [key for key in known if _differ(facts, key) or is_of_coords(key)]
+    own = [key for key in differing if key != "results"]
+    alike = Counter(_words(one, own) for one in facts)
     made = []
     for (result, section), one in zip(pairs, facts, strict=True):
         # Names of results that only repeat what the groups say themselves would be told twice.
-        keys = [key for key in differing if key != "results"] if _tell_apart(facts, differing) else differing
+        keys = own if alike[_words(one, own)] == 1 else differing
         family = [key for key in keys if key.partition(".")[0] not in ("model", "config", "results")]
         title = section.title if len(pairs) == 1 else _words(one, keys) or section.title
         made.append(Entry(title, _words(one, family), result, section))
@@ -100,11 +103,6 @@ def _line(one: Entry, named: bool, mixed: bool) -> list[str]:
 
 def _differ(facts: Sequence[dict[str, Any]], key: str) -> bool:
     return len({str(one.get(key)) for one in facts}) > 1
-
-
-def _tell_apart(facts: Sequence[dict[str, Any]], keys: Sequence[str]) -> bool:
-    own = [key for key in keys if key != "results"]
-    return len({tuple(str(one.get(key)) for key in own) for one in facts}) == len(facts)
 
 
 def _words(one: dict[str, Any], keys: Sequence[str]) -> str:

@@ -19,13 +19,30 @@ _ASIDE = 1.07  # factor between the places of two series at one D
 
 
 def sizes(found: Sequence[Entry]) -> list[Entry]:
-    """The groups whose D is known, if they differ in it; else none."""
+    """The groups of each problem of which one series has two D or more; different problems are no family."""
     known = [one for one in found if one.section.reading.D]
-    return known if len({one.section.reading.D for one in known}) > 1 else []
+    every: dict[tuple[str, str], set[int | None]] = {}
+    for one in known:
+        every.setdefault((_problem(one), one.family), set()).add(one.section.reading.D)
+    shown = {problem for (problem, _), sizes in every.items() if len(sizes) > 1}
+    return [one for one in known if _problem(one) in shown]
 
 
-def d_against_D(found: Sequence[Entry], slug: str) -> Chart:
-    """d_int with its interval against D, a series for each family; for groups as `sizes` gives them."""
+def _problem(one: Entry) -> str:
+    """The data and the task of a group."""
+    return str(
+        [pair for pair in one.section.group.items() if pair[0].partition(".")[0] in ("dataset", "task")]
+    )
+
+
+def d_against_D(found: Sequence[Entry], slug: str, left: int = 0) -> Chart:
+    """d_int with its interval against D, a series for each family.
+
+    Args:
+        found: groups as `sizes` gives them.
+        slug: of the figure.
+        left: how many other groups there are, which the note tells.
+    """
     names = dict.fromkeys(one.section.reading.name for one in found)
     series: dict[str, list[Entry]] = {}
     for one in found:
@@ -58,6 +75,8 @@ def d_against_D(found: Sequence[Entry], slug: str) -> Chart:
     note = f"Bars are the {kind}s; an arrow points to where the runs set no bound."
     if shared:
         note += "\nSeries stand a little apart where their D is the same."
+    if left:
+        note += f"\nNot drawn: {left} {'group' if left == 1 else 'groups'} of problems without two sizes D."
     return Chart(slug, f"{', '.join(names)} against D over {len(found)} models", f"{text}.", build, note)
 
 

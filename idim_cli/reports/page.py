@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,11 +58,12 @@ class Content:
 def render(content: Content) -> str:
     """The page; the same content gives the same bytes."""
     shown, found = _short(content), content.found
+    places = _places(found.results)
     return _template().render(
         title=_title(content),
         files=content.files,
-        readings=[headline.of(panel) for panel in shown],
-        overview=_overview(found.entries),
+        readings=[{**headline.of(panel), "place": places.get(id(panel.part), "")} for panel in shown],
+        overview=_overview(found.entries, places),
         log=prefers_log(shown) if content.log is None else content.log,
         panels=[_panel(panel) for panel in shown],
         comparison={name: _figure(one) for name, one in vars(content.comparison).items()},
@@ -123,11 +124,17 @@ def _read(found: Sequence[Result]) -> dict[str, str]:
     return {"names": " or ".join(fractions), "shares": " or ".join(fractions.values())}
 
 
-def _overview(found: Sequence[Entry]) -> dict[str, Any] | None:
+def _places(found: Sequence[Result]) -> dict[int, str]:
+    """Where each group lies, by the id of its section; none where all lie in one place."""
+    several = found if len(found) > 1 else ()
+    return {id(part): str(one.path) for one in several for part in (*one.sections, *one.unread)}
+
+
+def _overview(found: Sequence[Entry], places: Mapping[int, str]) -> dict[str, Any] | None:
     if len(found) < 2:
         return None
     head, *lines = entries.overview(found)
-    return {"head": head, "lines": lines}
+    return {"head": head, "lines": lines, "places": [places.get(id(one.section), "") for one in found]}
 
 
 def _figure(chart: Chart | str | None, missing: str = "") -> dict[str, str]:

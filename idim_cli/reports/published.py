@@ -30,7 +30,7 @@ class Published:
     Attributes:
         curve: performance at each d.
         source: who published what.
-        D: of the network; None if it is not known. Points lie behind groups of that D alone.
+        D: of the network; None if it is not known. Points and nets lie behind groups of that D alone.
         nets: small networks for the same problem, trained directly.
     """
 

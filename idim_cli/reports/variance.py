@@ -50,7 +50,8 @@ class Split:
         components: its parts, none below zero; empty where nothing can be told.
         sd: standard deviation of one run, pooled within each d; None without two runs at one d.
         at: number of d with two runs or more.
-        problem: why the parts cannot be told apart, or ""; `hint` is what to run.
+        problem: why the parts cannot be told apart or have no errors, or "".
+        hint: what to run to tell them apart, or "".
     """
 
     components: tuple[Component, ...] = ()
@@ -100,12 +101,13 @@ def _split(pairs: Sequence[Squares], sd: float) -> Split:
     joined = [name for name in names if " and " in name]
     if len(parts) == 1:  # all of it, which `sd` says
         parts = ()
-    problem = (
-        f"From run to run {joined[0]} change together, so their shares cannot be told apart."
-        if joined
-        else ""
-    )
-    return Split(parts, sd, len(pairs), problem, HOW_TO if joined else "")
+    problems = []
+    if joined:
+        problems.append(f"From run to run {joined[0]} change together, so their shares cannot be told apart.")
+    if parts and len(pairs) < _FEWEST_D:
+        have = f"here runs differ in their seeds at {len(pairs)} d"
+        problems.append(f"Shares without a standard error: that takes {_FEWEST_D} d or more, and {have}.")
+    return Split(parts, sd, len(pairs), " ".join(problems), HOW_TO if joined else "")
 
 
 def _pairs(rows: DataFrame) -> Squares:

@@ -12,6 +12,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
         self.open, self.tags, self.texts = [], [], []
+        self.classes = []  # of the tag that each text follows
         self.feed(text)
         self.close()
         assert self.open == []
@@ -30,9 +31,15 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.texts.append(data)
+        self.classes.append(self.tags[-1][1].get("class") if self.tags else None)
 
     def all(self, name):
         return [attributes for tag, attributes in self.tags if tag == name]
+
+    def texts_of(self, name):
+        """What stands in the tags of a class, without what tags inside them say."""
+        both = zip(self.texts, self.classes, strict=True)
+        return [text.strip() for text, kind in both if kind == name and text.strip()]
 
     @property
     def text(self):

@@ -64,6 +64,16 @@ def test_results_are_named_where_nothing_else_tells_groups_apart(swept, tmp_path
     assert [entry.label for entry in entries([one, other])] == ["made-up", "other"]
 
 
+def test_results_are_named_in_the_labels_that_would_be_the_same_alone(swept, runs_csv):
+    import dataclasses
+
+    one = load(swept)
+    other = dataclasses.replace(one, name="other")
+    found = entries([one, other, load(runs_csv)])
+    assert [entry.label.partition(",")[0] for entry in found] == ["made-up", "other", "mnist", "mnist"]
+    assert len({entry.label for entry in found}) == 4
+
+
 def test_d_int_against_D(family):
     found = entries([family])
     chart = compare(found, [None], "f").sizes
@@ -96,6 +106,37 @@ def test_series_stand_apart_where_they_share_D_alone(projectors):
     assert places[0] == 100
     assert places[1] < 1000 < places[2]
     assert "a little apart" in chart.note
+
+
+def problem(runs, name, *sizes, projector="tied"):
+    """A sweep of networks of these D for a data set of this name."""
+    for D in sizes:
+        runs.add(D, 0.9, D=D, dataset=name)
+        for d, performance in ((10, 0.5), (20, 0.9)):
+            one = {"D": D, "dataset": name, "projector": projector, "over": {"model.width": D}}
+            runs.add(d, performance, (len(name), 0, len(projector)), **one)
+
+
+def test_different_problems_are_no_family(runs):
+    problem(runs, "digits", 100)
+    problem(runs, "mnist", 1000)
+    sizes = compare(entries([load(runs.folder)]), [None], "f").sizes
+    assert "two sizes D that differ in nothing else, and here are none" in sizes
+
+
+def test_different_projectors_are_no_family(runs):
+    problem(runs, "digits", 100)
+    problem(runs, "digits", 1000, projector="sparse")
+    assert isinstance(compare(entries([load(runs.folder)]), [None], "f").sizes, str)
+
+
+def test_a_problem_of_one_D_is_left_out_beside_a_family(runs):
+    problem(runs, "digits", 100, 200)
+    problem(runs, "mnist", 1000)
+    chart = compare(entries([load(runs.folder)]), [None], "f").sizes
+    marks = [line for line in axes_of(chart).lines if line.get_marker() in "os" and len(line.get_xdata())]
+    assert [float(line.get_xdata()[0]) for line in marks] == [100, 200]
+    assert "Not drawn: 1 group of problems" in chart.note
 
 
 def test_words_of_a_file_lie_within_it(projectors):
@@ -140,15 +181,23 @@ def test_trained_parameters_against_performance(family):
     assert sum(line.get_marker() == "D" for line in axes.lines) >= 2
 
 
-def test_published_small_nets_stand_for_own_ones(swept):
-    found = entries([load(swept)])
-    chart = compare(found, [find("mnist-fc")], "f").parameters
+@pytest.mark.parametrize(("name", "D", "shown"), [("mnist-fc", 199_210, 139), ("mnist-lenet", 44_426, 300)])
+def test_published_small_nets_stand_for_own_ones(runs, name, D, shown):
+    runs.add(D, 0.98, D=D)
+    for d, performance in ((10, 0.5), (40, 0.93)):
+        runs.add(d, performance, D=D)
+    chart = compare(entries([load(runs.folder)]), [find(name)], "f").parameters
     (nets,) = (line for line in axes_of(chart).lines if to_hex(line.get_color()) == look.FAINT.lower())
-    assert len(nets.get_xdata()) == 139
+    assert len(nets.get_xdata()) == shown
     assert "Li et al. 2018" in chart.note
-    many = axes_of(compare(found, [find("mnist-lenet")], "f").parameters)
-    (nets,) = (line for line in many.lines if to_hex(line.get_color()) == look.FAINT.lower())
-    assert len(nets.get_xdata()) == 300
+
+
+def test_published_small_nets_lie_behind_networks_of_their_D_alone(family):
+    alone = compare(entries([family])[:1], [find("mnist-fc")], "f").parameters
+    assert "here is one" in alone
+    chart = compare(entries([family]), [find("mnist-fc")], "f").parameters
+    assert not [line for line in axes_of(chart).lines if to_hex(line.get_color()) == look.FAINT.lower()]
+    assert "Li et al." not in chart.note
 
 
 def test_bars_are_in_order_with_intervals(family):
@@ -159,6 +208,37 @@ def test_bars_are_in_order_with_intervals(family):
     whiskers = [line for line in axes.lines if len(line.get_xdata()) == 2]
     assert all(math.isfinite(end) for line in whiskers for end in line.get_xdata())
     assert any(line.get_marker() == ">" for line in axes.lines)
+
+
+def shown_as(chart):
+    """The labels of bars, from the top down."""
+    return [label.get_text() for label in axes_of(chart).get_yticklabels()]
+
+
+def test_bars_that_are_not_reached_come_last(runs):
+    for width, d, score in ((1, 10, 0.5), (2, 400, 0.9)):
+        runs.add(1000 + width, 0.9, D=1000 + width)
+        for size, performance in ((d / 2, 0.3), (d, score)):
+            runs.add(int(size), performance, D=1000 + width, over={"model.width": width})
+    chart = compare(entries([load(runs.folder)]), [None], "f").problems
+    assert shown_as(chart) == ["width 2", "width 1"]
+    assert chart.alt.endswith("width 1: > 10.")
+    colours = [to_hex(bar.get_facecolor()) for bar in axes_of(chart).patches]
+    assert colours == [look.BLUE.lower(), look.WHITE.lower()]  # arrows also stand at bars that are reached
+    assert "hollow" in chart.note
+
+
+def test_long_labels_of_bars_keep_what_tells_them_apart(runs):
+    problem(runs, "a-data-set-of-a-long-name", 100)
+    problem(runs, "a-data-set-of-a-long-name", 200, projector="fastfood")
+    problem(runs, "b-data-set-of-a-long-name-that-ends-in-c", 300)
+    problem(runs, "b-data-set-of-a-long-name-that-ends-in-d", 400)
+    found = entries([load(runs.folder)])
+    assert all(len(one.label) > 34 for one in found)
+    labels = shown_as(compare(found, [None], "f").problems)
+    assert len(set(labels)) == 4
+    assert all(len(label) <= 34 for label in labels)
+    assert sum("fastfood" in label for label in labels) == 1
 
 
 def test_what_is_missing_is_said(swept, runs_csv):

@@ -1,6 +1,7 @@
 """The page itself: well-formed, complete without a network, and true to what is missing."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -298,6 +299,25 @@ def test_results_of_one_name_get_files_of_their_own(swept, no_drawing):
     names = {file.stem for file in done.figures}
     assert names == {"made-up", "made-up-learning", "made-up~2", "made-up~2-learning", "all-problems"}
     assert page.text.count("made-up~2") > 2
+
+
+def test_every_fact_of_a_reading_is_on_a_narrow_screen(made):
+    """Cells of a row stand in a grid as wide as the page, the headline in its first line of numbers."""
+    narrow = re.search(r"max-width: 52rem\) \{\s*(#reading .*?)\n\}", made[1], re.DOTALL)[1]
+    columns = re.search(r"#reading tr \{ display: grid; grid-template-columns: ([^;]*);", narrow)[1].split()
+    heads = re.search(r"All readings</caption>\s*<thead><tr>(.*?)</tr>", made[1], re.DOTALL)[1]
+    names = re.findall(r"<th[^>]*>(.*?)</th>", heads)
+    assert "#reading tr > :first-child { grid-column: 1 / -1; }" in narrow
+    assert "d_int90" in names[1 : 1 + len(columns)]
+    assert (len(names) - 1) % len(columns) == 0
+    assert "#reading td, #reading th { white-space: normal" in made[1]  # so that none is cut on wider ones
+
+
+def test_each_reading_of_several_results_tells_its_folder(swept, no_drawing, tmp_path):
+    shutil.copytree(swept, tmp_path / "again")
+    page, _ = drawn(swept, tmp_path / "again")
+    assert page.texts_of("place") == [str(swept), str(tmp_path / "again")] * 2  # in the table, in the cards
+    assert drawn(swept)[0].texts_of("place") == []
 
 
 def named(folder, name):

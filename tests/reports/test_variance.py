@@ -45,6 +45,16 @@ def test_two_seeds_of_one_kind_are_told_from_the_rest_exactly():
     assert found.components[0].error is None  # one d has nothing to leave out
 
 
+def test_shares_of_few_d_say_why_they_have_no_errors():
+    for levels in (1, 2):
+        found = split(made(CROSSED, (0.01, 0.03, 0.0), levels=levels, rest=0.01))
+        assert {part.error for part in found.components} == {None}
+        assert "that takes 3 d or more" in found.problem
+        assert f"at {levels} d." in found.problem
+        assert found.hint == ""
+    assert split(made(CROSSED, (0.01, 0.03, 0.0), levels=3, rest=0.01)).problem == ""
+
+
 def test_seeds_that_move_together_are_not_told_apart():
     rows = made([(0, 0, 0), (1, 1, 1), (2, 2, 2)], (0.01, 0.01, 0.01))
     found = split(rows)
