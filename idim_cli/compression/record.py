@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ class Compressed:
     Attributes:
         path: the file.
         bytes: its size on disk.
+        crc32: of all of them.
         D, d: native parameters and coordinates.
         levels: values that a coordinate takes; None if they are float32.
         how: ``exact``, ``rounded`` or ``trained`` coordinates.
@@ -40,6 +42,7 @@ class Compressed:
 
     path: Path
     bytes: int
+    crc32: int
     D: int
     d: int
     levels: int | None
@@ -78,10 +81,12 @@ def note(done: Compressed) -> Compressed:
 def save(trial: Trial, out: Path, source: Path, **known: Any) -> Compressed:
     """Write the file of a trial, never over its source; `known` are further fields of what comes back."""
     content, found = trial.content, trial.solution
-    size = files.save(out, container.pack(content), source)
+    data = container.pack(content)
+    size = files.save(out, data, source)
     return Compressed(
         path=out,
         bytes=size,
+        crc32=zlib.crc32(data),
         D=content.D,
         d=content.coords.d,
         levels=content.coords.levels or None,

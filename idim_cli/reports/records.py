@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from idim_cli import results
+from idim_cli.codec import bounds
 from idim_cli.codec.bounds import Bound
 from idim_cli.errors import FileError
 
@@ -39,6 +41,7 @@ class Record:
 
     path: Path
     bytes: _Count
+    crc32: Annotated[int, Field(ge=0)]
     D: _Count
     d: _Count
     levels: _Levels
@@ -133,6 +136,8 @@ def read(path: Path) -> Record:
         raise FileError(f"{path}: the file {file.name} is gone", _AGAIN)
     if (size := file.stat().st_size) != found.bytes:
         raise FileError(f"{path} tells of {found.bytes:,} bytes, {file.name} has {size:,}", _AGAIN)
+    if zlib.crc32(file.read_bytes()) != found.crc32:
+        raise FileError(f"{path} tells of another {file.name}", _AGAIN)
     return replace(found, path=file)
 
 
@@ -142,4 +147,11 @@ def _possible(found: Record) -> bool:
     if bound is None or found.d > found.D:
         return found.d <= found.D
     counts = 0 <= bound.wrong <= bound.n > 0 and 0 < bound.bits < math.inf
-    return counts and 0 < bound.delta < 1 and 0 <= bound.binomial <= 1 and 0 <= bound.pac_bayes <= 1
+    return counts and 0 < bound.delta < 1 and _follows(bound)
+
+
+def _follows(said: Bound) -> bool:
+    """Whether the bounds are what the counts and bits prove."""
+    proved = bounds.bound(said.wrong, said.n, said.bits, said.delta)
+    pairs = (said.binomial, proved.binomial), (said.pac_bayes, proved.pac_bayes)
+    return all(math.isclose(one, other, rel_tol=1e-6) for one, other in pairs)

@@ -75,7 +75,14 @@ def test_a_size_that_proves_nothing_says_so(one, three):
 
 def test_what_bounds_rest_on_is_said_with_the_sources(three):
     told = proof.rests_on(three)
-    for word in ("95 %", "1,197 training examples", "all files at once", "Langford", "Maurer", "Lotfi"):
+    for word in (
+        "95 %",
+        "1,197 training examples",
+        "of one training set at once",
+        "Langford",
+        "Maurer",
+        "Lotfi",
+    ):
         assert word in told
     assert proof.rests_on([three[2]]) == ""
 
@@ -151,7 +158,7 @@ def test_the_page_of_a_run_has_its_file_with_what_that_proves(packed, tmp_path):
     (one,) = done.compressed
     for word in (
         f"{one.bytes} bytes", "times smaller than D x 4", f"{one.bound.bits:,.0f}, of the network", one.goal,
-        f"{one.bound.wrong} of 1,197 examples wrong", "(PAC-Bayes), 95 % sure", "all files at once",
+        f"{one.bound.wrong} of 1,197 examples wrong", "(PAC-Bayes), 95 % sure", "of one training set at once",
         "at least two compressed files", "Bytes against performance", "One run alone",
     ):  # fmt: skip
         assert word in page.text, word

@@ -1,6 +1,7 @@
 """What is read of compressed files, and what is left out."""
 
 import json
+import zlib
 import math
 
 import pytest
@@ -35,7 +36,7 @@ def test_files_come_problem_by_problem_and_the_smallest_first(packed, small):
     for name, size in (("a", 900), ("b", 90)):
         copy = small.with_name(f"{name}.idim")
         copy.write_bytes(bytes(size))
-        told = json.loads(record_of(small).read_text()) | {"bytes": size}
+        told = json.loads(record_of(small).read_text()) | {"bytes": size, "crc32": zlib.crc32(bytes(size))}
         record_of(copy).write_text(json.dumps(told))
     found = find([packed])[0]
     assert [(one.dataset, one.path.stem) for one in found if one.bytes in (90, 900)][-1] == ("digits", "a")
@@ -97,3 +98,17 @@ def test_a_file_that_is_gone_or_another_one_is_left_out(small):
 def test_fields_of_a_later_version_are_passed_over(small):
     change(small, more=1, bound={**json.loads(record_of(small).read_text())["bound"], "other": 2})
     assert read(record_of(small)).bound.n > 1000
+
+
+def test_the_record_of_another_file_of_the_same_size_is_left_out(packed, small):
+    data = bytearray(small.read_bytes())
+    data[-1] ^= 1
+    small.write_bytes(bytes(data))
+    assert "another" in str(find([small])[1][0])
+
+
+def test_a_bound_that_does_not_follow_is_left_out(packed, small):
+    told = json.loads(record_of(small).read_text())
+    told["bound"]["binomial"] /= 2
+    record_of(small).write_text(json.dumps(told))
+    assert "contradict" in str(find([small])[1][0])
