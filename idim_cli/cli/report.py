@@ -91,6 +91,8 @@ def command(
     for note in made.found.notes:
         console.say(note)
     for result in made.results:
+        if result.left:
+            console.warn(f"{result.path}: {result.left}")
         for part in result.unread if not result.lone else ():
             console.say(f"left out: {part.title}: {part.problem}")
     if as_json:
