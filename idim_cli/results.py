@@ -148,6 +148,14 @@ def unplanned(folder: Path, plan: Plan) -> int:
     return sum(path.parent.name not in planned for path in (folder / RUNS).glob(f"*/{RESULT}"))
 
 
+def progress(folder: Path) -> tuple[int, int]:
+    """How many runs of the plan below `folder` have ended, and how many there are; 0 of 0 without a plan."""
+    if not (folder / PLAN).is_file():
+        return 0, 0
+    planned = {run["run_id"] for run in _planned(folder)}
+    return sum((folder / RUNS / run_id / RESULT).is_file() for run_id in planned), len(planned)
+
+
 def plan_text(recipe: str, runs: Plan) -> str:
     """The content of plan.json."""
     return json.dumps({"recipe": recipe, "runs": [dict(run) for run in runs]}, indent=1) + "\n"

@@ -47,7 +47,11 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         with console.reader_may_leave():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except typer.BadParameter as error:  # some versions of Typer tell of Pydantic's part in it
+                error.message = error.message.removeprefix("Value error, ")
+                raise
 
 
 app = typer.Typer(

@@ -40,7 +40,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     rows += [(name, "found" if there else "not there") for name, there in data["found"].items()]
     rows += [(f"idim[{name}]", "yes" if there else "no") for name, there in found["extras"].items()]
     rows += [("PROBLEM", problem) for problem in found["problems"]]
-    return [f"{name:<14} {value}" for name, value in rows]
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}} {value}" for name, value in rows]
 
 
 def _device(device: dict[str, Any]) -> str:

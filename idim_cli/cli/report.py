@@ -47,10 +47,8 @@ def command(
         ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Of the table on stdout.")] = Format.table,
-    log: Annotated[
-        bool | None,
-        typer.Option("--log/--linear", help="Axis of d.", show_default="by how d is spread"),
-    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="Axis of d; else by how d is spread.")] = False,
+    linear: Annotated[bool, typer.Option("--linear", help="Axis of d; else by how d is spread.")] = False,
     baseline: options.Baseline = None,
     fraction: options.Fraction = None,
     rule: options.Rule = None,
@@ -83,20 +81,25 @@ def command(
     from idim_cli.reports.report import report
     from idim_cli.thresholds import PAPER
 
+    if log and linear:
+        raise typer.BadParameter("--log and --linear exclude each other")
+    axis = log if log or linear else None
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     flags = options.reading_flags(**given, confidence=confidence, centre=centre)
     made = report(
-        paths, out, PAPER if paper else None, log=log, published=published, say=console.say, **flags
+        paths, out, PAPER if paper else None, log=axis, published=published, say=console.say, **flags
     )
     for note in made.found.notes:
         console.say(note)
     for result in made.results:
+        if result.left:
+            console.warn(f"{result.path}: {result.left}")
         for part in result.unread if not result.lone else ():
             console.say(f"left out: {part.title}: {part.problem}")
     if as_json:
         console.document("report/1", _as_dict(made))
     else:
-        _print(made, form, log)
+        _print(made, form, axis)
     if made.refused is None:
         console.say(f"wrote {made.page} and {len(made.figures)} files of figures beside it")
     else:

@@ -58,9 +58,12 @@ def command(
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
     table = _table(path, column or [], where or [], group_by)
-    found = thresholds.threshold(table, how, by=group_by or None, source=str(path))
+    left = thresholds.rest(path)
+    if left:
+        console.warn(left)
+    found = thresholds.threshold(table, how, by=group_by or None, source=str(path), left=left)
     if every:
-        _print_all(found, how.confidence, as_json)
+        _print_all(found, how.confidence, left, as_json)
         return
     thresholds.require_any(found)
     if as_json:
@@ -103,13 +106,13 @@ def _pairs(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
     return [(key.strip(), value.strip()) for key, _, value in parts]
 
 
-def _print_all(found: Sequence[Estimate], confidence: float, as_json: bool) -> None:
+def _print_all(found: Sequence[Estimate], confidence: float, left: str, as_json: bool) -> None:
     from idim_cli.thresholds import readings, require_any
 
     if all(one.sample is None for one in found):
         require_any(found)
     runs = [one.sample for one in found]
-    named = [list(readings(some, confidence)) if some is not None else [] for some in runs]
+    named = [list(readings(some, confidence, left)) if some is not None else [] for some in runs]
     pairs = list(zip(found, named, strict=True))
     if as_json:
         console.document("readings/1", {"groups": [_as_json(one, some) for one, some in pairs]})

@@ -258,7 +258,8 @@ class Recipe(Frozen):
     threshold: Threshold = Threshold()
     """How d_int is read from the runs."""
     published: str | None = None
-    """Points that `idim report` draws behind: `mnist-fc`, `mnist-lenet`, or a CSV of d and performance."""
+    """Points that `idim report` draws behind: a CSV of d and performance, or shipped ones: `mnist-fc`,
+    `mnist-lenet`, `mnist-fc-shuffled-pixels`, `mnist-lenet-shuffled-pixels`."""
     device: str = Field("auto", pattern=DEVICE_PATTERN)
     """`auto` (CUDA, MPS, CPU), `cpu`, `cuda`, `cuda:1`, `mps`; `--device` overrules it."""
     data_root: str | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli import results
 from idim_cli.reports.section import Section, Unread, sections, slugged
-from idim_cli.thresholds import Options, recorded, swept
+from idim_cli.thresholds import Options, recorded, rest, swept
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,6 +24,7 @@ class Result:
         name: the recipe's name, else that of the folder or file.
         table: one row a run.
         options: how d_int is read.
+        left: what its sweep has left to do, and the command for it; empty if nothing.
         sections, unread: the groups that can be read, and those that cannot.
         recipe: the text of the recipe that made them; empty where there is none.
         published: what that recipe says of published points.
@@ -35,6 +36,7 @@ class Result:
     name: str
     table: DataFrame
     options: Options
+    left: str
     sections: Sequence[Section]
     unread: Sequence[Unread]
     recipe: str
@@ -61,14 +63,14 @@ def load(path: Path, options: Options | None = None, **changes: Any) -> Result:
         IdimError: there are no results, they or their recipe cannot be read, or an option is wrong.
     """
     how = (options or recorded(path)).but(**changes)
-    table = swept(path)
-    found, unread = sections(table, how, str(path))
+    table, left = swept(path), rest(path)
+    found, unread = sections(table, how, str(path), left)
     folders = _folders(path, table)
     told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
     place = _recipe(path)
     recipe = place.read_text(encoding="utf-8") if place else ""
     return Result(
-        path, _name(path, table), table, how, found, unread,
+        path, _name(path, table), table, how, left, found, unread,
         recipe=recipe,
         published=_published(recipe),
         folders=folders,

@@ -75,7 +75,7 @@ class Unread:
 
 
 def sections(
-    table: DataFrame, options: Options | None = None, source: str = ""
+    table: DataFrame, options: Options | None = None, source: str = "", left: str = ""
 ) -> tuple[list[Section], list[Unread]]:
     """Read every group of a table of runs.
 
@@ -83,6 +83,7 @@ def sections(
         table: one row a run, as `results.read` gives it.
         options: how to read d_int.
         source: the table's file, named in errors.
+        left: what its sweep has left to do.
 
     Returns:
         The groups that could be read, and those that could not.
@@ -90,7 +91,8 @@ def sections(
     Raises:
         IdimError: the table as a whole cannot be read.
     """
-    every, rows = threshold(table, options, source=source), [rows for _, rows in groups(table, source=source)]
+    every = threshold(table, options, source=source, left=left)
+    rows = [rows for _, rows in groups(table, source=source)]
     found, faults = [], []
     for one, slug, runs in zip(every, _slugs([one.group for one in every]), rows, strict=True):
         title = _title(one.group) or Path(source).name.removesuffix(".csv")

@@ -30,8 +30,7 @@ class Race:
 
     def ask(self, told: Mapping[str, Result]) -> Ask:
         """The next runs of all that are left; none when the race is over."""
-        for rival in self.left:
-            rival.look(told)
+        self._look(told)
         why, runs = self._drop(), list[Run]()
         leader = self._leader()
         # The leader first: when it has ended, so has the race, and the others need not be asked.
@@ -43,9 +42,14 @@ class Race:
             why = [*why, f"the best rate: {leader.summary}"]
         return Ask(runs, why)
 
-    def ended(self, why: str) -> list[str]:
-        """What is known when it must end now."""
+    def ended(self, told: Mapping[str, Result], why: str) -> list[str]:
+        """What is known, the last results included, when it must end now."""
+        self._look(told)
         return [line for rival in self.left if not rival.over for line in rival.ended(why).why]
+
+    def _look(self, told: Mapping[str, Result]) -> None:
+        for rival in self.left:
+            rival.look(told)
 
     def _drop(self) -> list[str]:
         leader = self._leader()

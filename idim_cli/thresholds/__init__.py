@@ -6,7 +6,7 @@ from idim_cli.thresholds.groups import Group, groups, label, select
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.readings import readings
-from idim_cli.thresholds.recorded import recorded, swept
+from idim_cli.thresholds.recorded import recorded, rest, swept
 from idim_cli.thresholds.sample import Points, Sample, points, sample
 from idim_cli.thresholds.text import describe, facts, number
 
@@ -29,6 +29,7 @@ __all__ = [
     "readings",
     "recorded",
     "require_any",
+    "rest",
     "sample",
     "select",
     "swept",

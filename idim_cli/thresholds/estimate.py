@@ -38,8 +38,8 @@ def estimate(
     return read(sample(table, source), (options or Options()).but(**changes))
 
 
-def read(runs: Sample, options: Options) -> Reading:
-    """Read d_int from the runs of one group."""
+def read(runs: Sample, options: Options, rest: str = "") -> Reading:
+    """Read d_int from the runs of one group; `rest` of its sweep is what to run next, before all else."""
     kind, baseline = _baseline(runs, options)
     level = options.level(baseline)
     value, draws = _curve(runs, options, level) if options.rule == "curve" else _grid(runs, options, level)
@@ -72,7 +72,7 @@ def read(runs: Sample, options: Options) -> Reading:
         coords=runs.coords,
         D=runs.D,
         verdict=_verdict(value),
-        next=_next(runs, value, draws, options),
+        next=rest or _next(runs, value, draws, options),
         bootstrap_mean=known(mean),
         bootstrap_sd=known(sd),
         performance_sd=tuple(known(float(sd)) for sd in runs.points.sd),

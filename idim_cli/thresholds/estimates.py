@@ -12,7 +12,7 @@ from idim_cli.thresholds.estimate import read
 from idim_cli.thresholds.groups import Group, groups, label
 from idim_cli.thresholds.options import Options, as_options
 from idim_cli.thresholds.reading import Reading
-from idim_cli.thresholds.recorded import recorded, swept
+from idim_cli.thresholds.recorded import recorded, rest, swept
 from idim_cli.thresholds.sample import Sample, sample
 from idim_cli.thresholds.text import describe, wrapped
 
@@ -82,6 +82,7 @@ def threshold(
     *,
     by: str | Sequence[str] | None = None,
     source: str = "",
+    left: str = "",
     **changes: Any,
 ) -> list[Estimate]:
     """Read d_int of every group of runs; a group that cannot be read does not stop the others.
@@ -92,6 +93,7 @@ def threshold(
         options: how to read; None is as the recipe of a results folder says, else the defaults.
         by: column, or columns, to group by, see `groups`.
         source: what a table is called in errors; a path speaks for itself.
+        left: what the sweep of a table has left to do, see `rest`; a path speaks for itself.
         changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``; None is not given.
 
     Raises:
@@ -99,7 +101,7 @@ def threshold(
     """
     options = as_options(options)
     if isinstance(runs, str | Path):
-        options, source = options or recorded(runs), str(runs)
+        options, source, left = options or recorded(runs), str(runs), rest(runs)
         runs = swept(runs)
     elif not hasattr(runs, "columns"):
         raise IdimError(f"a {type(runs).__name__} is no table of runs", "give a folder, a CSV or a DataFrame")
@@ -108,7 +110,7 @@ def threshold(
     columns = [by] if isinstance(by, str) else by
     if not isinstance(columns, Sequence | None) or not all(isinstance(name, str) for name in columns or ()):
         raise IdimError(f"by is {by!r}, which names no columns", 'for example by="projector"')
-    return [_estimate(group, rows, chosen, source) for group, rows in groups(runs, columns, source)]
+    return [_estimate(group, rows, chosen, source, left) for group, rows in groups(runs, columns, source)]
 
 
 def require_any(found: Sequence[Estimate]) -> None:
@@ -118,10 +120,10 @@ def require_any(found: Sequence[Estimate]) -> None:
         raise errors[0]
 
 
-def _estimate(group: Group, rows: DataFrame, options: Options, source: str) -> Estimate:
+def _estimate(group: Group, rows: DataFrame, options: Options, source: str, left: str) -> Estimate:
     runs = None
     try:
         runs = sample(rows, source)
-        return Estimate(group, runs, read(runs, options))
+        return Estimate(group, runs, read(runs, options, left))
     except IdimError as error:
         return Estimate(group, runs, error=error)

@@ -25,10 +25,15 @@ READINGS: dict[str, Options] = {
 }
 
 
-def readings(runs: Sample, confidence: float = 0.95) -> Iterator[tuple[str, Reading | IdimError]]:
-    """Name and reading for each of `READINGS`; the error instead where it cannot be made."""
+def readings(
+    runs: Sample, confidence: float = 0.95, rest: str = ""
+) -> Iterator[tuple[str, Reading | IdimError]]:
+    """Name and reading for each of `READINGS`; the error instead where it cannot be made.
+
+    `rest` is what the sweep has left to do, see `read`.
+    """
     for name, options in READINGS.items():
         try:
-            yield name, read(runs, options.but(confidence=confidence))
+            yield name, read(runs, options.but(confidence=confidence), rest)
         except IdimError as error:
             yield name, error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,17 @@ def swept(path: str | Path) -> DataFrame:
         message = f"{path} holds the trainings of `idim compress`, which are no sweep"
         raise IdimError(message, f"give the results that they belong to: {os.path.normpath(path / '..')}")
     return results.read(path)
+
+
+def rest(path: str | Path) -> str:
+    """What a sweep that was stopped has left to do, and the command for it; empty where all is done."""
+    path = Path(path)
+    done, planned = results.progress(path)
+    if done == planned:
+        return ""
+    recipe, out = path / results.RECIPE, os.path.normpath(path / "..")
+    command = f"idim sweep {shlex.quote(str(recipe))} --out {shlex.quote(out)}"
+    return f"{done} of {planned} planned runs are done; go on with `{command}`"
 
 
 def _planned(path: Path) -> bool:

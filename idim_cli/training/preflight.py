@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -24,6 +25,7 @@ from idim_cli.training import optimizers, schedules, start
 from idim_cli.training.prepare import Where, load_data
 
 T = TypeVar("T")
+_LISTED = 3  # faults of one kind at one place; of more the first stands for all
 
 
 def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d") -> list[int]:
@@ -47,7 +49,7 @@ def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d
     check = _Check(where, source, d_key)
     sizes = [check.run(run) for run in runs]
     if check.faults:
-        raise RecipeError([*dict.fromkeys(check.faults)])
+        raise RecipeError(_few(dict.fromkeys(check.faults)))
     return sizes
 
 
@@ -57,6 +59,18 @@ def native(group: Group, where: Where, source: Source) -> int:
         why = "a search chooses d, and the run to start from has one"
         raise RecipeError([source.fault("start", why, "leave it out, or sweep over that d alone")])
     return preflight(group.at([(1, Seeds())]), where, source, "sweep")[0]
+
+
+def _few(faults: Iterable[Fault]) -> list[Fault]:
+    """The faults without those that say of many runs what the first says of one: same place, same hint."""
+    alike: dict[object, list[Fault]] = {}
+    for fault in faults:
+        alike.setdefault(replace(fault, message="") if fault.hint else fault, []).append(fault)
+    return [fault for some in alike.values() for fault in (some if len(some) <= _LISTED else [_first(some)])]
+
+
+def _first(faults: Sequence[Fault]) -> Fault:
+    return replace(faults[0], message=f"{faults[0].message}, and {len(faults) - 1} more faults of this kind")
 
 
 class _Check:

@@ -241,3 +241,9 @@ def test_a_notice_that_comes_while_the_process_ends_changes_nothing():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_doctor_keeps_its_column(idim):
+    lines = idim("doctor")[1].splitlines()
+    (column,) = {line.rindex(value) for line in lines if (value := line.split()[-1]) in ("yes", "no")}
+    assert all(line[column - 1] == " " != line[column] for line in lines)

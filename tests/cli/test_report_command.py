@@ -258,3 +258,16 @@ def test_a_rerun_writes_the_same_bytes(folder):
     first = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
     call(folder)
     assert {path.name: path.read_bytes() for path in (folder / "figures").iterdir()} == first
+
+
+def test_an_axis_is_not_of_both_kinds(cli, folder):
+    refused = cli("report", str(folder), "--log", "--linear")
+    assert refused.exit_code == 2
+    assert "--log and --linear exclude each other" in refused.stderr
+
+
+def test_another_format_is_refused_in_plain_words(cli, folder):
+    refused = cli("report", str(folder), "--format", "pdf")
+    assert refused.exit_code == 2
+    assert "'pdf' is not one of 'table'" in " ".join(refused.stderr.split())
+    assert "Value error" not in refused.stderr

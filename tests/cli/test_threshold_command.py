@@ -245,3 +245,41 @@ def test_trainings_of_compress_are_no_sweep(tmp_path: Path, here: str, monkeypat
 def test_a_sweep_may_be_called_as_the_folder_of_those_trainings(tmp_path: Path) -> None:
     sweep(load("toy", ["name=compressed", "sweep.d=[2, 4]", "sweep.seeds=1", "training.steps=5"]), tmp_path)
     assert "d_int90" in run(tmp_path / "compressed", code=3).stdout
+
+
+@pytest.fixture
+def stopped(cli) -> Path:
+    """A folder of a sweep of five runs, of which the last has not ended."""
+    settings = ["name=mine", "sweep.d=[2, 4, 6, 8]", "sweep.seeds=1", "training.steps=20"]
+    cli("sweep", "toy", *settings, "--out", "out")
+    next(Path("out/mine/runs").glob("*-d8-*/result.json")).unlink()
+    return Path("out/mine")
+
+
+LEFT = "4 of 5 planned runs are done; go on with `idim sweep out/mine/recipe.yaml --out out`"
+
+
+def test_a_sweep_that_was_stopped_is_not_read_as_one_that_has_ended(cli, stopped: Path) -> None:
+    found = cli("threshold", str(stopped), "--json")
+    assert found.stderr == f"warning: {LEFT}\n"
+    (reading,) = json.loads(found.stdout)["estimates"]
+    assert reading["verdict"] == "not reached"
+    assert reading["next"] == LEFT
+    (every,) = json.loads(cli("threshold", str(stopped), "--all", "--json").stdout)["groups"]
+    assert {one["next"] for one in every["readings"] if "next" in one} == {LEFT}
+
+
+def test_the_command_that_a_stopped_sweep_is_told_of_goes_on_with_it(cli, stopped: Path) -> None:
+    cli(*LEFT.split("`")[1].split()[1:])
+    found = cli("threshold", str(stopped), "--json")
+    assert found.stderr == ""
+    (reading,) = json.loads(found.stdout)["estimates"]
+    assert reading["d_values"] == [2, 4, 6, 8]
+    assert "planned" not in reading["next"]
+
+
+def test_a_report_on_a_stopped_sweep_says_so(cli, stopped: Path) -> None:
+    found = cli("report", str(stopped), "--json")
+    assert f"warning: out/mine: {LEFT}\n" in found.stderr
+    assert json.loads(found.stdout)["groups"][0]["reading"]["next"] == LEFT
+    assert "4 of 5 planned runs are done" in (stopped / "figures/report.html").read_text()

@@ -5,6 +5,7 @@ import pytest
 from idim_cli.errors import IdimError, RecipeError
 from idim_cli.plans import plan
 from idim_cli.recipe import find as finding
+from idim_cli.recipe.json_schema import json_schema
 from idim_cli.recipe.load import load, loads
 from idim_cli.reports.published import _index, find
 
@@ -40,6 +41,11 @@ def test_small_networks_are_there_for_both_families():
 def test_shipped_recipes_name_the_points_of_their_network():
     for name in finding.published():
         assert load(name).recipe.published == name
+
+
+def test_the_schema_names_every_shipped_file():
+    told = json_schema()["properties"]["published"]["description"]
+    assert [name for name in finding.published() if f"`{name}`" not in told] == []
 
 
 def test_a_wheel_has_them_inside(tmp_path, monkeypatch):

@@ -74,6 +74,15 @@ def test_no_time_left_ends_it():
     assert log == ["ended, the time is over: d_int90 is not known"]
 
 
+def test_when_time_ends_it_the_last_batch_is_told_too(monkeypatch):
+    clock = iter([0.0, *[1.0] * 4, *[11.0] * 9])
+    monkeypatch.setattr("idim_cli.search.adaptive.time.monotonic", lambda: next(clock))
+    noisy = Problem(truth=500, shape="power", D=200_000, noise=0.02, direct_noise=0.005, jitter=0.001)
+    told, log = carried_out(noisy, 5, "sweep.search.max_time=10", "sweep.search.precision=0.01")
+    found = reading(told)
+    assert log[-1] == f"ended, the time is over: d_int90 {found.value} ({found.low} .. {found.high})"
+
+
 def test_without_early_stop_all_runs_have_their_final_performance():
     told, _ = carried_out(SMOOTH, 6, "sweep.search.early_stop=false")
     assert {result["status"] for result in told.values()} == {"ok"}
