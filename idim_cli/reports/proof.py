@@ -52,8 +52,9 @@ def rests_on(found: Sequence[Record]) -> str:
         "training examples, the bounds hold for all files of one training set at once, also for those that "
         "were never written. So it does not matter how a network was found, and nothing has to be paid for "
         "choosing d and the values on the validation split: each file pays for its own bits, and for the "
-        "training examples that it gets wrong. This rests on two things: the training examples are independent draws from where new "
-        "data come from, and `idim` and the kind of network were fixed before they were seen. "
+        "training examples that it gets wrong. This rests on two things: the training examples are "
+        "independent draws from where new data come from, and `idim` and the kind of network were fixed "
+        "before they were seen. "
         f"Sources: {_SOURCES}."
     )
 
