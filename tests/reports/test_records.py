@@ -1,8 +1,8 @@
 """What is read of compressed files, and what is left out."""
 
 import json
-import zlib
 import math
+import zlib
 
 import pytest
 from compressed_cases import change, record_of
