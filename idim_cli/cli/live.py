@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from idim_cli.cli import console
 from idim_cli.cli.progress import Watching, line, score, values, waiting
 from idim_cli.plans import purposes
+from idim_cli.thresholds.rows import is_of_coords
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -183,7 +184,7 @@ class Live(Watching):
         level = self.running.level(one.run) if self.running else None
         _, value = score(one.now.figures)
         return (
-            " ".join(map(str, one.run.group.values()))[:_LABEL] or values(one.run),
+            _label(one.run),
             "direct" if one.run.direct else f"{one.run.recipe.d:,}",
             _seeds(one.run),
             f"{one.now.epoch}/{one.now.epochs}",
@@ -191,6 +192,12 @@ class Live(Watching):
             "" if level is None else f"{level:.4f}",
             one.eta(self.clock()),
         )
+
+
+def _label(run: Run) -> str:
+    """What tells a run from those of other groups."""
+    group = [str(value) for key, value in run.group.items() if not is_of_coords(key)]
+    return " ".join(filter(None, (*group, values(run))))[:_LABEL]
 
 
 _FIRST_TO_GO = (5, 2, 3)  # columns of a row that are left out where it is too long: level, seed, epoch
