@@ -184,7 +184,7 @@ class Live(Watching):
         level = self.running.level(one.run) if self.running else None
         _, value = score(one.now.figures)
         return (
-            _label(one.run),
+            _group(one.run),
             "direct" if one.run.direct else f"{one.run.recipe.d:,}",
             _seeds(one.run),
             f"{one.now.epoch}/{one.now.epochs}",
@@ -194,7 +194,7 @@ class Live(Watching):
         )
 
 
-def _label(run: Run) -> str:
+def _group(run: Run) -> str:
     """What tells a run from those of other groups."""
     group = [str(value) for key, value in run.group.items() if not is_of_coords(key)]
     return " ".join(filter(None, (*group, values(run))))[:_LABEL]
