@@ -43,4 +43,4 @@ def _score(path, split, data_root):
     try:
         return evaluate(path, split, str(data_root)).metrics["accuracy"]
     except DataError as error:
-        pytest.skip(str(error))
+        pytest.skip(f"IDIM_DATA has other data sets than that of {path.stem}: {error}")
