@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import secrets
-import warnings
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from idim_cli.errors import FileError
 from idim_cli.goal import SOLVED as SOLVED
 from idim_cli.goal import UNSOLVED as UNSOLVED
+from idim_cli.tables import read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,14 +235,14 @@ def read(path: str | Path) -> pd.DataFrame:
 
     path = as_path(path)
     if path.is_file():
-        return _read_csv(path)
+        return read_csv(path)
     if (path / RUNS).is_dir():
         return table(path)
     result = read_result(path)
     if result is not None:
         return pd.DataFrame([row(_serving(result, {}))])
     if (path / TABLE).is_file():
-        return _read_csv(path / TABLE)
+        return read_csv(path / TABLE)
     raise FileError(f"no results at {str(path)!r}", _near(path))
 
 
@@ -366,34 +366,6 @@ def _whole(values: list[Any]) -> pd.Series[Any]:
     if None in values:
         return pd.Series(values, dtype="Int64")
     return pd.Series(values, dtype=object).infer_objects()
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            separator = _separator(file.readline())
-        frame = _parsed(path, separator)
-    except pd.errors.ParserWarning as error:
-        raise FileError(f"cannot read {path} as CSV: its rows have more cells than its header") from error
-    except (ValueError, OSError) as error:
-        raise FileError(f"cannot read {path} as CSV: {str(error).strip()}") from error
-    return frame.rename(columns=str.strip)
-
-
-def _parsed(path: Path, separator: str) -> pd.DataFrame:
-    """The table as pandas reads it; ParserWarning, raised, if it would drop cells."""
-    import pandas as pd
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(path, sep=separator, skipinitialspace=True, index_col=False)
-
-
-def _separator(header: str) -> str:
-    """A comma, unless the header has more semicolons or tabs."""
-    return max(",;\t", key=header.count)
 
 
 def _near(path: Path) -> str:
