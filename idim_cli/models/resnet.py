@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from idim_cli.errors import ComponentError
 
-_STAGES = 3
 _GROUPS = 4  # of group normalisation, where so many divide the channels
 
 
@@ -21,45 +20,56 @@ def resnet(
     shape: Sequence[int],
     classes: int,
     *,
-    depth: Annotated[int, Field(ge=8)] = 20,
+    depth: Annotated[int, Field(ge=4)] = 20,
     width: Annotated[int, Field(ge=1)] = 16,
+    stages: Annotated[int, Field(ge=1)] = 3,
+    pool: Annotated[int, Field(ge=1)] = 1,
     norm: Literal["batch", "group"] = "batch",
 ) -> nn.Module:
-    """ResNet for small images: three stages of blocks of two 3 x 3 convolutions (He et al. 2016, 4.2).
+    """ResNet for small images: stages of blocks of two 3 x 3 convolutions (He et al. 2016, 4.2).
 
     Each stage but the first halves height and width and doubles the channels; shortcuts have no parameters.
     With the defaults and 10 classes it has D = 269,722 on 3 x 32 x 32 (the paper, section S8, speaks of
     280k for its 20 layers and publishes no settings).
 
     Args:
-        shape: channels, height, width; at least 4 x 4.
+        shape: channels, height, width; at least ``pool * 2^(stages - 1)`` pixels each way.
         classes: number of outputs.
-        depth: number of layers with weights: 6 n + 2.
+        depth: number of layers with weights: 2 n stages + 2, with n blocks a stage.
         width: channels of the first stage.
+        stages: how many; He et al. have 3.
+        pool: the output layer sees the means of ``pool x pool`` regions; 1, as they have it, forgets where
+            in the image a feature is.
         norm: ``batch`` normalisation, whose running statistics are buffers, or ``group`` normalisation
             (Wu and He 2018), which has none.
 
     Raises:
-        ComponentError: the examples are not images, or too small, or the depth is not 6 n + 2.
+        ComponentError: the examples are not images, or too small, or the depth is not 2 n stages + 2.
     """
-    if len(shape) != 3 or min(shape[1:]) < 4:
+    least = pool * 2 ** (stages - 1)
+    if len(shape) != 3 or min(shape[1:]) < least:
         raise ComponentError(
-            f"resnet needs images of at least 4 x 4 as [channels, height, width], not {[*shape]}"
+            f"this resnet needs images of at least {least} x {least} as [channels, height, width],"
+            f" not {[*shape]}"
         )
-    blocks, rest = divmod(depth - 2, 2 * _STAGES)
-    if rest:
-        raise ComponentError(f"resnet has 6 n + 2 layers, not {depth}", "such as depth: 20")
+    blocks, rest = divmod(depth - 2, 2 * stages)
+    if rest or not blocks:
+        raise ComponentError(
+            f"a resnet of {stages} stages has {2 * stages} n + 2 layers, not {depth}",
+            f"such as depth: {2 * stages + 2}",
+        )
     layers: dict[str, nn.Module] = {
         "conv1": nn.Conv2d(shape[0], width, 3, padding=1, bias=False),
         "norm1": _norm(norm, width),
         "relu1": nn.ReLU(),
     }
-    for stage in range(_STAGES):
+    for stage in range(stages):
         after = width * 2**stage
         for k in range(blocks):
             before = after // 2 if stage and not k else after
             layers[f"block{stage + 1}_{k + 1}"] = Block(before, after, norm)
-    layers |= {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "output": nn.Linear(after, classes)}
+    output = nn.Linear(after * pool**2, classes)
+    layers |= {"pool": nn.AdaptiveAvgPool2d(pool), "flatten": nn.Flatten(), "output": output}
     return nn.Sequential(OrderedDict(layers))
 
 

@@ -27,6 +27,7 @@ def make(name, shape=(1, 28, 28), seed=0, **params):
         ("lenet", (3, 32, 32), {}, 62_006),
         ("resnet", (3, 32, 32), {}, 269_722),
         ("resnet", (3, 32, 32), {"depth": 8}, 75_290),
+        ("resnet", (3, 32, 32), {"depth": 4, "stages": 1, "pool": 4, "norm": "group"}, 7_706),
         ("resnet", (1, 28, 28), {"depth": 14, "width": 8, "norm": "group"}, 43_490),
         ("toy", (1,), {}, 1000),
     ],
@@ -86,7 +87,9 @@ def test_the_toy_starts_gaussian():
     [
         ((3, 2, 2), {}, "at least 4 x 4"),
         ((64,), {}, "at least 4 x 4"),
-        ((3, 32, 32), {"depth": 18}, "6 n \\+ 2"),
+        ((3, 7, 32), {"pool": 2}, "at least 8 x 8"),
+        ((3, 32, 32), {"depth": 18}, "3 stages has 6 n \\+ 2"),
+        ((3, 32, 32), {"depth": 4, "stages": 2}, "2 stages has 4 n \\+ 2 layers, not 4"),
     ],
 )
 def test_resnet_refuses(shape, params, says):
