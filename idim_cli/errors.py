@@ -44,7 +44,7 @@ class ComponentError(IdimError):
 
 
 class CapacityError(IdimError):
-    """Something would not fit the memory of the device."""
+    """Something would not fit the memory of the device, or a file asks for too much work."""
 
 
 class FileError(IdimError):

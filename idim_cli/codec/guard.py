@@ -11,9 +11,11 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import CapacityError, DataError, FileError, IdimError, MissingExtraError
+from idim_cli.projectors.base import Cost
 from idim_cli.recipe.schema import Component
 
 _TENSORS = 100_000  # parameters of one model, at most, ...
+_WORK, _DRAW = 5 * 10**12, 500  # operations of making P, at most: some two minutes; of drawing a number of it
 _PLACES = 1000  # ... and so many more than it has numbers, such as places for a bias that there is none
 
 
@@ -39,6 +41,16 @@ def refuse_size(D: int) -> None:
     if need > free:
         raise CapacityError(
             f"D = {D:,} parameters need {in_units(need)}, {in_units(free)} are free", "use a larger machine"
+        )
+
+
+def refuse_work(cost: Cost) -> None:
+    """CapacityError for a P that takes so long to make that growing the file would seem to hang."""
+    work = cost.build_flops + _DRAW * cost.state_bytes // 4
+    if work > _WORK:
+        raise CapacityError(
+            f"the file's P takes some {work:.0e} operations to make, and a file may ask for {_WORK:.0e}",
+            "fewer dimensions, or a P that is not dense: tied, fastfood or sparse",
         )
 
 

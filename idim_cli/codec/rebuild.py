@@ -126,7 +126,10 @@ def _step(module: nn.Module, solution: Solution) -> Tensor:
     """P theta_d, float32 [D]; a P that is far larger than that is not held, but drawn column by column."""
     component, d, seed = solution.spec.projector, solution.d, solution.seeds.projector
     sizes = _sizes(module, solution)
-    if expected(component, sizes, d).state_bytes > _HELD:
+    cost = expected(component, sizes, d)
+    if solution.checks is not None:
+        guard.refuse_work(cost)
+    if cost.state_bytes > _HELD:
         params = projectors.params_of(component)
         streamed = projectors.kind(component).streamed(sum(sizes), d, seed, solution.coords, **params)
         if streamed is not None:

@@ -53,6 +53,7 @@ def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
         _row("state_dict, float32", state, own),
         _row("state_dict, float32, zstd", zstd(state), own),
         _row("state_dict, float32, xz", _xz(state), own),
+        _row("state_dict, float16", *_halved(trials, module)),
     ]
     for path in direct_runs(trials.out, run_id, trials.found.spec)[:1]:
         direct = rebuild(checkpoint.read(path), trust_code=True).module
@@ -66,6 +67,12 @@ def _row(form: str, data: bytes, performance: float | None) -> Row:
 
 def _score(trials: Trials, module: nn.Module) -> float:
     return trials.figures(module)[trials.task.metric]
+
+
+def _halved(trials: Trials, module: nn.Module) -> tuple[bytes, float]:
+    """The network as float16, in place, and its performance with the weights rounded so."""
+    data = _bytes(module.half())
+    return data, _score(trials, module.float())
 
 
 def _bytes(module: nn.Module) -> bytes:
@@ -98,8 +105,7 @@ def _pruned(trials: Trials, module: nn.Module, level: float, zstd: Callable[[byt
         middle = (few + many) / 2
         module.load_state_dict(start)
         _prune(trials, module, 2.0**middle)
-        data = _bytes(module.half())
-        performance = _score(trials, module.float())
+        data, performance = _halved(trials, module)
         if performance >= level:
             many, best = middle, (data, performance, 2.0**middle)
         else:

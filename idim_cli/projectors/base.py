@@ -27,11 +27,13 @@ class Cost:
         state_bytes: memory that P itself holds, in float32.
         build_bytes: main memory that making it takes at most, P included.
         flops: additions and multiplications of one `project` and one `adjoint`.
+        build_flops: those of making it, beside drawing what it holds.
     """
 
     state_bytes: int
     build_bytes: int
     flops: int
+    build_flops: int = 0
 
 
 class SideBySide(nn.Module, abc.ABC):

@@ -51,7 +51,8 @@ class Dense(Projector):
         """The matrix itself, and two operations an entry in each direction."""
         matrix = 4 * D * d
         # LAPACK's copies of the normals and of Q, in float64, stand beside the result for a while.
-        return Cost(matrix, (10 if orthogonal else 1) * matrix + 64 * D + (1 << 22), matrix)
+        build = (10 if orthogonal else 1) * matrix + 64 * D + (1 << 22)
+        return Cost(matrix, build, matrix, 4 * D * d**2 if orthogonal else 0)
 
     def cost(self) -> Cost:
         """As expected: the size of P is fixed."""

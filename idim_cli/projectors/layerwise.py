@@ -93,5 +93,4 @@ def share_out(d: int, sizes: Sequence[int]) -> list[int]:
 
 
 def _total(costs: list[Cost]) -> Cost:
-    state, build, flops = (sum(parts) for parts in zip(*map(astuple, costs), strict=True))
-    return Cost(state, build, flops)
+    return Cost(*(sum(parts) for parts in zip(*map(astuple, costs), strict=True)))

@@ -83,6 +83,16 @@ def facts(one: Record) -> dict[str, str]:
     return {key: text for key, text in told.items() if text}
 
 
+def forms(one: Record) -> list[list[str]]:
+    """The file beside the other forms of its network: a header and lines; empty if none were tried."""
+    if not one.compared:
+        return []
+    scored = [("this file", one.bytes, one.performance)]
+    scored += [(other.form, other.bytes, other.performance) for other in one.compared]
+    lines = [[name, f"{size:,}", "" if score is None else number(score)] for name, size, score in scored]
+    return [["form", "bytes", one.measure], *lines]
+
+
 def text(found: Sequence[Record], width: int = 80) -> str:
     """The files in plain text, each with its size and what that proves."""
     told = ["Compressed files"]
@@ -97,6 +107,9 @@ def text(found: Sequence[Record], width: int = 80) -> str:
 def markdown(found: Sequence[Record]) -> str:
     """The files as Markdown: a heading, what their bounds rest on, a pipe table."""
     told = ["## Compressed files", proof.rests_on(found), table.pipes(cells(found))]
+    for label, one in zip(labels(found), found, strict=True):
+        if others := forms(one):
+            told += [f"### Other forms of {label}", table.pipes(others)]
     return "\n\n".join(filter(None, told)) + "\n"
 
 

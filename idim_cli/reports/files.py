@@ -90,6 +90,7 @@ def _card(one: File) -> dict[str, Any]:
         "bytes": f"{record.bytes:,}",
         "smaller": f"{record.ratio:,.1f} times smaller than D x 4 = {4 * record.D:,}",
         "facts": compressed.facts(record),
+        "forms": compressed.forms(record),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +36,15 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Form:
+    """Another way to store the network, as `idim compress --compare` tried it."""
+
+    form: str
+    bytes: _Count
+    performance: _Score | None
+
+
+@dataclass(frozen=True)
 class Record:
     """What `idim compress` knows of a file that it wrote; field by field as documents.yaml says."""
 
@@ -60,6 +69,7 @@ class Record:
     tried: list[Trial]
     level: _Score | None = None
     max_bytes: _Count | None = None
+    compared: list[Form] = field(default_factory=list)
 
     @property
     def ratio(self) -> float:

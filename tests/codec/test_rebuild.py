@@ -120,6 +120,23 @@ def test_a_step_that_overflows_is_told(tmp_path):
         rebuild.probe(moves, solution.of(huge))
 
 
+@pytest.mark.parametrize("orthogonal", [True, False])
+def test_a_P_that_takes_hours_is_refused(orthogonal, tmp_path):
+    # 94 bytes may name it. The sum over d columns would be streamed, so that memory is no limit.
+    n = 60_000
+    wide = component("fc", depth=1, width=n)
+    file = altered(
+        tmp_path,
+        model=wide,
+        theta0=rebuild.checksum(models.build(wide, [2], 2, small(tmp_path).seeds.theta0)),
+        projector=component("dense", orthogonal=orthogonal),
+        D=5 * n + 2,
+        coords=Quantised((1.0,), bytes([0, 2, *[1] * (4 * n)]), 3),
+    )
+    with pytest.raises(CapacityError, match="operations to make"):
+        grow(file)
+
+
 def test_coordinates_of_zero_have_a_probe(tmp_path):
     found = dataclasses.replace(solution.of(small(tmp_path)), stored=exact(0, 0), checks=None)
     assert rebuild.rebuild(found).probe == 0.0

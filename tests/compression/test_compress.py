@@ -234,6 +234,23 @@ def test_compare_needs_its_package_before_any_training(swept, tmp_path, monkeypa
     assert not (tmp_path / "a.idim").exists()
 
 
+def test_other_forms_of_the_network_are_counted_and_scored(swept, tmp_path):
+    run = swept[1]
+    done = compress(run, tmp_path / "a.idim", Wish(target=0.2, d=[50], levels=[3], epochs=4, compare=True))
+    rows = {row["form"]: row for row in done.compared}
+    size = {form: row["bytes"] for form, row in rows.items()}
+    assert (size["coords, float32"], size["coords, float16"]) == (4 * 60, 2 * 60)
+    assert (size["state_dict, float32"], size["state_dict, float16"]) == (4 * done.D, 2 * done.D)
+    assert rows["state_dict, float32"]["performance"] == own(run)
+    assert rows["state_dict, float16"]["performance"] == pytest.approx(own(run), abs=0.02)
+    pruned = [row for form, row in rows.items() if "of the weights kept" in form]
+    assert len(pruned) == 2
+    for row in pruned:
+        assert row["performance"] >= done.performance
+        assert row["bytes"] < size["state_dict, float16"]
+    assert len(rows) == 10
+
+
 def test_an_unfinished_run_is_said_to_be_one(tmp_path):
     run = tmp_path / "small" / "runs" / train(loads(RECIPE), tmp_path)["run_id"]
     ended, stopped = Counting(), Counting()

@@ -211,6 +211,22 @@ def test_a_page_says_what_a_frontier_takes(packed, tmp_path):
     assert [path.stem for path in done.figures if "frontier" in path.name] == []
 
 
+def test_other_forms_of_a_network_stand_beside_its_file(packed, small, tmp_path):
+    forms = [{"form": "coords, float16", "bytes": 2_000, "performance": 0.875}]
+    forms += [{"form": "zeros, xz", "bytes": 34, "performance": None}]
+    change(small, compared=forms)
+    (one,) = find([packed / "small"])[0]
+    head, own, *others = compressed.forms(one)
+    assert head == ["form", "bytes", "validation accuracy"]
+    assert own == ["this file", str(one.bytes), f"{one.performance:.4f}"]
+    assert others == [["coords, float16", "2,000", "0.8750"], ["zeros, xz", "34", ""]]
+    page = page_of(packed, out=tmp_path / "out")[0]
+    assert page.text.count("Other forms of the same network") == 1
+    assert "coords, float16 2,000 0.8750" in page.text
+    assert "### Other forms of digits, fc" in compressed.markdown([one])
+    assert "| coords, float16 |" in compressed.markdown([one])
+
+
 def test_without_compressed_files_nothing_is_said(swept, tmp_path):
     page, done = page_of(swept, out=tmp_path / "out")
     assert done.compressed == ()
