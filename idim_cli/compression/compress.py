@@ -55,7 +55,7 @@ def compress(
     target = results.as_path(out) if out else path.with_suffix(results.COMPRESSED)
     files.check(target, path)
     assert found.recipe is not None
-    wish.check(found.recipe.projector.name == "identity", tasks.build(found.recipe.task).metric)
+    wish.check(found.recipe.projector.name == "identity", tasks.build(found.recipe.task).metric, found.D)
     watcher = watcher or Silent()
     if (path.parent / results.RUN_RECIPE).is_file() and results.read_result(path.parent) is None:
         watcher.say("the run has not ended: its file holds how far it came")

@@ -62,8 +62,7 @@ def _better(trials: Trials, wish: Wish, ds: Sequence[int], levels: Sequence[int]
     if more := [many for many in LEVELS if many > max(levels)]:
         yield f"more values: --levels {_listed(more)}"
     if wish.epochs != 0:
-        epochs = wish.epochs or trials.recipe.training.epochs
-        yield f"longer training: --epochs {2 * epochs if epochs else 'N'}"
+        yield f"longer training: --epochs {2 * (wish.epochs or trials.run_epochs)}"
 
 
 def _smaller(trials: Trials, goal: Goal, wish: Wish) -> str:

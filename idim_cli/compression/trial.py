@@ -120,6 +120,12 @@ class Trials:
         quantiser.fit(coords)
         return replace(self.found, stored=checkpoint.quantised(quantiser, coords))
 
+    @property
+    def run_epochs(self) -> int:
+        """Passes over the training examples that the run's own budget is, the last one perhaps in part."""
+        training, n = self.recipe.training, len(self.data.train)
+        return training.epochs or math.ceil((training.steps or 0) * training.batch_size / n)
+
     @functools.cached_property
     def frame(self) -> int:
         """Bytes of a file of few values beside the coordinates and their book."""

@@ -61,12 +61,13 @@ class Wish:
         if self.epochs is not None and not (type(self.epochs) is int and self.epochs >= 0):
             raise IdimError(f"epochs is {self.epochs!r}", "give a whole number, 0 for none")
 
-    def check(self, direct: bool, metric: str) -> None:
+    def check(self, direct: bool, metric: str, D: int) -> None:
         """Refuse what contradicts itself, or a run's kind, before anything is tried.
 
         Args:
             direct: whether the run trained all D parameters.
             metric: what its performance is.
+            D: how many parameters it has.
 
         Raises:
             IdimError: with what to leave out.
@@ -75,6 +76,8 @@ class Wish:
             raise IdimError("--lossless keeps every bit: nothing else can be wished", "give it alone")
         if direct and self.d is not None:
             raise IdimError("a direct run trains all D parameters: there is no other d", "leave --d out")
+        if max(self.dimensions(1, D)) > D:
+            raise IdimError(f"--d {max(self.dimensions(1, D))} is more than D = {D:,}", "d is in 1 .. D")
         if self.prove and metric != "accuracy":
             raise IdimError(f"sizes prove something about errors, not about {metric}", "leave --prove out")
         if self.target is not None and not 0 < self.target <= _MOST:

@@ -181,6 +181,14 @@ def test_what_to_try_for_a_smaller_file_fits(swept, tmp_path):
     assert "bytes are taken before the first coordinate" in caught.value.hint
 
 
+def test_a_longer_training_is_told_in_epochs_also_for_a_budget_in_steps(tmp_path):
+    text = RECIPE.replace("epochs: 8", "steps: 25")  # of 1,197 examples in batches of 128: 2.5 epochs
+    run = tmp_path / "small" / "runs" / train(loads(text), tmp_path)["run_id"]
+    with pytest.raises(NotReachedError, match="no file reaches") as caught:
+        compress(run, tmp_path / "a.idim", Wish(target=1.0, baseline=1.0, levels=[2], d=[60]))
+    assert caught.value.hint.endswith("--epochs 6")
+
+
 def test_a_frontier_that_reaches_nothing_is_kept_with_what_came_closest(swept, tmp_path):
     wish = Wish(target=1.2, levels=[2, 3], d=[30, 60], epochs=1, frontier=True)
     with pytest.raises(NotReachedError, match=r"no file reaches .*that is what .*a\.idim has") as caught:
@@ -329,6 +337,7 @@ def test_both_codebooks(codebook, swept, tmp_path):
         (Wish(target=0.9, baseline=math.nan), "no performance"),
         (Wish(target=0.9, baseline=-1.0), "no performance"),
         (Wish(baseline=0.9), "without a target"),
+        (Wish(target=0.9, d=[20, 9999]), "--d 9999 is more than D = "),
         (Wish(d=[20], epochs=0), "nothing could be tried at d = 20"),
     ],
 )
