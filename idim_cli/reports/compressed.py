@@ -90,7 +90,7 @@ def forms(one: Record) -> list[list[str]]:
     scored = [("this file", one.bytes, one.performance)]
     scored += [(other.form, other.bytes, other.performance) for other in one.compared]
     lines = [[name, f"{size:,}", "" if score is None else number(score)] for name, size, score in scored]
-    return [["form", "bytes", one.measure], *lines]
+    return [["form of the network", "bytes", one.measure], *lines]
 
 
 def text(found: Sequence[Record], width: int = 80) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ROW = 0.2  # inches a bar
-_LABEL = 34  # characters
+_ROW = 0.2  # inches a bar whose label is one line
+_LABEL = 34  # characters a line
 _TITLE = "Minimum description length"
 
 
@@ -28,16 +29,18 @@ def chart(found: Sequence[Record], slug: str) -> Chart | str:
         zip(labels(found), found, strict=True), key=lambda one: (one[1].dataset, one[1].bits, one[0])
     )
     bits = [one.bits for _, one in named]
+    names = [textwrap.fill(label, _LABEL, break_on_hyphens=False) for label, _ in named]
+    row = _ROW * (1 + max(name.count("\n") for name in names))
     log = max(bits) > scale.LOG_SPAN * min(bits)
 
     def build(page: bool) -> Figure:
         usual = (look.PAGE_SIZE if page else look.SIZE)[1]
-        figure = look.blank(page, height=max(0.35, (_ROW * len(named) + 0.9) / usual))
+        figure = look.blank(page, height=max(0.35, (row * len(named) + 0.9) / usual))
         axes = figure.add_subplot(
             xscale="log" if log else "linear", xlabel="bits of the network" + (" (log axis)" if log else "")
         )
         _bars(axes, [one for _, one in named], log, page)
-        axes.set_yticks(range(len(named)), [_cut(label) for label, _ in named])
+        axes.set_yticks(range(len(named)), names)
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
         look.titled(figure, _TITLE, note, page)
@@ -84,7 +87,3 @@ def _note(found: Sequence[Record]) -> str:
         f"At the end of each bar: its bits and its {measure(found)}.{whole}\n"
         "The fewest bits that describe a network as good as one of these are no more than its own."
     )
-
-
-def _cut(label: str) -> str:
-    return label if len(label) <= _LABEL else f"{label[: _LABEL - 1]}…"

@@ -127,6 +127,16 @@ def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
     assert axes.get_xscale() == "linear"
 
 
+def test_long_names_of_bars_are_told_in_full(three):
+    usual = lengths.chart(three, "x").build(False).get_figheight()
+    names = ["digits-by-hand-in-8x8-pixels", "digits with shuffled labels"]
+    long = [dataclasses.replace(three[0], recipe=name) for name in names]
+    chart = lengths.chart([*long, three[2]], "x")
+    shown = [text.get_text().replace("\n", " ") for text in axes_of(chart).get_yticklabels()]
+    assert sorted(shown) == sorted(compressed.labels([*long, three[2]]))
+    assert chart.build(False).get_figheight() > usual
+
+
 def test_bars_of_very_different_bits_have_a_log_axis(three, one):
     huge = dataclasses.replace(one, recipe="huge", bound=dataclasses.replace(one.bound, bits=1e6))
     axes = axes_of(lengths.chart([*three, huge], "x"))
@@ -217,7 +227,7 @@ def test_other_forms_of_a_network_stand_beside_its_file(packed, small, tmp_path)
     change(small, compared=forms)
     (one,) = find([packed / "small"])[0]
     head, own, *others = compressed.forms(one)
-    assert head == ["form", "bytes", "validation accuracy"]
+    assert head == ["form of the network", "bytes", "validation accuracy"]
     assert own == ["this file", str(one.bytes), f"{one.performance:.4f}"]
     assert others == [["coords, float16", "2,000", "0.8750"], ["zeros, xz", "34", ""]]
     page = page_of(packed, out=tmp_path / "out")[0]
