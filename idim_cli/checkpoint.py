@@ -1,8 +1,8 @@
 """checkpoint.safetensors: what was trained and what is needed to go on bit for bit, in one file, no pickle.
 
 Tensors: ``coords``; ``buffer/NAME`` for each buffer of the model; ``optimizer/NAME``; ``best/...`` when the
-best epoch counts; ``loss_sum`` of the epoch so far. Metadata, as JSON: ``run_id``, ``recipe``, ``shape``,
-``classes``, ``D``, ``d``, ``state`` (counters).
+best epoch counts; ``loss_sum`` of the epoch so far; ``book`` and ``slopes`` of a rounding. Metadata, as JSON:
+``run_id``, ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters).
 """
 
 from __future__ import annotations

@@ -63,14 +63,18 @@ class Quantiser:
         return _nearest(self.book, coords.detach())
 
     @torch.no_grad()
-    def round(self, coords: Tensor, free: int = 0) -> None:
+    def round(self, coords: Tensor, free: int = 0, haste: Tensor | None = None) -> None:
         """Round coordinates [d] in place, but for so many of them, the furthest from their values.
 
+        With `haste` [d] their distances are divided by it first.
         Those come within the range of the book: beyond it they would only move away, until they come last.
         """
         coords.clamp_(self.book[0], self.book[-1])
         values = self.values(coords)
-        nearest = (values - coords).abs().topk(len(coords) - free, largest=False).indices
+        distance = (values - coords).abs()
+        if haste is not None:
+            distance = distance / haste
+        nearest = distance.topk(len(coords) - free, largest=False).indices
         coords[nearest] = values[nearest]
 
 

@@ -55,6 +55,7 @@ to stderr, as without `--json`, and stdout stays empty unless there is a result 
 SHARED = ("help", "as_json", "quiet", "verbose")
 #: Where the parts of a recipe stand, and how its schema calls them.
 PARTS = {
+    "quantise": "Quantise",
     "seeds": "Seeds",
     "training": "Training",
     "sweep": "Sweep",

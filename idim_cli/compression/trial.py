@@ -168,15 +168,23 @@ class Trials:
         return self._scored(found, "trained", run.run_id)
 
     def run(self, size: Size) -> Run:
-        """A training with few values: from the checkpoint on if it has as many dimensions, else from zero."""
-        fine = size.d == self.found.d
+        """A training with few values: from the checkpoint on if it has as many dimensions, else from zero.
+
+        They are rounded in the order of the run, if its coordinates were.
+        """
+        fine, own = size.d == self.found.d, self.recipe.quantise or Quantise(levels=size.levels)
         training = self.recipe.training
         if self.epochs is not None:
             training = training.model_copy(update={"epochs": self.epochs, "steps": None})
         changes = {
             "name": results.TRAININGS,
             "d": size.d,
-            "quantise": Quantise(levels=size.levels, codebook=self.codebook, after=0.0 if fine else AFTER),
+            "quantise": Quantise(
+                levels=size.levels,
+                codebook=self.codebook,
+                after=0.0 if fine else AFTER,
+                order=own.order,
+            ),
             "start": str(self.path.absolute()) if fine else None,
             "training": training,
             "sweep": None,

@@ -119,6 +119,9 @@ class Quantise(Frozen):
     """`uniform` values are steps around zero; `kmeans` values are free, and are stored one by one."""
     after: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Share of the budget that is trained before the first coordinates are rounded; at the end all are."""
+    order: Literal["nearest", "steepest"] = "nearest"
+    """Which are rounded first: those `nearest` to their values, or also the `steepest`, on which the loss
+    hangs most: for networks where few of them matter far more than all others."""
 
 
 SeedList = Annotated[list[Seed], Field(min_length=1)]

@@ -193,7 +193,7 @@ class Loop:
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors that going on needs."""
-        held = {**self._point(), "loss_sum": self.loss_sum}
+        held = {**self._point(), "loss_sum": self.loss_sum, **self._slopes()}
         held |= {f"optimizer/{name}": t for name, t in optimizer_tensors(self.optimizer)}
         return held | {f"best/{name}": t for name, t in self.best.items()}
 
@@ -201,6 +201,8 @@ class Loop:
         """Take up from what `tensors` returned and from the mapping of `State`."""
         self.state = State(**state)
         self._put(tensors)
+        for name, tensor in self._slopes().items():
+            tensor.copy_(tensors[name])
         restore_optimizer(self.optimizer, part(tensors, "optimizer/"))
         self.best = {name: t.to(self.device) for name, t in part(tensors, "best/").items()}
         self.loss_sum = tensors["loss_sum"].to(self.loss_sum.device)
@@ -298,6 +300,11 @@ class Loop:
         named = {f"buffer/{name}": t for name, t in buffers(self.subspace.module).items()}
         book = {} if self.rounding is None else {"book": self.rounding.quantiser.book}
         return {"coords": self.subspace.coords, **book, **named}
+
+    def _slopes(self) -> dict[str, Tensor]:
+        """What the order of rounding remembers."""
+        known = None if self.rounding is None else self.rounding.slopes
+        return {} if known is None else {"slopes": known}
 
     @torch.no_grad()
     def _put(self, tensors: Mapping[str, Tensor]) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.schema import Quantise
+
+_MEMORY = 0.98  # of the squares of slopes, from step to step
+_FLAT = 1e-3  # of the mean square: flatter coordinates are all alike
 
 
 class Rounding:
@@ -15,6 +19,9 @@ class Rounding:
 
     Of d coordinates d (1 - t)^2 are free when a share t of the steps from `begin` on has been made: the last
     ones have the most to make up for, and take the longest.
+
+    Steep coordinates stay between two values until the last, when nothing can make up for them any more. In
+    the order ``steepest`` the distance to a value therefore counts in units of 1 / root mean square slope.
 
     Args:
         quantise: to which values, and after which share of the training.
@@ -24,19 +31,23 @@ class Rounding:
     Attributes:
         quantiser: holds the values.
         begin: steps that are made before.
+        slopes: [d], running mean square of the gradient; None if no order needs it.
     """
 
     def __init__(self, quantise: Quantise, coords: Tensor, steps: int) -> None:
         self.quantiser = Quantiser(quantise.levels, quantise.codebook, coords.device)
         self.coords, self.steps, self.begin = coords, steps, int(quantise.after * steps)
+        self.slopes = torch.zeros_like(coords) if quantise.order == "steepest" else None
 
     def after_step(self, step: int) -> None:
         """Round what is to be rounded after so many steps."""
+        if self.slopes is not None and self.coords.grad is not None:
+            self.slopes.lerp_(self.coords.grad.square(), 1 - _MEMORY)
         if step <= self.begin:
             return
         if not self.quantiser.fitted:
             self.quantiser.fit(self.coords)
-        self.quantiser.round(self.coords, self._free(step))
+        self.quantiser.round(self.coords, self._free(step), self._haste())
 
     def pace(self, step: int) -> float:
         """Factor of the learning rate after so many steps, by which a step stays as long with fewer free."""
@@ -46,6 +57,10 @@ class Rounding:
     def pacing(self) -> tuple[int, int]:
         """What `pace` hangs on besides the steps."""
         return len(self.coords), self.begin
+
+    def _haste(self) -> Tensor | None:
+        """[d], by which distances to values are divided."""
+        return None if self.slopes is None else (self.slopes / self.slopes.mean() + _FLAT).sqrt()
 
     def _free(self, step: int) -> int:
         left = (self.steps - step) / (self.steps - self.begin)

@@ -80,6 +80,22 @@ def test_ever_more_are_rounded_and_the_others_move_further():
     assert [rounding.pace(step) for step in (0, 20, 60, 99)] == [1, 1, 2, 10]
 
 
+def test_steep_coordinates_are_rounded_before_flat_ones_that_are_nearer():
+    coords = torch.nn.Parameter(torch.tensor([-1.0, -0.9, 0.0, 0.75, 1.0, 0.6]))
+    places = {}
+    for order in ("nearest", "steepest"):
+        rounded = coords.detach().clone().requires_grad_()
+        rounded.grad = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 50.0])
+        rounding = Rounding(Quantise(levels=3, after=0.5, order=order), rounded, 2)
+        with torch.no_grad():
+            rounding.after_step(1)
+            rounding._free = lambda step: 1
+            rounding.after_step(2)
+        book = rounding.quantiser.book
+        places[order] = (~torch.isin(rounded, book)).nonzero().flatten().tolist()
+    assert places == {"nearest": [5], "steepest": [3]}
+
+
 def test_rounding_from_the_first_step_on(tmp_path):
     result = run(single(recipe("quantise={levels: 3, after: 0}")), tmp_path)
     assert result["status"] == "ok"
@@ -94,9 +110,10 @@ def test_only_the_end_has_few_values_and_counts(reported, tmp_path):
     assert evaluate(tmp_path).metrics["accuracy"] == result["performance"]
 
 
-def test_it_goes_on_bit_for_bit(tmp_path, monkeypatch):
+@pytest.mark.parametrize("order", ["nearest", "steepest"])
+def test_it_goes_on_bit_for_bit(order, tmp_path, monkeypatch):
     monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
-    one = single(recipe("quantise={levels: 3, after: 0.25}"))
+    one = single(recipe(f"quantise={{levels: 3, after: 0.25, order: {order}}}"))
     whole = run(one, tmp_path / "whole")
 
     for at in (5, 25):
@@ -117,7 +134,11 @@ def _kill():
 
 def test_several_side_by_side_are_as_each_alone(tmp_path):
     # Joined optimisers have one learning rate, and that hangs on how many coordinates are free.
-    texts = [recipe(f"quantise={{levels: 3, after: {seed / 4}}}", f"seeds={seed}") for seed in range(3)]
+    orders = ["nearest", "nearest", "steepest"]
+    texts = [
+        recipe(f"quantise={{levels: 3, after: {seed / 4}, order: {order}}}", f"seeds={seed}")
+        for seed, order in enumerate(orders)
+    ]
     runs = [single(one) for one in texts]
     packed = dict(_by_id(Inline(3).map(runs, tmp_path / "packed", Where(), Silent())))
     for one in runs:
