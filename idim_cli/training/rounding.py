@@ -12,6 +12,7 @@ from idim_cli.recipe.schema import Quantise
 
 _MEMORY = 0.98  # of the squares of slopes, from step to step
 _FLAT = 1e-3  # of the mean square: flatter coordinates are all alike
+_POWER = 0.25  # of the mean square slope, by which distances are divided; 0.5 did worse on CIFAR-10
 
 
 class Rounding:
@@ -21,7 +22,7 @@ class Rounding:
     ones have the most to make up for, and take the longest.
 
     Steep coordinates stay between two values until the last, when nothing can make up for them any more. In
-    the order ``steepest`` the distance to a value therefore counts in units of 1 / root mean square slope.
+    the order ``steepest`` the distance to a value is therefore divided by the root of the root mean square slope.
 
     Args:
         quantise: to which values, and after which share of the training.
@@ -60,7 +61,7 @@ class Rounding:
 
     def _haste(self) -> Tensor | None:
         """[d], by which distances to values are divided."""
-        return None if self.slopes is None else (self.slopes / self.slopes.mean() + _FLAT).sqrt()
+        return None if self.slopes is None else (self.slopes / self.slopes.mean() + _FLAT) ** _POWER
 
     def _free(self, step: int) -> int:
         left = (self.steps - step) / (self.steps - self.begin)
