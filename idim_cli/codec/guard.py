@@ -15,7 +15,7 @@ from idim_cli.projectors.base import Cost
 from idim_cli.recipe.schema import Component
 
 _TENSORS = 100_000  # parameters of one model, at most, ...
-_WORK, _DRAW = 5 * 10**12, 500  # operations of making P, at most: some two minutes; of drawing a number of it
+_WORK, _DRAW = 5 * 10**12, 500  # operations of making P, at most: some minutes; of drawing a number of it
 _PLACES = 1000  # ... and so many more than it has numbers, such as places for a bias that there is none
 
 

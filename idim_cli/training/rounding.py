@@ -22,7 +22,7 @@ class Rounding:
     ones have the most to make up for, and take the longest.
 
     Steep coordinates stay between two values until the last, when nothing can make up for them any more. In
-    the order ``steepest`` the distance to a value is therefore divided by the root of the root mean square slope.
+    the order ``steepest`` the distance to a value is therefore divided by a root of the mean square slope.
 
     Args:
         quantise: to which values, and after which share of the training.
