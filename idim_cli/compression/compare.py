@@ -46,10 +46,10 @@ def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
     half = Exact(trials.found.coords.half().float().numpy())
     halved = _score(trials, rebuild(replace(trials.found, stored=half), trust_code=True).module)
     rows = [
-        _row("coords, float32", coords, own),
-        _row("coords, float16", to_bytes(trials.found.coords.half()), halved),
-        _row("coords, float32, zstd", zstd(coords), own),
-        _row("coords, float32, xz", _xz(coords), own),
+        _row("coords alone, float32", coords, own),
+        _row("coords alone, float16", to_bytes(trials.found.coords.half()), halved),
+        _row("coords alone, float32, zstd", zstd(coords), own),
+        _row("coords alone, float32, xz", _xz(coords), own),
         _row("state_dict, float32", state, own),
         _row("state_dict, float32, zstd", zstd(state), own),
         _row("state_dict, float32, xz", _xz(state), own),

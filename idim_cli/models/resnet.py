@@ -22,7 +22,7 @@ def resnet(
     *,
     depth: Annotated[int, Field(ge=4)] = 20,
     width: Annotated[int, Field(ge=1)] = 16,
-    stages: Annotated[int, Field(ge=1)] = 3,
+    stages: Annotated[int, Field(ge=1, le=16)] = 3,
     pool: Annotated[int, Field(ge=1)] = 1,
     norm: Literal["batch", "group"] = "batch",
 ) -> nn.Module:
@@ -54,8 +54,9 @@ def resnet(
         )
     blocks, rest = divmod(depth - 2, 2 * stages)
     if rest or not blocks:
+        several = "s" if stages > 1 else ""
         raise ComponentError(
-            f"a resnet of {stages} stages has {2 * stages} n + 2 layers, not {depth}",
+            f"a resnet of {stages} stage{several} has {2 * stages} n + 2 layers, not {depth}",
             f"such as depth: {2 * stages + 2}",
         )
     layers: dict[str, nn.Module] = {

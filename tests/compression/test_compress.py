@@ -247,7 +247,7 @@ def test_other_forms_of_the_network_are_counted_and_scored(swept, tmp_path):
     done = compress(run, tmp_path / "a.idim", Wish(target=0.2, d=[50], levels=[3], epochs=4, compare=True))
     rows = {row["form"]: row for row in done.compared}
     size = {form: row["bytes"] for form, row in rows.items()}
-    assert (size["coords, float32"], size["coords, float16"]) == (4 * 60, 2 * 60)
+    assert (size["coords alone, float32"], size["coords alone, float16"]) == (4 * 60, 2 * 60)
     assert (size["state_dict, float32"], size["state_dict, float16"]) == (4 * done.D, 2 * done.D)
     assert rows["state_dict, float32"]["performance"] == own(run)
     assert rows["state_dict, float16"]["performance"] == pytest.approx(own(run), abs=0.02)
