@@ -30,7 +30,7 @@ from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
 from idim_cli.training.run import done, run_folder
 
-AFTER = Quantise(levels=2).after
+_USUAL = Quantise(levels=2)
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Trials:
 
         They are rounded in the order of the run, if its coordinates were.
         """
-        fine, own = size.d == self.found.d, self.recipe.quantise or Quantise(levels=size.levels)
+        fine = size.d == self.found.d
         training = self.recipe.training
         if self.epochs is not None:
             training = training.model_copy(update={"epochs": self.epochs, "steps": None})
@@ -182,8 +182,8 @@ class Trials:
             "quantise": Quantise(
                 levels=size.levels,
                 codebook=self.codebook,
-                after=0.0 if fine else AFTER,
-                order=own.order,
+                after=0.0 if fine else _USUAL.after,
+                order=(self.recipe.quantise or _USUAL).order,
             ),
             "start": str(self.path.absolute()) if fine else None,
             "training": training,

@@ -44,4 +44,4 @@ def _score(path, split, data_root):
     try:
         return evaluate(path, split, str(data_root)).metrics["accuracy"]
     except DataError as error:
-        pytest.skip(f"IDIM_DATA has other data sets than that of {path.stem}: {error}")
+        pytest.skip(reason=f"IDIM_DATA has other data sets than that of {path.stem}: {error}")

@@ -259,6 +259,14 @@ def test_other_forms_of_the_network_are_counted_and_scored(swept, tmp_path):
     assert len(rows) == 10
 
 
+def test_trainings_round_in_the_order_of_the_run(tmp_path):
+    text = RECIPE.partition("sweep:")[0] + "quantise: {levels: 3, order: steepest}\n"
+    run = tmp_path / "small" / "runs" / train(loads(text), tmp_path)["run_id"]
+    compress(run, tmp_path / "a.idim", Wish(max_bytes=999, d=[40], levels=[2], epochs=1))
+    (trained,) = (tmp_path / "small" / results.TRAININGS / "runs").glob("*/run.yaml")
+    assert "order: steepest" in trained.read_text()
+
+
 def test_an_unfinished_run_is_said_to_be_one(tmp_path):
     run = tmp_path / "small" / "runs" / train(loads(RECIPE), tmp_path)["run_id"]
     ended, stopped = Counting(), Counting()
