@@ -66,6 +66,8 @@ def evaluate(
     with guard.as_file_error("task", found.spec.task, found.source):
         task = tasks.build(found.spec.task)
         metrics = task.evaluate(module, chosen.to(device))
+    if wrong := tasks.not_finite(metrics):
+        raise FileError(f"{path}: {wrong} on the {split} split: the outputs of its network are not finite")
     return Score(split, len(chosen), metrics, task.metric, found.D, found.d)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal, Protocol, cast
 
@@ -35,8 +36,14 @@ class Task(Protocol):
         """All figures of `model` on a whole `split`, by name.
 
         Without gradients and in evaluation mode; the modes of the model's parts are left as they were.
-        The split may lie on another device than the model.
+        The split may lie on another device than the model. A figure that is not finite, as that of outputs
+        that are not, says that the training has diverged.
         """
+
+
+def not_finite(figures: Mapping[str, float]) -> str:
+    """Which of the figures of an evaluation are NaN or infinite, with their values; empty if none is."""
+    return ", ".join(f"{name} is {value}" for name, value in figures.items() if not math.isfinite(value))
 
 
 def build(component: Component) -> Task:

@@ -31,7 +31,10 @@ class Classify:
         return functional.cross_entropy(model(x), y)
 
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
-        """``accuracy`` in 0..1 and ``nll``, the mean cross-entropy in nats, over the whole split."""
+        """``accuracy`` in 0..1 and ``nll``, the mean cross-entropy in nats, over the whole split.
+
+        Both are NaN if any output is not finite: NaN has no largest entry, and argmax would name class 0.
+        """
         with evaluating(model):
             sums = torch.stack([_sums(model(x).float(), y) for x, y in batches(model, split, batch_size)])
         right, nll = (sums.cpu().double().sum(dim=0) / len(split)).tolist()
@@ -39,6 +42,7 @@ class Classify:
 
 
 def _sums(logits: Tensor, y: Tensor) -> Tensor:
-    """Number of right answers and sum of the cross-entropy over one batch, as [2]."""
+    """Right answers and sum of the cross-entropy of a batch, as [2]; NaN if an output is not finite."""
     right = (logits.argmax(dim=1) == y).sum()
-    return torch.stack([right.to(logits.dtype), functional.cross_entropy(logits, y, reduction="sum")])
+    sums = torch.stack([right.to(logits.dtype), functional.cross_entropy(logits, y, reduction="sum")])
+    return torch.where(logits.isfinite().all(), sums, torch.nan)

@@ -18,6 +18,7 @@ from idim_cli.errors import RunError
 from idim_cli.goal import Goal, Verdict
 from idim_cli.recipe.schema import Training
 from idim_cli.rng import Stream
+from idim_cli.tasks.base import not_finite
 from idim_cli.training import optimizers, schedules
 from idim_cli.training.prepare import Problem, seeder
 from idim_cli.training.rounding import Rounding
@@ -170,10 +171,7 @@ class Loop:
     def check_finite(self) -> None:
         """RunError if the loss has become infinite or NaN; reads the device, so not at every step."""
         if not math.isfinite(self.loss_sum.item()):
-            raise RunError(
-                f"the loss is not finite in epoch {self.state.epoch + 1}: training diverged",
-                "a lower training.optimizer.lr or a training.clip_norm may help",
-            )
+            raise _diverged(f"the loss is not finite in epoch {self.state.epoch + 1}")
 
     def solution(self) -> dict[str, Any]:
         """Go to the reported point (last or best epoch); its row with the figures of both splits.
@@ -258,6 +256,9 @@ class Loop:
         self.check_finite()
         state = self.state
         state.epoch, batches, state.batch = state.epoch + 1, state.batch, 0
+        # The loss is that before the step: the last step of all may be the one that goes astray.
+        if not self.subspace.coords.isfinite().all():
+            raise _diverged(f"the coordinates are not finite after epoch {state.epoch}")
         if state.epoch % self.training.evaluate_every and state.epoch < self.epochs:
             return None
         row = {
@@ -272,8 +273,6 @@ class Loop:
 
     def _note(self, row: dict[str, Any]) -> None:
         state, key = self.state, self.key
-        if not math.isfinite(row[key]):
-            raise RunError(f"{key} is {row[key]} after epoch {row['epoch']}: training diverged")
         state.rows.append(row)
         if (
             self.training.performance == "best"
@@ -284,16 +283,22 @@ class Loop:
             self.best = {name: tensor.detach().clone() for name, tensor in self._point().items()}
 
     def _figures(self, names: list[str]) -> dict[str, float]:
-        """The task's figures on the splits called `names`; a split without examples has none."""
+        """The task's figures on the splits called `names`; a split without examples has none.
+
+        RunError if any of them is not finite.
+        """
         data = self.problem.data
         splits: dict[str, Split] = {"validation": data.validation, "train": data.train}
         with self.subspace.held():
-            return {
+            figures = {
                 f"{name}_{key}": value
                 for name in names
                 if len(splits[name])
                 for key, value in self.task.evaluate(self.subspace, splits[name]).items()
             }
+        if wrong := not_finite(figures):
+            raise _diverged(f"{wrong} after epoch {self.state.epoch}")
+        return figures
 
     def _point(self) -> dict[str, Tensor]:
         """Where the training is: coordinates and buffers."""
@@ -311,6 +316,12 @@ class Loop:
         """Go to a point; the inverse of `_point`."""
         for name, tensor in self._point().items():
             tensor.copy_(tensors[name])
+
+
+def _diverged(what: str) -> RunError:
+    return RunError(
+        f"{what}: training diverged", "a lower training.optimizer.lr or a training.clip_norm may help"
+    )
 
 
 def _sums_on(device: torch.device) -> torch.device:

@@ -25,7 +25,7 @@ def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any
     `solution` is the row of the reported epoch.
     """
     columns, task, verdict = problem.columns, problem.task, loop.verdict()
-    figures = {name: _number(value) for name, value in solution.items() if name not in _NOT_FIGURES}
+    figures = {name: value for name, value in solution.items() if name not in _NOT_FIGURES}
     return {
         **_identity(run),
         "status": verdict or results.OK,

@@ -55,10 +55,13 @@ def test_no_graph_is_kept(model, split):
     assert seen == [False]
 
 
-def test_logits_that_are_not_numbers_score_nan_nll(split):
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_an_output_that_is_not_finite_is_no_answer(split, value):
     model = nn.Linear(6, 4)
-    nn.init.constant_(model.weight, math.nan)
-    assert math.isnan(build(Component(name="classify")).evaluate(model, split)["nll"])
+    with torch.no_grad():
+        model.bias[3] = value  # one of four outputs; argmax would call NaN a class
+    figures = build(Component(name="classify")).evaluate(model, split)
+    assert all(math.isnan(figure) for figure in figures.values())
 
 
 def test_the_score_may_be_of_training():

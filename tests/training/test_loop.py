@@ -124,6 +124,35 @@ def test_divergence_is_an_error_in_plain_words(loop):
     assert "training.optimizer.lr" in caught.value.hint
 
 
+ONE_STEP = ("training.batch_size=39", "training.epochs=1")
+
+
+@pytest.mark.parametrize("performance", ["final", "best"])
+def test_the_very_last_step_may_diverge(loop, performance):
+    # Its loss is that before the step: finite. A network of NaN would score as class 0.
+    sgd = ("training.optimizer={name: sgd, lr: 1e300}", f"training.performance={performance}")
+    with pytest.raises(RunError, match="the coordinates are not finite after epoch 1: training diverged"):
+        trained(loop(*ONE_STEP, *sgd))
+
+
+def test_any_figure_that_is_not_finite_is_divergence(loop):
+    one = loop(*ONE_STEP)
+    evaluate = one.task.evaluate
+    one.task.evaluate = lambda *given: {**evaluate(*given), "f1": math.inf}
+    with pytest.raises(RunError, match="validation_f1 is inf after epoch 1: training diverged"):
+        trained(one)
+
+
+def test_outputs_of_finite_coordinates_may_not_be_finite(loop):
+    one = loop(*ONE_STEP)
+    with torch.no_grad():
+        one.subspace.module.get_parameter("4.bias")[0] = math.inf
+    one.loss_sum = torch.zeros((), dtype=torch.float64)
+    one.state.batch = 1
+    with pytest.raises(RunError, match=r"validation_accuracy is nan.*training diverged"):
+        one._end_epoch()
+
+
 def test_bf16_trains_and_evaluates_in_float32(loop):
     one = trained(loop("training.precision=bf16"))
     assert math.isfinite(one.state.rows[-1]["validation_nll"])

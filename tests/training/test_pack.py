@@ -321,6 +321,15 @@ def test_a_run_that_diverges_harms_no_other(tmp_path):
         assert packed[run.run_id]["performance"] == pytest.approx(alone["performance"], abs=1.01 / 300)
 
 
+def test_runs_that_go_astray_in_their_last_step_have_failed(tmp_path):
+    bad = ["training.optimizer={name: sgd, lr: 1e300}"]
+    runs = several(loads(DIGITS, overrides=["training.batch_size=2000", "training.epochs=1"]), bad, [], bad)
+    packed = many(runs, tmp_path)
+    assert [packed[run.run_id]["status"] for run in runs] == ["failed", "ok", "failed"]
+    assert "coordinates are not finite" in packed[runs[0].run_id]["reason"]
+    assert "performance" not in packed[runs[0].run_id]
+
+
 def test_a_run_that_cannot_be_made_harms_no_other(tmp_path):
     runs = several(loads(DIGITS), [], ["d=100000"], [])
     packed = many(runs, tmp_path / "packed")
