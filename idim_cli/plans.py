@@ -58,8 +58,8 @@ class Group:
     """Runs that get one estimate together: one combination of the values of `sweep.over`.
 
     Attributes:
-        values: recipe keys of `sweep.over` and their values here, and what tells its coordinates from free
-            ones that start at zero.
+        values: recipe keys of `sweep.over` and their values here, or the labels of these, and what tells its
+            coordinates from free ones that start at zero.
         recipe: with these values, and without a sweep.
         baseline: the recipe of its direct runs; None if the sweep has none.
         fixed: recipe keys that the baseline sets for itself.
@@ -115,14 +115,14 @@ def plan(recipe: Recipe | Loaded | str | Path) -> list[Run]:
 def groups(recipe: Recipe) -> list[Group]:
     """The groups of a recipe's sweep, in the order of the values in `sweep.over`."""
     assert recipe.sweep is not None
-    over, baseline, made = recipe.sweep.over, recipe.sweep.baseline, []
+    over, baseline, made = recipe.sweep.choices(), recipe.sweep.baseline, []
     for combination in product(*over.values()):
-        values = dict(zip(over, combination, strict=True))
+        values = {key: value for key, (_, value) in zip(over, combination, strict=True)}
         here = with_values(recipe.model_copy(update={"sweep": None}), values)
-        values = {**protocol(here, over), **values}
+        told = {key: name for key, (name, _) in zip(over, combination, strict=True)}
         fixed = baseline.set if baseline else {}
         direct = with_values(here, {**fixed, **_OF_COORDS}) if baseline else None
-        made.append(Group(values, here, direct, fixed))
+        made.append(Group({**protocol(here, over), **told}, here, direct, fixed))
     return made
 
 

@@ -221,3 +221,14 @@ def test_every_run_names_the_direct_runs_that_are_its_100_per_cent():
     assert [run.baseline for run in others] == [configs[run.group["model.depth"]] for run in others]
     assert {run.baseline for run in direct} == {None}
     assert plan(recipe("sweep: {d: [10], baseline: null}"))[0].baseline is None
+
+
+def test_labels_stand_for_the_values_of_over_and_change_no_run():
+    values = "{name: fc, depth: 1, width: 8}, {name: fc, depth: 1, width: 16}"
+    plain = plan(recipe(f"sweep: {{d: [5], seeds: 1, over: {{model: [{values}]}}}}"))
+    small, big = values.split(", {")
+    told = plan(recipe(f"sweep: {{d: [5], seeds: 1, over: {{model: {{small: {small}, big: {{{big}}}}}}}"))
+    assert [run.group["model"] for run in told] == ["small", "small", "big", "big"]
+    assert [run.run_id for run in told] == [run.run_id for run in plain]
+    again = recipe(f"sweep: {{d: [5], seeds: 1, over: {{model: {{small: {small}}}}}}}")
+    assert loads(to_yaml(again)).recipe == again

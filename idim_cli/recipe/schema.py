@@ -170,6 +170,17 @@ def _ascending(values: list[int]) -> list[int]:
     return sorted(set(values))
 
 
+OverValues = Annotated[
+    Annotated[list[Any], Field(min_length=1), Tag("<list>")]
+    | Annotated[dict[str, Any], Field(min_length=1), Tag("<lists>")],
+    Discriminator(
+        _kind,
+        custom_error_type="over",
+        custom_error_message="should be a list of values, or a mapping of labels to values",
+    ),
+]
+
+
 class Sweep(Frozen):
     """Subspace dimensions x seeds x any recipe keys: all of a grid, or what a search asks for."""
 
@@ -180,11 +191,19 @@ class Sweep(Frozen):
     seeds: SweepSeeds = 3
     """A number or a list moves all three seeds together; `{theta0: [..], projector: [..], data: [..]}`
     crosses them."""
-    over: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
-    """Recipe keys with lists of values, such as `{model.depth: [1, 2], projector: [tied, sparse]}`; each
-    combination has an estimate of its own."""
+    over: dict[str, OverValues] = {}
+    """Recipe keys with lists of values, such as `{model.depth: [1, 2], projector: [tied, sparse]}`, or with
+    values by labels of your own, `{model: {small: {name: fc, width: 20}, big: {name: fc, width: 80}}}`,
+    which stand for them in tables and figures; each combination has an estimate of its own."""
     baseline: Baseline | None = Baseline()
     """Direct runs of the same model, which are the 100 %; null for none."""
+
+    def choices(self) -> dict[str, list[tuple[Any, Any]]]:
+        """For each key of `over` what each of its values is called, by its label or itself, and the value."""
+        return {
+            key: list(values.items() if isinstance(values, dict) else zip(values, values, strict=True))
+            for key, values in self.over.items()
+        }
 
 
 class Grid(Frozen):

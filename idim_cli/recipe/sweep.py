@@ -61,9 +61,9 @@ def _unknown(settings: Iterable[str], path: KeyPath, heads: tuple[str, ...]) -> 
 def _combinations(head: str, over: Tree, settings: Tree) -> Iterator[list[Setting]]:
     """What groups of runs, then their baselines, would set within one part of the recipe."""
     lists = [
-        [Setting(key, value, ("sweep", "over", key, i)) for i, value in enumerate(values)]
+        [Setting(key, value, ("sweep", "over", key, at)) for at, value in _places(values)]
         for key, values in over.items()
-        if split(key)[0] == head and isinstance(values, list)
+        if split(key)[0] == head and isinstance(values, list | dict)
     ]
     direct = [
         Setting(key, value, ("sweep", "baseline", "set", key))
@@ -75,6 +75,11 @@ def _combinations(head: str, over: Tree, settings: Tree) -> Iterator[list[Settin
             yield list(combination)
         if direct:
             yield [*combination, *direct]
+
+
+def _places(values: list[Any] | Tree) -> Iterable[tuple[int | str, Any]]:
+    """Each value with its place in the list, or its label."""
+    return values.items() if isinstance(values, dict) else enumerate(values)
 
 
 def _tried(base: Tree, settings: list[Setting], examine: Examine, known: set[Problem]) -> list[Problem]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from idim_cli.reports import words
 from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section
-from idim_cli.thresholds import number
+from idim_cli.thresholds import labels, number
 from idim_cli.thresholds.rows import is_of_coords
 from idim_cli.thresholds.text import percent
 
 _HEAD = ("problem", "D", "{name}", "{interval}", "verdict", "baseline", "level", "rule", "runs")
-_BY_VALUE = ("results", "dataset", "model", "projector", "task", "recipe")
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,18 @@ def entries(found: Sequence[Result]) -> list[Entry]:
     """The groups of these results, in their order; those that could not be read are left out."""
     pairs = [(result, section) for result in found for section in result.sections]
     facts = [{"results": result.name, **section.group} for result, section in pairs]
-    known = dict.fromkeys(key for one in facts for key in one)
-    differing = [key for key in known if _differ(facts, key) or is_of_coords(key)]
+    names = labels.short_names(facts)
+    different = labels.differing(facts)
+    differing = [key for key in names if key in different or is_of_coords(key)]
     own = [key for key in differing if key != "results"]
-    alike = Counter(_words(one, own) for one in facts)
+    alike = Counter(_words(one, own, names) for one in facts)
     made = []
     for (result, section), one in zip(pairs, facts, strict=True):
         # Names of results that only repeat what the groups say themselves would be told twice.
-        keys = own if alike[_words(one, own)] == 1 else differing
+        keys = own if alike[_words(one, own, names)] == 1 else differing
         family = [key for key in keys if key.partition(".")[0] not in ("model", "config", "results")]
-        title = section.title if len(pairs) == 1 else _words(one, keys) or section.title
-        made.append(Entry(title, _words(one, family), result, section))
+        title = section.title if len(pairs) == 1 else _words(one, keys, names) or section.title
+        made.append(Entry(title, _words(one, family, names), result, section))
     return made
 
 
@@ -101,14 +101,5 @@ def _line(one: Entry, named: bool, mixed: bool) -> list[str]:
     ]
 
 
-def _differ(facts: Sequence[dict[str, Any]], key: str) -> bool:
-    return len({str(one.get(key)) for one in facts}) > 1
-
-
-def _words(one: dict[str, Any], keys: Sequence[str]) -> str:
-    parts = [
-        str(one[key]) if key in _BY_VALUE else f"{key.rpartition('.')[2]} {one[key]}"
-        for key in keys
-        if one.get(key) is not None
-    ]
-    return ", ".join(parts)
+def _words(one: Mapping[str, Any], keys: Sequence[str], names: Mapping[str, Mapping[str, str]]) -> str:
+    return ", ".join(names[key][str(one[key])] for key in keys if one.get(key) is not None)

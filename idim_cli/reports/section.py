@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
 from idim_cli.reports.curve import Curve
-from idim_cli.thresholds import Group, Options, Reading, Sample, groups, threshold
+from idim_cli.thresholds import Group, Options, Reading, Sample, groups, labels, threshold
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -105,8 +106,8 @@ def sections(
 
 def _title(group: Group) -> str:
     """Values of what has a name of its own, then key = value of the rest."""
-    named = [str(group[key]) for key in _NAMED_BY_VALUE if group.get(key) is not None]
-    return ", ".join([*named, *(f"{key} = {value}" for key, value in _settings(group).items())])
+    named = [labels.spoken(group[key]) for key in _NAMED_BY_VALUE if group.get(key) is not None]
+    return ", ".join([*named, *(f"{key} = {labels.spoken(one)}" for key, one in _settings(group).items())])
 
 
 def _settings(group: Group) -> dict[str, Any]:
@@ -116,21 +117,14 @@ def _settings(group: Group) -> dict[str, Any]:
 
 def _slugs(found: Sequence[Group]) -> list[str]:
     """Names of files: the values in which the groups differ, each name once."""
-    differing = {key for group in found for key in group if len({str(other[key]) for other in found}) > 1}
+    short, keys = labels.short_names(found), labels.differing(found)
     names: list[str] = []
+    seen: Counter[str] = Counter()
     for group in found:
-        name = _slug({key: value for key, value in group.items() if key in differing})
-        again = sum(1 for other in names if other == name or other.startswith(f"{name}~"))
-        names.append(f"{name}~{again + 1}" if again else name)
+        name = slugged("-".join(short[key][str(group[key])] for key in keys if group.get(key) is not None))
+        seen[name] += 1
+        names.append(f"{name}~{seen[name]}" if seen[name] > 1 else name)
     return names
-
-
-def _slug(group: Mapping[str, Any]) -> str:
-    parts = [
-        str(value) if key in _NAMED_BY_VALUE else f"{key.rpartition('.')[2]}-{value}"
-        for key, value in group.items()
-    ]
-    return slugged("-".join(parts))
 
 
 def slugged(text: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
+from idim_cli.thresholds.labels import spoken
 from idim_cli.thresholds.rows import READ, Columns, coords_columns, require_columns, rows_are_direct
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _refuse_own(by: Sequence[str]) -> None:
 
 def label(group: Mapping[str, Any]) -> str:
     """``model fc, model.depth 2`` for people; empty for the only group of a table."""
-    return ", ".join(f"{key} {value}" for key, value in group.items() if value is not None)
+    return ", ".join(f"{key} {spoken(value)}" for key, value in group.items() if value is not None)
 
 
 def group_columns(table: DataFrame) -> list[str]:

@@ -12,7 +12,18 @@ SET = "sweep:\n  d: [1]\n  baseline:\n    set:\n"
     ("line", "fault"),
     [
         ("    model.depth: [1, x]", "10:22: sweep.over.model.depth[1]: should be a whole number, not 'x'"),
-        ("    model.depth: 3", "10:18: sweep.over.model.depth: should be a list, not 3"),
+        (
+            "    model.depth: 3",
+            "10:18: sweep.over.model.depth: should be a list of values, or a mapping of labels to values",
+        ),
+        (
+            "    model.depth: {one: 1, two: x}",
+            "10:32: sweep.over.model.depth.two: should be a whole number, not 'x'",
+        ),
+        (
+            "    model: {small: {name: fc, dpth: 1}}",
+            "10:31: sweep.over.model.small.dpth: unknown key (did you mean depth?)",
+        ),
         (
             "    model.depth: []",
             "10:18: sweep.over.model.depth: should be a list of at least 1, not an empty list",

@@ -1,0 +1,97 @@
+"""Short names of groups: the values in which they differ, in the words of the recipe instead of its JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_NAME = "name"
+_LONGEST = 500  # characters of a value that is still put into words
+# The last part of keys whose values say by themselves what they are.
+_BY_VALUE = (
+    "results", "dataset", "model", "projector", "task", "recipe", "optimizer", "schedule", "trainable",
+)  # fmt: skip
+
+
+def spoken(value: Any) -> str:
+    """A value of `sweep.over` in words: ``fc (depth 1, width 20)`` for a component, ``a + b`` for a list."""
+    value = parsed(value)
+    if isinstance(value, Mapping):
+        inner = ", ".join(_setting(key, one) for key, one in _flat(value).items() if key != _NAME)
+        name = str(value.get(_NAME, ""))
+        return f"{name} ({inner})" if name and inner else name or inner
+    if isinstance(value, list):
+        return " + ".join(map(spoken, value))
+    return str(value)
+
+
+def named(key: str, value: Any) -> str:
+    """``width 20`` for the key ``model.width``; the value alone where that says what it is, as ``lenet``."""
+    last = key.rpartition(".")[2]
+    return spoken(value) if last in _BY_VALUE or _is_component(value) else f"{last} {spoken(value)}"
+
+
+def differing(groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys in which groups differ, in their order."""
+    known = dict.fromkeys(key for one in groups for key in one)
+    return [key for key in known if len({str(one.get(key)) for one in groups}) > 1]
+
+
+def short_names(groups: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """For each key and the text of each of its values, a name with no more than tells it from the others."""
+    known = dict.fromkeys(key for one in groups for key in one)
+    return {key: _names(key, [one[key] for one in groups if one.get(key) is not None]) for key in known}
+
+
+def parsed(value: Any) -> Any:
+    """The mapping or list that a cell of a table has as JSON; any other value as it is."""
+    if not isinstance(value, str) or value[:1] not in ("{", "[") or len(value) > _LONGEST:
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _names(key: str, values: Sequence[Any]) -> dict[str, str]:
+    every = {str(value): parsed(value) for value in values}
+    if not any(isinstance(value, Mapping) for value in every.values()):
+        return {text: named(key, value) for text, value in every.items()}
+    flat = {text: _settings(value) for text, value in every.items()}
+    alike: dict[str, list[dict[str, Any]]] = {}
+    for one in flat.values():
+        alike.setdefault(str(one.get(_NAME)), []).append(one)
+    told = {name: differing(some) for name, some in alike.items()}
+    return {
+        text: _told(one, len(alike) > 1, told[str(one.get(_NAME))]) or spoken(every[text])
+        for text, one in flat.items()
+    }
+
+
+def _told(one: Mapping[str, Any], named: bool, differing: Sequence[str]) -> str:
+    """A component's name where there are several, and its parameters that tell it from those of its name."""
+    name = [str(one[_NAME])] if named and _NAME in one else []
+    return ", ".join([*name, *(_setting(key, one[key]) for key in differing if key in one)])
+
+
+def _settings(value: Any) -> dict[str, Any]:
+    """Of a component, also of one that is named alone."""
+    return _flat(value if isinstance(value, Mapping) else {_NAME: value})
+
+
+def _flat(value: Mapping[str, Any], head: str = "") -> dict[str, Any]:
+    """The settings of a component by dotted key."""
+    found: dict[str, Any] = {}
+    for key, one in value.items():
+        place = f"{head}{key}"
+        found |= _flat(one, f"{place}.") if isinstance(one, Mapping) else {place: one}
+    return found
+
+
+def _setting(key: str, value: Any) -> str:
+    return f"{key} {spoken(value)}"
+
+
+def _is_component(value: Any) -> bool:
+    return isinstance(parsed(value), Mapping)
