@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import platform
@@ -87,6 +88,12 @@ def extras() -> dict[str, bool]:
         if (extra := re.search(r"""extra == ['"]([^'"]+)""", line)) and extra[1] not in _DEVELOPERS:
             needed.setdefault(extra[1], []).append(_name(line))
     return {extra: all(map(_version, names)) for extra, names in sorted(needed.items())}
+
+
+@functools.cache
+def version() -> str:
+    """Of idim; ``unknown`` where it is used without being installed."""
+    return _version("idim") or "unknown"
 
 
 def versions() -> dict[str, str | None]:

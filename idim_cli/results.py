@@ -40,8 +40,8 @@ _BODY = (
     "score_on", "epoch", "epochs", "peak", "stop_level", "jitter", "forecast",
 )  # fmt: skip
 _TAIL = (
-    "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "torch",
-    "config", "baseline_config",
+    "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "idim",
+    "date", "torch", "config", "baseline_config",
 )  # fmt: skip
 _NAMED = 6  # files that a hint names at most
 _PLANNED = ("run_id", "over", "baseline_config")

@@ -16,7 +16,7 @@ def result(run_id, **changes):
         "metric": "accuracy", "score_on": "validation", "epoch": 3, "epochs": 3,
         "metrics": {"validation_accuracy": 0.9, "validation_nll": 0.4}, "column_norm_min": 1.0,
         "column_norm_max": 1.0, "coherence": 0.0, "seconds": 1.5, "peak_memory_bytes": 10, "device": "cpu",
-        "torch": "2.6.0", "config": "abcd0123",
+        "idim": "0.1.0", "date": "2026-01-31T12:00:00+00:00", "torch": "2.6.0", "config": "abcd0123",
     }  # fmt: skip
     return content | changes
 

@@ -81,15 +81,10 @@ app.add_typer(recipes.app, name="recipes")
 app.add_typer(bench.app, name="bench")
 
 
-def version() -> str:
-    """Of idim."""
-    from importlib import metadata
-
-    return metadata.version("idim")
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from idim_cli.environment import version
+
         console.out(f"idim {version()}")
         raise typer.Exit
 

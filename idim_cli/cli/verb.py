@@ -82,9 +82,9 @@ class _Handler(logging.Handler):
 
 
 def _begin() -> None:
-    from importlib.metadata import version
+    from idim_cli.environment import version
 
-    console.say(f"idim {version('idim')}, Python {platform.python_version()}, in {os.getcwd()}")
+    console.say(f"idim {version()}, Python {platform.python_version()}, in {os.getcwd()}")
     for name in sorted(name for name in os.environ if name.startswith("IDIM_")):
         console.say(f"  {name}={os.environ[name]}")
     _OURS.setLevel(logging.DEBUG)

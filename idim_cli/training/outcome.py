@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import torch
 
-from idim_cli import results
+from idim_cli import environment, results
 from idim_cli.errors import IdimError, RunError
 from idim_cli.goal import forecast, jitter
 from idim_cli.plans import Run, protocol
@@ -88,6 +89,8 @@ def _identity(run: Run) -> dict[str, Any]:
         "performance_is": recipe.training.performance,
         "config": run.config,
         "coords": protocol(recipe),
+        "idim": environment.version(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),

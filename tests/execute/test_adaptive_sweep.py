@@ -42,7 +42,7 @@ def rows(outcome) -> list[dict[str, str]]:
     with (outcome.folder / "results.csv").open() as file:
         told = list(csv.DictReader(file))
     return [
-        {key: value for key, value in row.items() if key not in ("seconds", "peak_memory_bytes")}
+        {key: value for key, value in row.items() if key not in ("seconds", "peak_memory_bytes", "date")}
         for row in told
     ]
 

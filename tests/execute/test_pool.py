@@ -34,7 +34,7 @@ device: cpu
 training: {steps: 300, evaluate_every: 4, optimizer: {name: adam, lr: 0.05}}
 sweep: {d: [10, 20], seeds: 2}
 """
-TIMES = ("seconds", "peak_memory_bytes")
+TIMES = ("seconds", "peak_memory_bytes", "date")
 CPU = Where(device="cpu")
 
 

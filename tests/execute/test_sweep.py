@@ -27,7 +27,7 @@ device: cpu
 training: {steps: 30, evaluate_every: 10, optimizer: {name: adam, lr: 0.5}}
 sweep: {d: [5, 20], seeds: 2, baseline: {set: {training.optimizer.lr: 0.05}}}
 """
-TIMES = ["seconds", "peak_memory_bytes"]
+TIMES = ["seconds", "peak_memory_bytes", "date"]
 
 
 class Watch:

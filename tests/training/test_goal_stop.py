@@ -10,7 +10,7 @@ from idim_cli import checkpoint, results
 from idim_cli.training.run import done, pending, run
 from idim_cli.training.stop import StoppedError
 
-TIMES = ("seconds", "peak_memory_bytes")
+TIMES = ("seconds", "peak_memory_bytes", "date")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from idim_cli.training.run import run_folder
 from idim_cli.training.stacked import obstacle
 
 HERE = Where(device="cpu")
-TIMES = ("seconds", "peak_memory_bytes")
+TIMES = ("seconds", "peak_memory_bytes", "date")
 DIGITS = """
 name: digits
 dataset: digits

@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+from datetime import datetime, timedelta
 
 import pytest
 import torch
 
-from idim_cli import checkpoint, results
+from idim_cli import checkpoint, environment, results
 from idim_cli.errors import RecipeError
 from idim_cli.recipe.load import load
 from idim_cli.training import sitting
@@ -15,7 +16,7 @@ from idim_cli.training.prepare import Where
 from idim_cli.training.run import pending, run, train
 from idim_cli.training.stop import StoppedError
 
-TIMES = ("seconds", "peak_memory_bytes")
+TIMES = ("seconds", "peak_memory_bytes", "date")
 
 
 @pytest.fixture
@@ -52,6 +53,8 @@ def test_the_folder_holds_what_it_should(one, folder):
     assert json.loads((folder / "result.json").read_text()) == result
     assert (result["status"], result["D"], result["d"]) == ("ok", 58, 20)
     assert len((folder / "metrics.csv").read_text().splitlines()) == 1 + 4
+    assert result["idim"] == environment.version()
+    assert datetime.fromisoformat(result["date"]).utcoffset() == timedelta(0)
     row = results.row(result)
     assert row["validation_accuracy"] == row["performance"]
     assert row["column_norm_max"] == pytest.approx(1, abs=1e-3)
