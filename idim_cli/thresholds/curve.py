@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from idim_cli.thresholds.interval import SAMPLES, Draws
+from idim_cli.thresholds.merging import MOST
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.psychometric import Floats, Posterior, Prior, posterior
 from idim_cli.thresholds.sample import Sample
 
 METHOD = "posterior of a smooth curve"
+_OF_MANY = f", runs close together taken as one (more than {MOST:,})"
 # Published thresholds have log d between .27 and .93 of log D, most of them near the middle.
 _CENTRE, _SPREAD = 0.55, 0.2
 _BEYOND = math.log(2)  # the threshold may lie this far outside 1 .. D
@@ -31,12 +33,14 @@ class Crossing:
         error: standard error of the level, for each noise of the posterior [N]; None if it is known.
         dof: of that error.
         tried: smallest and largest d with a run.
+        runs: how many runs tell it.
     """
 
     posterior: Posterior
     error: Floats | None
     dof: float
     tried: tuple[int, int]
+    runs: int = 0
 
     @functools.cached_property
     def _distribution(self) -> tuple[Floats, Floats]:
@@ -57,7 +61,8 @@ class Crossing:
     def draws(self) -> Draws:
         """Equally likely thresholds, for an interval."""
         shares = (np.arange(SAMPLES) + 0.5) / SAMPLES
-        return Draws(self._inside(np.exp(self.quantiles(shares))), METHOD)
+        method = METHOD + (_OF_MANY if self.runs > MOST else "")
+        return Draws(self._inside(np.exp(self.quantiles(shares))), method)
 
     def _inside(self, d: Floats) -> Floats:
         low, high = self.tried
@@ -67,11 +72,12 @@ class Crossing:
 def crossing(runs: Sample, options: Options, level: float) -> Crossing:
     """Find where `runs` pass `level`, of which the direct runs tell the uncertainty."""
     tried = (int(runs.tried[0]), int(runs.tried[-1]))
-    found = posterior(runs.evidence, level, prior(runs.D, tried))
+    evidence = runs.evidence
+    found, count = posterior(evidence, level, prior(runs.D, tried)), len(evidence.d)
     if options.baseline != "model":
-        return Crossing(found, None, math.inf, tried)
+        return Crossing(found, None, math.inf, tried, count)
     error, dof = level_error(runs.direct, found.noise, options.fraction)
-    return Crossing(found, error, dof, tried)
+    return Crossing(found, error, dof, tried, count)
 
 
 def prior(D: int | None, tried: tuple[int, int]) -> Prior:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from idim_cli.thresholds.merging import merged
+
 Floats = NDArray[np.float64]
 
 #: Beyond this share of the level, above or below, a run only says on which side it lies: the form of the
@@ -148,11 +150,12 @@ def _log_posterior(runs: Evidence, level: float, prior: Prior, grid: list[Floats
     log = prior.log(t) + np.log(_BEND_WEIGHTS)
     log = log + _bell(np.log(slope / level), _SLOPE, _SLOPE_FACTOR)
     log = log + _bell(np.log(variance) / 2 - np.log(level), _NOISE, _NOISE_FACTOR)
-    for d, low, high in zip(runs.d, runs.low - level, runs.high - level, strict=True):
+    several = merged(runs.d, runs.low - level, runs.high - level, WINDOW * level)
+    for d, low, high, count in zip(*several, strict=True):
         # The curve, measured from the level.
         above = -slope * np.expm1(np.clip(bend * (t - np.log(d)), -50, 50)) / bend
         spread = np.sqrt(variance + (_DISCREPANCY * above) ** 2)
-        log = log + share * np.log(_likelihood(low, high, above, spread, WINDOW * level))
+        log = log + share * count * np.log(_likelihood(low, high, above, spread, WINDOW * level))
     found: Floats = log
     return found
 
