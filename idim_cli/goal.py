@@ -12,6 +12,9 @@ Verdict = Literal["solved", "unsolved"]
 SOLVED: Verdict = "solved"
 UNSOLVED: Verdict = "unsolved"
 
+#: Version of the rule by which runs end early: of a run that another rule stopped, nothing is taken over.
+RULE = 1
+
 # Chosen on full learning curves; docs/adaptive.md has the rate of false stops that they lead to.
 _MARGIN = 0.015  # of the level, by which the forecast must miss it
 _EARLIEST = 0.2  # share of the budget, before which no run is given up
@@ -28,6 +31,11 @@ class Goal:
     """
 
     level: float
+
+    @property
+    def identity(self) -> str:
+        """What tells a run that may end early for this goal from a run that may for another, or for none."""
+        return f"rule {RULE}, {self!r}"
 
     def verdict(self, curve: Sequence[float], of: int) -> Verdict | None:
         """Whether a run is decided by its performance at its evaluations so far, `of` of them in all.

@@ -40,8 +40,8 @@ class Run:
         config: name of all that the run is but for its d and seeds: every parameter, whether written or a
             default, the code that it names, and the version of the random stream.
         baseline: the config of the direct runs that are its 100 %; None if the sweep has none.
-        goal: why it may end early; None trains to the end. Not part of what the run is: a run that was
-            stopped goes on when it is asked for with another goal.
+        goal: why it may end early; None trains to the end. Part of what the run is, so that no search reads
+            what another one stopped; `config` leaves it out.
     """
 
     recipe: Recipe
@@ -80,8 +80,7 @@ class Group:
     def at(self, points: Iterable[tuple[int, Seeds]], goal: Goal | None = None) -> list[Run]:
         """Its runs in subspaces, at each (d, seeds)."""
         direct = self.direct([Seeds()])
-        made = _runs(self.recipe, self.values, points, direct[0].config if direct else None)
-        return [replace(run, goal=goal) for run in made]
+        return list(_runs(self.recipe, self.values, points, direct[0].config if direct else None, goal))
 
 
 def kind(run: Run) -> str:
@@ -181,6 +180,7 @@ def _runs(
     group: Mapping[str, Any],
     points: Iterable[tuple[int | None, Seeds]],
     baseline: str | None = None,
+    goal: Goal | None = None,
 ) -> Iterator[Run]:
     """Runs that differ in nothing but d and seeds."""
     whole = filled(recipe.model_copy(update={"sweep": None, "trackers": []}))
@@ -193,8 +193,8 @@ def _runs(
         if direct:
             d, seeds, baseline = None, seeds.model_copy(update={"projector": 0}), None
         one = whole.model_copy(update={"d": d, "seeds": seeds})
-        run_id = f"{kind}-{_point(one)}-{_digest(content, _point(one))}"
-        yield Run(one, group, direct, run_id, config, baseline)
+        parts = [content, _point(one), *([goal.identity] if goal else [])]
+        yield Run(one, group, direct, f"{kind}-{_point(one)}-{_digest(*parts)}", config, baseline, goal)
 
 
 def _point(recipe: Recipe) -> str:

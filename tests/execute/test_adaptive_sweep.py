@@ -47,6 +47,10 @@ def rows(outcome) -> list[dict[str, str]]:
     ]
 
 
+def swept(outcome) -> list[dict[str, str]]:
+    return [row for row in rows(outcome) if row["direct"] == "False"]
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     return searched(tmp_path_factory.mktemp("whole"))
@@ -88,12 +92,38 @@ def test_after_an_interruption_it_decides_alike(whole, tmp_path):
     assert (on.folder / "search.log").read_text() == (whole.folder / "search.log").read_text()
 
 
-def test_a_grid_completes_what_was_stopped(whole, tmp_path):
+def test_the_answer_is_the_same_whatever_else_lies_in_the_folder(whole, tmp_path):
+    others = {
+        "another fraction": [*BUDGET, "threshold.fraction=0.8"],
+        "a grid": [
+            *BUDGET[:2],
+            f"sweep.d={sorted({int(row['d']) for row in swept(whole)})}",
+            "sweep.seeds=2",
+        ],
+    }
+    for name, settings in others.items():
+        sweep(load("quickstart", settings), tmp_path / name)
+        again = searched(tmp_path / name)
+        assert rows(again) == rows(whole), name
+        assert again.as_dict()["estimates"] == whole.as_dict()["estimates"], name
+        assert (again.folder / "search.log").read_text() == (whole.folder / "search.log").read_text(), name
+
+
+def test_another_goal_leaves_what_was_stopped_as_it_was(whole, tmp_path):
+    shutil.copytree(whole.folder.parent, tmp_path / "copy")  # other tests read the folder itself
+    searched(tmp_path / "copy", None, "threshold.fraction=0.8")
+    left = {path.parent.name: path.read_bytes() for path in whole.folder.glob("runs/*/result.json")}
+    now = {path.parent.name: path.read_bytes() for path in tmp_path.glob("copy/*/runs/*/result.json")}
+    assert left.items() < now.items()
+
+
+def test_a_grid_trains_to_the_end_what_a_search_stopped(whole, tmp_path):
     stopped = next(row for row in rows(whole) if row["status"] in ("solved", "unsolved"))
     seeds = {name: [int(stopped[f"seed_{name}"])] for name in ("theta0", "projector", "data")}
     grid = [*BUDGET[:2], f"sweep.d=[{stopped['d']}]", f"sweep.seeds={json.dumps(seeds)}"]
-    shutil.copytree(whole.folder.parent, tmp_path / "copy")  # other tests read the folder itself
+    shutil.copytree(whole.folder.parent, tmp_path / "copy")
     completed, fresh = (rows(sweep(load("quickstart", grid), tmp_path / out))[-1] for out in ("copy", "new"))
-    assert completed["run_id"] == stopped["run_id"]
+    assert completed["run_id"] != stopped["run_id"]
+    assert completed["config"] == stopped["config"]
     assert completed["status"] == "ok"
     assert completed == fresh
