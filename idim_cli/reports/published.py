@@ -12,7 +12,7 @@ from idim_cli.recipe.find import home_of
 from idim_cli.recipe.find import published as shipped
 from idim_cli.registry import did_you_mean
 from idim_cli.reports.curve import Curve
-from idim_cli.thresholds.rows import clean
+from idim_cli.thresholds.run_table import clean
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,8 @@ def read(path: Path) -> Curve:
     if lacking:
         have = ", ".join(str(column) for column in table.columns)
         raise FileError(f"{path} has no column {' and no column '.join(lacking)}", f"it has {have}")
-    tidy = clean(table, str(path))
-    swept = tidy.rows[~tidy.direct]
-    return Curve.of({"d": swept["d"], "mean": swept["performance"]})
+    runs, rows = clean(table, str(path))
+    return Curve.of({"d": runs.number("d")[rows.swept], "mean": runs.number("performance")[rows.swept]})
 
 
 def _index() -> dict[str, dict[str, Any]]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
 from idim_cli.reports.curve import Curve
-from idim_cli.thresholds import Group, Options, Reading, Sample, groups, labels, threshold
+from idim_cli.thresholds import Group, Options, Reading, Sample, labels
+from idim_cli.thresholds.estimates import each
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -92,10 +93,10 @@ def sections(
     Raises:
         IdimError: the table as a whole cannot be read.
     """
-    every = threshold(table, options, source=source, left=left)
-    rows = [rows for _, rows in groups(table, source=source)]
+    every = list(each(table, options or Options(), source=source, left=left))
     found, faults = [], []
-    for one, slug, runs in zip(every, _slugs([one.group for one in every]), rows, strict=True):
+    for (one, at), slug in zip(every, _slugs([one.group for one, _ in every]), strict=True):
+        runs = table.iloc[at]
         title = _title(one.group) or Path(source).name.removesuffix(".csv")
         if one.sample is not None and one.reading is not None:
             found.append(Section(one.group, title, slug, one.sample, one.reading, runs))

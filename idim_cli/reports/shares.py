@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from idim_cli.reports.panels import Panel
+from idim_cli.reports.section import Section, Unread
 from idim_cli.reports.variance import Component, Split, split
 from idim_cli.thresholds import number
 
@@ -15,7 +16,7 @@ def tables(shown: Sequence[Panel]) -> list[dict[str, Any]]:
     """Tables of the variance splits, one for all groups of which the same can be told."""
     blocks: dict[tuple[str, ...], dict[str, Any]] = {}
     for panel in shown:
-        found = split(panel.part.rows)
+        found = _split(panel.part)
         names = [part.name for part in found.components]
         block = blocks.setdefault(
             (found.problem, "" if found.sd is None else "sd", *names),
@@ -27,6 +28,14 @@ def tables(shown: Sequence[Panel]) -> list[dict[str, Any]]:
             shares = map(functools.partial(_share, found), found.components)
             block["lines"].append([panel.heading, number(found.sd), f"{found.at} d", *shares])
     return list(blocks.values())
+
+
+def _split(part: Section | Unread) -> Split:
+    """Of a group; where its table is at fault, with that as the problem."""
+    if part.sample is not None:
+        return split(part.sample)
+    reason = str(part.error) if isinstance(part, Unread) else ""
+    return Split(problem=f"{reason[:1].upper()}{reason[1:]}.")
 
 
 def _share(found: Split, part: Component) -> str:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from typing import TYPE_CHECKING
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idim_cli.errors import IdimError
-from idim_cli.thresholds.rows import Columns, clean
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from idim_cli.thresholds import Sample
 
 SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
 REST = "the rest"  # what seeds do only together, and what none of them decides
@@ -24,7 +19,25 @@ HOW_TO = "sweep.seeds={theta0: [0, 1], projector: [0, 1], data: [0, 1]}"
 _FEWEST_D = 3  # for a standard error from leaving one out
 
 Pattern = tuple[bool, ...]  # which seeds differ between two runs
-Squares = dict[Pattern, list[float]]  # half the squared differences of such pairs
+_PATTERNS = [pattern for pattern in product((False, True), repeat=len(SEEDS)) if any(pattern)]
+_SUBSETS = [some for size in range(len(SEEDS) + 1) for some in combinations(range(len(SEEDS)), size)]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of runs at one d that differ in some seed, by d [n] and by which seeds differ [m].
+
+    Attributes:
+        counts: how many, [n, m].
+        squares: half their squared differences in performance, summed, [n, m].
+    """
+
+    counts: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    def where(self, d: NDArray[np.bool_], patterns: NDArray[np.bool_]) -> Pairs:
+        """Those of some d and patterns, by masks."""
+        return Pairs(self.counts[d][:, patterns], self.squares[d][:, patterns])
 
 
 @dataclass(frozen=True)
@@ -61,42 +74,40 @@ class Split:
     hint: str = ""
 
 
-def split(rows: DataFrame) -> Split:
+def split(runs: Sample) -> Split:
     """Split the variance among the runs of one group that were trained to their end.
 
     Half the squared difference of two runs at one d is, in the mean, the sum of the variances of all that
     differs between them. The parts are those that fit all pairs best, by least squares, none below zero.
     """
-    try:
-        tidy = clean(rows)
-    except IdimError as error:
-        return Split(problem=f"{str(error)[:1].upper()}{str(error)[1:]}.")
-    kept = tidy.rows[~tidy.direct]
-    values = [group[Columns.performance].to_numpy(float) for _, group in kept.groupby(Columns.d)]
-    repeated = [y for y in values if len(y) > 1]
+    dof = [len(y) - 1 for y in runs.runs]
+    repeated = sum(n > 0 for n in dof)
     if not repeated:
         return Split(
             problem="No two runs at one d were trained to their end, so there is no spread to split."
         )
-    dof = sum(len(y) - 1 for y in repeated)
-    sd = math.sqrt(sum(float(((y - y.mean()) ** 2).sum()) for y in repeated) / dof)
-    if not set(SEEDS) <= set(kept) or kept[list(SEEDS)].isna().any(axis=None):
-        return Split(
-            (), sd, len(repeated), "The table does not record the seeds of theta0, P and data order."
-        )
-    pairs = [found for _, group in kept.groupby(Columns.d) if (found := _pairs(group))]
-    return _split(pairs, sd) if pairs else Split((), sd, len(repeated), "No seed differs between the runs.")
+    sd = math.sqrt(sum(square for square, n in zip(runs.squares, dof, strict=True) if n) / sum(dof))
+    if not runs.drawn:
+        return Split((), sd, repeated, "The table does not record the seeds of theta0, P and data order.")
+    pairs = _pairs(runs)
+    return (
+        _split(pairs, sd)
+        if pairs.counts.any()
+        else Split((), sd, repeated, "No seed differs between the runs.")
+    )
 
 
-def _split(pairs: Sequence[Squares], sd: float) -> Split:
-    patterns = sorted({pattern for found in pairs for pattern in found})
+def _split(pairs: Pairs, sd: float) -> Split:
+    some = pairs.counts > 0
+    known = np.asarray(some.any(axis=0))
+    patterns = [pattern for pattern, there in zip(_PATTERNS, known, strict=True) if there]
+    pairs = pairs.where(np.asarray(some.any(axis=1)), known)
     names, design = _columns(patterns)
+    at = len(pairs.counts)
     if np.linalg.matrix_rank(design) < design.shape[1]:
-        return Split(
-            (), sd, len(pairs), "The seeds do not vary in enough combinations to be told apart.", HOW_TO
-        )
-    whole = _fit(pairs, patterns, design)
-    errors = _errors(pairs, patterns, design)
+        return Split((), sd, at, "The seeds do not vary in enough combinations to be told apart.", HOW_TO)
+    whole = _fit(pairs.counts.sum(axis=0), pairs.squares.sum(axis=0), design)
+    errors = _errors(pairs, design)
     parts = tuple(Component(*part) for part in zip(names, whole.tolist(), errors, strict=True))
     joined = [name for name in names if " and " in name]
     if len(parts) == 1:  # all of it, which `sd` says
@@ -104,20 +115,33 @@ def _split(pairs: Sequence[Squares], sd: float) -> Split:
     problems = []
     if joined:
         problems.append(f"From run to run {joined[0]} change together, so their shares cannot be told apart.")
-    if parts and len(pairs) < _FEWEST_D:
-        have = f"here runs differ in their seeds at {len(pairs)} d"
+    if parts and at < _FEWEST_D:
+        have = f"here runs differ in their seeds at {at} d"
         problems.append(f"Shares without a standard error: that takes {_FEWEST_D} d or more, and {have}.")
-    return Split(parts, sd, len(pairs), " ".join(problems), HOW_TO if joined else "")
+    return Split(parts, sd, at, " ".join(problems), HOW_TO if joined else "")
 
 
-def _pairs(rows: DataFrame) -> Squares:
-    seeds, y = rows[list(SEEDS)].to_numpy(), rows[Columns.performance].to_numpy(float)
-    found: Squares = {}
-    for i, j in combinations(range(len(y)), 2):
-        pattern = tuple(bool(differs) for differs in seeds[i] != seeds[j])
-        if any(pattern):
-            found.setdefault(pattern, []).append(float(y[i] - y[j]) ** 2 / 2)
-    return found
+def _pairs(runs: Sample) -> Pairs:
+    """Of all runs at each d, by sums over runs that share seeds: the pairs themselves may be billions."""
+    counts, squares = np.zeros((2, len(runs.runs), len(_PATTERNS)))
+    for at, (seeds, values) in enumerate(zip(runs.drawn, runs.runs, strict=True)):
+        y = values - values[0]  # so that equal runs differ by nothing at all
+        alike = {same: _alike(seeds[:, list(same)], y) for same in _SUBSETS}
+        for index, pattern in enumerate(_PATTERNS):
+            kept = tuple(i for i, differs in enumerate(pattern) if not differs)
+            # Pairs that agree on `kept` and on nothing else: inclusion and exclusion over what they agree on.
+            more = [(same, (-1) ** (len(same) - len(kept))) for same in _SUBSETS if {*kept} <= {*same}]
+            counts[at, index] = sum(sign * alike[same][0] for same, sign in more)
+            squares[at, index] = sum(sign * alike[same][1] for same, sign in more)
+        squares[at] = np.where(counts[at] > 0, np.maximum(squares[at], 0.0), 0.0)
+    return Pairs(counts, squares)
+
+
+def _alike(seeds: NDArray[np.int64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Pairs of runs that agree on all these seeds: how many, and half their squared differences in all."""
+    own = np.unique(seeds, axis=0, return_inverse=True)[1].ravel() if seeds.size else np.zeros(len(y), int)
+    n, total, square = (np.bincount(own, weights) for weights in (None, y, y * y))
+    return float((n * (n - 1)).sum() / 2), float((n * square - total**2).sum() / 2)
 
 
 def _columns(patterns: Sequence[Pattern]) -> tuple[list[str], NDArray[np.float64]]:
@@ -138,29 +162,33 @@ def _and(names: Sequence[str]) -> str:
 
 
 def _fit(
-    pairs: Sequence[Mapping[Pattern, Sequence[float]]],
-    patterns: Sequence[Pattern],
+    counts: NDArray[np.float64],
+    squares: NDArray[np.float64],
     design: NDArray[np.float64],
     signed: bool = False,
 ) -> NDArray[np.float64]:
-    """Variances [k] that fit the pairs best, each pair counting the same; none below zero unless `signed`."""
+    """Variances [k] that fit the pairs best, each pair counting the same; none below zero unless `signed`.
+
+    Args:
+        counts, squares: of the pairs of each pattern, [m].
+        design: from `_columns`.
+        signed: whether parts below zero are let stand.
+    """
     from scipy.optimize import nnls
 
-    pooled = [[square for found in pairs for square in found.get(pattern, ())] for pattern in patterns]
-    weights = np.sqrt([len(squares) for squares in pooled])
-    means = np.array([np.mean(squares) if squares else 0.0 for squares in pooled])
+    weights = np.sqrt(counts)
+    means = np.divide(squares, counts, out=np.zeros(len(counts)), where=counts > 0)
     solve = functools.partial(np.linalg.lstsq, rcond=None) if signed else nnls
     fitted: NDArray[np.float64] = solve(design * weights[:, None], means * weights)[0]
     return fitted
 
 
-def _errors(
-    pairs: Sequence[Squares], patterns: Sequence[Pattern], design: NDArray[np.float64]
-) -> list[float] | list[None]:
+def _errors(pairs: Pairs, design: NDArray[np.float64]) -> list[float] | list[None]:
     """Standard errors by leaving out one d after the other, as if parts below zero were let stand."""
-    n = len(pairs)
+    n = len(pairs.counts)
     if n < _FEWEST_D:
         return [None] * design.shape[1]
-    left = np.array([_fit([*pairs[:i], *pairs[i + 1 :]], patterns, design, signed=True) for i in range(n)])
+    rest = pairs.counts.sum(axis=0) - pairs.counts, pairs.squares.sum(axis=0) - pairs.squares
+    left = np.array([_fit(*one, design, signed=True) for one in zip(*rest, strict=True)])
     spread = (n - 1) / n * ((left - left.mean(axis=0)) ** 2).sum(axis=0)
     return [float(error) for error in np.sqrt(spread)]

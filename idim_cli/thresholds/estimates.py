@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
 from idim_cli.thresholds.estimate import read
-from idim_cli.thresholds.groups import Group, groups, label
+from idim_cli.thresholds.groups import Group, label, places
 from idim_cli.thresholds.options import Options, as_options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.recorded import recorded, rest, swept
-from idim_cli.thresholds.sample import Sample, sample
+from idim_cli.thresholds.run_table import Ints, RunTable
+from idim_cli.thresholds.sample import Sample, sample_at
 from idim_cli.thresholds.text import describe, wrapped
 
 if TYPE_CHECKING:
@@ -110,7 +111,16 @@ def threshold(
     columns = [by] if isinstance(by, str) else by
     if not isinstance(columns, Sequence | None) or not all(isinstance(name, str) for name in columns or ()):
         raise IdimError(f"by is {by!r}, which names no columns", 'for example by="projector"')
-    return [_estimate(group, rows, chosen, source, left) for group, rows in groups(runs, columns, source)]
+    return [one for one, _ in each(runs, chosen, columns, source, left)]
+
+
+def each(
+    table: DataFrame, options: Options, by: Sequence[str] | None = None, source: str = "", left: str = ""
+) -> Iterator[tuple[Estimate, Ints]]:
+    """The estimate of every group of a table, as `threshold`, and the places of the group's rows in it."""
+    runs = RunTable(table, source)
+    for group, at in places(table, by, source):
+        yield _estimate(group, runs, at, options, left), at
 
 
 def require_any(found: Sequence[Estimate]) -> None:
@@ -120,10 +130,10 @@ def require_any(found: Sequence[Estimate]) -> None:
         raise errors[0]
 
 
-def _estimate(group: Group, rows: DataFrame, options: Options, source: str, left: str) -> Estimate:
+def _estimate(group: Group, table: RunTable, at: Ints, options: Options, left: str) -> Estimate:
     runs = None
     try:
-        runs = sample(rows, source)
+        runs = sample_at(table, at)
         return Estimate(group, runs, read(runs, options, left))
     except IdimError as error:
         return Estimate(group, runs, error=error)

@@ -13,7 +13,11 @@ from idim_cli.thresholds.labels import spoken
 from idim_cli.thresholds.rows import READ, Columns, coords_columns, require_columns, rows_are_direct
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pandas import DataFrame, Series
+
+    Ints = NDArray[np.int64]
 
 # The columns between these two in a table that `idim` wrote are the keys of `sweep.over`.
 _OVER_AFTER, _OVER_BEFORE = "task", "D"
@@ -44,22 +48,31 @@ def groups(
     Raises:
         IdimError: a column of `by` is missing, or none that tells groups apart.
     """
-    import pandas
+    for group, at in places(table, by, source):
+        yield group, table.iloc[at]
+
+
+def places(
+    table: DataFrame, by: Sequence[str] | None = None, source: str = ""
+) -> Iterator[tuple[Group, Ints]]:
+    """As `groups`, with the places of the rows in the table: the direct runs first."""
+    import numpy as np
 
     require_columns(table, (Columns.d, *(by or ())), source)
     _refuse_own(by or ())
     columns = list(by) if by is not None else group_columns(table)
-    direct = rows_are_direct(table)
+    direct = rows_are_direct(table).to_numpy(bool)
     if not columns or direct.all():
-        yield {}, table
+        yield {}, np.arange(len(table))
         return
-    keys = [whole(table.loc[~direct, column]) for column in columns]
-    for key, rows in table[~direct].groupby(keys, sort=False, dropna=False):
-        group = dict(zip(columns, key, strict=True))
-        baseline = _named(table[direct], rows)
-        if baseline is None:
-            baseline = _baseline(table[direct], group, strict=by is not None)
-        yield plain(group), pandas.concat([baseline, rows])
+    swept = np.flatnonzero(~direct)
+    keys = [whole(table[column].iloc[swept]) for column in columns]
+    numbers = table.iloc[swept].groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+    baselines = _Baselines(table, np.flatnonzero(direct), strict=by is not None)
+    order = np.argsort(numbers, kind="stable")
+    for some in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        group = {column: key.iloc[some[0]] for column, key in zip(columns, keys, strict=True)}
+        yield plain(group), np.concatenate([baselines.of(group, swept[some]), swept[some]])
 
 
 def _refuse_own(by: Sequence[str]) -> None:
@@ -138,26 +151,44 @@ def _present(cells: Series[Any], absent: Sequence[str]) -> str:
     return f"{cells.name} is one of {shown}"
 
 
-def _named(direct: DataFrame, rows: DataFrame) -> DataFrame | None:
-    """The direct runs that the rows of a group name as theirs; None where no row names any."""
-    if not {"config", "baseline_config"} <= set(rows.columns) or rows["baseline_config"].isna().all():
-        return None
-    return direct[direct["config"].isin(rows["baseline_config"].dropna())]
+class _Baselines:
+    """The direct runs of a table, and which of them belong to a group.
 
-
-def _baseline(direct: DataFrame, group: Mapping[str, Any], strict: bool) -> DataFrame:
-    """The direct runs of a group: equal in every column that any direct run fills in.
-
-    Unless `strict`, those of the same problem stand in when all were trained in other ways.
+    Args:
+        table: of all runs.
+        direct: places of the direct runs in it.
+        strict: whether only those count that are equal in every column that any direct run fills in; else
+            those of the same problem stand in when all were trained in other ways.
     """
-    shared = [c for c in group if not c.startswith(_NOT_OF_DIRECT) and c in direct]
-    exact = direct[_matches(direct, group, shared)]
-    if len(exact) or strict:
-        return exact
-    return direct[_matches(direct, group, [c for c in shared if c.startswith(_OF_THE_PROBLEM)])]
+
+    def __init__(self, table: DataFrame, direct: Ints, strict: bool) -> None:
+        self.rows, self.at, self.strict = table.iloc[direct], direct, strict
+        named = {"config", "baseline_config"} <= set(table.columns)
+        self.named = table["baseline_config"].astype(object) if named else None
+        self.of_config: Mapping[Any, Ints] = {}
+        if self.named is not None:
+            self.of_config = {k: direct[at] for k, at in self.rows.groupby("config").indices.items()}
+
+    def of(self, group: Group, rows: Ints) -> Ints:
+        """Places of the direct runs that the rows of a group name as theirs; where none does, of its like."""
+        import numpy as np
+
+        if self.named is not None:
+            names = self.named.iloc[rows].dropna().unique()
+            if len(names):
+                found = [self.of_config[name] for name in names if name in self.of_config]
+                return np.sort(np.concatenate([*found, self.at[:0]]))
+        return self.at[self._like(group)]
+
+    def _like(self, group: Group) -> NDArray[np.bool_]:
+        shared = [c for c in group if not c.startswith(_NOT_OF_DIRECT) and c in self.rows]
+        exact = _matches(self.rows, group, shared)
+        if exact.any() or self.strict:
+            return exact
+        return _matches(self.rows, group, [c for c in shared if c.startswith(_OF_THE_PROBLEM)])
 
 
-def _matches(direct: DataFrame, group: Mapping[str, Any], columns: Sequence[str]) -> Series[bool]:
+def _matches(direct: DataFrame, group: Mapping[str, Any], columns: Sequence[str]) -> NDArray[np.bool_]:
     import pandas
 
     fits = pandas.Series(True, index=direct.index)
@@ -165,7 +196,7 @@ def _matches(direct: DataFrame, group: Mapping[str, Any], columns: Sequence[str]
         cells, value = direct[column], group[column]
         if cells.notna().any():  # else the column does not touch direct runs
             fits &= cells.isna() if pandas.isna(value) else cells == value
-    return fits
+    return fits.to_numpy(bool)
 
 
 def _same(cell: Any, value: str) -> bool:

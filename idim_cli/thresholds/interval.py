@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from idim_cli.rng import Stream
 from idim_cli.thresholds.noise import Noise, direct_noise, swept_noise
@@ -58,19 +60,29 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
     weights = np.array([len(r) for r in sample.runs], dtype=float)
     fit = isotonic_fit(sample.centres(options.centre), weights)
     near = int(np.searchsorted(fit, level))
-    swept = swept_noise(d, sample.runs, near, sample.independent)
+    swept = swept_noise(sample.swept, near)
     if swept is None:
         return None
-    stream = Stream(options.seed, "threshold/bootstrap")
     shape = (SAMPLES, len(d))
-    normals = stream.normals(SAMPLES * (len(d) + 2))
+    normals = _normals(options.seed, SAMPLES * (len(d) + 2))
     below, above = (side.error(options.confidence) for side in (swept.below, swept.above))
     error = np.where(np.arange(len(d)) < near, below, above) * _shares(options.centre, weights)
     curves = fit + error * normals[: SAMPLES * len(d)].reshape(shape)
     levels = _levels(sample, options, level, swept.above, curves, normals[SAMPLES * len(d) : -SAMPLES])
     found = bracket(options.rule, curves, weights, levels)
-    uniforms = Stream(options.seed, "threshold/between").uniforms(SAMPLES)
-    return Draws(_somewhere_between(options, d, fit, found, uniforms), BOOTSTRAP)
+    return Draws(_somewhere_between(options, d, fit, found, _uniforms(options.seed)), BOOTSTRAP)
+
+
+@functools.lru_cache(maxsize=4)
+def _normals(seed: int, count: int) -> Floats:
+    """What curves and levels are drawn from: the same for all groups with as many d."""
+    return Stream(seed, "threshold/bootstrap").normals(count)
+
+
+@functools.lru_cache(maxsize=4)
+def _uniforms(seed: int) -> Floats:
+    """What places between two d are drawn from."""
+    return Stream(seed, "threshold/between").uniforms(SAMPLES)
 
 
 def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
@@ -80,14 +92,20 @@ def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | N
     """
     if max((len(runs) for runs in sample.runs), default=1) == 1:
         return None
-    stream = Stream(options.seed, "threshold/paper")
-    picks = stream.integers(PAPER_SAMPLES * len(sample.d), 2**32).reshape(PAPER_SAMPLES, -1)
+    picks = _picks(options.seed, len(sample.d))
     columns = [runs[picks[:, i] % len(runs)] for i, runs in enumerate(sample.runs)]
     curves = np.stack(columns, axis=1)
     d, ones = sample.d.astype(float), np.ones(len(sample.d))
     assert options.rule != "curve"
     values = crossings(options.rule, d, curves, ones, np.full(PAPER_SAMPLES, level))
     return Draws(np.where(values == -np.inf, d[0], values), PAPER)
+
+
+@functools.lru_cache(maxsize=4)
+def _picks(seed: int, levels: int) -> NDArray[np.int64]:
+    """One number for each sample and d, of which the remainder picks a run."""
+    stream = Stream(seed, "threshold/paper")
+    return stream.integers(PAPER_SAMPLES * levels, 2**32).reshape(PAPER_SAMPLES, -1)
 
 
 def _shares(centre: Centre, runs: Floats) -> Floats:

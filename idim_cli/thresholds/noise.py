@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +41,26 @@ class Sides:
     above: Noise
 
 
-def swept_noise(
-    d: Floats, runs: tuple[Floats, ...], near: int, independent: bool, enough: int = _ENOUGH
-) -> Sides | None:
+@dataclass(frozen=True)
+class Swept:
+    """What of the runs in subspaces tells their noise, at each d, ascending, [m].
+
+    Attributes:
+        d: subspace dimensions.
+        means: of the runs.
+        squares: sums of the squared residuals from them.
+        n: numbers of runs.
+        independent: whether P differs among the runs at one d.
+    """
+
+    d: Floats
+    means: Floats
+    squares: tuple[float, ...]
+    n: tuple[int, ...]
+    independent: bool
+
+
+def swept_noise(runs: Swept, near: int, enough: int = _ENOUGH) -> Sides | None:
     """Noise of the swept runs below grid index `near` and from it on; None when the runs cannot tell.
 
     Runs at one d that share a seed of P, or are single, do not show how far the mean at that d lies from the
@@ -50,12 +68,12 @@ def swept_noise(
     A side with `enough` degrees of freedom stands alone.
     """
     inside = slice(max(0, near - SIDE), near + SIDE)
-    sides = [_within(runs[inside.start : near]), _within(runs[near : inside.stop])]
-    both = _within(runs[inside])
+    halves = (slice(inside.start, near), slice(near, inside.stop), inside)
+    *sides, both = (_within(runs.squares[half], runs.n[half]) for half in halves)
     scatter = None
-    if not independent:
-        wider = slice(max(0, min(near, len(d)) - SIDE - 1), near + SIDE + 1)
-        scatter = _between(d[wider], runs[wider])
+    if not runs.independent:
+        wider = slice(max(0, min(near, len(runs.d)) - SIDE - 1), near + SIDE + 1)
+        scatter = _between(runs.d[wider], runs.means[wider], runs.n[wider])
     below, above = (_larger(_alone(side, enough) or both, scatter) for side in sides)
     return None if below is None or above is None else Sides(below, above)
 
@@ -72,7 +90,7 @@ def _larger(one: Noise | None, other: Noise | None) -> Noise | None:
 
 def direct_noise(direct: Floats, swept: Noise) -> Noise:
     """Noise of the few direct runs, pooled with that of the swept runs unless theirs is far larger."""
-    own = _within((direct,))
+    own = _within((float(np.sum((direct - direct.mean()) ** 2)),), (len(direct),))
     if own is None:
         return swept
     if own.variance > 4 * swept.variance:
@@ -81,18 +99,15 @@ def direct_noise(direct: Floats, swept: Noise) -> Noise:
     return Noise((own.dof * own.variance + swept.dof * swept.variance) / dof, dof)
 
 
-def _within(runs: tuple[Floats, ...]) -> Noise | None:
+def _within(squares: Sequence[float], n: Sequence[int]) -> Noise | None:
     """Pooled sample variance: residuals from the mean at each d, made up for by n - 1."""
-    dof = sum(len(r) - 1 for r in runs)
-    if not dof:
-        return None
-    return Noise(float(sum(np.sum((r - r.mean()) ** 2) for r in runs)) / dof, dof)
+    dof = sum(n) - len(n)
+    return Noise(sum(squares) / dof, dof) if dof else None
 
 
-def _between(d: Floats, runs: tuple[Floats, ...]) -> Noise | None:
+def _between(d: Floats, means: Floats, n: Sequence[int]) -> Noise | None:
     """Scatter of the means about parabolas in log d through each four neighbours, as variance of one run."""
-    means = np.array([r.mean() for r in runs])
-    shares = np.array([1 / len(r) for r in runs])
+    shares = 1 / np.array(n)
     squares = []
     for i in range(len(d) - _STENCIL + 1):
         part = slice(i, i + _STENCIL)

@@ -73,14 +73,13 @@ def plateau(sample: Sample, confidence: float, fraction: float = 0.9, value: flo
 
 def _limit(sample: Sample, index: int, best: float, confidence: float, needed: float) -> float:
     """The largest shortfall at grid point `index` that the test lets pass; NaN if nothing is known."""
-    d = sample.d.astype(float)
-    swept = swept_noise(d, sample.runs, index, sample.independent)
+    swept = swept_noise(sample.swept, index)
     if swept is None:
         return float("nan")
     limit = _passing(sample, index, best, confidence, swept)
     # At the end of a grid the few runs from here on are pooled with those of a cliff below. If that blinds
     # the test, they stand alone, with a Student-t factor for how few they are.
-    alone = swept_noise(d, sample.runs, index, sample.independent, enough=1)
+    alone = swept_noise(sample.swept, index, enough=1)
     if limit > needed and alone is not None:
         return min(limit, _passing(sample, index, best, confidence, alone))
     return limit

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 from idim_cli.errors import IdimError
 from idim_cli.goal import SOLVED
 from idim_cli.thresholds.groups import label, plain, whole
+from idim_cli.thresholds.noise import Swept
 from idim_cli.thresholds.options import Centre
 from idim_cli.thresholds.psychometric import Evidence
-from idim_cli.thresholds.rows import Columns, clean, coords_columns
+from idim_cli.thresholds.rows import Columns, coords_columns
+from idim_cli.thresholds.run_table import Ints, Rows, RunTable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -67,6 +70,8 @@ class Sample:
         left_out: rows that are not used, as their status is not ok.
         source: the table's file, for errors.
         measure: what the performance is, such as "validation accuracy".
+        drawn: numbers of the seeds of theta0, P and data order of the runs at each d, [k, 3], equal where the
+            seeds are; empty where the table does not record all three.
         ours: whether `idim` made the runs, so that its overrides make more of them.
     """
 
@@ -82,6 +87,7 @@ class Sample:
     solved: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     source: str = ""
     measure: str = MEASURE
+    drawn: tuple[Ints, ...] = ()
     ours: bool = True
 
     def centres(self, centre: Centre) -> Floats:
@@ -101,7 +107,18 @@ class Sample:
         pairs = ((d, early.d), (y, early.low), (y, early.high))
         return Evidence(*(np.concatenate(pair) for pair in pairs))
 
-    @property
+    @functools.cached_property
+    def squares(self) -> tuple[float, ...]:
+        """Sums of squared residuals from the mean at each d."""
+        return tuple(float(np.sum((r - r.mean()) ** 2)) for r in self.runs)
+
+    @functools.cached_property
+    def swept(self) -> Swept:
+        """What tells the noise of the runs in subspaces."""
+        n = tuple(len(r) for r in self.runs)
+        return Swept(self.d.astype(float), self.points.mean, self.squares, n, self.independent)
+
+    @functools.cached_property
     def points(self) -> Points:
         """Mean, median, standard deviation and number of runs at each d."""
         n = np.array([len(r) for r in self.runs], dtype=np.int64)
@@ -121,72 +138,94 @@ def sample(table: DataFrame, source: str = "") -> Sample:
     """Take the runs of one group out of a table.
 
     Args:
-        table: one row a run with at least the columns d and performance, see `rows.clean`.
+        table: one row a run with at least the columns d and performance, see `RunTable.clean`.
         source: the table's file, named in errors.
 
     Raises:
         IdimError: columns or numbers are missing or wrong, or there is no swept run.
     """
-    import pandas
+    return sample_at(RunTable(table, source))
 
-    tidy = clean(table, source)
-    swept, direct = tidy.rows[~tidy.direct], tidy.rows[tidy.direct]
-    if swept.empty and tidy.stopped.empty:
-        message = f"{source or 'the table'} has no finished run in a subspace"
-        raise IdimError(message, _why_none(tidy.left_out, _RUN_ID in table))
-    by_d = swept.groupby(Columns.d, sort=True)[Columns.performance]
-    d = np.unique(swept[Columns.d].to_numpy(dtype=np.int64))
-    every = pandas.concat([swept, tidy.stopped]) if len(tidy.stopped) else swept
-    seeds, independent = _seeds(every)
+
+def sample_at(table: RunTable, at: Ints | None = None) -> Sample:
+    """Take the runs of one group out of a table in which they have these places; None is all."""
+    rows = table.clean(at)
+    if not len(rows.swept) and not len(rows.stopped):
+        message = f"{table.source or 'the table'} has no finished run in a subspace"
+        raise IdimError(message, _why_none(rows.left_out, _RUN_ID in table))
+    by_d = rows.swept[np.argsort(table.number(Columns.d)[rows.swept], kind="stable")]
+    d, first = np.unique(table.number(Columns.d)[by_d].astype(np.int64), return_index=True)
+    every = np.concatenate([rows.swept, rows.stopped])
+    seeds, independent = _seeds(table, every)
     return Sample(
         d=d,
-        runs=tuple(by_d.get_group(float(k)).to_numpy(dtype=float) for k in d),
-        direct=direct[Columns.performance].to_numpy(dtype=float),
-        D=_native(every),
+        runs=_split(table.number(Columns.performance)[by_d], first),
+        direct=table.number(Columns.performance)[rows.direct],
+        D=_native(table, every),
         seeds=seeds,
         independent=independent,
-        left_out=tidy.left_out,
-        coords=_coords(every),
-        stopped=_stopped(tidy.stopped, _jitter(every)),
-        solved=_solved(tidy.stopped),
-        source=source,
-        measure=_measure(every),
+        left_out=rows.left_out,
+        coords=_coords(table, every),
+        stopped=_stopped(table, rows, _jitter(table, every)),
+        solved=_solved(table, rows.stopped),
+        source=table.source,
+        measure=_measure(table, every),
+        drawn=_drawn(table, by_d, first),
         ours=_RUN_ID in table,
     )
 
 
-def _stopped(rows: DataFrame, jitter: float) -> Evidence:
+def _split(values: NDArray[Any], first: Ints) -> tuple[NDArray[Any], ...]:
+    """Values in order of d, one array for each d."""
+    return tuple(np.split(values, first[1:])) if len(first) else ()
+
+
+def _drawn(table: RunTable, by_d: Ints, first: Ints) -> tuple[Ints, ...]:
+    if not all(column in table for column in _SEEDS):
+        return ()
+    codes = np.stack([table.codes(column)[by_d] for column in _SEEDS], axis=1)
+    return () if (codes < 0).any() else _split(codes, first)
+
+
+def _stopped(table: RunTable, rows: Rows, jitter: float) -> Evidence:
     """Between what the runs that were stopped early would have come to.
 
     At least what they had, less what the last evaluation may owe to luck: a run that ends because it has just
     reached the level does so at a good one. At most their own forecast.
     """
-    if rows.empty:
+    at = rows.stopped
+    if not len(at):
         return NO_RUNS
-    low = rows[Columns.performance].to_numpy(dtype=float) - _LUCK * jitter
-    unknown = np.where(_solved(rows), np.inf, rows[Columns.stop_level].to_numpy(dtype=float))
-    high = _filled(rows, Columns.forecast, unknown)
-    return Evidence(rows[Columns.d].to_numpy(dtype=float), low, np.maximum(high, low))
+    low = table.number(Columns.performance)[at] - _LUCK * jitter
+    unknown = np.where(_solved(table, at), np.inf, table.number(Columns.stop_level)[at])
+    high = _filled(table, Columns.forecast, at, unknown)
+    return Evidence(table.number(Columns.d)[at], low, np.maximum(high, low))
 
 
-def _filled(rows: DataFrame, column: str, otherwise: Floats) -> Floats:
+def _filled(table: RunTable, column: str, at: Ints, otherwise: Floats) -> Floats:
     """A column, with other values where it is absent or empty."""
-    if column not in rows:
+    if column not in table:
         return otherwise
-    values = rows[column].to_numpy(dtype=float)
+    values = table.number(column)[at]
     return np.where(np.isnan(values), otherwise, values)
 
 
-def _jitter(rows: DataFrame) -> float:
+def _known(table: RunTable, column: str, at: Ints) -> Floats:
+    """The numbers of a column that are there."""
+    values = table.number(column)[at] if column in table else np.empty(0)
+    return values[~np.isnan(values)]
+
+
+def _jitter(table: RunTable, at: Ints) -> float:
     """How far an evaluation lies off the learning curve: the median over the runs; 0 if unknown."""
-    known = rows[Columns.jitter].dropna() if Columns.jitter in rows else ()
+    known = _known(table, Columns.jitter, at)
     return float(np.median(known)) if len(known) else 0.0
 
 
-def _solved(rows: DataFrame) -> NDArray[np.bool_]:
-    if rows.empty:
+def _solved(table: RunTable, at: Ints) -> NDArray[np.bool_]:
+    if not len(at):
         return np.zeros(0, dtype=bool)
-    said = rows[Columns.status].astype(str).str.strip().str.lower()
+    said = table.frame[Columns.status].iloc[at].astype(str).str.strip().str.lower()
     return np.asarray(said == SOLVED)
 
 
@@ -196,49 +235,57 @@ def _why_none(left_out: int, ours: bool) -> str:
     return "run a sweep first" if ours else "all its rows are direct training"
 
 
-def _measure(swept: DataFrame) -> str:
+def _measure(table: RunTable, at: Ints) -> str:
     """Split and metric, as far as all runs agree on them."""
-    words = [_only(swept, Columns.split), _only(swept, Columns.metric)]
+    words = [_only(table, Columns.split, at), _only(table, Columns.metric, at)]
     return " ".join(word for word in words if word) or MEASURE
 
 
-def _only(rows: DataFrame, column: str) -> str:
-    known = set(rows[column].dropna()) if column in rows else set()
-    return str(known.pop()) if len(known) == 1 else ""
+def _only(table: RunTable, column: str, at: Ints) -> str:
+    known = table.values(column, at) if column in table else []
+    return str(known[0]) if len(known) == 1 else ""
 
 
-def _native(swept: DataFrame) -> int | None:
-    known = swept[Columns.D].dropna() if Columns.D in swept else ()
-    return int(max(known)) if len(known) else None
+def _native(table: RunTable, at: Ints) -> int | None:
+    known = _known(table, Columns.D, at)
+    return int(known.max()) if len(known) else None
 
 
-def _coords(swept: DataFrame) -> str:
+def _coords(table: RunTable, at: Ints) -> str:
     """What the coordinates may be; empty if they are free and start at zero, or nothing is known."""
-    columns = coords_columns(swept)
+    columns = coords_columns(table.frame)
     if not columns:
         return ""
-    each = swept[columns].apply(whole).drop_duplicates().to_dict("records")
+    each = table.frame[columns].iloc[at].apply(whole).drop_duplicates().to_dict("records")
     kinds = list(dict.fromkeys(label(plain(one)) or "free" for one in each))
     if kinds == ["free"]:
         return ""
     return f"{' or '.join(kinds)} ({_PAPERS})"
 
 
-def _seeds(swept: DataFrame) -> tuple[str, bool]:
+def _seeds(table: RunTable, at: Ints) -> tuple[str, bool]:
     """Which seeds vary among the runs at one d, and whether P's is among them."""
-    recorded = {c: w for c, w in _SEEDS.items() if c in swept and swept[c].notna().any()}
-    repeated = bool(swept.groupby(Columns.d).size().max() > 1)
-    own = [word for column, word in recorded.items() if swept[column].is_unique]
-    if own and len(swept) > 1:
+    codes = {c: table.codes(c)[at] for c in _SEEDS if c in table}
+    recorded = {c: w for c, w in _SEEDS.items() if c in codes and (codes[c] >= 0).any()}
+    _, place, runs = np.unique(table.number(Columns.d)[at], return_inverse=True, return_counts=True)
+    repeated = bool(runs.max() > 1)
+    own = [word for column, word in recorded.items() if len(np.unique(codes[column])) == len(at)]
+    if own and len(at) > 1:
         return f"{', '.join(own)} (others in every run)", repeated
     if not repeated:
         return "one run at each d", False
     if not recorded:
         return "not recorded", False
-    varied = swept.groupby(Columns.d)[list(recorded)].nunique().max()
+    varied = {column: _most(place, codes[column]) for column in recorded}
     moved = [c for c in recorded if varied[c] > 1]
     if not moved:
         return "none vary", False
     words = ", ".join(recorded[c] for c in moved)
-    count = "/".join(str(n) for n in sorted({int(varied[c]) for c in moved}))
+    count = "/".join(str(n) for n in sorted({varied[c] for c in moved}))
     return f"{words} ({count} values)", "seed_projector" in moved
+
+
+def _most(place: Ints, codes: Ints) -> int:
+    """The most different values that are there at one place."""
+    pairs = np.unique(np.stack([place, codes], axis=1)[codes >= 0], axis=0)
+    return int(np.bincount(pairs[:, 0]).max()) if len(pairs) else 0

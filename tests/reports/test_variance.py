@@ -1,10 +1,13 @@
-from itertools import product
+import tracemalloc
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from idim_cli.reports.variance import HOW_TO, REST, split
+from idim_cli.reports import variance
+from idim_cli.reports.variance import HOW_TO, REST
+from idim_cli.thresholds import sample
 
 
 def made(seeds, sds, levels=40, rest=0.0):
@@ -18,6 +21,10 @@ def made(seeds, sds, levels=40, rest=0.0):
             performance = 0.5 + sum(effect[seed] for effect, seed in zip(effects, one, strict=True))
             rows.append((d, performance + rest * rng.standard_normal(), *one))
     return pd.DataFrame(rows, columns=["d", "performance", "seed_theta0", "seed_projector", "seed_data"])
+
+
+def split(rows):
+    return variance.split(sample(rows))
 
 
 CROSSED = list(product(range(3), repeat=3))
@@ -86,3 +93,39 @@ def test_runs_that_failed_or_are_direct_do_not_count():
     wild = rows.assign(performance=100.0)
     more = pd.concat([rows, wild.assign(status="failed"), wild.assign(d=1000)])
     assert split(more) == split(rows)
+
+
+def brute(runs):
+    """Count and sum of half the squared differences of all pairs, by which seeds differ."""
+    found = {}
+    for seeds, y in zip(runs.drawn, runs.runs, strict=True):
+        for i, j in combinations(range(len(y)), 2):
+            pattern = tuple(bool(differs) for differs in seeds[i] != seeds[j])
+            count, total = found.get(pattern, (0, 0.0))
+            found[pattern] = count + 1, total + (y[i] - y[j]) ** 2 / 2
+    return {pattern: pair for pattern, pair in found.items() if any(pattern)}
+
+
+def test_sums_over_runs_that_share_seeds_are_those_of_all_pairs():
+    some = [(a, b, (a + b) % 2) for a in range(4) for b in range(3)] + [(0, 0, 0), (1, 0, 2)]
+    runs = sample(made(some, (0.01, 0.03, 0.02), levels=3, rest=0.01))
+    pairs = variance._pairs(runs)
+    found = zip(variance._PATTERNS, pairs.counts.sum(axis=0), pairs.squares.sum(axis=0), strict=True)
+    expected = brute(runs)
+    for pattern, count, square in found:
+        assert (count, square) == pytest.approx(expected.get(pattern, (0, 0.0))), pattern
+
+
+def test_equal_runs_have_no_variance_at_all():
+    found = split(made(CROSSED, (0.0, 0.0, 0.0)).assign(performance=0.1))
+    assert [part.variance for part in found.components] == [0.0] * 4
+
+
+def test_the_pairs_themselves_are_never_made():
+    many = [(i, i // 2, i // 3) for i in range(20_000)]  # 200 million pairs
+    runs = sample(made(many, (0.01, 0.01, 0.01), levels=1))
+    tracemalloc.start()
+    variance.split(runs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6

@@ -1,0 +1,165 @@
+"""A table of runs as arrays, made once, so that each of many groups costs no more than its own rows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idim_cli.errors import IdimError
+from idim_cli.thresholds.rows import (
+    Columns,
+    is_finished,
+    is_stopped,
+    place,
+    require_columns,
+    rows_are_direct,
+)
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+_LARGEST = 2**53  # up to here every whole number is a float
+_NUMBERS = (
+    Columns.performance, Columns.d, Columns.D, Columns.stop_level, Columns.jitter, Columns.forecast,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Finished runs with numeric d and performance, by their places in the table.
+
+    Attributes:
+        swept: runs in subspaces that were trained to their end.
+        direct: direct training.
+        stopped: runs in subspaces that were stopped early; what they would have come to is not known.
+        left_out: number of all other rows.
+    """
+
+    swept: Ints
+    direct: Ints
+    stopped: Ints
+    left_out: int
+
+
+class RunTable:
+    """The columns of a table that are read of runs.
+
+    Args:
+        frame: one row a run with at least the columns d and performance.
+        source: its file, named in errors.
+
+    Raises:
+        IdimError: a needed column is missing.
+    """
+
+    def __init__(self, frame: DataFrame, source: str = "") -> None:
+        require_columns(frame, (Columns.d, Columns.performance), source)
+        self.frame, self.source = frame, source
+        self.finished, self.stopped = is_finished(frame).to_numpy(bool), is_stopped(frame).to_numpy(bool)
+        self.direct = rows_are_direct(frame).to_numpy(bool)
+        self._numbers: dict[str, tuple[NDArray[np.float64], Mask]] = {}
+        self._codes: dict[str, tuple[Ints, Any]] = {}
+
+    def __contains__(self, column: str) -> bool:
+        return column in self.frame
+
+    def number(self, column: str) -> NDArray[np.float64]:
+        """A column of numbers; NaN where a cell is empty or no number."""
+        return self._number(column)[0]
+
+    def codes(self, column: str) -> Ints:
+        """The cells of a column as numbers from 0 on, equal where they are equal; -1 for an empty one."""
+        return self._coded(column)[0]
+
+    def values(self, column: str, at: Ints) -> list[Any]:
+        """The different cells of a column at these places, without empty ones."""
+        codes, values = self._coded(column)
+        return [values[code] for code in np.unique(codes[at]) if code >= 0]
+
+    def clean(self, at: Ints | None = None) -> Rows:
+        """Check the rows at these places (None: all), in this order, and keep the finished runs.
+
+        A row is direct if its column `direct` says so; where that is absent or empty, if its projector is
+        ``identity``, or d is 0, or d equals D. Rows whose `status` is there and not ``ok`` are left out;
+        those that say ``solved`` or ``unsolved`` are kept apart.
+
+        Raises:
+            IdimError: a cell is not a number (named by file and line), d is below 1 or not whole.
+        """
+        at = np.arange(len(self.frame)) if at is None else at
+        finished, early = at[self.finished[at]], at[self.stopped[at]]
+        if not len(finished) and not len(early):
+            raise IdimError(f"{self.source or 'the table'} has no finished run", self._why_empty(at))
+        for kept in (finished, early):
+            self._check(kept)
+        direct = self.direct[finished]
+        return Rows(finished[~direct], finished[direct], early, len(at) - len(finished) - len(early))
+
+    def _number(self, column: str) -> tuple[NDArray[np.float64], Mask]:
+        """A column as numbers, and where it has something else."""
+        import pandas
+
+        if column not in self._numbers:
+            cells = self.frame[column]
+            values = pandas.to_numeric(cells, errors="coerce").astype(float)
+            wrong = np.asarray(values.isna() & cells.notna(), dtype=np.bool_)
+            self._numbers[column] = np.asarray(values, dtype=np.float64), wrong
+        return self._numbers[column]
+
+    def _coded(self, column: str) -> tuple[Ints, Any]:
+        if column not in self._codes:
+            import pandas
+
+            self._codes[column] = pandas.factorize(self.frame[column])
+        return self._codes[column]
+
+    def _why_empty(self, at: Ints) -> str:
+        return f"{len(at)} of its rows have a status other than ok" if len(at) else "it has no rows"
+
+    def _check(self, at: Ints) -> None:
+        for column in self._number_columns:
+            wrong = at[self._number(column)[1][at]]
+            if len(wrong):
+                text = self.frame[column].iloc[wrong[0]]
+                raise IdimError(f"{self._place(wrong)}{column}: {text!r} is not a number")
+        for wrong, message, hint in self._faults(at):
+            if len(wrong):
+                raise IdimError(self._place(wrong) + message, hint)
+
+    @functools.cached_property
+    def _number_columns(self) -> list[str]:
+        return [column for column in _NUMBERS if column in self.frame]
+
+    def _faults(self, at: Ints) -> Iterator[tuple[Ints, str, str]]:
+        """Places of wrong values, what is wrong, and what to do about it."""
+        unscored = at[~np.isfinite(self.number(Columns.performance)[at])]
+        yield unscored, "performance is empty or not finite", self._leave_out()
+        swept = at[~self.direct[at]]
+        d = self.number(Columns.d)[swept]
+        yield swept[~np.isfinite(d)], "d is empty or not finite", ""
+        yield swept[d < 1], "d is below 1", ""
+        yield swept[d % 1 != 0], "d is not a whole number", ""
+        yield swept[d > _LARGEST], "d is too large", ""
+        if Columns.D in self.frame:
+            yield at[self.number(Columns.D)[at] > _LARGEST], "D is too large", ""
+
+    def _leave_out(self) -> str:
+        if Columns.status in self.frame:
+            return "a row whose status is not ok is left out"
+        return "take the row out, or add a column status: a row that says failed there is left out"
+
+    def _place(self, wrong: Ints) -> str:
+        return place(self.source, self.frame.index[wrong[0]])
+
+
+def clean(frame: DataFrame, source: str = "") -> tuple[RunTable, Rows]:
+    """A table as arrays, and its finished runs; errors as `RunTable` and its `clean`."""
+    table = RunTable(frame, source)
+    return table, table.clean()
