@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.errors import IdimError
+from idim_cli.number_formats import kind
 from idim_cli.thresholds.rows import (
     Columns,
     is_finished,
@@ -127,11 +128,20 @@ class RunTable:
         for column in self._number_columns:
             wrong = at[self._number(column)[1][at]]
             if len(wrong):
+                wrong = self._words(column, wrong)
                 text = self.frame[column].iloc[wrong[0]]
                 raise IdimError(f"{self._place(wrong)}{column}: {text!r} is not a number")
         for wrong, message, hint in self._faults(at):
             if len(wrong):
                 raise IdimError(self._place(wrong) + message, hint)
+
+    def _words(self, column: str, wrong: Ints) -> Ints:
+        """Of cells that are no numbers those that are so in no writing.
+
+        Beside a word, numbers with decimal commas were left as text: it is the word that is to be mended.
+        """
+        words = [kind(str(cell)) == "words" for cell in self.frame[column].iloc[wrong]]
+        return wrong[words] if any(words) else wrong
 
     @functools.cached_property
     def _number_columns(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -25,6 +26,7 @@ from idim_cli.training import optimizers, schedules, start
 from idim_cli.training.prepare import Where, load_data
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _LISTED = 3  # faults of one kind at one place; of more the first stands for all
 
 
@@ -124,6 +126,8 @@ class _Check:
         """Sizes of the native parameters; empty when the network cannot be had, which is a fault."""
         with self._at("dataset"):
             data = load_data(recipe, self.where, device)
+            for warning in data.warnings:
+                _log.warning("%s: %s", recipe.dataset.name, warning)
             with self._at("model"):
                 module = models.build(recipe.model, data.shape, data.classes, recipe.seeds.theta0)
                 _try_step(module, recipe, data)
