@@ -51,7 +51,7 @@ def read_numbers(frame: pd.DataFrame, place: Place, as_text: Callable[[], pd.Dat
     Raises:
         FileError: a cell can be read in two ways.
     """
-    written = {name: found for name in frame if (found := _kinds(frame[name]))}
+    written = {name: found for name in map(str, frame) if (found := _kinds(frame[name]))}
     if not written:
         return frame
     signs = {sign for found in written.values() for sign in found if sign in ".,"} | _native(frame)
@@ -88,7 +88,7 @@ def _native(frame: pd.DataFrame) -> set[str]:
 def _refuse_thousands(frame: pd.DataFrame, as_text: Callable[[], pd.DataFrame], place: Place) -> None:
     """Refuse columns like 1.234 in a table of decimal commas, which were read as decimals."""
     texts = as_text()
-    for name in frame:
+    for name in map(str, frame):
         if frame[name].dtype.kind == "f":
             kinds = _kinds(texts[name])
             if "either" in kinds and "." not in kinds:

@@ -81,7 +81,9 @@ def _parsed(path: Path, **given: Any) -> pd.DataFrame:
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        frame = pd.read_csv(path, skipinitialspace=True, index_col=False, low_memory=False, **given)
+        frame: pd.DataFrame = pd.read_csv(
+            path, skipinitialspace=True, index_col=False, low_memory=False, **given
+        )
     return frame.rename(columns=str.strip)
 
 

@@ -106,7 +106,7 @@ def _csv(files: Sequence[Path], what: str) -> Opened:
     tables = [read_csv(file, words=True) for file in files]
     for file, table in zip(files, tables, strict=True):
         if list(table) != list(tables[0]):
-            raise DataError(f"{file} and {files[0]} have other columns: {', '.join(table)}")
+            raise DataError(f"{file} and {files[0]} have other columns: {', '.join(map(str, table))}")
     begins = [0, *itertools.accumulate(len(table) for table in tables)]
 
     def place(row: int) -> str:
