@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,11 +73,12 @@ def labels(cells: Sequence[Any], name: str, place: Place) -> list[Any]:
     return found
 
 
-def require(frame: pd.DataFrame, names: Sequence[str], what: str) -> None:
+def require(columns: Iterable[Any], names: Sequence[str], what: str) -> None:
     """DataError, with near misses, unless there are columns of all these names."""
+    have = [str(column) for column in columns]
     for name in names:
-        if name not in frame:
-            raise DataError(f"{what}: there is no column {name!r}", did_you_mean(name, map(str, frame)))
+        if name not in have:
+            raise DataError(f"{what}: there is no column {name!r}", did_you_mean(name, have))
 
 
 def _why_not(column: pd.Series[Any], name: str, place: Place) -> str:

@@ -93,20 +93,19 @@ def read(opened: Opened, wanted: Wanted, like: Table | None = None) -> Table:
     """
     import pandas as pd
 
-    if not isinstance(opened.rows, pd.DataFrame):
-        rows = iter(opened.rows)
-        first = next(rows, None)
-        if first is None:
-            raise DataError(f"{opened.what}: there are no rows")
-        image = _image(opened.what, first, wanted)
-        if image is not None:
-            return _images(opened, itertools.chain([first], rows), image, wanted.label, like)
-        opened = Opened(opened.what, pd.DataFrame([first, *rows]), opened.place)
-    elif wanted.image is not None:
-        raise DataError(
-            f"{opened.what}: a CSV file holds no images", "leave out image, or give parquet files"
-        )
-    return _numbers(opened, wanted, like)
+    if isinstance(opened.rows, pd.DataFrame):
+        if wanted.image is not None:
+            hint = "leave out image, or give parquet files"
+            raise DataError(f"{opened.what}: a CSV file holds no images", hint)
+        return _numbers(opened, opened.rows, wanted, like)
+    rows = iter(opened.rows)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{opened.what}: there are no rows")
+    image = _image(opened.what, first, wanted)
+    if image is not None:
+        return _images(opened, itertools.chain([first], rows), image, wanted.label, like)
+    return _numbers(opened, pd.DataFrame([first, *rows]), wanted, like)
 
 
 def _image(what: str, row: Row, wanted: Wanted) -> str | None:
@@ -148,8 +147,8 @@ def _as_trained(x: NDArray[Any], like: Table, what: str) -> NDArray[Any]:
     return x
 
 
-def _numbers(opened: Opened, wanted: Wanted, like: Table | None) -> Table:
-    frame, what, place = opened.rows, opened.what, opened.place
+def _numbers(opened: Opened, frame: pd.DataFrame, wanted: Wanted, like: Table | None) -> Table:
+    what, place = opened.what, opened.place
     columns.require(frame, [wanted.label], what)
     if not len(frame):
         raise DataError(f"{what}: there are no rows")
