@@ -16,11 +16,11 @@ from idim_cli.datasets.split import Data
 from idim_cli.environment import pick_device
 from idim_cli.errors import ComponentError, Fault, IdimError, RecipeError
 from idim_cli.models import base as models
+from idim_cli.native import native_parameters
 from idim_cli.plans import Group, Run
 from idim_cli.projectors.check import check_fits
 from idim_cli.recipe.schema import Recipe, Seeds, Training
 from idim_cli.recipe.source import Source
-from idim_cli.subspace import native_parameters
 from idim_cli.tasks import base as tasks
 from idim_cli.training import optimizers, schedules, start
 from idim_cli.training.prepare import Where, load_data
