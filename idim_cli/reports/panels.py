@@ -106,7 +106,7 @@ def _against_d(
         f"{slug}{axis}",
         f"{labels.performance} against subspace dimension d: {labels.title}",
         _alt(part, curve),
-        lambda page: figure.build(curve, reading, labels=labels, log=log, published=behind, page=page),
+        lambda form: figure.build(curve, reading, labels=labels, log=log, published=behind, form=form),
     )
 
 
