@@ -37,7 +37,7 @@ COMPRESSED, RECORD = ".idim", ".json"  # endings of a compressed file, and behin
 _HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
 _BODY = (
     "D", "d", "seed_theta0", "seed_projector", "seed_data", "performance", "performance_is", "metric",
-    "score_on", "epoch", "epochs", "peak", "stop_level", "jitter", "forecast",
+    "score_on", "chance", "performance_start", "epoch", "epochs", "peak", "stop_level", "jitter", "forecast",
 )  # fmt: skip
 _TAIL = (
     "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "idim",
@@ -45,7 +45,14 @@ _TAIL = (
 )  # fmt: skip
 _NAMED = 6  # files that a hint names at most
 _PLANNED = ("run_id", "over", "baseline_config")
-_REAL = ("peak", "stop_level", "jitter", "forecast")  # often unknown for all runs
+_REAL = (
+    "chance",
+    "performance_start",
+    "peak",
+    "stop_level",
+    "jitter",
+    "forecast",
+)  # often unknown for all runs
 _NUMBERS = (*_REAL, "performance", "column_norm_min", "column_norm_max", "coherence", "seconds")
 _WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
 # What the content of result.json is, as far as tables and reports rely on it; what is unknown is None.

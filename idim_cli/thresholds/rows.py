@@ -33,6 +33,8 @@ class Columns:
     stop_level = "stop_level"
     jitter = "jitter"
     forecast = "forecast"
+    chance = "chance"
+    start = "performance_start"
 
 
 #: Columns that `rename` gives a meaning to.
