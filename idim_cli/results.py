@@ -8,8 +8,9 @@ import difflib
 import json
 import logging
 import os
+import re
 import secrets
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -63,6 +64,8 @@ _KINDS: dict[tuple[type, ...], Sequence[str]] = {
     (dict, type(None)): ("metrics", "layer_share"),
     (str, type(None)): tuple(sorted({*_HEAD, *_BODY, *_TAIL} - {*_WHOLE, *_NUMBERS, "direct"})),
 }
+# What `plans` calls a run: kind, d unless it is direct, seeds, digest.
+_RUN_ID = re.compile(r"\w+?-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{8}")
 _log = logging.getLogger(__name__)
 
 
@@ -141,18 +144,42 @@ def _serving(result: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str,
 
 
 def _readable(run_folder: Path) -> dict[str, Any] | None:
-    """A run's result; None, with a warning, where it is damaged: the others can be read all the same."""
+    """A run's result; None, with a warning, where it is damaged or another run's: the others can be read."""
     try:
-        return read_result(run_folder)
+        result = read_result(run_folder)
     except FileError as error:
         _log.warning("%s; the run is left out (%s)", error, error.hint)
         return None
+    if result is not None and (why := misplaced(result, run_folder.name)):
+        _log.warning("%s %s; the run is left out (delete it and run again)", run_folder / RESULT, why)
+        return None
+    return result
 
 
-def unplanned(folder: Path, plan: Plan) -> int:
-    """How many runs below `folder` have a result, and no place in the plan."""
+def misplaced(result: Mapping[str, Any], run_id: str) -> str:
+    """Why a result is not that of the run called `run_id`, in words; empty if it is."""
+    if result["run_id"] != run_id:
+        return f"is the result of another run, {result['run_id']}"
+    named = _RUN_ID.fullmatch(run_id)
+    if named is None:
+        return ""
+    seeds = (result.get(f"seed_{name}") for name in ("theta0", "projector", "data"))
+    if named["seeds"] != ".".join(str(seed) for seed in seeds if seed is not None):
+        return "has other seeds than its run"
+    return "" if named["d"] in (None, str(result.get("d"))) else f"has d = {result.get('d')}, unlike its run"
+
+
+def unplanned(folder: Path, plan: Plan) -> list[str]:
+    """The run_ids of the runs below `folder` that have a result, and no place in the plan."""
     planned = {run["run_id"] for run in plan}
-    return sum(path.parent.name not in planned for path in (folder / RUNS).glob(f"*/{RESULT}"))
+    names = (path.parent.name for path in (folder / RUNS).glob(f"*/{RESULT}"))
+    return sorted(name for name in names if name not in planned)
+
+
+def readable(folder: Path, run_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The results of these runs below `folder`, but for those that cannot be read, of which it warns."""
+    found = (_readable(folder / RUNS / run_id) for run_id in run_ids)
+    return (result for result in found if result is not None)
 
 
 def progress(folder: Path) -> tuple[int, int]:
@@ -335,7 +362,7 @@ def _lock(file: IO[str], folder: Path) -> None:
 def _planned(folder: Path) -> list[dict[str, Any]]:
     try:
         plan = json.loads((folder / PLAN).read_bytes())
-        return [{key: run[key] for key in _PLANNED} for run in plan["runs"]]
+        return [{key: run[key] for key in _PLANNED} for run in plan["runs"] if _is_inside(run["run_id"])]
     except FileNotFoundError:
         names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
         return [{"run_id": name, "baseline_config": None} for name in names]
@@ -343,6 +370,14 @@ def _planned(folder: Path) -> list[dict[str, Any]]:
         raise FileError(
             f"{folder / PLAN} is damaged: {error}", "the next `idim sweep` writes it anew"
         ) from error
+
+
+def _is_inside(run_id: str) -> bool:
+    """Whether this names a folder below ``runs``; a plan may come from anywhere, and must not lead elsewhere."""
+    if run_id not in ("", ".", "..") and not set(run_id) & {"/", "\\", "\0"}:
+        return True
+    _log.warning("%s names a run %r, which is no folder's name; it is left out", PLAN, run_id)
+    return False
 
 
 def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:

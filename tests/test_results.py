@@ -170,3 +170,12 @@ def test_a_folder_has_one_writer(tmp_path):
         pass
     with results.sole_writer(folder):
         pass
+
+
+@pytest.mark.parametrize("way", ["{}", "../../elsewhere/runs/a", "..", "", "a/../a", "a\\b"])
+def test_a_plan_leads_to_no_run_outside_its_folder(tmp_path, caplog, way):
+    elsewhere = store(tmp_path / "elsewhere", result("a", performance=0.1)) / results.RUNS / "a"
+    here = planned(store(tmp_path / "here", result("b")), way.format(elsewhere), "b")
+    assert list(results.table(here)["run_id"]) == ["b"]
+    assert "no folder's name" in caplog.text
+    assert results.progress(here) == (1, 1)
