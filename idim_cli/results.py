@@ -373,7 +373,7 @@ def _planned(folder: Path) -> list[dict[str, Any]]:
 
 
 def _is_inside(run_id: str) -> bool:
-    """Whether this names a folder below ``runs``; a plan may come from anywhere, and must not lead elsewhere."""
+    """Whether this names a folder below ``runs``: a plan from anywhere must not lead elsewhere."""
     if run_id not in ("", ".", "..") and not set(run_id) & {"/", "\\", "\0"}:
         return True
     _log.warning("%s names a run %r, which is no folder's name; it is left out", PLAN, run_id)
