@@ -57,11 +57,11 @@ class RunTable:
         source: its file, named in errors.
 
     Raises:
-        IdimError: a needed column is missing.
+        IdimError: there is no column d.
     """
 
     def __init__(self, frame: DataFrame, source: str = "") -> None:
-        require_columns(frame, (Columns.d, Columns.performance), source)
+        require_columns(frame, (Columns.d,), source)
         self.frame, self.source = frame, source
         self.finished, self.stopped = is_finished(frame).to_numpy(bool), is_stopped(frame).to_numpy(bool)
         self.direct = rows_are_direct(frame).to_numpy(bool)
@@ -92,8 +92,9 @@ class RunTable:
         those that say ``solved`` or ``unsolved`` are kept apart.
 
         Raises:
-            IdimError: a cell is not a number (named by file and line), d is below 1 or not whole.
+            IdimError: there is no performance, a cell is not a number (named by file and line), d is below 1 or not whole.
         """
+        require_columns(self.frame, (Columns.performance,), self.source)
         at = np.arange(len(self.frame)) if at is None else at
         finished, early = at[self.finished[at]], at[self.stopped[at]]
         if not len(finished) and not len(early):
