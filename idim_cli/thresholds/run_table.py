@@ -92,7 +92,8 @@ class RunTable:
         those that say ``solved`` or ``unsolved`` are kept apart.
 
         Raises:
-            IdimError: there is no performance, a cell is not a number (named by file and line), d is below 1 or not whole.
+            IdimError: there is no performance, a cell is not a number (named by file and line), d is below 1
+                or not whole.
         """
         require_columns(self.frame, (Columns.performance,), self.source)
         at = np.arange(len(self.frame)) if at is None else at
