@@ -2,7 +2,8 @@
 
 Tensors: ``coords``; ``buffer/NAME`` for each buffer of the model; ``optimizer/NAME``; ``best/...`` when the
 best epoch counts; ``loss_sum`` of the epoch so far; ``book`` and ``slopes`` of a rounding. Metadata, as JSON:
-``run_id``, ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters).
+``run_id``, ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters), and ``mark``, which tells
+later that this user made it, where its recipe names code (`idim_cli.trust`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from idim_cli import trust
 from idim_cli.errors import FileError
 from idim_cli.results import write_atomic
 
@@ -26,7 +28,9 @@ FORMAT = "idim checkpoint 1"
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors and metadata (any JSON) in one atomic step."""
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = {"format": FORMAT, **{key: json.dumps(value) for key, value in metadata.items()}}
+    mark = trust.mark(metadata.get("recipe") or {})
+    said = {**metadata, "mark": mark} if mark else metadata
+    text = {"format": FORMAT, **{key: json.dumps(value) for key, value in said.items()}}
     write_atomic(path, serialise(held, text))
 
 

@@ -55,12 +55,17 @@ def digest(name: str) -> str:
 
     Nothing is imported, and what the file itself imports does not count.
     """
-    where = name.rpartition(":")[0]
-    path = Path(where) if where.endswith(".py") else _source_of(where)
+    path = source(name)
     try:
         return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() if path else ""
     except OSError:
         return ""
+
+
+def source(name: str) -> Path | None:
+    """The file that the object called `name` would be taken from, if it can be told; nothing is imported."""
+    where = name.rpartition(":")[0]
+    return Path(where) if where.endswith(".py") else _source_of(where)
 
 
 def look(name: str) -> None:

@@ -126,12 +126,14 @@ def step(
     absent data; 75, 130 or 143 when stopped, and what was measured is kept.
     """
     wanted = _numbers("--d", dims)
+    from idim_cli import trust
     from idim_cli.bench import projectors as known
     from idim_cli.bench import step as bench
     from idim_cli.recipe.load import load
     from idim_cli.training.prepare import Where
 
     loaded = load(recipe, overrides or []) if recipe else bench.default_recipe(overrides or [])
+    trust.permit(loaded)
     here = options.device(device, loaded.recipe) or loaded.recipe.device
     how, where = _how(here, seconds, limit), Where(here, data)
     those = [one.name for one in known.contestants(names or []) if one.name != "identity"]
@@ -160,11 +162,14 @@ def pack(
     and what was measured is kept.
     """
     wanted = _numbers("--runs", sizes)
+    from idim_cli import trust
     from idim_cli.bench import pack as bench
     from idim_cli.recipe.load import load
     from idim_cli.training.prepare import Where
 
-    measured = load(recipe, overrides or []).recipe
+    loaded = load(recipe, overrides or [])
+    trust.permit(loaded)
+    measured = loaded.recipe
     here = options.device(device, measured) or measured.device
     how, where = _how(here, seconds), Where(here, data)
     rows = bench.measure(measured, wanted, how, where, console.say)

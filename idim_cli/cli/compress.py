@@ -123,6 +123,7 @@ def command(
     data: options.Data = None,
     device: options.DeviceHere = "auto",
     jobs: options.Jobs = None,
+    trust_code: options.TrustCode = False,
     as_json: options.Json = False,
 ) -> None:
     """Pack a run into the smallest .idim file: coordinates of few values, seeds, and names.
@@ -165,7 +166,15 @@ def command(
     try:
         with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
             where = Where(device, data)
-            done = compress(checkpoint, out, wish, where=where, executor=executor, watcher=watcher)
+            done = compress(
+                checkpoint,
+                out,
+                wish,
+                where=where,
+                executor=executor,
+                watcher=watcher,
+                trust_code=trust_code,
+            )
     except NotReachedError as error:
         if error.written:
             _tell(error.written, frontier, as_json)

@@ -17,15 +17,24 @@ _HEAD = ("", "d", "runs", "done", "D", "P", "training", "time")
 _UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
 
 
-def show(loaded: Loaded, out: Path, where: Where, jobs: int | None, pack: int | None, as_json: bool) -> None:
-    """Print what `idim_cli.execute.forecast` finds."""
+def show(
+    loaded: Loaded,
+    out: Path,
+    where: Where,
+    jobs: int | None,
+    pack: int | None,
+    as_json: bool,
+    trust_code: bool = False,
+) -> None:
+    """Print what `idim_cli.execute.forecast` finds, and which code it would run."""
+    from idim_cli import trust
     from idim_cli.execute.forecast import forecast
 
-    found = forecast(loaded, out, where, jobs, pack)
+    found, code = forecast(loaded, out, where, jobs, pack, trust_code), trust.listed(loaded)
     if as_json:
-        console.document("dry-run/1", found.as_dict())
+        console.document("dry-run/1", {**found.as_dict(), "code": [one.as_dict() for one in code]})
     else:
-        console.out("\n".join(text(found)))
+        console.out("\n".join([*text(found), *(f"it runs {one}" for one in code)]))
 
 
 def text(found: Forecast) -> list[str]:

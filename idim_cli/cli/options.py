@@ -132,7 +132,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Exit with 4 instead of 1 when runs failed.")]
 TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="Import and run code that the file names (module:callable).")
+    bool, typer.Option("--trust-code", help="Run code that a file you did not make names (module:callable).")
 ]
 
 Tracker = Annotated[

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,7 @@ from idim_cli.registry import ROOMS
 
 if TYPE_CHECKING:
     from idim_cli.recipe.load import Loaded
+    from idim_cli.trust import Listed
 
 app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes; say what can stand in one.")
 
@@ -107,20 +108,20 @@ def check(
     ],
     as_json: options.Json = False,
 ) -> None:
-    """Check recipes and name all their faults.
+    """Check recipes and name all their faults, and all code that they would run.
 
-    Your own code is looked for, and not run.
+    Your own code is looked for, and not run. Code of others needs --trust-code.
 
     Exit code: 0; 2 when there are faults.
     """
-    faults = {file: _faults(file) for file in files}
-    found = [fault for some in faults.values() for fault in some]
+    checked = {file: _checked(file) for file in files}
+    found = [fault for one in checked.values() for fault in one.faults]
     if as_json:
-        told = [{"file": f, "ok": not some, "faults": list(map(asdict, some))} for f, some in faults.items()]
-        console.document("recipes-check/1", {"files": told})
+        console.document("recipes-check/1", {"files": [one.as_dict(file) for file, one in checked.items()]})
         raise typer.Exit(USAGE if found else 0)
-    for file in (file for file, some in faults.items() if not some):
-        console.out(f"ok {file}")
+    for file, one in checked.items():
+        if not one.faults:
+            console.out("\n".join([f"ok {file}", *(f"  runs {code}" for code in one.code)]))
     if found:
         raise RecipeError(found)
 
@@ -189,16 +190,29 @@ def _hanging(head: str, text: str, indent: int | None = None) -> str:
     return textwrap.fill(text, console.text_width(), initial_indent=head, subsequent_indent=then) or head
 
 
-def _faults(file: str) -> list[Fault]:
+@dataclass(frozen=True)
+class _Checked:
+    """What is wrong with a recipe, and the code that it would run."""
+
+    faults: Sequence[Fault] = ()
+    code: Sequence[Listed] = ()
+
+    def as_dict(self, file: str) -> dict[str, Any]:
+        faults, code = list(map(asdict, self.faults)), [one.as_dict() for one in self.code]
+        return {"file": file, "ok": not faults, "faults": faults, "code": code}
+
+
+def _checked(file: str) -> _Checked:
+    from idim_cli import trust
     from idim_cli.recipe.load import load
 
     try:
         loaded = load(file)
+        return _Checked(list(_absent(loaded)), trust.listed(loaded))
     except RecipeError as error:
-        return list(error.faults)
+        return _Checked(error.faults)
     except IdimError as error:
-        return [Fault(file, 0, 0, "", str(error), error.hint)]
-    return list(_absent(loaded))
+        return _Checked([Fault(file, 0, 0, "", str(error), error.hint)])
 
 
 def _absent(loaded: Loaded) -> Iterator[Fault]:

@@ -34,6 +34,7 @@ def command(
     lr: adaptive.Rates = None,
     tracker: options.Tracker = None,
     dry_run: options.DryRun = False,
+    trust_code: options.TrustCode = False,
     keep_going: options.KeepGoing = False,
     as_json: options.Json = False,
 ) -> None:
@@ -75,9 +76,9 @@ def command(
 
     where = Where(options.device(device, loaded.recipe), data, download)
     if dry_run:
-        return dryrun.show(loaded, out, where, jobs, pack, as_json)
+        return dryrun.show(loaded, out, where, jobs, pack, as_json, trust_code=trust_code)
     with console.resumable(), progress.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:
-        outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher)
+        outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher, trust_code=trust_code)
     if as_json:
         console.document("sweep/1", outcome.as_dict())
     else:

@@ -23,6 +23,7 @@ def command(
     download: options.Download = False,
     tracker: options.Tracker = None,
     dry_run: options.DryRun = False,
+    trust_code: options.TrustCode = False,
     as_json: options.Json = False,
 ) -> None:
     """Train one run: the recipe's model in its subspace of dimension d.
@@ -47,10 +48,10 @@ def command(
     where = Where(options.device(device, loaded.recipe), data, download)
     one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
     if dry_run:
-        return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json)
+        return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json, trust_code=trust_code)
     with console.resumable(), progress.shown(one.recipe, out) as watcher:
         tell = (lambda state: watcher.progress(run, state)) if watcher else None
-        result = train(loaded, out, where=where, on_step=tell)
+        result = train(loaded, out, where=where, on_step=tell, trust_code=trust_code)
     folder = run_folder(out, run)
     if as_json:
         console.document("train/1", {**result, "folder": folder})

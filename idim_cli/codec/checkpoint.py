@@ -9,6 +9,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from torch import Tensor
 
+from idim_cli import trust
 from idim_cli.checkpoint import load, part
 from idim_cli.codec import solution
 from idim_cli.codec.quantise import Coords, Exact, listed
@@ -51,7 +52,8 @@ def read(path: Path) -> Solution:
         )
     except ValueError as error:
         raise FileError(f"{path} is not a checkpoint of idim: {error}") from error
-    return Solution(spec, said["D"], recipe.seeds, stored, buffers, recipe=recipe)
+    ours = trust.is_ours(recipe, said.get("mark"))
+    return Solution(spec, said["D"], recipe.seeds, stored, buffers, recipe=recipe, trusted=ours)
 
 
 def _stored(tensors: Mapping[str, Tensor], recipe: Recipe, D: object) -> Coords:

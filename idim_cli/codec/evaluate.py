@@ -53,15 +53,14 @@ def evaluate(
         split: of the data set that the solution was trained on.
         data_root: where the data lie; else where the checkpoint's recipe says, else IDIM_DATA.
         device: where to compute.
-        trust_code: whether code named in an `.idim` file may be imported; a checkpoint is the user's own.
+        trust_code: whether code that the file names may run although a stranger made it, or an `.idim` file.
 
     Raises:
         FileError: the file cannot be trusted, or is not what it claims to be.
         DataError: the data are absent, or there is no such split.
     """
-    found, trusted = _read(as_path(path), trust_code)
-    guard.refuse_code(found.spec.dataset, trusted)
-    module = rebuild(found, trusted).module.to(device)
+    found = guard.permit(_read(as_path(path)), trust_code, ("model", "dataset"))
+    module = rebuild(found).module.to(device)
     chosen = _split(_data(found, data_root), split)
     with guard.as_file_error("task", found.spec.task, found.source):
         task = tasks.build(found.spec.task)
@@ -71,11 +70,11 @@ def evaluate(
     return Score(split, len(chosen), metrics, task.metric, found.D, found.d)
 
 
-def _read(path: Path, trust_code: bool) -> tuple[Solution, bool]:
+def _read(path: Path) -> Solution:
     if path.exists() and files.is_compressed(path):
-        return solution.read(path), trust_code
+        return solution.read(path)
     try:
-        return checkpoint.read(checkpoint_of(path)), True
+        return checkpoint.read(checkpoint_of(path))
     except checkpoint.NotACheckpointError as error:
         raise FileError(f"{path} is neither an .idim file nor a checkpoint, or is damaged") from error
 

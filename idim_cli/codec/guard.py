@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from idim_cli import trust
+from idim_cli.codec.solution import Solution
 from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import CapacityError, DataError, FileError, IdimError, MissingExtraError
 from idim_cli.projectors.base import Cost
@@ -20,18 +23,23 @@ _PLACES = 1000  # ... and so many more than it has numbers, such as places for a
 
 
 def runs_code(component: Component) -> bool:
-    """Whether a component names code outside the registries, or fetches weights from the network."""
-    prefix, colon, _ = component.name.partition(":")
-    return bool(colon) and (prefix != "torchvision" or any("weights" in key for key in component.params))
+    """Whether a model is named by its code, or fetches weights from the network."""
+    return bool(trust.of_components({"model": component}))
 
 
-def refuse_code(component: Component, trust_code: bool) -> None:
-    """FileError for a component that runs code, unless it is trusted."""
-    if runs_code(component) and not trust_code:
-        raise FileError(
-            f"the file asks to run code: {component.name!r} {component.params or ''}".rstrip(),
-            "if you know it and trust it, add --trust-code",
-        )
+def permit(found: Solution, trust_code: bool, kinds: Sequence[str] = ("model",)) -> Solution:
+    """The same solution, trusted; a stranger's code that it names for components of these kinds is shown.
+
+    Raises:
+        FileError: it names code, and neither did this user make it, nor is it trusted.
+    """
+    named = trust.of_components({kind: getattr(found.spec, kind) for kind in kinds})
+    if named and not found.trusted:
+        if not trust_code:
+            trust.refuse(found.source, named)
+        trust.announce(found.source, named)
+        return replace(found, trusted=True)
+    return found
 
 
 def refuse_size(D: int) -> None:

@@ -16,9 +16,9 @@ from idim_cli.codec.solution import Solution, to_bytes
 from idim_cli.environment import free_bytes
 from idim_cli.errors import FileError
 from idim_cli.models import base as models
-from idim_cli.native import native_parameters
 from idim_cli.projectors import base as projectors
 from idim_cli.projectors.check import check_fits, expected
+from idim_cli.subspace import native_parameters
 
 _HELD = 1 << 28  # bytes of a P that is held as a whole
 _TOLERANCE = 2e-3  # of the probe, as float16; another P misses by about 1
@@ -44,13 +44,13 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
 
     Args:
         solution: from a file or a checkpoint.
-        trust_code: whether code named in it (``module:callable``) may be imported and run.
+        trust_code: whether code named in it (``module:callable``) may run although a stranger made it.
 
     Raises:
         FileError: it names code that is not trusted, does not fit its own claims, or leads to another start.
         CapacityError: the network or P does not fit this machine's memory.
     """
-    guard.refuse_code(solution.spec.model, trust_code)
+    guard.permit(solution, trust_code)
     guard.refuse_size(solution.D)
     module = _start(solution)
     theta0 = checksum(module)

@@ -36,6 +36,7 @@ class Solution:
         buffers: the model's buffers by name.
         checks: of theta0 and of P theta_d, to be met; None for a checkpoint, which has neither.
         recipe: that of a checkpoint, which says how it was trained and where its data lie; a file does not.
+        trusted: whether code that it names may run: this user made it, or allows it.
     """
 
     spec: Spec
@@ -45,6 +46,7 @@ class Solution:
     buffers: dict[str, Tensor]
     checks: tuple[int, float] | None = None
     recipe: Recipe | None = None
+    trusted: bool = False
 
     @property
     def source(self) -> str:

@@ -19,7 +19,7 @@ def content(found: Solution) -> Content:
     rounded to float16.
     """
     table = solution.table(found.buffers, exact=isinstance(found.stored, Exact))
-    rebuilt = rebuild(found, trust_code=True)
+    rebuilt = rebuild(found)
     return Content(
         D=found.D,
         seeds=found.seeds.model_copy(update={"data": 0}),

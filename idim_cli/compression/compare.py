@@ -40,11 +40,11 @@ def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
         MissingExtraError: zstandard is not installed.
     """
     zstd = zstandard()
-    module = rebuild(trials.found, trust_code=True).module
+    module = rebuild(trials.found).module
     coords, state = to_bytes(trials.found.coords), _bytes(module)
     own = _score(trials, module)
     half = Exact(trials.found.coords.half().float().numpy())
-    halved = _score(trials, rebuild(replace(trials.found, stored=half), trust_code=True).module)
+    halved = _score(trials, rebuild(replace(trials.found, stored=half)).module)
     rows = [
         _row("coords alone, float32", coords, own),
         _row("coords alone, float16", to_bytes(trials.found.coords.half()), halved),
@@ -56,7 +56,7 @@ def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
         _row("state_dict, float16", *_halved(trials, module)),
     ]
     for path in direct_runs(trials.out, run_id, trials.found.spec)[:1]:
-        direct = rebuild(checkpoint.read(path), trust_code=True).module
+        direct = rebuild(checkpoint.read(path), trials.trust_code).module
         rows += _pruned(trials, direct, level, zstd)
     return rows
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from idim_cli import results
-from idim_cli.codec import checkpoint, files
+from idim_cli.codec import checkpoint, files, guard
 from idim_cli.compression import record
 from idim_cli.compression.baseline import beside, direct_runs
 from idim_cli.compression.choose import choose
@@ -31,6 +31,7 @@ def compress(
     where: Where | None = None,
     executor: Executor | None = None,
     watcher: Watcher | None = None,
+    trust_code: bool = False,
 ) -> Compressed:
     """Write the `.idim` file of a run, as small as the wish allows; the test split has no part in it.
 
@@ -42,16 +43,17 @@ def compress(
         executor: carries out trainings with few values; one after the other by default. They lie in
             ``compressed/`` of the run's results folder, and are not made twice.
         watcher: told of them.
+        trust_code: whether code that the checkpoint names may run although a stranger made it.
 
     Raises:
-        FileError: not a checkpoint, or one whose coordinates are not finite.
+        FileError: not a checkpoint, or one whose coordinates are not finite, or that names a stranger's code.
         DataError: the data that decide are absent.
         NotReachedError: no choice does what is asked. Of a `frontier` the nearest is written before.
         StoppedError: a signal asked to stop; the same call goes on.
     """
     wish = wish or Wish()
     path = results.checkpoint_of(results.as_path(run))
-    found = checkpoint.read(path)
+    found = guard.permit(checkpoint.read(path), trust_code, ("model", "dataset"))
     target = results.as_path(out) if out else path.with_suffix(results.COMPRESSED)
     files.check(target, path)
     assert found.recipe is not None
@@ -62,7 +64,7 @@ def compress(
     if wish.compare:
         zstandard()  # before any training
     try:
-        trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher)
+        trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher, trust_code)
     except DataError as error:
         if not wish.lossless:
             raise DataError(str(error), f"{error.hint}; or keep every bit with --lossless") from error

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from idim_cli import results
-from idim_cli.codec import bounds, checkpoint, container, solution, write
+from idim_cli.codec import bounds, checkpoint, container, guard, solution, write
 from idim_cli.codec.bounds import Bound
 from idim_cli.codec.rebuild import rebuild
 from idim_cli.codec.solution import Solution
@@ -89,18 +89,26 @@ class Trials:
         wish: which kind of values, and the budget of a training with few of them.
         where: device and data.
         executor: carries out trainings; `watcher` is told of them.
+        trust_code: whether code may run that further checkpoints in the folder name, whoever made them.
 
     Raises:
         DataError: the data are absent.
     """
 
     def __init__(
-        self, found: Solution, path: Path, wish: Wish, where: Where, executor: Executor, watcher: Watcher
+        self,
+        found: Solution,
+        path: Path,
+        wish: Wish,
+        where: Where,
+        executor: Executor,
+        watcher: Watcher,
+        trust_code: bool = False,
     ) -> None:
         assert found.recipe is not None
         self.found, self.path, self.codebook, self.epochs = found, path, wish.codebook, wish.epochs
         self.recipe, self.where, self.executor, self.watcher = found.recipe, where, executor, watcher
-        self.out = home(path)
+        self.out, self.trust_code = home(path), trust_code
         self.task = tasks.build(self.recipe.task)
         self.device = pick_device(where.device or self.recipe.device)
         self.data = load_data(self.recipe, where, self.device)
@@ -165,6 +173,7 @@ class Trials:
         if known := next((trial for trial in self.made if trial.run_id == run.run_id), None):
             return known
         found = checkpoint.read(run_folder(self.out, run) / results.CHECKPOINT)
+        found = guard.permit(found, self.trust_code)
         return self._scored(found, "trained", run.run_id)
 
     def run(self, size: Size) -> Run:
@@ -210,7 +219,8 @@ class Trials:
 
     def score(self, data: bytes, split: Split | None = None) -> dict[str, float]:
         """All figures of what a file decodes to; by default on the split that the task scores."""
-        return self.figures(rebuild(solution.of(container.unpack(data)), trust_code=True).module, split)
+        decoded = replace(solution.of(container.unpack(data)), trusted=True)  # it was packed from one that is
+        return self.figures(rebuild(decoded).module, split)
 
     def figures(self, module: nn.Module, split: Split | None = None) -> dict[str, float]:
         """All figures of a network."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from idim_cli import trust
 from idim_cli.environment import pick_device
 from idim_cli.execute.local import START_SECONDS, kinds, widest, workers
 from idim_cli.execute.member import seats
@@ -91,7 +92,12 @@ class Forecast:
 
 
 def forecast(
-    loaded: Loaded, out: Path, where: Where, jobs: int | None = None, pack: int | None = None
+    loaded: Loaded,
+    out: Path,
+    where: Where,
+    jobs: int | None = None,
+    pack: int | None = None,
+    trust_code: bool = False,
 ) -> Forecast:
     """Look at what of a recipe is done, and measure a few steps of each kind of run that is not.
 
@@ -100,10 +106,12 @@ def forecast(
         out: folder of all results.
         where: device and data.
         jobs, pack: as for `Local`.
+        trust_code: as for `sweep`.
 
     Raises:
         RecipeError: the recipe cannot be run here.
     """
+    trust.permit(loaded, trust_code)
     asked = _Asked(loaded, out, where)
     further = asked.further()
     number = workers([*asked.todo, *(one for one, more in further for _ in range(more))], where, jobs, pack)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import results, thresholds
+from idim_cli import results, thresholds, trust
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.tracked import Tracked
-from idim_cli.plans import Run, further, merged, purposes
+from idim_cli.plans import Run, merged, purposes
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe
@@ -84,6 +84,7 @@ def sweep(
     where: Where | None = None,
     executor: Executor | None = None,
     watcher: Watcher | None = None,
+    trust_code: bool = False,
 ) -> Outcome:
     """Carry out what a recipe's search asks for and is not done yet, and estimate d_int from all of it.
 
@@ -97,6 +98,7 @@ def sweep(
         where: device and data.
         executor: one run after the other by default.
         watcher: told how it goes on.
+        trust_code: whether code that the recipe names may run although it is a stranger's (`idim_cli.trust`).
 
     Raises:
         RecipeError: the recipe cannot be run here; nothing was started.
@@ -104,6 +106,7 @@ def sweep(
         StoppedError: a signal asked to stop; what was begun is saved.
     """
     loaded, where = as_loaded(loaded), as_where(where)
+    trust.permit(loaded, trust_code)
     recipe, source = loaded.recipe, loaded.source
     if recipe.sweep is None:
         raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
@@ -132,15 +135,12 @@ class _Work:
 
     def carry_out(self, ask: Ask) -> None:
         """Say why, and bring the runs to their results; those that are done already are only read."""
-        asked = merged([*ask.runs, *self._further(ask.runs)])
-        before = {run.run_id: done(run, run_folder(self.out, run)) for run in asked}
+        before = {run.run_id: done(run, run_folder(self.out, run)) for run in ask.runs}
         todo = [run for run in ask.runs if before[run.run_id] is None]
         if todo:
             preflight(todo, self.where, self.loaded.source, "sweep.d")
         self.told.update({run_id: result for run_id, result in before.items() if result is not None})
-        missing = {run.run_id for run in asked[len(ask.runs) :] if before[run.run_id] is None}
-        known = [run for run in asked if run.run_id not in missing]
-        self.runs, self.log = merged([*self.runs, *known]), [*self.log, *ask.why]
+        self.runs, self.log = merged([*self.runs, *ask.runs]), [*self.log, *ask.why]
         for line in ask.why:
             self.watcher.say(line)
         if todo:
@@ -153,14 +153,6 @@ class _Work:
             if self._is_ours():
                 results.write_csv(self.folder, {**self.told}, self.plan)
             self.watcher.finished(run, result)
-
-    def _further(self, asked: Sequence[Run]) -> list[Run]:
-        """Of a grid: finished runs of the same configurations that other grids asked for."""
-        sweep = self.loaded.recipe.sweep
-        if sweep is None or sweep.search.name != "grid":
-            return []
-        others = results.unplanned(self.folder, purposes(asked))
-        return further(asked, results.readable(self.folder, others))
 
     def outcome(self) -> Outcome:
         """Read everything, and leave all files of the folder as those of this sweep.
@@ -188,9 +180,14 @@ class _Work:
         """The runs so far, and what each is for."""
         return purposes(self.runs)
 
+    @functools.cached_property
+    def _signed(self) -> str:
+        """The content of recipe.yaml."""
+        return trust.signed(to_yaml(self.loaded.recipe), self.loaded.recipe)
+
     def _lay_out(self) -> None:
         """Write recipe.yaml, plan.json and, if there is anything to tell, search.log."""
-        results.update(self.folder / results.RECIPE, to_yaml(self.loaded.recipe))
+        results.update(self.folder / results.RECIPE, self._signed)
         results.update(self.folder / results.PLAN, self._plan_text())
         if self.log:
             results.update(self.folder / results.SEARCH, "\n".join([*self.log, ""]))
@@ -206,10 +203,9 @@ class _Work:
 
     def _told_apart(self, found: Outcome) -> Outcome:
         if others := results.unplanned(self.folder, self.plan):
-            runs, lie, them = ("run", "lies", "it") if len(others) == 1 else ("runs", "lie", "them")
             self.watcher.say(
-                f"{len(others)} finished {runs} of other sweeps {lie} in {self.folder}; its tables leave "
-                f"{them} out, and --out keeps sweeps apart"
+                f"{others} finished runs of other sweeps lie in {self.folder}; its tables leave them "
+                "out, and --out keeps sweeps apart"
             )
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from idim_cli.recipe.components import TORCHVISION
 from idim_cli.recipe.schema import Component
 from idim_cli.registry import did_you_mean
 
+_FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # which torch.load heeds
 # How torch says, in errors that have no type of their own, that tensors are too large.
 _TOO_LARGE = (
     "can't allocate memory",
@@ -125,4 +127,18 @@ def _torchvision(name: str, params: dict[str, Any], classes: int) -> Any:
         )
     context = {"weights": None, "num_classes": classes}
     builder = torchvision.models.get_model_builder(wanted)
-    return outside.call(name, lambda **given: builder(**context | given), params, {})
+    with _weights_only():
+        return outside.call(name, lambda **given: builder(**context | given), params, {})
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    """Within it files of weights are read as tensors alone, however they are asked for: pickles hold code."""
+    before = os.environ.get(_FORCE)
+    os.environ[_FORCE] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(_FORCE)
+        if before is not None:
+            os.environ[_FORCE] = before

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idim_cli import results
+from idim_cli import results, trust
 from idim_cli.reports.found import Found
 from idim_cli.reports.result import Result
 from idim_cli.thresholds import PAPER, Options, recorded
@@ -59,13 +59,19 @@ def _made(result: Result) -> str:
     """The command that trains its runs; empty where no recipe tells."""
     recipe = result.path / results.RECIPE
     if recipe.is_file():
-        return _line("sweep", recipe, "--out", os.path.normpath(result.path / ".."))
+        return _safely(_line("sweep", recipe, "--out", os.path.normpath(result.path / "..")), recipe)
     run = next((f / results.RUN_RECIPE for f in result.folders.values() if result.lone), None)
     if run is None or not run.is_file():
         return ""
     below = run.resolve().parents[1].name == results.RUNS  # as `train` lays it: OUT/RECIPE/runs/RUN
     out = ["--out", os.path.normpath(run.parent / "../../..")] if below else []
-    return _line("train", run, *out)
+    return _safely(_line("train", run, *out), run)
+
+
+def _safely(line: str, recipe: Path) -> str:
+    """The command, and behind it, as a comment, what it would run that others made."""
+    strange = trust.warning(recipe)
+    return f"{line}  # {strange}" if strange else line
 
 
 def _flags(result: Result) -> list[str]:

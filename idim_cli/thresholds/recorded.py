@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idim_cli import results
+from idim_cli import results, trust
 from idim_cli.errors import IdimError
 from idim_cli.recipe.load import load
 from idim_cli.thresholds.options import Options
@@ -49,7 +49,8 @@ def rest(path: str | Path) -> str:
         return ""
     recipe, out = path / results.RECIPE, os.path.normpath(path / "..")
     command = f"idim sweep {shlex.quote(str(recipe))} --out {shlex.quote(out)}"
-    return f"{done} of {planned} planned runs are done; go on with `{command}`"
+    strange = trust.warning(recipe)
+    return f"{done} of {planned} planned runs are done; go on with `{command}`{strange and f' ({strange})'}"
 
 
 def _planned(path: Path) -> bool:

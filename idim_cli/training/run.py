@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from idim_cli import results
-from idim_cli.errors import FileError, IdimError
+from idim_cli import results, trust
+from idim_cli.errors import IdimError
 from idim_cli.plans import Run, single
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
@@ -24,8 +24,6 @@ from idim_cli.training.record import Record
 from idim_cli.training.sitting import OnStep, Progress, Sitting
 from idim_cli.training.stop import StoppedError
 
-_log = logging.getLogger(__name__)
-
 
 def train(
     loaded: Loaded | str | Path,
@@ -33,6 +31,7 @@ def train(
     *,
     where: Where | None = None,
     on_step: OnStep | None = None,
+    trust_code: bool = False,
 ) -> dict[str, Any]:
     """Train the one run that a recipe describes by its own `d` and `seeds`.
 
@@ -41,6 +40,7 @@ def train(
         out: folder of all results; the run goes to ``out/RECIPE/runs/RUN_ID``.
         where: device and data.
         on_step: told the progress about five times a second.
+        trust_code: whether code that the recipe names may run although it is a stranger's (`idim_cli.trust`).
 
     Returns:
         The content of result.json. The same call goes on after an interruption; after the end it only reads.
@@ -51,6 +51,8 @@ def train(
         StoppedError: as for `run`.
     """
     loaded, where = as_loaded(loaded), as_where(where)
+    loaded = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
+    trust.permit(loaded, trust_code)
     one = single(loaded.recipe)
     folder = run_folder(out, one)
     with Tracking(loaded.recipe.trackers, results_folder(out, loaded.recipe)) as tracking:
@@ -85,26 +87,9 @@ def pending(run: Run, folder: Path) -> bool:
 
 
 def done(run: Run, folder: Path) -> dict[str, Any] | None:
-    """The outcome of this run in its folder; None while it has none that stands.
-
-    One that cannot be read, or is of another run, is none: a warning names it, and the run is made again.
-    """
-    try:
-        result = results.read_result(folder)
-    except FileError as error:
-        _log.warning("%s; the run is made again", error)
-        return None
-    if result is not None and (why := _foreign(run, result)):
-        _log.warning("%s %s; the run is made again", folder / results.RESULT, why)
-        return None
+    """The outcome of this run in its folder; None while it has none that stands."""
+    result = results.read_result(folder)
     return None if result is None or _goes_on(run, result) else result
-
-
-def _foreign(run: Run, result: Mapping[str, Any]) -> str:
-    """Why this is not a result of `run`, in words; empty if it is."""
-    if result.get("config") != run.config:
-        return "is the result of another configuration"
-    return results.misplaced(result, run.run_id)
 
 
 def _goes_on(run: Run, result: Mapping[str, Any]) -> bool:
@@ -148,7 +133,7 @@ def course(
         # Whoever held the folder until now may have brought the run to its end.
         result = done(run, folder)
         if result is None:
-            recipe = to_yaml(run.recipe, defaults=True)
+            recipe = trust.signed(to_yaml(run.recipe, defaults=True), run.recipe)
             results.write_atomic(folder / results.RUN_RECIPE, recipe, durable=False)
             result = yield from _attempt(run, Record(folder), where, on_step, clock)
             results.write_result(folder, result)

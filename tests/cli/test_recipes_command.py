@@ -120,7 +120,9 @@ def test_check_looks_for_code_and_does_not_run_it(run, home):
     (home / "mine.py").write_text("raise SystemExit\ndef data(): ...\nif data:\n    Net = 1\n")
     for where in ("./mine.py:Net", "json:dumps", "torchvision.models:resnet18", "torchvision:resnet18"):
         (home / "own.yaml").write_text(OWN.replace("{where}", where))
-        assert run("check", "own.yaml") == ("ok own.yaml\n", 0)
+        said, code = run("check", "own.yaml")
+        assert (said.splitlines()[0], code) == ("ok own.yaml", 0)
+        assert (f"  runs model {where}" in said) == (where != "torchvision:resnet18")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_check_json(run):
     out, code = run("check", "good", "paper/bad", "--json")
     good, bad = json.loads(out)["files"]
     assert code == 2
-    assert good == {"file": "good", "ok": True, "faults": []}
+    assert good == {"file": "good", "ok": True, "faults": [], "code": []}
     assert (bad["file"], bad["ok"], len(bad["faults"])) == ("paper/bad", False, 3)
     assert bad["faults"][0]["path"] == "dataset"
     assert run("check", "good", "--json")[1] == 0

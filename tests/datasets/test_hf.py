@@ -81,10 +81,10 @@ def test_a_damaged_file_is_named(tmp_path):
 
 def test_images_of_several_sizes_are_refused(tmp_path):
     write_parquet(tmp_path / "tiny")
-    write_parquet(tmp_path / "other", size=(6, 4))
+    write_parquet(tmp_path / "other", mode="L")
     (tmp_path / "other" / "train.parquet").rename(tmp_path / "tiny" / "train-2.parquet")
     (tmp_path / "tiny" / "train.parquet").rename(tmp_path / "tiny" / "train-1.parquet")
-    with pytest.raises(DataError, match="must be of one size: 5 x 6 in row 1, 4 x 6 in row 31"):
+    with pytest.raises(DataError, match="must be of one size"):
         hf(tmp_path)
 
 
@@ -92,7 +92,8 @@ def test_images_of_several_sizes_are_refused(tmp_path):
 def test_the_hub_is_asked_only_with_download(tmp_path, monkeypatch, download):
     seen = []
 
-    def fake(path, config, split):
+    def fake(path, config, split, trust_remote_code):
+        assert trust_remote_code is False
         seen.append((path, config, split, datasets.config.HF_HUB_OFFLINE))
         return [{"a": 1.0, "label": 0}, {"a": 2.0, "label": 1}]
 
@@ -146,3 +147,13 @@ def test_real_cifar10_as_parquet(data_root):
     assert data.classes == 10
     both = torch.cat([data.train.x, data.validation.x]).mean(dim=(0, 2, 3))
     assert both.tolist() == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)
+
+
+def test_a_file_of_another_kind_names_no_script(tmp_path, monkeypatch):
+    # To the library `foo` is the name of a data set, which in a folder ./foo may be a script.
+    (tmp_path / "foo").mkdir()
+    (tmp_path / "foo" / "foo.py").write_text("raise SystemExit('was run')")
+    (tmp_path / "rows.foo").write_text("a,label\n1,0\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"rows\.foo is neither parquet nor CSV"):
+        hf(tmp_path, ".", train_split="rows.foo")
