@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from idim_cli.compression.wish import Wish as Wish
     from idim_cli.execute.local import Local as Local
     from idim_cli.execute.sweep import sweep as sweep
+    from idim_cli.native import native_parameters as native_parameters
     from idim_cli.plans import plan as plan
     from idim_cli.projectors.base import build as build_projector
     from idim_cli.recipe.load import load as load_recipe
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from idim_cli.reports.report import report as report
     from idim_cli.results import read as read_results
     from idim_cli.subspace import Subspace as Subspace
-    from idim_cli.subspace import native_parameters as native_parameters
     from idim_cli.thresholds import PAPER as PAPER
     from idim_cli.thresholds import Options as Options
     from idim_cli.thresholds import threshold as threshold
@@ -51,7 +51,7 @@ _HOMES = {
     "Subspace": "idim_cli.subspace:Subspace",
     "Component": "idim_cli.recipe.schema:Component",
     "build_projector": "idim_cli.projectors.base:build",
-    "native_parameters": "idim_cli.subspace:native_parameters",
+    "native_parameters": "idim_cli.native:native_parameters",
 }
 __all__ = [
     "PAPER",

@@ -142,6 +142,41 @@ def merged(runs: Iterable[Run]) -> list[Run]:
     return list(found.values())
 
 
+def further(runs: Iterable[Run], results: Iterable[Mapping[str, Any]]) -> list[Run]:
+    """The runs of the configurations of `runs` that have these results, trained to their end or diverged.
+
+    Whatever asked for them, a grid may read them. One that might have been stopped for a goal is not among
+    them: its run_id is another one.
+    """
+    alike = {run.config: run for run in runs if run.goal is None}
+    points: dict[str, dict[str, tuple[int | None, Seeds]]] = {}
+    for result in results:
+        if result.get("config") in alike:
+            points.setdefault(result["config"], {})[result["run_id"]] = _point_of(result)
+    made = (
+        _runs(
+            alike[config].recipe,
+            alike[config].group,
+            sorted(found.values(), key=_order),
+            alike[config].baseline,
+        )
+        for config, found in points.items()
+    )
+    every = {run_id for found in points.values() for run_id in found}
+    return [run for some in made for run in some if run.run_id in every]
+
+
+def _point_of(result: Mapping[str, Any]) -> tuple[int | None, Seeds]:
+    """d and seeds of a finished run."""
+    seeds = {name: result[f"seed_{name}"] for name in Seeds.model_fields}
+    return result["d"], Seeds(**{name: seed for name, seed in seeds.items() if seed is not None})
+
+
+def _order(point: tuple[int | None, Seeds]) -> list[int]:
+    d, seeds = point
+    return [d or 0, *seeds.model_dump().values()]
+
+
 def purposes(runs: Iterable[Run]) -> Plan:
     """What these runs are for, as plan.json says it."""
     return [{"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline} for run in runs]

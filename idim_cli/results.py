@@ -8,11 +8,13 @@ import difflib
 import json
 import logging
 import os
+import re
 import secrets
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from idim_cli import sound_result
 from idim_cli.errors import FileError
 from idim_cli.goal import SOLVED as SOLVED
 from idim_cli.goal import UNSOLVED as UNSOLVED
@@ -37,7 +39,7 @@ COMPRESSED, RECORD = ".idim", ".json"  # endings of a compressed file, and behin
 _HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
 _BODY = (
     "D", "d", "seed_theta0", "seed_projector", "seed_data", "performance", "performance_is", "metric",
-    "score_on", "epoch", "epochs", "peak", "stop_level", "jitter", "forecast",
+    "score_on", "chance", "performance_start", "epoch", "epochs", "peak", "stop_level", "jitter", "forecast",
 )  # fmt: skip
 _TAIL = (
     "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "idim",
@@ -45,17 +47,17 @@ _TAIL = (
 )  # fmt: skip
 _NAMED = 6  # files that a hint names at most
 _PLANNED = ("run_id", "over", "baseline_config")
-_REAL = ("peak", "stop_level", "jitter", "forecast")  # often unknown for all runs
-_NUMBERS = (*_REAL, "performance", "column_norm_min", "column_norm_max", "coherence", "seconds")
+_REAL = (
+    "chance",
+    "performance_start",
+    "peak",
+    "stop_level",
+    "jitter",
+    "forecast",
+)  # often unknown for all runs
 _WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
-# What the content of result.json is, as far as tables and reports rely on it; what is unknown is None.
-_KINDS: dict[tuple[type, ...], Sequence[str]] = {
-    (int, type(None)): _WHOLE,
-    (int, float, type(None)): _NUMBERS,
-    (bool, type(None)): ("direct",),
-    (dict, type(None)): ("metrics", "layer_share"),
-    (str, type(None)): tuple(sorted({*_HEAD, *_BODY, *_TAIL} - {*_WHOLE, *_NUMBERS, "direct"})),
-}
+# What `plans` calls a run: kind, d unless it is direct, seeds, digest.
+_RUN_ID = re.compile(r"\w+?-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{8}")
 _log = logging.getLogger(__name__)
 
 
@@ -66,11 +68,12 @@ class HeldError(FileError):
 def row(result: Mapping[str, Any]) -> dict[str, Any]:
     """The cells of one run, from what `finished` says of it; what is unknown is None.
 
-    Beside the fixed columns there is one for each key of ``sweep.over`` and one for each further metric.
+    Beside the fixed columns there is one for each key of ``sweep.over`` and one for each further metric; a
+    metric that has the name of another column has none.
     """
     over = {key: _cell(value) for key, value in (result.get("over") or {}).items()}
     fixed = {key: result.get(key) for key in (*_HEAD, *_BODY, *_TAIL)}
-    cells = {**fixed, **over, **(result.get("metrics") or {})}
+    cells = {**(result.get("metrics") or {}), **fixed, **over}
     return {key: cells[key] for key in _columns([result])}
 
 
@@ -134,18 +137,42 @@ def _serving(result: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str,
 
 
 def _readable(run_folder: Path) -> dict[str, Any] | None:
-    """A run's result; None, with a warning, where it is damaged: the others can be read all the same."""
+    """A run's result; None, with a warning, where it is damaged or another run's: the others can be read."""
     try:
-        return read_result(run_folder)
+        result = read_result(run_folder)
     except FileError as error:
         _log.warning("%s; the run is left out (%s)", error, error.hint)
         return None
+    if result is not None and (why := misplaced(result, run_folder.name)):
+        _log.warning("%s %s; the run is left out (delete it and run again)", run_folder / RESULT, why)
+        return None
+    return result
 
 
-def unplanned(folder: Path, plan: Plan) -> int:
-    """How many runs below `folder` have a result, and no place in the plan."""
+def misplaced(result: Mapping[str, Any], run_id: str) -> str:
+    """Why a result is not that of the run called `run_id`, in words; empty if it is."""
+    if result["run_id"] != run_id:
+        return f"is the result of another run, {result['run_id']}"
+    named = _RUN_ID.fullmatch(run_id)
+    if named is None:
+        return ""
+    seeds = (result.get(f"seed_{name}") for name in ("theta0", "projector", "data"))
+    if named["seeds"] != ".".join(str(seed) for seed in seeds if seed is not None):
+        return "has other seeds than its run"
+    return "" if named["d"] in (None, str(result.get("d"))) else f"has d = {result.get('d')}, unlike its run"
+
+
+def unplanned(folder: Path, plan: Plan) -> list[str]:
+    """The run_ids of the runs below `folder` that have a result, and no place in the plan."""
     planned = {run["run_id"] for run in plan}
-    return sum(path.parent.name not in planned for path in (folder / RUNS).glob(f"*/{RESULT}"))
+    names = (path.parent.name for path in (folder / RUNS).glob(f"*/{RESULT}"))
+    return sorted(name for name in names if name not in planned)
+
+
+def readable(folder: Path, run_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The results of these runs below `folder`, but for those that cannot be read, of which it warns."""
+    found = (_readable(folder / RUNS / run_id) for run_id in run_ids)
+    return (result for result in found if result is not None)
 
 
 def progress(folder: Path) -> tuple[int, int]:
@@ -169,25 +196,13 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
     """
     path = run_folder / RESULT
     try:
-        result = json.loads(path.read_bytes())
+        return sound_result.parsed(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise FileError(f"cannot read {path}: {error}", "delete it and run again") from error
-    if odd := _odd(result):
-        raise FileError(f"{path} is not the result of a run: {odd}", "delete it and run again")
-    return dict(result)
-
-
-def _odd(result: Any) -> str:
-    """What in this is no result of a run; empty if it is one."""
-    if not isinstance(result, dict) or not isinstance(result.get("run_id"), str):
-        return "it has no run_id"
-    for kinds, names in _KINDS.items():
-        for name in names:
-            if type(value := result.get(name)) not in kinds:
-                return f"{name} is {json.dumps(value)[:40]}"
-    return ""
+    except ValueError as error:
+        raise FileError(f"{path} is not the result of a run: {error}", "delete it and run again") from error
 
 
 def metrics(run_folder: Path) -> list[dict[str, float]]:
@@ -197,13 +212,16 @@ def metrics(run_folder: Path) -> list[dict[str, float]]:
     """
     try:
         text = (run_folder / METRICS).read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # a line that is being written is left for the next time
+        return [
+            {name: float(cell) for name, cell in row.items() if cell}
+            for row in csv.DictReader(whole.splitlines())
+        ]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    whole = text[: text.rfind("\n") + 1]  # a line that is being written is left for the next time
-    return [
-        {name: float(cell) for name, cell in row.items() if cell}
-        for row in csv.DictReader(whole.splitlines())
-    ]
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        _log.warning("cannot read %s: %s; the learning curve is left out", run_folder / METRICS, error)
+        return []
 
 
 def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
@@ -328,14 +346,31 @@ def _lock(file: IO[str], folder: Path) -> None:
 def _planned(folder: Path) -> list[dict[str, Any]]:
     try:
         plan = json.loads((folder / PLAN).read_bytes())
-        return [{key: run[key] for key in _PLANNED} for run in plan["runs"]]
+        runs = [_sound_plan({key: run[key] for key in _PLANNED}) for run in plan["runs"]]
+        return [run for run in runs if _is_inside(run["run_id"])]
     except FileNotFoundError:
         names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
         return [{"run_id": name, "baseline_config": None} for name in names]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(
             f"{folder / PLAN} is damaged: {error}", "the next `idim sweep` writes it anew"
         ) from error
+
+
+def _is_inside(run_id: str) -> bool:
+    """Whether this names a folder below ``runs``: a plan from anywhere must not lead elsewhere."""
+    if run_id not in ("", ".", "..") and not set(run_id) & {"/", "\\", "\0"}:
+        return True
+    _log.warning("%s names a run %r, which is no folder's name; it is left out", PLAN, run_id)
+    return False
+
+
+def _sound_plan(run: dict[str, Any]) -> dict[str, Any]:
+    """One run of a plan; ValueError if it is none."""
+    for name, kind in (("run_id", str), ("over", dict | None), ("baseline_config", str | None)):
+        if not isinstance(run[name], kind):
+            raise ValueError(f"{name} is a {type(run[name]).__name__}")
+    return run
 
 
 def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -5,54 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from operator import attrgetter
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from idim_cli import rng
+from idim_cli import passes, rng
 from idim_cli.errors import ComponentError
+from idim_cli.native import admit
 from idim_cli.projectors.base import Projector, build
 from idim_cli.recipe.schema import Component
-
-
-def native_parameters(
-    module: nn.Module, trainable: Sequence[str] | None = None
-) -> list[tuple[str, nn.Parameter]]:
-    """The parameters that a subspace moves, in the module's order; a tied parameter counts once.
-
-    Args:
-        module: the network.
-        trainable: shell patterns of parameter names (``"head.*"``); None means all.
-
-    Raises:
-        ComponentError: the model is no module or has no parameters, a pattern matches none, there is no
-            pattern, or the model has a Subspace in it.
-    """
-    _require(module, nn.Module, "module", "give a torch.nn.Module")
-    if any(isinstance(part, Subspace) for part in module.modules()):
-        raise ComponentError("the model is in a subspace already", "a network of its own is wanted")
-    named = list(module.named_parameters())
-    if not named:
-        raise ComponentError("the model has no parameters", "there is nothing to train")
-    patterns = ["*"] if trainable is None else _patterns(trainable)
-    if not patterns:
-        raise ComponentError("trainable names no parameters", "leave it out to train all of them")
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name, _ in named):
-            raise ComponentError(
-                f"no parameter of the model matches {pattern!r}", f"it has {', '.join(n for n, _ in named)}"
-            )
-    return [(n, p) for n, p in named if any(fnmatchcase(n, pattern) for pattern in patterns)]
-
-
-def _patterns(trainable: Sequence[str]) -> list[str]:
-    several = isinstance(trainable, Sequence) and not isinstance(trainable, str)
-    if not several or not all(isinstance(pattern, str) for pattern in trainable):
-        raise ComponentError(f"trainable is {trainable!r}", 'give a list of patterns, such as ["head.*"]')
-    return list(trainable)
 
 
 def _require(value: object, wanted: type, name: str, hint: str) -> None:
@@ -60,6 +23,7 @@ def _require(value: object, wanted: type, name: str, hint: str) -> None:
         raise ComponentError(f"{name} is a {type(value).__name__}, and no {wanted.__name__}", hint)
 
 
+_BEFORE = "quantise, prune or fuse a network before it is put into a subspace, or after `native` is taken out"
 _SAME = "make it with the projector, d, seed and trainable of the one that was saved"
 
 
@@ -72,15 +36,21 @@ class Subspace(nn.Module):
     (BatchNorm) live on in `module`. Under `torch.compile` the projection stays outside the compiled graph.
     A state_dict names P without holding it: one of another P is refused (ComponentError).
 
+    Activation checkpointing gives the gradients that it gives without a subspace. A forward pass that changes
+    a native parameter itself is refused (ComponentError): the change would be lost.
+
     Args:
         module: any network; it is taken over, not copied.
         projector: P for D = the number of native parameters that `trainable` selects.
         trainable: see `native_parameters`; the other parameters stay frozen.
 
     Raises:
-        ComponentError: an argument is of another type, P is for another D, or there is a Subspace in the
-            module already.
+        ComponentError: an argument is of another type, P is for another D, or the module is refused by
+            `native_parameters`.
     """
+
+    #: What the gatekeeper knows a Subspace by.
+    holds_native: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -89,18 +59,17 @@ class Subspace(nn.Module):
         trainable: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        native = native_parameters(module, trainable)
+        native = admit(module, trainable)
         _require(projector, Projector, "projector", "build_projector makes one; Subspace.of takes its name")
-        self.sizes = [(name, parameter.numel()) for name, parameter in native]
+        self.sizes = [(one.name, one.parameter.numel()) for one in native]
+        self._places = [(place, one.name) for one in native for place in one.places]
         total = sum(size for _, size in self.sizes)
         if total != projector.D:
             raise ComponentError(f"the projector is for D = {projector.D}, the module has D = {total}")
-        self._shapes = [parameter.shape for _, parameter in native]
         self.module, self.projector = module.requires_grad_(False), projector
-        self.coords = nn.Parameter(torch.zeros(projector.d, device=native[0][1].device))
+        self.coords = nn.Parameter(torch.zeros(projector.d, device=native[0].parameter.device))
         self._held: dict[str, Tensor] = {}
-        # A replica draws P from the same seed; only what is trained needs to be kept equal.
-        self._ddp_params_and_buffers_to_ignore = [f"projector.{n}" for n, _ in projector.named_buffers()]
+        self._watched = False
 
     @classmethod
     def of(
@@ -123,9 +92,9 @@ class Subspace(nn.Module):
         Raises:
             ComponentError: the projector is unknown, or d or a parameter does not fit.
         """
-        native = native_parameters(module, trainable)
-        P = build(Component.of(projector), [parameter.numel() for _, parameter in native], d, seed)
-        return cls(module, P.to(native[0][1].device), trainable)
+        native = admit(module, trainable)
+        P = build(Component.of(projector), [one.parameter.numel() for one in native], d, seed)
+        return cls(module, P.to(native[0].parameter.device), trainable)
 
     @property
     def D(self) -> int:
@@ -143,10 +112,11 @@ class Subspace(nn.Module):
 
     def at(self, theta: dict[str, Tensor], *args: Any, **kwargs: Any) -> Any:
         """What the module returns at the native parameters `theta`, which `native` made."""
-        try:
-            return torch.func.functional_call(self.module, theta, args, kwargs)
-        finally:
-            self._forget()
+        placed = {**theta, **{place: theta[name] for place, name in self._places}}
+        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+            return passes.call(self.module, placed, args, kwargs)
+        with self._unchanged(theta, placed):
+            return passes.call(self.module, placed, args, kwargs)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -164,25 +134,61 @@ class Subspace(nn.Module):
         """The native parameters theta at the present coords, by name; gradients flow back to coords."""
         step = self.projector.project(self.coords)
         moves = step.split([size for _, size in self.sizes])
-        # Not by `get_parameter`: torch.func puts tensors in the place of parameters.
-        start: list[Tensor] = [attrgetter(name)(self.module) for name, _ in self.sizes]
-        shaped = [
-            move.view(shape).to(p.dtype) for move, shape, p in zip(moves, self._shapes, start, strict=True)
-        ]
+        start = self._start()
+        shaped = [move.view(p.shape).to(p.dtype) for move, p in zip(moves, start, strict=True)]
         moved = _sums(start, shaped)
         return dict(zip((name for name, _ in self.sizes), moved, strict=True))
+
+    def _start(self) -> list[Tensor]:
+        """theta_0, as it lies in the module."""
+        try:
+            # Not by `get_parameter`: torch.func puts tensors in the place of parameters.
+            start = [attrgetter(name)(self.module) for name, _ in self.sizes]
+        except AttributeError as error:
+            raise ComponentError(f"the network has changed under its subspace: {error}", _BEFORE) from error
+        for (name, size), tensor in zip(self.sizes, start, strict=True):
+            if not isinstance(tensor, Tensor) or tensor.numel() != size:
+                raise ComponentError(f"{name!r} has changed under its subspace", _BEFORE)
+        return start
+
+    @contextmanager
+    def _unchanged(self, theta: dict[str, Tensor], placed: dict[str, Tensor]) -> Iterator[None]:
+        """Refuse a forward pass that changes parameters itself; by values only once, as that takes time."""
+        marks = [_version(t) for t in theta.values()]
+        values = [t.detach().clone() for t in theta.values()] if self._to_watch() else None
+        yield
+        for i, (name, tensor) in enumerate(theta.items()):
+            same = placed[name] is tensor and marks[i] == _version(tensor)
+            if not same or (values is not None and not _equal(values[i], tensor)):
+                raise ComponentError(
+                    f"the forward pass changes the parameter {name!r}, which the subspace moves",
+                    "freeze it (requires_grad=False), or leave it out by `trainable`",
+                )
+        self._watched |= values is not None
+
+    def _to_watch(self) -> bool:
+        return self.training and not self._watched and torch.is_grad_enabled()
 
     def get_extra_state(self) -> Tensor:
         """Which P this is and what it moves: text as bytes, as files of tensors hold nothing else."""
         return torch.frombuffer(bytearray(self._named().encode()), dtype=torch.uint8)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """Refuse the state of another P before anything is taken over; a state without a name is trusted."""
-        if (saved := state_dict.pop(f"{prefix}_extra_state", None)) is not None:
-            name = bytes(saved.tolist()).decode()
-            if name != self._named():
-                raise ComponentError(f"the state is of {name}, and this is {self._named()}", _SAME)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local: Any,
+        strict: bool,
+        missing: list[str],
+        *rest: Any,
+    ) -> None:
+        """Refuse the state of another P before anything is taken over; one without a name lacks something."""
+        saved = state_dict.pop(key := f"{prefix}_extra_state", None)
+        if saved is None:
+            missing.append(key)
+        elif (name := bytes(saved.tolist()).decode()) != self._named():
+            raise ComponentError(f"the state is of {name}, and this is {self._named()}", _SAME)
+        super()._load_from_state_dict(state_dict, prefix, local, strict, missing, *rest)
 
     def _named(self) -> str:
         P, moved = self.projector, "\n".join(name for name, _ in self.sizes)
@@ -194,13 +200,13 @@ class Subspace(nn.Module):
         """What is copied and pickled: weights that a block holds are the block's own."""
         return {**self.__dict__, "_held": {}}
 
-    def _forget(self) -> None:
-        """Let go of this pass's weights: recurrent layers keep a list of them, which could not be copied."""
-        for layer in self._recurrent():
-            layer._init_flat_weights()
 
-    def _recurrent(self) -> list[nn.RNNBase]:
-        return [layer for layer in self.module.modules() if isinstance(layer, nn.RNNBase)]
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _equal(tensor: Tensor, other: Tensor) -> bool:
+    return bool(((tensor == other) | (tensor != tensor)).all())  # NaN is as it was
 
 
 def _sums(tensors: list[Tensor], others: list[Tensor]) -> Sequence[Tensor]:

@@ -1,41 +1,126 @@
-"""Tables in CSV files, whoever wrote them."""
+"""Tables in CSV files, whoever wrote them: separators, encodings, numbers."""
 
 from __future__ import annotations
 
+import codecs
+import csv
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import FileError
+from idim_cli.number_formats import read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_LOOKED_AT = 4096  # bytes that tell the encoding
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """A CSV file as a table, with commas, semicolons or tabs between its cells; FileError if it is none."""
+
+def read_csv(path: Path, words: bool = False) -> pd.DataFrame:
+    """A CSV file as a table.
+
+    Cells may be parted by commas, semicolons or tabs, numbers be written with a decimal comma or with
+    separators between thousands, and the text be UTF-8 or UTF-16, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        words: only an empty cell is empty; otherwise words such as NA, null and None are too.
+
+    Raises:
+        FileError: the file is no CSV, or a cell can be read in two ways; names the line.
+    """
     import pandas as pd
 
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            separator = _separator(file.readline())
-        frame = _parsed(path, separator)
+        encoding = _encoding(path)
+        separator = _checked_header(path, encoding)
+
+        def parsed(**given: Any) -> pd.DataFrame:
+            return _parsed(
+                path, sep=separator, encoding=encoding, keep_default_na=not words, na_values=[""], **given
+            )
+
+        frame = parsed()
+    except UnicodeDecodeError as error:
+        line = _line_of_byte(path)
+        raise FileError(f"{path}:{line}: the text is not UTF-8", "save the file as UTF-8") from error
     except pd.errors.ParserWarning as error:
         raise FileError(f"cannot read {path} as CSV: its rows have more cells than its header") from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, csv.Error) as error:
         raise FileError(f"cannot read {path} as CSV: {str(error).strip()}") from error
-    return frame.rename(columns=str.strip)
+    return read_numbers(
+        frame,
+        lambda row, column: f"{path}:{line_of(path, row)}: column {column!r}",
+        lambda: parsed(dtype=str),
+    )
 
 
-def _parsed(path: Path, separator: str) -> pd.DataFrame:
+def line_of(path: Path, row: int) -> int:
+    """The line of a CSV file on which a row of its table begins, counted from 1; rows are counted from 0."""
+    try:
+        encoding = _encoding(path)
+        with path.open(encoding=encoding, errors="replace", newline="") as file:
+            reader = csv.reader(file, delimiter=_separator(file.readline()), skipinitialspace=True)
+            begins = 2
+            for cells in reader:
+                if any(cells):
+                    if row == 0:
+                        return begins
+                    row -= 1
+                begins = reader.line_num + 2
+    except (OSError, csv.Error):
+        pass
+    return row + 2
+
+
+def _parsed(path: Path, **given: Any) -> pd.DataFrame:
     """The table as pandas reads it; ParserWarning, raised, if it would drop cells."""
     import pandas as pd
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(path, sep=separator, skipinitialspace=True, index_col=False)
+        frame: pd.DataFrame = pd.read_csv(
+            path, skipinitialspace=True, index_col=False, low_memory=False, **given
+        )
+    return frame.rename(columns=str.strip)
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(_LOOKED_AT)
+    for mark, name in _BOMS.items():
+        if head.startswith(mark):
+            return name
+    if b"\0" in head:  # every other byte of Latin letters in UTF-16
+        return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+    return "utf-8"
+
+
+def _checked_header(path: Path, encoding: str) -> str:
+    """The separator of a CSV file; FileError if two of its columns have one name."""
+    with path.open(encoding=encoding, newline="") as file:
+        separator = _separator(file.readline())
+        file.seek(0)
+        names = [name.strip() for name in next(csv.reader(file, delimiter=separator), [])]
+    for name in names:
+        if name and names.count(name) > 1:
+            raise FileError(f"{path}:1: there are {names.count(name)} columns {name!r}", "rename all but one")
+    return separator
+
+
+def _line_of_byte(path: Path) -> int:
+    """The line with the first byte that is not UTF-8."""
+    data = path.read_bytes()
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return 1
 
 
 def _separator(header: str) -> str:
-    """A comma, unless the header has more semicolons or tabs."""
-    return max(",;\t", key=header.count)
+    """A comma, unless the header has more semicolons or tabs outside of quotes."""
+    bare = "".join(header.split('"')[::2])
+    return max(",;\t", key=bare.count)

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pandas as pd
 import pytest
@@ -137,20 +138,67 @@ def test_read_of_the_parent_names_the_results_below(tmp_path):
     assert "mnist-fc" in caught.value.hint
 
 
-ODD = [json.dumps(result("a", **{key: "x"})) for key in ("d", "metrics", "peak")]
-DAMAGED = ["{", "[]", "{}", '"x"', *ODD, json.dumps(result("a", dataset=["mnist"]))]
+def odd(**changes):
+    return json.dumps(result("a", **changes))
+
+
+DAMAGED = {
+    "{": "Expecting property name",
+    "[]": "it has no run_id",
+    "{}": "it has no run_id",
+    '"x"': "it has no run_id",
+    "[" * 100_000: "it is nested too deeply",
+    '{"run_id": "a", "x": ' + "[" * 100_000 + "]" * 100_000 + "}": "it is nested too deeply",
+    odd(d="x"): 'd is "x"',
+    odd(d=None): "d is null",
+    odd(d=0): "d is 0",
+    odd(d=2**60): f"d is {2**60}",
+    odd(d=10**400): "d is too large",
+    odd(d=0).replace('"d": 0', '"d": 1' + "0" * 5000): "Exceeds the limit",
+    odd(d=True): "d is true",
+    odd(seed_data=-1): "seed_data is -1",
+    odd(d=0).replace('"d": 0', '"e": 0'): "d is missing",
+    odd(performance=None): "performance is null",
+    odd(performance=math.nan): "performance is NaN",
+    odd(performance=-math.inf): "performance is -Infinity",
+    odd(performance=1e308): r"performance is 1e\+308",
+    odd(performance=10**400): "performance is too large",
+    odd(metrics="x"): 'metrics is "x"',
+    odd(metrics={"nll": 1e400}): r'metrics is {"nll": Infinity}',
+    odd(metrics={"nll": {}}): r'metrics is {"nll": {}}',
+    odd(peak="x"): 'peak is "x"',
+    odd(dataset=["mnist"]): r'dataset is \["mnist"\]',
+    odd(device="\ud800"): "half a character",
+    odd(metrics={"\udfff": 1.0}): "half a character",
+    odd(coords=[]): r"coords is \[\]",
+}
 
 
 @pytest.mark.parametrize("content", DAMAGED)
 def test_damaged_result_is_named_and_left_out_of_the_table(tmp_path, content, caplog):
     store(tmp_path, result("b"))
     results.write_atomic(tmp_path / results.RUNS / "a" / results.RESULT, content)
-    with pytest.raises(FileError, match=r"result\.json"):
+    with pytest.raises(FileError, match=rf"result\.json is not the result of a run: .*{DAMAGED[content]}"):
         results.read(tmp_path / results.RUNS / "a")
     assert list(results.table(tmp_path)["run_id"]) == ["b"]
     (line,) = caplog.messages
     assert str(tmp_path / results.RUNS / "a" / results.RESULT) in line
     assert "left out" in line
+
+
+def test_a_metric_called_as_a_column_does_not_take_its_place(tmp_path):
+    store(tmp_path, result("a", metrics={"d": 7.0, "performance": 3.0, "nll": 0.5}))
+    (row,) = results.table(tmp_path).to_dict("records")
+    assert (row["d"], row["performance"], row["nll"]) == (result("a")["d"], result("a")["performance"], 0.5)
+
+
+@pytest.mark.parametrize("text", ["epoch,loss\n1,high\n", "epoch\n1,2,3\n", "epoch\n1\0\n", "\udc80"])
+def test_a_damaged_learning_curve_is_left_out(tmp_path, text, caplog):
+    store(tmp_path, result("a"))
+    folder = tmp_path / results.RUNS / "a"
+    (folder / results.METRICS).write_bytes(text.encode(errors="surrogateescape"))
+    assert results.metrics(folder) == []
+    assert "learning curve is left out" in caplog.text or text == "\udc80"
 
 
 def test_write_atomic_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
@@ -170,3 +218,12 @@ def test_a_folder_has_one_writer(tmp_path):
         pass
     with results.sole_writer(folder):
         pass
+
+
+@pytest.mark.parametrize("way", ["{}", "../../elsewhere/runs/a", "..", "", "a/../a", "a\\b"])
+def test_a_plan_leads_to_no_run_outside_its_folder(tmp_path, caplog, way):
+    elsewhere = store(tmp_path / "elsewhere", result("a", performance=0.1)) / results.RUNS / "a"
+    here = planned(store(tmp_path / "here", result("b")), way.format(elsewhere), "b")
+    assert list(results.table(here)["run_id"]) == ["b"]
+    assert "no folder's name" in caplog.text
+    assert results.progress(here) == (1, 1)

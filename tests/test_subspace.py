@@ -9,9 +9,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from idim_cli.errors import ComponentError
+from idim_cli.native import native_parameters
 from idim_cli.projectors.base import build
 from idim_cli.recipe.schema import Component
-from idim_cli.subspace import Subspace, native_parameters
+from idim_cli.subspace import Subspace
 
 
 def subspace(
@@ -229,7 +230,7 @@ def test_parameters_of_P_count_however_they_are_written():
         sparse(None).load_state_dict(sparse(0.5).state_dict())
 
 
-def test_a_state_is_of_tensors_and_an_earlier_one_without_a_name_is_taken(tmp_path):
+def test_a_state_is_of_tensors_and_one_without_a_name_is_never_taken_in_silence(tmp_path):
     wrapped, other = moved(subspace(mlp())), subspace(mlp())
     save_file(wrapped.state_dict(), tmp_path / "state.safetensors")
     state = load_file(tmp_path / "state.safetensors")
@@ -237,7 +238,9 @@ def test_a_state_is_of_tensors_and_an_earlier_one_without_a_name_is_taken(tmp_pa
     assert torch.equal(other.coords, wrapped.coords.bfloat16())
     del state["_extra_state"]
     other = subspace(mlp())
-    other.load_state_dict(state)
+    with pytest.raises(RuntimeError, match=r"Missing key.*_extra_state"):
+        other.load_state_dict(state)
+    assert other.load_state_dict(state, strict=False).missing_keys == ["_extra_state"]
     assert torch.equal(other.coords, wrapped.coords)
 
 

@@ -48,19 +48,21 @@ def _pickle(path: Path, content: dict) -> str:
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
-def write_parquet(folder: Path, train: int = 30, test: int = 10, mode: str = "RGB") -> None:
+def write_parquet(
+    folder: Path, train: int = 30, test: int = 10, mode: str = "RGB", size: tuple[int, int] = (6, 5)
+) -> None:
     """Columns img {bytes, path} and label, as on the hub; image k is of the one value k."""
     import pyarrow
     import pyarrow.parquet
 
     folder.mkdir(parents=True, exist_ok=True)
     for split, n in (("train", train), ("test", test)):
-        images = [{"bytes": _png(mode, k), "path": f"{k}.png"} for k in range(n)]
+        images = [{"bytes": _png(mode, k, size), "path": f"{k}.png"} for k in range(n)]
         table = pyarrow.table({"img": images, "label": [k % 3 for k in range(n)]})
         pyarrow.parquet.write_table(table, folder / f"{split}.parquet")
 
 
-def _png(mode: str, value: int) -> bytes:
+def _png(mode: str, value: int, size: tuple[int, int]) -> bytes:
     buffer = io.BytesIO()
-    Image.new(mode, (6, 5), value if mode == "L" else (value, 0, 255)).save(buffer, "png")
+    Image.new(mode, size, value if mode == "L" else (value, 0, 255)).save(buffer, "png")
     return buffer.getvalue()

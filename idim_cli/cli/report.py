@@ -63,6 +63,14 @@ def command(
             show_default="recipe, then none",
         ),
     ] = None,
+    figures: Annotated[
+        bool | None,
+        typer.Option(
+            "--figures/--no-figures",
+            help="Draw every group for itself.",
+            show_default="up to 20 groups",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Write a page about results (report.html) and its figures; print a table.
@@ -87,8 +95,9 @@ def command(
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     flags = options.reading_flags(**given, confidence=confidence, centre=centre)
     made = report(
-        paths, out, PAPER if paper else None, log=axis, published=published, say=console.say, **flags
-    )
+        paths, out, PAPER if paper else None, log=axis, published=published, figures=figures,
+        say=console.say, **flags,
+    )  # fmt: skip
     for note in made.found.notes:
         console.say(note)
     for result in made.results:
@@ -160,7 +169,8 @@ def _tables(found: Sequence[Section], log: bool | None) -> str:
     blocks = []
     for section in found:
         with screen.capture() as shown:
-            table.terminal([section], screen)
+            if screen.is_terminal:
+                table.terminal([section], screen)
         text = shown.get() if screen.is_terminal else table.text([section])
         blocks.append(f"{text.rstrip()}\n\n{plot(section.sample, section.reading, log)}")
     return "\n\n".join(blocks)

@@ -16,9 +16,9 @@ from idim_cli.codec.solution import Solution, to_bytes
 from idim_cli.environment import free_bytes
 from idim_cli.errors import FileError
 from idim_cli.models import base as models
+from idim_cli.native import native_parameters
 from idim_cli.projectors import base as projectors
 from idim_cli.projectors.check import check_fits, expected
-from idim_cli.subspace import native_parameters
 
 _HELD = 1 << 28  # bytes of a P that is held as a whole
 _TOLERANCE = 2e-3  # of the probe, as float16; another P misses by about 1

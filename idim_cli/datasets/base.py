@@ -73,6 +73,7 @@ def _sound_source(name: str, source: Source) -> Source:
         test=lambda: _sound(read_test(), classes, f"{name}: test split"),
         classes=classes,
         validation=_sound(held, classes, f"{name}: validation split") if isinstance(held, Split) else held,
+        notes=source.notes,
     )
 
 

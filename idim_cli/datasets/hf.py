@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from idim_cli.datasets.files import HINT, reading
-from idim_cli.datasets.rows import Row, Table, read
+from idim_cli.datasets.rows import Opened, Row, Table, Wanted, read
 from idim_cli.datasets.split import Source
 from idim_cli.errors import DataError, MissingExtraError
+from idim_cli.tables import line_of, read_csv
 
-Opener = Callable[[str], Iterable[Row]]
-_KINDS = ("parquet", "csv")
+Opener = Callable[[str], Opened]
 _PATTERNS = ("{}.parquet", "{}-*.parquet", "data/{}-*.parquet", "{}.csv", "{}-*.csv")
 
 
@@ -28,11 +29,15 @@ def hf(
     test_split: str = "test",
     image: str | None = None,
     label: str = "label",
+    features: list[str] | None = None,
 ) -> Source:
-    """Images or numbers from parquet or CSV files, or from the Hugging Face hub; needs idim[hf].
+    """Images or numbers from CSV or parquet files, or from the Hugging Face hub; the last two need idim[hf].
 
-    Images become float32 [channels, height, width] in 0..1. Without an image column, all columns of numbers
-    but the label make up the example. Labels of any kind are numbered in sorted order.
+    Images become float32 [channels, height, width] in 0..1: 8 bits from 0 to 255, deeper pixels from the
+    lowest to the highest of the training split. Grey images among colour ones get three equal channels.
+    Without an image column, all columns of numbers but the label make up the example, and those that only
+    count the rows. CSV files may have decimal commas, semicolons and UTF-16. An empty cell is refused with
+    its place. Labels of any kind are numbered in sorted order.
 
     Args:
         root: the data folder.
@@ -45,48 +50,78 @@ def hf(
         test_split: likewise.
         image: the column of images; by default the one called ``img``, ``image`` or ``pixel_values``.
         label: the column of labels.
+        features: the columns of numbers that make up an example, instead of all.
 
     Raises:
-        DataError: files, splits or columns are missing or damaged.
+        DataError: files, splits or columns are missing or damaged, or a cell is empty; names the place.
+        FileError: a CSV cannot be read, or a number of it in two ways; names the place.
         MissingExtraError: the package `datasets` is not installed.
     """
-    opener = _opener(path, config, root, download)
+    opener, wanted = _opener(path, config, root, download), Wanted(label, image, features)
 
-    def table(split: str) -> Table:
-        what = f"hf: split {split!r} of {path}"
-        with reading(what):
-            return read(what, opener(split), image, label)
+    def table(split: str, like: Table | None = None) -> Table:
+        with reading(f"hf: split {split!r} of {path}"):
+            return read(opener(split), wanted, like)
 
     train = table(train_split)
     classes = sorted(set(train.labels))
-    held = table(validation_split).split(classes) if validation_split else max(1, len(train.labels) // 10)
-    return Source(train.split(classes), lambda: table(test_split).split(classes), len(classes), held)
+    held = len(train.labels) // 10 or 1
+    own = table(validation_split, train).split(classes) if validation_split else held
+    read_test = lambda: table(test_split, train).split(classes)  # noqa: E731
+    return Source(train.split(classes), read_test, len(classes), own, train.notes)
 
 
 def _opener(path: str, config: str | None, root: Path | None, download: bool) -> Opener:
     """A function that opens the split of a name, from the first folder found or else from the hub."""
+    folders = [*([root / path] if root else []), Path(path).expanduser().absolute()]
+    for folder in folders:
+        if folder.is_dir():
+            return lambda split: _local(folder, split, f"hf: split {split!r} of {path}")
+    looked = " or ".join(str(folder) for folder in dict.fromkeys(folders))
+    return lambda split: _hub(path, config, split, download, looked)
+
+
+def _library() -> Any:
     try:
         import datasets
     except ImportError as error:
         raise MissingExtraError("datasets", "hf") from error
-    folders = [*([root / path] if root else []), Path(path).expanduser().absolute()]
-    for folder in folders:
-        if folder.is_dir():
-            return lambda split: _local(datasets, folder, split)
-    looked = " or ".join(str(folder) for folder in dict.fromkeys(folders))
-    return lambda split: _hub(datasets, path, config, split, download, looked)
+    return datasets
 
 
-def _local(datasets: Any, folder: Path, split: str) -> Iterable[Row]:
+def _local(folder: Path, split: str, what: str) -> Opened:
     """Rows of local files; streaming reads the files themselves, without a converted copy in a cache."""
     files = _files(folder, split)
-    kind, names = files[0].suffix.removeprefix("."), [str(file) for file in files]
-    if kind not in _KINDS:  # to the library any other word is the name of a data set, which may be a script
+    if files[0].suffix == ".csv":
+        return _csv(files, what)
+    if files[0].suffix != ".parquet":  # to the library other words name a data set, which may be a script
         raise DataError(
             f"hf: {files[0]} is neither parquet nor CSV", "name a split, or a file of these kinds"
         )
-    rows: Iterable[Row] = datasets.load_dataset(kind, data_files=names, split="train", streaming=True)
-    return rows
+    names = [str(file) for file in files]
+    rows: Iterable[Row] = _library().load_dataset("parquet", data_files=names, split="train", streaming=True)
+    return Opened(what, rows, _row(what))
+
+
+def _csv(files: Sequence[Path], what: str) -> Opened:
+    """Rows of CSV files with the same columns."""
+    import pandas as pd
+
+    tables = [read_csv(file, words=True) for file in files]
+    for file, table in zip(files, tables, strict=True):
+        if list(table) != list(tables[0]):
+            raise DataError(f"{file} and {files[0]} have other columns: {', '.join(map(str, table))}")
+    begins = [0, *itertools.accumulate(len(table) for table in tables)]
+
+    def place(row: int) -> str:
+        of = max(k for k in range(len(files)) if begins[k] <= row)
+        return f"{files[of]}:{line_of(files[of], row - begins[of])}"
+
+    return Opened(what, pd.concat(tables, ignore_index=True), place)
+
+
+def _row(what: str) -> Callable[[int], str]:
+    return lambda row: f"{what}: row {row + 1}"
 
 
 def _files(folder: Path, split: str) -> list[Path]:
@@ -99,14 +134,13 @@ def _files(folder: Path, split: str) -> list[Path]:
     raise DataError(f"hf: {folder} holds no split {split!r}", f"looked for {wanted}")
 
 
-def _hub(
-    datasets: Any, path: str, config: str | None, split: str, download: bool, looked: str
-) -> Iterable[Row]:
+def _hub(path: str, config: str | None, split: str, download: bool, looked: str) -> Opened:
     """Rows from the hub if downloading was asked for, otherwise from the library's cache alone."""
+    datasets, what = _library(), f"hf: split {split!r} of {path}"
     try:
         with _offline(datasets, not download):
-            rows: Iterable[Row] = datasets.load_dataset(path, config, split=split, trust_remote_code=False)
-            return rows
+            rows = datasets.load_dataset(path, config, split=split, trust_remote_code=False)
+            return Opened(what, rows, _row(what))
     except Exception as error:
         message = f"hf: there is no folder {looked}, and the hub gave no {path!r}, split {split!r}: {error}"
         raise DataError(message, HINT + ("" if download else ", or ask the hub with --download")) from error

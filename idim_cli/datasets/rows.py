@@ -2,30 +2,70 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from idim_cli.datasets import columns, images
+from idim_cli.datasets.columns import Place
 from idim_cli.datasets.split import Split
 from idim_cli.errors import DataError
-from idim_cli.registry import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = Mapping[str, Any]
 IMAGES = ("img", "image", "pixel_values")
 
 
 @dataclass(frozen=True)
+class Opened:
+    """The rows of a split as they are stored.
+
+    Attributes:
+        what: they are, for messages.
+        rows: a table, or mappings of column names to values.
+        place: says where a row lies, counted from 0.
+    """
+
+    what: str
+    rows: pd.DataFrame | Iterable[Row]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which columns are read: `image` None finds one of `IMAGES`, `features` None takes all numbers."""
+
+    label: str
+    image: str | None = None
+    features: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
 class Table:
-    """Examples uint8 [n, H, W, C] or float32 [n, k], with their labels as they were found."""
+    """Examples with their labels as they were found.
+
+    Attributes:
+        what: was read, for messages.
+        x: images [n, H, W, C], or numbers float32 [n, k].
+        labels: n of them.
+        wanted: the columns that were read.
+        scale: of the pixels; None for numbers.
+        notes: in words, what was done that might surprise.
+    """
 
     what: str
     x: NDArray[Any]
     labels: list[Any]
+    wanted: Wanted
+    scale: images.Scale | None = None
+    notes: tuple[str, ...] = ()
 
     def split(self, classes: list[Any]) -> Split:
         """Images as float32 [n, C, H, W] in 0..1, numbers as they are; labels by their place in `classes`."""
@@ -34,70 +74,86 @@ class Table:
             raise DataError(
                 f"{self.what}: labels that do not occur in the training split: {', '.join(unknown[:5])}"
             )
-        x = torch.from_numpy(self.x)
-        if x.dtype == torch.uint8:
-            x = x.movedim(-1, 1).contiguous().to(torch.float32).div_(255)
+        x = torch.from_numpy(self.x if self.scale is None else self.scale(self.x))
+        if self.scale is not None:
+            x = x.movedim(-1, 1).contiguous()
         return Split(x, torch.tensor([number[label] for label in self.labels], dtype=torch.int64))
 
 
-def read(what: str, rows: Iterable[Row], image: str | None, label: str) -> Table:
+def read(opened: Opened, wanted: Wanted, like: Table | None = None) -> Table:
     """All rows as a table.
 
     Args:
-        what: is read, for messages.
-        rows: mappings of column names to values.
-        image: the column of images; None finds one of `IMAGES`, or else takes all columns of numbers.
-        label: the column of labels.
+        opened: the rows.
+        wanted: the columns.
+        like: the training split, whose columns, channels and scale another one takes over.
 
     Raises:
-        DataError: a column is missing, there are no rows, or the examples are not of one size.
+        DataError: a column is missing, a cell is empty, there are no rows, or images are not of one size.
     """
-    examples: list[NDArray[Any]] = []
-    labels: list[Any] = []
-    for row in rows:
-        if not examples:
-            columns = _columns(what, row, image, label)
-        examples.append(_example(row, columns))
-        labels.append(row[label])
-    shapes = sorted({str([*example.shape]) for example in examples})
-    if len(shapes) != 1:
-        raise DataError(
-            f"{what}: examples must be of one size, found {', '.join(shapes[:5]) or 'none at all'}"
-        )
-    return Table(what, np.stack(examples), labels)
+    import pandas as pd
+
+    if isinstance(opened.rows, pd.DataFrame):
+        if wanted.image is not None:
+            hint = "leave out image, or give parquet files"
+            raise DataError(f"{opened.what}: a CSV file holds no images", hint)
+        return _numbers(opened, opened.rows, wanted, like)
+    rows = iter(opened.rows)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{opened.what}: there are no rows")
+    image = _image(opened.what, first, wanted)
+    if image is not None:
+        return _images(opened, itertools.chain([first], rows), image, wanted.label, like)
+    return _numbers(opened, pd.DataFrame([first, *rows]), wanted, like)
 
 
-def _columns(what: str, row: Row, image: str | None, label: str) -> list[str]:
-    """The image column alone, or the columns of numbers."""
-    for column in [label, *([image] if image else [])]:
-        if column not in row:
-            raise DataError(f"{what}: there is no column {column!r}", did_you_mean(column, row))
-    images = [image] if image else [name for name in IMAGES if name in row]
-    numbers = [name for name, value in row.items() if name != label and isinstance(value, int | float)]
-    if not images and not numbers:
-        raise DataError(
-            f"{what}: no images or numbers in the columns {', '.join(row)}", "name one: image: COLUMN"
-        )
-    return images[:1] or numbers
+def _image(what: str, row: Row, wanted: Wanted) -> str | None:
+    """The column of images; None if there are numbers alone."""
+    columns.require(row, [wanted.label, *([wanted.image] if wanted.image else [])], what)
+    if wanted.image or wanted.features:
+        return wanted.image
+    found = (name for name in IMAGES if name in row and not isinstance(row[name], int | float))
+    return next(found, None)
 
 
-def _example(row: Row, columns: list[str]) -> NDArray[Any]:
-    """Numbers as float32 [k], an image as uint8 [H, W, C]."""
-    value = row[columns[0]]
-    if isinstance(value, int | float):
-        return np.array([row[column] for column in columns], dtype=np.float32)
-    return _pixels(value)
+def _images(opened: Opened, rows: Iterable[Row], image: str, label: str, like: Table | None) -> Table:
+    found, cells = [], []
+    for number, row in enumerate(rows):
+        try:
+            found.append(images.pixels(row[image]))
+        except DataError as error:
+            message = f"{opened.place(number)}: column {image!r}: {error}"
+            raise DataError(message, error.hint) from error
+        cells.append(row[label])
+    x = images.stacked(found, opened.what)
+    wanted = Wanted(label, image)
+    known = columns.labels(cells, label, opened.place)
+    if like is None:
+        scale = images.scale_of(x, opened.what)
+        return Table(opened.what, x, known, wanted, scale, (scale.note,) if scale.note else ())
+    return Table(opened.what, _as_trained(x, like, opened.what), known, wanted, like.scale)
 
 
-def _pixels(value: Any) -> NDArray[np.uint8]:
-    """An image as uint8 [H, W, C]; given as a PIL image, as bytes, or as both bytes and path."""
-    from PIL import Image
+def _as_trained(x: NDArray[Any], like: Table, what: str) -> NDArray[Any]:
+    """Images of another split with the channels of the training split; DataError if they differ otherwise."""
+    if x.dtype != like.x.dtype:
+        raise DataError(f"{what}: pixels are {x.dtype}, and {like.x.dtype} in the training split")
+    if x.shape[-1] == 1 < like.x.shape[-1]:
+        x = np.repeat(x, like.x.shape[-1], axis=-1)
+    if x.shape[1:] != like.x.shape[1:]:
+        here, there = (" x ".join(map(str, shape[1:])) for shape in (x.shape, like.x.shape))
+        raise DataError(f"{what}: images are {here} (height, width, channels), and {there} in training")
+    return x
 
-    if isinstance(value, Mapping):
-        value = value.get("bytes")
-    picture = Image.open(io.BytesIO(value)) if isinstance(value, bytes) else value
-    if not isinstance(picture, Image.Image):
-        raise DataError(f"a {type(value).__name__} stands where an image is expected")
-    grey = picture.mode in ("1", "L", "LA")
-    pixels = np.asarray(picture.convert("L" if grey else "RGB"))
-    return pixels[..., None] if grey else pixels
+
+def _numbers(opened: Opened, frame: pd.DataFrame, wanted: Wanted, like: Table | None) -> Table:
+    what, place = opened.what, opened.place
+    columns.require(frame, [wanted.label], what)
+    if not len(frame):
+        raise DataError(f"{what}: there are no rows")
+    known = columns.labels(frame[wanted.label].tolist(), wanted.label, place)
+    names = like.wanted.features if like else wanted.features
+    chosen = columns.Chosen(list(names)) if names else columns.choose(frame, wanted.label, what, place)
+    x = columns.numbers(frame, chosen.names, what, place)
+    return Table(what, x, known, Wanted(wanted.label, None, chosen.names), notes=chosen.notes)

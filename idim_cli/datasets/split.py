@@ -43,12 +43,14 @@ class Source:
         classes: number of classes.
         validation: the data set's own validation split, or how many of the last training examples, at
             least one, are held out unless the recipe says otherwise.
+        notes: in words, what was done on reading that might surprise; users are told.
     """
 
     train: Split
     test: Callable[[], Split]
     classes: int
     validation: Split | int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Data:
         shape: of one example.
         classes: number of classes.
         notes: in words, how the splits were made.
+        warnings: those of the notes that the user has to know of.
     """
 
     train: Split
@@ -69,3 +72,4 @@ class Data:
     shape: tuple[int, ...]
     classes: int
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -9,8 +9,12 @@ from pydantic import Field
 from torch import Tensor
 
 from idim_cli.datasets.split import Data, Source, Split
+from idim_cli.datasets.spread import is_sorted, spread
 from idim_cli.errors import DataError
 from idim_cli.rng import Stream
+
+#: Ends a note about examples that are taken from each class.
+_SORTED = "the examples lie sorted by class"
 
 
 def transform(
@@ -26,11 +30,13 @@ def transform(
 
     Args:
         source: the data set as it is stored.
-        validation: how many training examples are held out; by default what the data set prescribes.
+        validation: how many training examples are held out; by default what the data set prescribes. They are
+            the last ones; of data that lie sorted by class, the last of each class.
         validation_seed: hold out random examples, drawn with this seed, instead of the last ones.
         shuffle_labels: permute the labels of the training split with this seed (paper, section 3.1);
             validation and test keep theirs.
-        fraction: train on the first part of the training split only.
+        fraction: train on the first part of the training split only; of data that lie sorted by class, on the
+            first part of each class.
         shuffle_pixels: permute the positions of every image of all splits by one permutation of this
             seed (paper, section 3.1); the channels of a pixel stay together.
 
@@ -39,12 +45,13 @@ def transform(
     """
     read_test = source.test  # alone, so that the data as they were stored can be let go
     train, held, notes = _hold_out(source, validation, validation_seed)
+    warnings = [*source.notes, *(note for note in notes if _SORTED in note)]
     if shuffle_labels is not None:
         train = Split(train.x, train.y[_permutation(shuffle_labels, "shuffle_labels", len(train))])
         notes.append(f"training labels permuted with seed {shuffle_labels}")
     if fraction < 1:
-        train = train.take(slice(max(1, round(fraction * len(train)))))
-        notes.append(f"training on the first {len(train)}")
+        train, note = _first(train, max(1, round(fraction * len(train))))
+        notes.append(note)
     if shuffle_pixels is not None:
         notes.append(f"pixels permuted with seed {shuffle_pixels}")
     return Data(
@@ -53,7 +60,8 @@ def transform(
         test=lambda: _pixels(read_test(), shuffle_pixels),
         shape=tuple(train.x.shape[1:]),
         classes=source.classes,
-        notes=tuple(notes),
+        notes=(*source.notes, *notes),
+        warnings=tuple(warnings),
     )
 
 
@@ -67,13 +75,25 @@ def _hold_out(source: Source, count: int | None, seed: int | None) -> tuple[Spli
         what = held if isinstance(held, int) else f"a {type(held).__name__}"
         message = f"validation: {what} cannot be held out of {len(source.train)} training examples"
         raise DataError(message, f"give a whole number from 1 to {len(source.train) - 1}, or a Split")
-    kept = len(source.train) - held
-    pool = source.train
+    pool, kept = source.train, len(source.train) - held
+    which = f"the last {held}" if seed is None else f"the random (seed {seed}) {held}"
     if seed is not None:
         pool = pool.take(_permutation(seed, "validation", len(pool)))
-    which = "last" if seed is None else f"random (seed {seed})"
-    note = f"validation: the {which} {held} of {len(pool)} training examples, training: the other {kept}"
+    elif is_sorted(pool.y, held):
+        # Those that are held out go to the end; the others keep their order.
+        pool = pool.take(spread(pool.y, held, last=True).byte().argsort(stable=True))
+        which = f"the last of each class, {held}"
+    note = f"validation: {which} of {len(pool)} training examples, training: the other {kept}"
+    if which.startswith("the last of each"):
+        note += f"; {_SORTED}"
     return pool.take(slice(kept)), pool.take(slice(kept, None)), [note]
+
+
+def _first(train: Split, count: int) -> tuple[Split, str]:
+    """The first examples, of each class where these lie sorted; and in words which they are."""
+    if not is_sorted(train.y.flip(0), count):
+        return train.take(slice(count)), f"training on the first {count}"
+    return train.take(spread(train.y, count)), f"training on the first of each class, {count}; {_SORTED}"
 
 
 def _pixels(split: Split, seed: int | None) -> Split:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.tracked import Tracked
-from idim_cli.plans import Run, merged, purposes
+from idim_cli.plans import Run, further, merged, purposes
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe
@@ -135,12 +136,15 @@ class _Work:
 
     def carry_out(self, ask: Ask) -> None:
         """Say why, and bring the runs to their results; those that are done already are only read."""
-        before = {run.run_id: done(run, run_folder(self.out, run)) for run in ask.runs}
+        asked = merged([*ask.runs, *self._further(ask.runs)])
+        before = {run.run_id: done(run, run_folder(self.out, run)) for run in asked}
         todo = [run for run in ask.runs if before[run.run_id] is None]
         if todo:
             preflight(todo, self.where, self.loaded.source, "sweep.d")
         self.told.update({run_id: result for run_id, result in before.items() if result is not None})
-        self.runs, self.log = merged([*self.runs, *ask.runs]), [*self.log, *ask.why]
+        missing = {run.run_id for run in asked[len(ask.runs) :] if before[run.run_id] is None}
+        known = [run for run in asked if run.run_id not in missing]
+        self.runs, self.log = merged([*self.runs, *known]), [*self.log, *ask.why]
         for line in ask.why:
             self.watcher.say(line)
         if todo:
@@ -153,6 +157,14 @@ class _Work:
             if self._is_ours():
                 results.write_csv(self.folder, {**self.told}, self.plan)
             self.watcher.finished(run, result)
+
+    def _further(self, asked: Sequence[Run]) -> list[Run]:
+        """Of a grid: finished runs of the same configurations that other grids asked for."""
+        sweep = self.loaded.recipe.sweep
+        if sweep is None or sweep.search.name != "grid":
+            return []
+        others = results.unplanned(self.folder, purposes(asked))
+        return further(asked, results.readable(self.folder, others))
 
     def outcome(self) -> Outcome:
         """Read everything, and leave all files of the folder as those of this sweep.
@@ -203,9 +215,10 @@ class _Work:
 
     def _told_apart(self, found: Outcome) -> Outcome:
         if others := results.unplanned(self.folder, self.plan):
+            runs, lie, them = ("run", "lies", "it") if len(others) == 1 else ("runs", "lie", "them")
             self.watcher.say(
-                f"{others} finished runs of other sweeps lie in {self.folder}; its tables leave them "
-                "out, and --out keeps sweeps apart"
+                f"{len(others)} finished {runs} of other sweeps {lie} in {self.folder}; its tables leave "
+                f"{them} out, and --out keeps sweeps apart"
             )
         return found
 

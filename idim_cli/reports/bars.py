@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW = 0.2  # inches a bar
+_LEAST = 1.4  # inches of a figure
 _LABEL = 34  # characters
 
 
@@ -24,9 +25,8 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
     names = dict.fromkeys(one.section.reading.name for one in found)
     log = max(map(_length, found)) > scale.LOG_SPAN * min(map(_length, found))
 
-    def build(page: bool) -> Figure:
-        usual = (look.PAGE_SIZE if page else look.SIZE)[1]
-        figure = look.blank(page, height=max(0.35, (_ROW * len(ordered) + 0.9) / usual))
+    def build(form: look.Form) -> Figure:
+        figure = look.blank(form, height=max(_LEAST, _ROW * len(ordered) + 0.9))
         axes = figure.add_subplot(
             xlabel=", ".join(map(look.math_name, names)) + (" (log axis)" if log else "")
         )
@@ -45,7 +45,7 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
         axes.set_yticks(range(len(ordered)), _short([one.label for one in ordered]))
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
-        look.titled(figure, "Problems side by side", note, page)
+        look.titled(figure, "Problems side by side", note, form)
         return figure
 
     text = "; ".join(f"{one.label}: {one.section.reading.value_text}" for one in ordered)

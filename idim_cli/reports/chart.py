@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from idim_cli.reports import inline
-from idim_cli.reports.look import saved, style
+from idim_cli.reports.look import FILE, KINDS, PAGE, Form, saved, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-KINDS = ("png", "svg")
 
 
 @dataclass(frozen=True)
@@ -23,26 +21,26 @@ class Chart:
         slug: its name as part of a file name, and of the ids within a page.
         title: what it shows, in a few words.
         alt: what is to be seen, for those who do not see it.
-        build: draws it; told whether it is for a page, whose words stand outside the figure.
+        build: draws it in a form.
         note: a sentence to stand below it within a page.
     """
 
     slug: str
     title: str
     alt: str
-    build: Callable[[bool], Figure]
+    build: Callable[[Form], Figure]
     note: str = ""
 
-    def files(self) -> dict[str, bytes]:
-        """The figure by kind of file, ``png`` and ``svg``; the same bytes every time."""
+    def files(self, form: Form = FILE) -> dict[str, bytes]:
+        """The figure by kind of file, one of `KINDS`; the same bytes every time."""
         with style():
-            figure = self.build(False)
+            figure = self.build(form)
             return {kind: saved(figure, kind) for kind in KINDS}
 
     def inline(self) -> str:
         """The figure as an ``svg`` element of a page, in the colours of that page."""
         with style(page=True):
-            figure = self.build(True)
+            figure = self.build(PAGE)
             for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
                 patch.set_visible(False)
             return inline.element(saved(figure, "svg"), self.slug, self.title, self.alt)

@@ -10,6 +10,7 @@ from idim_cli.reports.chart import Chart
 from idim_cli.reports.entries import Entry
 from idim_cli.reports.published import Net, Published
 
+_MOST_BARS = 200
 _FAMILY = "`'sweep.over={model.width: [50, 100, 200]}'`"
 
 
@@ -33,8 +34,19 @@ class Comparison:
         return [one for one in (self.sizes, self.parameters, self.problems) if isinstance(one, Chart)]
 
 
-def compare(found: Sequence[Entry], others: Sequence[Published | None], stem: str) -> Comparison:
-    """Compare groups; `others` are the published points behind them, `stem` begins the names of files."""
+def compare(
+    found: Sequence[Entry], others: Sequence[Published | None], stem: str, undrawn: str = ""
+) -> Comparison:
+    """Compare groups.
+
+    Args:
+        found: the groups.
+        others: the published points behind them.
+        stem: begins the names of files.
+        undrawn: why figures with something of each group are not drawn; empty if they are.
+    """
+    if undrawn:
+        return Comparison(_sizes(found, stem), undrawn, undrawn)
     return Comparison(_sizes(found, stem), _parameters(found, others, stem), _problems(found, stem))
 
 
@@ -66,6 +78,8 @@ def _comparable(others: Published, found: Sequence[Entry]) -> bool:
 
 
 def _problems(found: Sequence[Entry], stem: str) -> Chart | str:
+    if len(found) > _MOST_BARS:
+        return f"{len(found):,} bars are too many for a figure; the table above has all readings."
     if len(found) > 1:
         return bars.chart(found, f"{stem}-problems")
     return (

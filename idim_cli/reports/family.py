@@ -49,8 +49,8 @@ def d_against_D(found: Sequence[Entry], slug: str, left: int = 0) -> Chart:
         series.setdefault(one.family, []).append(one)
     shared = _shared(series.values())
 
-    def build(page: bool) -> Figure:
-        figure = look.blank(page)
+    def build(form: look.Form) -> Figure:
+        figure = look.blank(form)
         axes = figure.add_subplot(
             xscale="log",
             xlabel="native parameters D (log axis)",
@@ -62,12 +62,12 @@ def d_against_D(found: Sequence[Entry], slug: str, left: int = 0) -> Chart:
             aside = _ASIDE ** (index - (len(series) - 1) / 2)
             for one in members:
                 _reading(axes, one, colour, mark, top, aside if one.section.reading.D in shared else 1.0)
-            axes.plot([], [], mark, color=colour, label=look.cut(family, page))
+            axes.plot([], [], mark, color=colour, label=look.cut(family, form))
         _d_limits(axes, found, top)
         look.log_ticks(axes.xaxis)
         if 1 < len(series) <= look.MOST_NAMED:
             look.legend(axes)
-        look.titled(figure, f"{', '.join(names)} against D", note, page)
+        look.titled(figure, f"{', '.join(names)} against D", note, form)
         return figure
 
     text = "; ".join(f"{one.label}: D = {one.section.reading.D:,}, {one.told}" for one in found)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 ENOUGH = 3  #: trainings with few values that make a picture
 _ROWS = 16  # lines of the plot on a terminal
-_TITLE = 66  # characters of a line of the title
 
 
 def scored(one: Record) -> list[Trial]:
@@ -44,8 +43,8 @@ def chart(one: Record, slug: str, label: str) -> Chart:
     """Performance against bytes: a line for each number of values, the frontier, what was asked for."""
     tried, title = scored(one), f"{one.measure} against bytes: {label}"
 
-    def build(page: bool) -> Figure:
-        figure = look.blank(page, height=1.15)
+    def build(form: look.Form) -> Figure:
+        figure = look.blank(form, height=1.15 * form.usual[1])
         axes = figure.add_subplot(xscale="log", xlabel="bytes (log axis)", ylabel=one.measure)
         look.across(axes, heights)
         if one.max_bytes is not None:
@@ -54,9 +53,9 @@ def chart(one: Record, slug: str, label: str) -> Chart:
         _series(axes, one, tried)
         _chosen(axes, one)
         look.log_ticks(axes.xaxis)
-        look.named_across(axes, heights, names, page)
+        look.named_across(axes, heights, names, form)
         look.legend(axes, columns=3)
-        look.titled(figure, textwrap.fill(title, _TITLE), note, page)
+        look.titled(figure, title, note, form)
         return figure
 
     heights, names = _heights(one), _names(one)

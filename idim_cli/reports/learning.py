@@ -63,15 +63,15 @@ def chart(part: Section | Unread, found: Sequence[Learning], slug: str) -> Chart
     drawn = [one for one in found if one.d is None or one.d in shown]
     measure = part.sample.measure if part.sample else "performance"
 
-    def build(page: bool) -> Figure:
-        figure = look.blank(page)
+    def build(form: look.Form) -> Figure:
+        figure = look.blank(form)
         axes = figure.add_subplot(xlabel="epoch", ylabel=measure)
         _draw(axes, drawn, shown)
         for name, height in words.lines_of(reading).items():
             if name == "level":
                 axes.axhline(height, color=look.BLACK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
         look.legend(axes, *_legend(axes, reading is not None), beside=True)
-        look.titled(figure, f"Learning curves: {part.title}", "", page)
+        look.titled(figure, f"Learning curves: {part.title}", "", form)
         return figure
 
     return Chart(slug, f"Learning curves: {part.title}", _alt(drawn, measure), build, _note(every, shown))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ROW = 0.2  # inches a bar whose label is one line
 _LABEL = 34  # characters a line
+_LEAST = 1.4  # inches of a figure
 _TITLE = "Minimum description length"
 
 
@@ -33,17 +34,16 @@ def chart(found: Sequence[Record], slug: str) -> Chart | str:
     row = _ROW * (1 + max(name.count("\n") for name in names))
     log = max(bits) > scale.LOG_SPAN * min(bits)
 
-    def build(page: bool) -> Figure:
-        usual = (look.PAGE_SIZE if page else look.SIZE)[1]
-        figure = look.blank(page, height=max(0.35, (row * len(named) + 0.9) / usual))
+    def build(form: look.Form) -> Figure:
+        figure = look.blank(form, height=max(_LEAST, row * len(named) + 0.9))
         axes = figure.add_subplot(
             xscale="log" if log else "linear", xlabel="bits of the network" + (" (log axis)" if log else "")
         )
-        _bars(axes, [one for _, one in named], log, page)
+        _bars(axes, [one for _, one in named], log, form)
         axes.set_yticks(range(len(named)), names)
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
-        look.titled(figure, _TITLE, note, page)
+        look.titled(figure, _TITLE, note, form)
         return figure
 
     text = "; ".join(f"{label}: {one.bits:,.0f} bits" for label, one in named)
@@ -51,7 +51,7 @@ def chart(found: Sequence[Record], slug: str) -> Chart | str:
     return Chart(slug, f"{_TITLE}: bits of {len(found)} compressed networks", f"{text}.", build, note)
 
 
-def _bars(axes: Axes, found: Sequence[Record], log: bool, page: bool) -> None:
+def _bars(axes: Axes, found: Sequence[Record], log: bool, form: look.Form) -> None:
     bits = [one.bits for one in found]
     models = {name: place for place, name in enumerate(dict.fromkeys(one.model for one in found))}
     few = len(models) <= look.MOST_NAMED
@@ -59,7 +59,7 @@ def _bars(axes: Axes, found: Sequence[Record], log: bool, page: bool) -> None:
     axes.barh(range(len(found)), bits, color=colours, alpha=0.55, height=0.7)
     low, room = (
         min(bits) / 2 if log else 0,
-        0.8 if page else 0.4,
+        0.8 if form.narrow else 0.4,
     )  # room for words, a share of the longest bar
     axes.set_xlim(low, max(bits) * ((max(bits) / low) ** room if log else 1 + room))
     if log:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.reports.look import GREY, LINE, LOOKS, blank, saved, style, titled
+from idim_cli.reports.look import FILE, GREY, LINE, LOOKS, blank, saved, style, titled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +40,7 @@ def _figure(lines: Lines, floors: Lines, title: str, x: str, y: str, small: str)
         look: dict[str, Any] = {"color": colour, "marker": marker, "markerfacecolor": "white"}
         axes.plot(*_columns(points), **look, markersize=5, linewidth=1.4, label=name)
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    titled(figure, title, small, page=False)
+    titled(figure, title, small, FILE)
     return figure
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.reports.scale import labels
@@ -26,7 +28,11 @@ RAMP = ("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#7CC24A", "#B5A8
 MOST_NAMED = 4  # series that get a look of their own
 SIZE = (6.4, 4.8)  # inches, of a file
 PAGE_SIZE = (4.1, 3.15)  # of a figure within a page: its words stay readable on a telephone
+_NARROW = 5.0  # inches
+_TITLE_WIDTH, _SMALL_WIDTH = 66, 118  # characters of a line of the title and of the small print
 DPI = 200
+#: The files of each figure.
+KINDS = ("png", "svg", "pdf")
 _ACROSS: Any = {"baseline": "-", "level": (0, (5, 3))}
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
@@ -37,16 +43,54 @@ _STYLE: Any = {
     "axes.edgecolor": GREY,
     "axes.linewidth": 0.8,
     "svg.hashsalt": "idim",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # words stay words, which can be read aloud, searched and edited
+    "pdf.fonttype": 42,
 }
-# Within a page words stay words, which can be read aloud, and every colour is one that the page may change.
+# Within a page every colour is one that the page may change.
 _PAGE_STYLE: Any = {
-    "svg.fonttype": "none",
     "text.color": BLACK,
     "axes.labelcolor": BLACK,
     "xtick.color": BLACK,
     "ytick.color": BLACK,
 }
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a figure is drawn for.
+
+    Attributes:
+        page: an element of a page, whose words stand around it; else a file.
+        size: width and height of a file in inches; None is the usual size, which grows with what it shows.
+        caption: whether a file has its title above and its small print below.
+    """
+
+    page: bool = False
+    size: tuple[float, float] | None = None
+    caption: bool = True
+
+    @property
+    def usual(self) -> tuple[float, float]:
+        """Width and height in inches of a figure of the usual shape."""
+        return PAGE_SIZE if self.page else self.size or SIZE
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there is room for few words beside each other."""
+        return self.usual[0] < _NARROW
+
+    @property
+    def columns(self) -> int:
+        """Of a legend above the axes."""
+        return 1 if self.usual[0] < PAGE_SIZE[0] else 2
+
+    def fitted(self, text: str, characters: int) -> str:
+        """`text` in lines of so many characters at the usual width, of fewer in a narrower figure."""
+        room = max(20, round(characters * self.usual[0] / SIZE[0]))
+        return "\n".join(textwrap.fill(line, room) for line in text.splitlines())
+
+
+FILE, PAGE = Form(), Form(page=True)
 
 
 @contextmanager
@@ -60,19 +104,21 @@ def style(page: bool = False) -> Iterator[None]:
         yield
 
 
-def blank(page: bool = False, height: float = 1.0) -> Figure:
-    """An empty figure, of a page or of a file; `height` is a factor on the usual one."""
+def blank(form: Form = FILE, height: float | None = None) -> Figure:
+    """An empty figure; `height` in inches instead of the usual one, where no size was asked for."""
     from matplotlib.figure import Figure
 
-    width, usual = PAGE_SIZE if page else SIZE
-    return Figure(figsize=(width, usual * height), dpi=DPI, layout="constrained")
+    width, usual = form.usual
+    tall = usual if height is None or form.size else height
+    return Figure(figsize=(width, tall), dpi=DPI, layout="constrained")
 
 
 def saved(figure: Figure, kind: str) -> bytes:
-    """The figure as a file of this kind, ``png`` or ``svg``; it holds no dates and no versions."""
+    """The figure as a file of this kind, one of `KINDS`; it holds no dates and no versions."""
     unstamped: dict[str, Any] = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, metadata=unstamped[kind])
@@ -85,11 +131,11 @@ def across(axes: Axes, lines: Mapping[str, float]) -> None:
         axes.axhline(height, color=BLACK, linewidth=1.0, linestyle=_ACROSS[name], zorder=1)
 
 
-def named_across(axes: Axes, lines: Mapping[str, float], names: Mapping[str, str], page: bool) -> None:
+def named_across(axes: Axes, lines: Mapping[str, float], names: Mapping[str, str], form: Form) -> None:
     """Name one or two lines across at their right ends, outside the axes; names of close ones do not meet."""
     ordered = sorted(lines.items(), key=lambda line: line[1])
     low, high = axes.get_ylim()
-    room = 0.17 if page else 0.1
+    room = 0.17 if form.narrow else 0.1
     close = len(ordered) == 2 and ordered[1][1] - ordered[0][1] < room * (high - low)
     for (name, height), align in zip(ordered, ("top", "bottom"), strict=False):
         axes.text(
@@ -121,12 +167,14 @@ def log_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def titled(figure: Figure, title: str, small: str, page: bool) -> None:
-    """The words above and below a figure; within a page they stand outside it."""
-    if page:
+def titled(figure: Figure, title: str, small: str, form: Form) -> None:
+    """The words above and below a figure; within a page, and in a file without caption, there are none."""
+    if form.page or not form.caption:
         return
-    figure.suptitle(title, x=0.012, ha="left", fontsize=10.5, fontweight="bold")
-    figure.supxlabel(small, x=0.012, ha="left", fontsize=7.5, color=SMALL, linespacing=1.4)
+    bold: dict[str, Any] = {"fontsize": 10.5, "fontweight": "bold"}
+    figure.suptitle(form.fitted(title, _TITLE_WIDTH), x=0.012, ha="left", **bold)
+    print_: dict[str, Any] = {"fontsize": 7.5, "color": SMALL, "linespacing": 1.4}
+    figure.supxlabel(form.fitted(small, _SMALL_WIDTH), x=0.012, ha="left", **print_)
 
 
 def looks(count: int) -> list[tuple[str, str]]:
@@ -136,7 +184,7 @@ def looks(count: int) -> list[tuple[str, str]]:
     return list(LOOKS[:count])
 
 
-def cut(label: str, page: bool) -> str:
+def cut(label: str, form: Form) -> str:
     """A label that leaves room for a second one beside it."""
-    most = 20 if page else 40
+    most = 20 if form.narrow else 40
     return label if len(label) <= most else f"{label[: most - 1]}…"

@@ -42,6 +42,7 @@ class Content:
         files: the names of the files of its figures, in its folder.
         log: axis of d that is shown first; None chooses.
         folder: where the page lies.
+        undrawn: why single groups are not drawn; empty if they are.
         given: the command-line options that it was asked for with.
     """
 
@@ -52,6 +53,7 @@ class Content:
     files: Sequence[str]
     log: bool | None
     folder: Path
+    undrawn: str = ""
     given: Sequence[str] = ()
 
 
@@ -65,7 +67,8 @@ def render(content: Content) -> str:
         readings=[{**headline.of(panel), "place": places.get(id(panel.part), "")} for panel in shown],
         overview=_overview(found.entries, places),
         log=prefers_log(shown) if content.log is None else content.log,
-        panels=[_panel(panel) for panel in shown],
+        panels=[_panel(panel, content.undrawn) for panel in shown],
+        undrawn=content.undrawn,
         comparison={name: _figure(one) for name, one in vars(content.comparison).items()},
         splits=shares.tables(shown),
         compressed=_compressed(content.compressed),
@@ -152,15 +155,15 @@ def _compressed(shown: Files) -> dict[str, Any]:
     return {**shown.as_page(), "lengths": _figure(shown.lengths), "frontiers": drawn}
 
 
-def _panel(panel: Panel) -> dict[str, Any]:
+def _panel(panel: Panel, undrawn: str) -> dict[str, Any]:
     part = panel.part
     one_d = part.sample is not None and len(part.sample.tried) == 1
-    no_points = _ONE_D if one_d else _NO_POINTS
+    no_points = "" if undrawn else _ONE_D if one_d else _NO_POINTS
     return {
         "heading": panel.heading,
         "linear": _figure(panel.linear, no_points),
         "log": _figure(panel.log, no_points),
-        "learning": _figure(panel.learning, _NO_CURVES),
+        "learning": _figure(panel.learning, undrawn or _NO_CURVES),
         "behind": panel.behind if panel.linear else "",
         "unread": "" if isinstance(part, Section) else _UNREAD,
         "cells": table.cells(part) if isinstance(part, Section) else [],

@@ -14,6 +14,9 @@ from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section, Unread
 from idim_cli.thresholds import number
 
+#: Of more groups, the figures of each are drawn on request alone.
+MOST_DRAWN = 20
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -59,11 +62,14 @@ def overlay(result: Result, given: str | None) -> tuple[Published | None, str]:
 
 
 def panels(
-    result: Result, others: Published | None, missing: str, log: bool | None, many: bool
+    result: Result, others: Published | None, missing: str, log: bool | None, many: bool, drawn: bool = True
 ) -> list[Panel]:
-    """The panels of a result, of groups that were read first; `many` when other results lie beside it."""
+    """The panels of a result, of groups that were read first; `many` when other results lie beside it.
+
+    Without figures unless `drawn`.
+    """
     parts: list[Section | Unread] = [*result.sections, *result.unread]
-    return [_panel(result, part, others, missing, log, many) for part in parts]
+    return [_panel(result, part, others, missing, log, many, drawn) for part in parts]
 
 
 def _panel(
@@ -73,6 +79,7 @@ def _panel(
     missing: str,
     log: bool | None,
     many: bool,
+    drawn: bool,
 ) -> Panel:
     D = part.sample.D if part.sample else None
     title = part.heading if isinstance(part, Section) else part.title
@@ -80,8 +87,9 @@ def _panel(
     slug = "-".join(filter(None, (result.slug, part.slug)))
     behind = others.behind(D) if others else None
     labels = figure.Labels(heading, part.sample.measure if part.sample else "performance")
-    file, linear, logarithmic = (_against_d(part, slug, labels, axis, behind) for axis in (log, False, True))
-    curves = learning.curves(part, result.folders)
+    axes = (log, False, True) if drawn else ()
+    file, linear, logarithmic = [_against_d(part, slug, labels, axis, behind) for axis in axes] or [None] * 3
+    curves = learning.curves(part, result.folders) if drawn else []
     shown = learning.chart(part, curves, f"{slug}-learning") if curves else None
     return Panel(part, slug, heading, file, linear, logarithmic, shown, _behind(others, behind, D) or missing)
 
@@ -106,7 +114,7 @@ def _against_d(
         f"{slug}{axis}",
         f"{labels.performance} against subspace dimension d: {labels.title}",
         _alt(part, curve),
-        lambda page: figure.build(curve, reading, labels=labels, log=log, published=behind, page=page),
+        lambda form: figure.build(curve, reading, labels=labels, log=log, published=behind, form=form),
     )
 
 

@@ -23,20 +23,20 @@ def chart(found: Sequence[Entry], nets: Sequence[Net], source: str, slug: str) -
     """Performance against the number of trained parameters: direct nets at D beside subspaces at d."""
     measures = dict.fromkeys(one.section.performance for one in found)
 
-    def build(page: bool) -> Figure:
-        figure = look.blank(page)
+    def build(form: look.Form) -> Figure:
+        figure = look.blank(form)
         axes = figure.add_subplot(
             xscale="log", xlabel="trained parameters (log axis)", ylabel=", ".join(measures)
         )
         _nets(axes, nets, source)
         for one, style in zip(found, look.looks(len(found)), strict=True):
-            name = look.cut(one.label, page) if len(found) > 1 else _SUBSPACES
+            name = look.cut(one.label, form) if len(found) > 1 else _SUBSPACES
             _subspaces(axes, one, style, name, len(found))
         _direct(axes, found)
         _solutions(axes, found)
         look.log_ticks(axes.xaxis)
         look.legend(axes)
-        look.titled(figure, "Trained parameters against performance", "", page)
+        look.titled(figure, "Trained parameters against performance", "", form)
         return figure
 
     text = "; ".join(filter(None, (_direct_told(one) for one in found))) or "no runs"

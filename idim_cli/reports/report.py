@@ -76,6 +76,7 @@ def report(
     centre: str | None = None,
     log: bool | None = None,
     published: str | Path | None = None,
+    figures: bool | None = None,
     say: Callable[[str], None] = lambda message: None,
 ) -> Report:
     """Write a page about results, and its figures as PNG and SVG, in place of an earlier page and its own.
@@ -90,6 +91,7 @@ def report(
         log: axis of d; None chooses by how d is spread.
         published: points to draw behind: a name that comes with idim, or a CSV of d and performance; None is
             as the recipe of each folder says.
+        figures: whether to draw every group for itself; None does so up to `panels.MOST_DRAWN` groups.
         say: told every few seconds how far it is.
 
     Raises:
@@ -114,11 +116,14 @@ def report(
     }
     changes = {name: value for name, value in fields.items() if value is not None}
     found = find(places, as_options(options), **changes)
-    given = redo.given(options, changes, log, published)
+    undrawn = _undrawn(found, figures)
+    given = [*redo.given(options, changes, log, published), *(["--figures"] if figures else [])]
+    if undrawn:
+        say(undrawn)
     if out is not None:
-        return _write(found, results.as_folder(out), log, published, given, say)
+        return _write(found, results.as_folder(out), log, published, undrawn, given, say)
     try:
-        return _write(found, _folder(places), log, published, given, say)
+        return _write(found, _folder(places), log, published, undrawn, given, say)
     except OSError as error:  # results may be read where nothing can be written
         return Report(None, (), found, error)
 
@@ -130,11 +135,22 @@ def _places(paths: object) -> list[Path]:
         raise IdimError(f"{paths!r} names no results", "give one path, or a list of them") from error
 
 
+def _undrawn(found: Found, figures: bool | None) -> str:
+    """Why single groups are not drawn; empty if they are."""
+    from idim_cli.reports.panels import MOST_DRAWN
+
+    count = sum(len(result.sections) + len(result.unread) for result in found.results)
+    if figures is None and count > MOST_DRAWN:
+        return f"{count:,} groups: figures of each, which take their time, are drawn with `--figures`."
+    return "" if figures is not False or not count else "Figures of single groups are drawn with `--figures`."
+
+
 def _write(
     found: Found,
     folder: Path,
     log: bool | None,
     published: str | Path | None,
+    undrawn: str,
     given: Sequence[str],
     say: Callable[[str], None],
 ) -> Report:
@@ -147,16 +163,16 @@ def _write(
     others = [overlay(result, None if published is None else str(published)) for result in found.results]
     shown: list[Panel] = []
     for result, (points, missing) in zip(found.results, others, strict=True):
-        shown += panels(result, points, missing, log, len(found.results) > 1)
+        shown += panels(result, points, missing, log, len(found.results) > 1, not undrawn)
     taken: set[str] = set()
     shown = apart(shown, taken)
-    compared = compare(found.entries, [points for points, _ in others], found.stem)
+    compared = compare(found.entries, [points for points, _ in others], found.stem, undrawn)
     (comparison,) = apart([compared], taken)
     compressed = files(found.records, found.stem, taken)
     charts = [*(chart for panel in shown for chart in panel.charts), *comparison.charts, *compressed.charts]
     figures = _figures(charts, folder, say)
     names = [path.name for path in figures]
-    text = page.render(page.Content(found, shown, comparison, compressed, names, log, folder, given))
+    text = page.render(page.Content(found, shown, comparison, compressed, names, log, folder, undrawn, given))
     before = beside.named(folder / PAGE)
     _save(folder / PAGE, text)
     beside.clear(before, figures)

@@ -86,9 +86,7 @@ def terminal(sections: Sequence[Section], console: Console) -> None:
 
 def text(sections: Sequence[Section]) -> str:
     """The sections as plain text, without colours or drawn lines."""
-    parts = [
-        "\n".join([s.heading, describe(s.reading), "", _what(s), _plain(_table(s, None))]) for s in sections
-    ]
+    parts = ["\n".join([s.heading, describe(s.reading), "", _what(s), _plain(cells(s))]) for s in sections]
     return "\n\n".join(parts) + "\n"
 
 
@@ -175,12 +173,11 @@ def _table(section: Section, box: Any, shown: Sequence[str] = _COLUMNS) -> Table
     return table
 
 
-def _plain(table: Table) -> str:
-    from rich.console import Console
-
-    buffer = io.StringIO()
-    Console(file=buffer, width=_PLAIN_WIDTH, color_system=None, force_terminal=False).print(table)
-    return "\n".join(f"  {line}".rstrip() for line in buffer.getvalue().splitlines())
+def _plain(lines: Sequence[Sequence[str]]) -> str:
+    """Columns aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    told = ["  ".join(cell.rjust(room) for cell, room in zip(line, widths, strict=True)) for line in lines]
+    return "\n".join(f"  {line}".rstrip() for line in told)
 
 
 def _piped(cells: Sequence[str]) -> str:

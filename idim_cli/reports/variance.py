@@ -123,25 +123,30 @@ def _split(pairs: Pairs, sd: float) -> Split:
 
 def _pairs(runs: Sample) -> Pairs:
     """Of all runs at each d, by sums over runs that share seeds: the pairs themselves may be billions."""
-    counts, squares = np.zeros((2, len(runs.runs), len(_PATTERNS)))
-    for at, (seeds, values) in enumerate(zip(runs.drawn, runs.runs, strict=True)):
-        y = values - values[0]  # so that equal runs differ by nothing at all
-        alike = {same: _alike(seeds[:, list(same)], y) for same in _SUBSETS}
-        for index, pattern in enumerate(_PATTERNS):
-            kept = tuple(i for i, differs in enumerate(pattern) if not differs)
-            # Pairs that agree on `kept` and on nothing else: inclusion and exclusion over what they agree on.
-            more = [(same, (-1) ** (len(same) - len(kept))) for same in _SUBSETS if {*kept} <= {*same}]
-            counts[at, index] = sum(sign * alike[same][0] for same, sign in more)
-            squares[at, index] = sum(sign * alike[same][1] for same, sign in more)
-        squares[at] = np.where(counts[at] > 0, np.maximum(squares[at], 0.0), 0.0)
-    return Pairs(counts, squares)
+    level = np.repeat(np.arange(len(runs.runs)), [len(y) for y in runs.runs])
+    y = np.concatenate([values - values[0] for values in runs.runs])  # equal runs differ by nothing at all
+    seeds = np.concatenate([level[:, None], np.concatenate(runs.drawn)], axis=1)
+    alike = {same: _alike(seeds[:, [0, *(1 + i for i in same)]], y) for same in _SUBSETS}
+    sums = np.zeros((2, len(runs.runs), len(_PATTERNS)))
+    for index, pattern in enumerate(_PATTERNS):
+        kept = {i for i, differs in enumerate(pattern) if not differs}
+        # Pairs that agree on `kept` and on nothing else: inclusion and exclusion over what they agree on.
+        for same in _SUBSETS:
+            if kept <= {*same}:
+                sums[:, :, index] += (-1) ** (len(same) - len(kept)) * alike[same]
+    counts, squares = sums
+    return Pairs(counts, np.where(counts > 0, np.maximum(squares, 0.0), 0.0))
 
 
-def _alike(seeds: NDArray[np.int64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Pairs of runs that agree on all these seeds: how many, and half their squared differences in all."""
-    own = np.unique(seeds, axis=0, return_inverse=True)[1].ravel() if seeds.size else np.zeros(len(y), int)
-    n, total, square = (np.bincount(own, weights) for weights in (None, y, y * y))
-    return float((n * (n - 1)).sum() / 2), float((n * square - total**2).sum() / 2)
+def _alike(seeds: NDArray[np.int64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pairs of runs that agree on all these numbers, of which the first is that of their d.
+
+    At each d how many there are, and half their squared differences in all, [2, n].
+    """
+    cells, own = np.unique(seeds, axis=0, return_inverse=True)
+    n, total, square = (np.bincount(own.ravel(), weights) for weights in (None, y, y * y))
+    pairs = (n * (n - 1) / 2, (n * square - total**2) / 2)
+    return np.stack([np.bincount(cells[:, 0], of_cell) for of_cell in pairs])
 
 
 def _columns(patterns: Sequence[Pattern]) -> tuple[list[str], NDArray[np.float64]]:

@@ -45,17 +45,6 @@ def solves(performance: float, reading: Reading | None) -> bool:
     return performance > reading.level if reading.rule == "first" else performance >= reading.level
 
 
-def first_solving(curve: Curve, reading: Reading | None) -> int | None:
-    """Index of the smallest d of the curve at or above d_int; None when it is not reached.
-
-    The rule ``curve`` singles out no d of the runs.
-    """
-    if reading is None or reading.value is None or reading.rule == "curve":
-        return None
-    at_or_above = (index for index, d in enumerate(curve.d) if d >= reading.value)
-    return next(at_or_above, None)
-
-
 def caption(reading: Reading) -> list[str]:
     """The facts of the reading in two sentences: the result, and what it rests on."""
     told = facts(reading)

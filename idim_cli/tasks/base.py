@@ -41,6 +41,15 @@ class Task(Protocol):
         """
 
 
+def chance(task: Task, split: Split) -> float | None:
+    """The performance of the best constant answer on a split; None where the task does not tell.
+
+    A task tells by a method ``chance(split)``, which it need not have.
+    """
+    known: Callable[[Split], float] | None = getattr(task, "chance", None)
+    return None if known is None or not len(split) else known(split)
+
+
 def not_finite(figures: Mapping[str, float]) -> str:
     """Which of the figures of an evaluation are NaN or infinite, with their values; empty if none is."""
     return ", ".join(f"{name} is {value}" for name, value in figures.items() if not math.isfinite(value))

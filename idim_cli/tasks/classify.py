@@ -40,6 +40,10 @@ class Classify:
         right, nll = (sums.cpu().double().sum(dim=0) / len(split)).tolist()
         return {"accuracy": right, "nll": nll}
 
+    def chance(self, split: Split) -> float:
+        """The share of the most frequent class of a split: the accuracy of answering nothing else."""
+        return int(split.y.bincount().max()) / len(split)
+
 
 def _sums(logits: Tensor, y: Tensor) -> Tensor:
     """Right answers and sum of the cross-entropy of a batch, as [2]; NaN if an output is not finite."""

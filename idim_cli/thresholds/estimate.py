@@ -9,6 +9,7 @@ import numpy as np
 
 from idim_cli.errors import IdimError
 from idim_cli.thresholds import advice
+from idim_cli.thresholds.cautions import cautions
 from idim_cli.thresholds.curve import crossing
 from idim_cli.thresholds.interval import Draws, bootstrap, paper_bootstrap
 from idim_cli.thresholds.options import Options
@@ -72,6 +73,7 @@ def read(runs: Sample, options: Options, rest: str = "") -> Reading:
         coords=runs.coords,
         D=runs.D,
         verdict=_verdict(value),
+        cautions=cautions(runs, level, baseline),
         next=rest or _next(runs, value, draws, options),
         bootstrap_mean=known(mean),
         bootstrap_sd=known(sd),

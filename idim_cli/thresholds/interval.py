@@ -70,7 +70,7 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
     curves = fit + error * normals[: SAMPLES * len(d)].reshape(shape)
     levels = _levels(sample, options, level, swept.above, curves, normals[SAMPLES * len(d) : -SAMPLES])
     found = bracket(options.rule, curves, weights, levels)
-    return Draws(_somewhere_between(options, d, fit, found, _uniforms(options.seed)), BOOTSTRAP)
+    return Draws(_somewhere_between(options, d, fit, found, _uniforms(options.seed, SAMPLES)), BOOTSTRAP)
 
 
 @functools.lru_cache(maxsize=4)
@@ -80,9 +80,9 @@ def _normals(seed: int, count: int) -> Floats:
 
 
 @functools.lru_cache(maxsize=4)
-def _uniforms(seed: int) -> Floats:
+def _uniforms(seed: int, count: int) -> Floats:
     """What places between two d are drawn from."""
-    return Stream(seed, "threshold/between").uniforms(SAMPLES)
+    return Stream(seed, "threshold/between").uniforms(count)
 
 
 def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
@@ -92,7 +92,7 @@ def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | N
     """
     if max((len(runs) for runs in sample.runs), default=1) == 1:
         return None
-    picks = _picks(options.seed, len(sample.d))
+    picks = _picks(options.seed, PAPER_SAMPLES, len(sample.d))
     columns = [runs[picks[:, i] % len(runs)] for i, runs in enumerate(sample.runs)]
     curves = np.stack(columns, axis=1)
     d, ones = sample.d.astype(float), np.ones(len(sample.d))
@@ -102,10 +102,10 @@ def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | N
 
 
 @functools.lru_cache(maxsize=4)
-def _picks(seed: int, levels: int) -> NDArray[np.int64]:
+def _picks(seed: int, samples: int, levels: int) -> NDArray[np.int64]:
     """One number for each sample and d, of which the remainder picks a run."""
     stream = Stream(seed, "threshold/paper")
-    return stream.integers(PAPER_SAMPLES * levels, 2**32).reshape(PAPER_SAMPLES, -1)
+    return stream.integers(samples * levels, 2**32).reshape(samples, -1)
 
 
 def _shares(centre: Centre, runs: Floats) -> Floats:

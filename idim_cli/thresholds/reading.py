@@ -35,6 +35,7 @@ class Reading:
         coords: what the coordinates may be, in words; empty if they are free and start at zero.
         D: number of native parameters, None if unknown.
         verdict: see `Verdict`.
+        cautions: see `idim_cli.thresholds.cautions`.
         next: what to run next, "" if nothing.
         bootstrap_mean, bootstrap_sd: of the paper's 50 one-run readings by its rule `first` (its red bar);
             None for single runs, or if none of them reached the level.
@@ -69,6 +70,7 @@ class Reading:
     coords: str
     D: int | None
     verdict: Verdict
+    cautions: tuple[str, ...]
     next: str
     bootstrap_mean: float | None
     bootstrap_sd: float | None

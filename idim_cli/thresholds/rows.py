@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idim_cli.errors import IdimError
 from idim_cli.goal import SOLVED, UNSOLVED
 from idim_cli.registry import did_you_mean
+from idim_cli.tables import line_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -31,6 +33,8 @@ class Columns:
     stop_level = "stop_level"
     jitter = "jitter"
     forecast = "forecast"
+    chance = "chance"
+    start = "performance_start"
 
 
 #: Columns that `rename` gives a meaning to.
@@ -113,7 +117,7 @@ def is_stopped(table: DataFrame) -> Series[bool]:
 
 
 def place(source: str, row: object) -> str:
-    """``file:line: `` of a row of a CSV, whose header is line 1; `row` is its label in the table."""
+    """``file:line: `` of a row of a CSV; `row` is its label in the table."""
     if source.lower().endswith(".csv") and isinstance(row, Integral):
-        return f"{source}:{int(row) + 2}: "
+        return f"{source}:{line_of(Path(source), int(row))}: "
     return f"{source or 'table'}: row {row}: "

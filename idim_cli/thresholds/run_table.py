@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.errors import IdimError
+from idim_cli.number_formats import kind
 from idim_cli.thresholds.rows import (
     Columns,
     is_finished,
@@ -56,11 +57,11 @@ class RunTable:
         source: its file, named in errors.
 
     Raises:
-        IdimError: a needed column is missing.
+        IdimError: there is no column d.
     """
 
     def __init__(self, frame: DataFrame, source: str = "") -> None:
-        require_columns(frame, (Columns.d, Columns.performance), source)
+        require_columns(frame, (Columns.d,), source)
         self.frame, self.source = frame, source
         self.finished, self.stopped = is_finished(frame).to_numpy(bool), is_stopped(frame).to_numpy(bool)
         self.direct = rows_are_direct(frame).to_numpy(bool)
@@ -91,8 +92,10 @@ class RunTable:
         those that say ``solved`` or ``unsolved`` are kept apart.
 
         Raises:
-            IdimError: a cell is not a number (named by file and line), d is below 1 or not whole.
+            IdimError: there is no performance, a cell is not a number (named by file and line), d is below 1
+                or not whole.
         """
+        require_columns(self.frame, (Columns.performance,), self.source)
         at = np.arange(len(self.frame)) if at is None else at
         finished, early = at[self.finished[at]], at[self.stopped[at]]
         if not len(finished) and not len(early):
@@ -127,11 +130,20 @@ class RunTable:
         for column in self._number_columns:
             wrong = at[self._number(column)[1][at]]
             if len(wrong):
+                wrong = self._words(column, wrong)
                 text = self.frame[column].iloc[wrong[0]]
                 raise IdimError(f"{self._place(wrong)}{column}: {text!r} is not a number")
         for wrong, message, hint in self._faults(at):
             if len(wrong):
                 raise IdimError(self._place(wrong) + message, hint)
+
+    def _words(self, column: str, wrong: Ints) -> Ints:
+        """Of cells that are no numbers those that are so in no writing.
+
+        Beside a word, numbers with decimal commas were left as text: it is the word that is to be mended.
+        """
+        words = [kind(str(cell)) == "words" for cell in self.frame[column].iloc[wrong]]
+        return wrong[words] if any(words) else wrong
 
     @functools.cached_property
     def _number_columns(self) -> list[str]:

@@ -72,6 +72,10 @@ class Sample:
         measure: what the performance is, such as "validation accuracy".
         drawn: numbers of the seeds of theta0, P and data order of the runs at each d, [k, 3], equal where the
             seeds are; empty where the table does not record all three.
+        chance: performance of the best constant answer; None if unknown.
+        start: mean performance of the runs in subspaces before their first step; None if unknown, or if their
+            coordinates do not start at zero.
+        idle: whether all of them ended with the performance that they started with.
         ours: whether `idim` made the runs, so that its overrides make more of them.
     """
 
@@ -88,6 +92,9 @@ class Sample:
     source: str = ""
     measure: str = MEASURE
     drawn: tuple[Ints, ...] = ()
+    chance: float | None = None
+    start: float | None = None
+    idle: bool = False
     ours: bool = True
 
     def centres(self, centre: Centre) -> Floats:
@@ -157,6 +164,8 @@ def sample_at(table: RunTable, at: Ints | None = None) -> Sample:
     d, first = np.unique(table.number(Columns.d)[by_d].astype(np.int64), return_index=True)
     every = np.concatenate([rows.swept, rows.stopped])
     seeds, independent = _seeds(table, every)
+    coords, chance = _coords(table, every), _known(table, Columns.chance, every)
+    start, idle = _start(table, rows) if not coords else (None, False)
     return Sample(
         d=d,
         runs=_split(table.number(Columns.performance)[by_d], first),
@@ -165,12 +174,15 @@ def sample_at(table: RunTable, at: Ints | None = None) -> Sample:
         seeds=seeds,
         independent=independent,
         left_out=rows.left_out,
-        coords=_coords(table, every),
+        coords=coords,
         stopped=_stopped(table, rows, _jitter(table, every)),
         solved=_solved(table, rows.stopped),
         source=table.source,
         measure=_measure(table, every),
         drawn=_drawn(table, by_d, first),
+        chance=float(chance.max()) if len(chance) else None,
+        start=start,
+        idle=idle,
         ours=_RUN_ID in table,
     )
 
@@ -214,6 +226,15 @@ def _known(table: RunTable, column: str, at: Ints) -> Floats:
     """The numbers of a column that are there."""
     values = table.number(column)[at] if column in table else np.empty(0)
     return values[~np.isnan(values)]
+
+
+def _start(table: RunTable, rows: Rows) -> tuple[float | None, bool]:
+    """Mean performance of the runs before their first step, and whether none of them ever left it."""
+    known = _known(table, Columns.start, np.concatenate([rows.swept, rows.stopped]))
+    if not len(known):
+        return None, False
+    moved = table.number(Columns.performance)[rows.swept] != table.number(Columns.start)[rows.swept]
+    return float(known.mean()), bool(len(moved)) and not moved.any()
 
 
 def _jitter(table: RunTable, at: Ints) -> float:

@@ -37,6 +37,7 @@ def facts(reading: Reading) -> dict[str, str]:
         reading.name: "; ".join(_result(reading)),
         "baseline": _baseline(reading),
         "level": f"{reading.fraction:g} x {number(reading.baseline)} = {number(reading.level)}",
+        "caution": "; ".join(reading.cautions),
         "rule": "curve, smooth in log d" if reading.rule == "curve" else _rule(reading),
         "interval": reading.interval,
         "runs": f"{_runs(reading)}; seeds that vary: {reading.seeds}",

@@ -62,6 +62,7 @@ class State:
         step: optimiser steps made.
         rows: one mapping for each evaluation, as in metrics.csv.
         best: the row whose epoch is reported when the best one counts.
+        start: the performance before the first step; None if it is not known.
         seconds: spent so far, over all sittings.
     """
 
@@ -70,6 +71,7 @@ class State:
     step: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
     best: int | None = None
+    start: float | None = None
     seconds: float = 0.0
 
 
@@ -113,6 +115,21 @@ class Loop:
                 row = self._end_epoch()
                 if row:
                     evaluated(row)
+
+    def note_start(self) -> None:
+        """Note the performance before the first step, which a level should not be reached by."""
+        if self.state.step or not len(self.scored):
+            return
+        cuda = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=cuda), self.subspace.held():
+            score = self.task.evaluate(self.subspace, self.scored)[self.task.metric]
+        self.state.start = score if math.isfinite(score) else None
+
+    @property
+    def scored(self) -> Split:
+        """The split whose score is the performance."""
+        data = self.problem.data
+        return data.train if self.task.score_on == "train" else data.validation
 
     def gradient(self, batch: Batch) -> Tensor:
         """Compute the gradient of the batch that is waited for into `coords.grad`; returns its loss."""

@@ -14,6 +14,7 @@ from idim_cli import environment, results
 from idim_cli.errors import IdimError, RunError
 from idim_cli.goal import forecast, jitter
 from idim_cli.plans import Run, protocol
+from idim_cli.tasks.base import chance
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Problem
 
@@ -35,6 +36,8 @@ def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any
         "performance": solution[loop.key],
         "metric": task.metric,
         "score_on": task.score_on,
+        "chance": chance(task, loop.scored),
+        "performance_start": loop.state.start,
         "epoch": solution["epoch"],
         "epochs": loop.epochs,
         "steps": loop.steps,

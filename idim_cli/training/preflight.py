@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -15,16 +16,17 @@ from idim_cli.datasets.split import Data
 from idim_cli.environment import pick_device
 from idim_cli.errors import ComponentError, Fault, IdimError, RecipeError
 from idim_cli.models import base as models
+from idim_cli.native import native_parameters
 from idim_cli.plans import Group, Run
 from idim_cli.projectors.check import check_fits
 from idim_cli.recipe.schema import Recipe, Seeds, Training
 from idim_cli.recipe.source import Source
-from idim_cli.subspace import native_parameters
 from idim_cli.tasks import base as tasks
 from idim_cli.training import optimizers, schedules, start
 from idim_cli.training.prepare import Where, load_data
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _LISTED = 3  # faults of one kind at one place; of more the first stands for all
 
 
@@ -124,6 +126,8 @@ class _Check:
         """Sizes of the native parameters; empty when the network cannot be had, which is a fault."""
         with self._at("dataset"):
             data = load_data(recipe, self.where, device)
+            for warning in data.warnings:
+                _log.warning("%s: %s", recipe.dataset.name, warning)
             with self._at("model"):
                 module = models.build(recipe.model, data.shape, data.classes, recipe.seeds.theta0)
                 _try_step(module, recipe, data)

@@ -15,11 +15,12 @@ from idim_cli.datasets.split import Data
 from idim_cli.environment import data_root, free_bytes, pick_device
 from idim_cli.errors import IdimError
 from idim_cli.models import base as models
+from idim_cli.native import native_parameters
 from idim_cli.plans import Run
 from idim_cli.projectors import base as projectors
 from idim_cli.projectors.check import Columns, check_fits, inspect
 from idim_cli.recipe.schema import Component, Quantise, Recipe
-from idim_cli.subspace import Subspace, native_parameters
+from idim_cli.subspace import Subspace
 from idim_cli.tasks import base as tasks
 from idim_cli.tasks.base import Task
 from idim_cli.training.start import begin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from idim_cli import results, trust
-from idim_cli.errors import IdimError
+from idim_cli.errors import FileError, IdimError
 from idim_cli.plans import Run, single
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
@@ -23,6 +24,8 @@ from idim_cli.training.prepare import Where, as_where, problem
 from idim_cli.training.record import Record
 from idim_cli.training.sitting import OnStep, Progress, Sitting
 from idim_cli.training.stop import StoppedError
+
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -87,9 +90,26 @@ def pending(run: Run, folder: Path) -> bool:
 
 
 def done(run: Run, folder: Path) -> dict[str, Any] | None:
-    """The outcome of this run in its folder; None while it has none that stands."""
-    result = results.read_result(folder)
+    """The outcome of this run in its folder; None while it has none that stands.
+
+    One that cannot be read, or is of another run, is none: a warning names it, and the run is made again.
+    """
+    try:
+        result = results.read_result(folder)
+    except FileError as error:
+        _log.warning("%s; the run is made again", error)
+        return None
+    if result is not None and (why := _foreign(run, result)):
+        _log.warning("%s %s; the run is made again", folder / results.RESULT, why)
+        return None
     return None if result is None or _goes_on(run, result) else result
+
+
+def _foreign(run: Run, result: Mapping[str, Any]) -> str:
+    """Why this is not a result of `run`, in words; empty if it is."""
+    if result.get("config") != run.config:
+        return "is the result of another configuration"
+    return results.misplaced(result, run.run_id)
 
 
 def _goes_on(run: Run, result: Mapping[str, Any]) -> bool:

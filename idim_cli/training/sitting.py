@@ -86,6 +86,7 @@ class Sitting:
         """Train to the end; returns the content of result.json. StoppedError when a signal came."""
         with stop.listening() as self.request:
             self._tell()
+            self.loop.note_start()
             yield from self.loop.course(self._tick, self._evaluated)
             if self.request.number:  # it came after the last step
                 self._stop()

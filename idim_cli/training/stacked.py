@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.func import vmap
 from torch.optim import Optimizer
 
+from idim_cli.native import places
 from idim_cli.projectors.blocks import Blocks
 from idim_cli.training import optimizers
 from idim_cli.training.graph import replayed
@@ -114,9 +115,8 @@ def _shape(loop: Loop) -> object:
 
 
 def _tensors(loop: Loop) -> dict[str, Tensor]:
-    """Parameters and buffers of the network, by name."""
-    module = loop.subspace.module
-    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    """Parameters and buffers of the network by name, a tied one in each of its places."""
+    return dict(places(loop.subspace.module))
 
 
 def obstacle(batch: Batch, leader: Loop | None = None) -> str | None:

@@ -15,13 +15,14 @@ from idim_cli.codec.dictionary import DICTIONARY
 from idim_cli.codec.quantise import Exact, Quantised
 from idim_cli.codec.spec import Buffer, Spec
 from idim_cli.models import base as models
+from idim_cli.native import native_parameters
 from idim_cli.projectors import base as projectors
 from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.dump import dump
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Component, Seeds
 from idim_cli.results import CHECKPOINT
-from idim_cli.subspace import Subspace, native_parameters
+from idim_cli.subspace import Subspace
 
 DIGITS = """
 name: small

@@ -81,10 +81,10 @@ def test_a_damaged_file_is_named(tmp_path):
 
 def test_images_of_several_sizes_are_refused(tmp_path):
     write_parquet(tmp_path / "tiny")
-    write_parquet(tmp_path / "other", mode="L")
+    write_parquet(tmp_path / "other", size=(6, 4))
     (tmp_path / "other" / "train.parquet").rename(tmp_path / "tiny" / "train-2.parquet")
     (tmp_path / "tiny" / "train.parquet").rename(tmp_path / "tiny" / "train-1.parquet")
-    with pytest.raises(DataError, match="must be of one size"):
+    with pytest.raises(DataError, match="must be of one size: 5 x 6 in row 1, 4 x 6 in row 31"):
         hf(tmp_path)
 
 

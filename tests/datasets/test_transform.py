@@ -5,6 +5,7 @@ from idim_cli.datasets.split import Source, Split
 from idim_cli.datasets.transform import transform
 from idim_cli.errors import DataError
 from idim_cli.registry import registry
+from idim_cli.rng import Stream
 
 
 def numbered(n=100, shape=(2, 3, 4)):
@@ -94,3 +95,34 @@ def test_every_data_set_takes_them_in_a_recipe():
         assert {"validation", "fraction", "shuffle_pixels", "shuffle_labels"} <= set(fields)
     with pytest.raises(ValueError, match="less than or equal to 1"):
         registry("dataset").parameters("mnist")(fraction=1.5)
+
+
+def by_class(*sizes):
+    """Examples that lie sorted by class, each numbered."""
+    y = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    split = Split(torch.arange(len(y), dtype=torch.float32)[:, None], y)
+    return Source(split, lambda: split, len(sizes), validation=len(y) // 5)
+
+
+def test_of_data_sorted_by_class_the_last_of_each_class_are_held_out():
+    data = transform(by_class(50, 30, 20))
+    assert data.validation.x.flatten().tolist() == [*range(40, 50), *range(74, 80), *range(96, 100)]
+    assert data.train.x.flatten().tolist() == [*range(40), *range(50, 74), *range(80, 96)]
+    assert "the last of each class, 20 of 100" in data.warnings[0]
+    # A seed holds out random ones, whatever the order.
+    assert not transform(by_class(50, 30, 20), validation_seed=0).warnings
+
+
+def test_of_data_sorted_by_class_a_fraction_takes_the_first_of_each_class():
+    data = transform(by_class(50, 30, 20), fraction=0.25)
+    assert data.train.x.flatten().tolist() == [*range(10), *range(50, 56), *range(80, 84)]
+    assert "training on the first of each class, 20" in data.notes[-1]
+
+
+@pytest.mark.parametrize("sizes", [(40, 40), (300, 5), (10,) * 10])
+def test_an_order_that_is_mixed_is_left_alone(sizes):
+    split = by_class(*sizes).train
+    mixed = split.take(torch.from_numpy(Stream(3, "mixed").permutation(len(split))))
+    data = transform(Source(mixed, lambda: mixed, len(sizes), validation=len(mixed) // 5), fraction=0.5)
+    assert not data.warnings
+    assert torch.equal(data.validation.y, mixed.y[-(len(mixed) // 5) :])

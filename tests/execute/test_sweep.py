@@ -114,10 +114,36 @@ def test_a_wider_grid_adds_only_what_is_new(tmp_path):
     assert list(outcome.table["d"]) == [1000, 5, 5, 10, 10, 20, 20]
 
 
-def test_a_narrower_grid_shows_only_its_own_runs(tmp_path):
-    sweep(loads(RECIPE), tmp_path)
-    outcome = sweep(loads(RECIPE, overrides=["sweep.d=[20]"]), tmp_path)
-    assert list(outcome.table["d"]) == [1000, 20, 20]
+def test_another_grid_reads_all_finished_runs_of_its_configurations(tmp_path):
+    whole = sweep(loads(RECIPE), tmp_path)
+    told = Watch()
+    added = sweep(loads(RECIPE, overrides=["sweep.d=[40]"]), tmp_path, watcher=told)
+    assert told.counts == (7, 2)  # runs in all, and those that are new
+    assert list(added.table["d"]) == [1000, 40, 40, 5, 5, 20, 20]
+    assert set(added.table["run_id"]) > set(whole.table["run_id"])
+    assert added.estimates[0].reading.value == whole.estimates[0].reading.value
+    # `idim threshold` and `idim report` read the folder by its plan, and so the same.
+    assert list(results.table(added.folder)["run_id"]) == list(added.table["run_id"])
+    shorter = sweep(loads(RECIPE, overrides=["sweep.d=[40]", "training.steps=20"]), tmp_path)
+    assert set(shorter.table["d"]) == {40, 1000}
+
+
+def test_a_result_in_the_folder_of_another_run_is_named_and_made_again(tmp_path, caplog):
+    first = sweep(loads(RECIPE), tmp_path)
+    small, large = (next(first.folder.glob(f"runs/*-d{d}-s0.*/result.json")) for d in (5, 20))
+    kept = small.read_text()
+    large.write_text(kept)  # of d = 5, in the folder of d = 20
+    assert list(results.table(first.folder)["d"]) == [1000, 5, 5, 20]
+    told = Watch()
+    again = sweep(loads(RECIPE), tmp_path, watcher=told)
+    assert told.counts == (5, 1)
+    assert "is the result of another run" in caplog.text
+    pd.testing.assert_frame_equal(again.table.drop(columns=TIMES), first.table.drop(columns=TIMES))
+    small.write_text(kept.replace('"d": 5,', '"d": 48,'))
+    assert sweep(loads(RECIPE), tmp_path).table["d"].tolist() == [1000, 5, 5, 20, 20]
+    assert "has d = 48, unlike its run" in caplog.text
+    small.write_text("{")
+    assert sweep(loads(RECIPE), tmp_path).ok == 5
 
 
 def readings(outcome):
@@ -311,10 +337,11 @@ def test_a_sweep_reads_its_own_plan_while_another_replaces_the_file(tmp_path):
     one = sweep(loads(RECIPE, overrides=["sweep.d=[5, 12]"]), tmp_path, watcher=Intruder())
     assert set(one.table["d"]) == {5, 12, 1000}
     assert not told
-    other = sweep(loads(RECIPE, overrides=["sweep.d=[7, 12]"]), tmp_path, watcher=Intruder())
+    shorter = ["sweep.d=[7, 12]", "training.steps=20"]
+    other = sweep(loads(RECIPE, overrides=shorter), tmp_path, watcher=Intruder())
     assert set(other.table["d"]) == {7, 12, 1000}
     assert len(told) == 1
-    assert "of other sweeps lie in" in told[0]
+    assert "5 finished runs of other sweeps lie in" in told[0]
 
 
 def files(folder):

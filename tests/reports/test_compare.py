@@ -26,7 +26,7 @@ def family(runs):
 
 def axes_of(chart, page=False):
     with look.style(page):
-        return chart.build(page).axes[0]
+        return chart.build(look.PAGE if page else look.FILE).axes[0]
 
 
 def test_labels_say_in_what_the_groups_differ(family):
@@ -142,7 +142,7 @@ def test_a_problem_of_one_D_is_left_out_beside_a_family(runs):
 def test_words_of_a_file_lie_within_it(projectors):
     chart = compare(entries([load(projectors)]), [None], "f").sizes
     with look.style():
-        figure = chart.build(False)
+        figure = chart.build(look.FILE)
         figure.canvas.draw()
         assert figure.get_tightbbox().x1 <= look.SIZE[0]
 

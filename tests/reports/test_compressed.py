@@ -113,7 +113,7 @@ def test_csv_and_markdown_and_latex_have_a_line_for_each_file(three, one):
 
 def axes_of(chart):
     with look.style():
-        return chart.build(False).axes[0]
+        return chart.build(look.FILE).axes[0]
 
 
 def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
@@ -128,13 +128,13 @@ def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
 
 
 def test_long_names_of_bars_are_told_in_full(three):
-    usual = lengths.chart(three, "x").build(False).get_figheight()
+    usual = lengths.chart(three, "x").build(look.FILE).get_figheight()
     names = ["digits-by-hand-in-8x8-pixels", "digits with shuffled labels"]
     long = [dataclasses.replace(three[0], recipe=name) for name in names]
     chart = lengths.chart([*long, three[2]], "x")
     shown = [text.get_text().replace("\n", " ") for text in axes_of(chart).get_yticklabels()]
     assert sorted(shown) == sorted(compressed.labels([*long, three[2]]))
-    assert chart.build(False).get_figheight() > usual
+    assert chart.build(look.FILE).get_figheight() > usual
 
 
 def test_bars_of_very_different_bits_have_a_log_axis(three, one):
@@ -149,7 +149,7 @@ def test_words_of_the_bars_lie_within_the_figure(three, one):
     for found in (three, [*three, huge]):
         for page in (False, True):
             with look.style(page):
-                figure = lengths.chart(found, "x").build(page)
+                figure = lengths.chart(found, "x").build(look.PAGE if page else look.FILE)
                 figure.canvas.draw()
                 assert figure.get_tightbbox().x1 <= figure.get_size_inches()[0]
 
@@ -173,7 +173,9 @@ def test_the_page_of_a_run_has_its_file_with_what_that_proves(packed, tmp_path):
     ):  # fmt: skip
         assert word in page.text, word
     assert "idim compress RUN --frontier" not in page.text
-    assert [path.name for path in done.figures][-2:] == ["digits-fc-frontier.png", "digits-fc-frontier.svg"]
+    assert [path.name for path in done.figures][-3:] == [
+        f"digits-fc-frontier.{kind}" for kind in ("png", "svg", "pdf")
+    ]
     assert done.error is None
     assert done.found.notes == ()
 

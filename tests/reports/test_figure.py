@@ -20,7 +20,7 @@ LABELS = figure.Labels("mnist, fc, tied, D = 199,210", "validation accuracy")
 
 def drawn(points, reading=None, **options):
     """The figure as files."""
-    return Chart("a", "", "", lambda page: figure.build(points, reading, page=page, **options)).files()
+    return Chart("a", "", "", lambda form: figure.build(points, reading, form=form, **options)).files()
 
 
 @pytest.fixture
@@ -28,8 +28,9 @@ def built(tied_points, tied_reading):
     """The figure itself, laid out."""
 
     def build(points=tied_points, reading=tied_reading, published=None, log=None, page=False):
-        with look.style(page):
-            made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log, page)
+        form = look.PAGE if page is True else page or look.FILE
+        with look.style(form.page):
+            made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log, form)
             made.draw_without_rendering()
         return made
 
@@ -56,6 +57,14 @@ def test_files_hold_no_dates_and_no_versions(tied_points, tied_reading):
     assert b"tEXt" not in files["png"]
     assert files["svg"].startswith(b"<?xml")
     assert not re.search(rb"dc:date|Matplotlib v|20\d\d-\d\d-\d\d", files["svg"])
+    assert not re.search(rb"CreationDate|Producer|Creator", files["pdf"])
+
+
+def test_text_stays_text(tied_points, tied_reading):
+    files = drawn(tied_points, tied_reading, labels=LABELS)
+    assert re.search(rb"<text[^>]*>[^<]*validation accuracy", files["svg"])
+    assert b"/CIDFontType2" in files["pdf"]
+    assert b"/Type3" not in files["pdf"]
 
 
 def test_settings_of_matplotlib_are_left_as_they_were(tied_points, tied_reading):
@@ -70,10 +79,18 @@ def test_baseline_is_solid_and_level_dashed(built, tied_reading):
     assert (dashed.get_ydata()[0], dashed.get_linestyle()) == (tied_reading.level, "--")
 
 
-def test_circles_are_open_but_for_the_first_that_solves(built, tied_points):
-    circles = line(built().axes[0], look.BLUE, "o")
-    assert [list(c.get_xdata()) for c in circles] == [list(tied_points.d), [750]]
-    assert [to_hex(c.get_markerfacecolor()) for c in circles] == ["#ffffff", look.BLUE.lower()]
+def test_the_mark_of_d_int_stands_out(built, tied_points, tied_reading):
+    axes = built().axes[0]
+    (circles,) = line(axes, look.BLUE, "o")
+    assert list(circles.get_xdata()) == list(tied_points.d)
+    assert to_hex(circles.get_markerfacecolor()) == "#ffffff"
+    (mark,) = line(axes, look.RED, "D")
+    assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (tied_reading.value, tied_reading.level)
+    assert mark.get_markersize() > circles.get_markersize()
+    assert mark.get_zorder() > circles.get_zorder()
+    (words,) = (text.get_text() for text in axes.texts if to_hex(text.get_color()) == look.RED.lower())
+    assert words.endswith(f"= {tied_reading.value}")
+    assert "solves" not in str([text.get_text() for text in axes.get_legend().get_texts()])
 
 
 def test_error_bars_in_both_directions(built, tied_points, tied_reading):
@@ -81,8 +98,8 @@ def test_error_bars_in_both_directions(built, tied_points, tied_reading):
     (bars,) = (c for c in axes.collections if to_hex(c.get_color()[0]) == look.BLUE.lower())
     heights = [path.vertices[1, 1] - path.vertices[0, 1] for path in bars.get_paths()]
     assert heights == pytest.approx(2 * tied_points.sd)
-    (interval,) = (artist for artist in line(axes, look.RED) if len(artist.get_xdata()) == 2)
-    assert list(interval.get_xdata()) == [tied_reading.low, tied_reading.high]
+    ends = [tied_reading.low, tied_reading.high]
+    (interval,) = (artist for artist in line(axes, look.RED) if list(artist.get_xdata()) == ends)
     assert list(interval.get_ydata()) == [tied_reading.level] * 2
 
 
@@ -93,6 +110,7 @@ def test_an_open_end_is_an_arrow_at_the_edge(built, tied_reading):
     axes = built(reading=beyond).axes[0]
     (arrow,) = line(axes, look.RED, ">")
     assert arrow.get_xdata()[0] == axes.get_xlim()[1]
+    assert arrow.get_zorder() > max(circles.get_zorder() for circles in line(axes, look.BLUE, "o"))
     assert len(line(axes, look.BLUE, "o")) == 1
 
 
@@ -172,13 +190,13 @@ def test_nothing_to_draw_is_an_error():
 
 
 def test_one_run_alone_can_be_drawn():
-    assert set(drawn({"d": [100], "mean": [0.5]})) == {"png", "svg"}
+    assert set(drawn({"d": [100], "mean": [0.5]})) == {"png", "svg", "pdf"}
 
 
 def test_pyplot_and_matplotlib_stay_out_until_needed():
     code = (
         "import sys; from idim_cli.reports import chart, figure; assert 'matplotlib' not in sys.modules;"
-        "made = chart.Chart('a', '', '', lambda page: figure.build({'d': [1, 2], 'mean': [0, 1]}));"
+        "made = chart.Chart('a', '', '', lambda form: figure.build({'d': [1, 2], 'mean': [0, 1]}));"
         "made.files(); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

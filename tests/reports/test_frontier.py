@@ -30,7 +30,7 @@ def test_on_the_frontier_is_what_nothing_as_small_does_as_well():
 
 def axes_of(one, page=False):
     with look.style(page):
-        return frontier.chart(one, "x", "digits, fc").build(page).axes[0]
+        return frontier.chart(one, "x", "digits, fc").build(look.PAGE if page else look.FILE).axes[0]
 
 
 def test_a_line_for_each_number_of_values_and_the_frontier(one):
@@ -97,9 +97,11 @@ def test_the_csv_tells_all_that_was_tried_and_what_is_on_the_frontier(one):
     assert all((row["run_id"] != "") == (row["how"] == "trained") for row in rows)
 
 
-def test_three_files_beside_it_with_the_same_bytes_every_time(one):
+def test_four_files_beside_it_with_the_same_bytes_every_time(one):
     files = frontier.save(one)
-    assert [path.name for path in files] == [f"checkpoint-frontier.{kind}" for kind in ("csv", "png", "svg")]
+    assert [path.name for path in files] == [
+        f"checkpoint-frontier.{kind}" for kind in ("csv", "png", "svg", "pdf")
+    ]
     assert {path.parent for path in files} == {one.path.parent}
     before = [path.read_bytes() for path in files]
     assert [path.read_bytes() for path in frontier.save(one)] == before

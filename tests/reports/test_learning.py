@@ -49,7 +49,7 @@ def test_the_figure_names_each_d_once_and_draws_the_level(result):
     section = result.sections[0]
     chart = learning.chart(section, learning.curves(section, result.folders), "x")
     with look.style():
-        (axes,) = chart.build(False).axes
+        (axes,) = chart.build(look.FILE).axes
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert names == ["direct", "d = 40", "d = 20", "d = 10", "level"]
     assert [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [

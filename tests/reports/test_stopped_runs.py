@@ -35,7 +35,7 @@ def threshold_options():
 
 
 def files(points, reading):
-    return Chart("a", "", "", lambda page: figure.build(points, reading, page=page)).files()
+    return Chart("a", "", "", lambda form: figure.build(points, reading, form=form)).files()
 
 
 def test_the_table_has_every_d_that_was_tried(section):

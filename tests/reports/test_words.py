@@ -43,15 +43,6 @@ def test_interval_ends(tied_reading, fields, ends):
     assert words.interval_ends(changed(tied_reading, **fields)) == ends
 
 
-def test_first_solving_is_the_first_d_at_or_above_d_int(tied_points, tied_reading):
-    curve = Curve.of(tied_points)
-    assert curve.d[words.first_solving(curve, tied_reading)] == 750
-    at_once = changed(tied_reading, value=10, verdict="reached at the smallest d")
-    assert words.first_solving(curve, at_once) == 0
-    assert words.first_solving(curve, changed(tied_reading, value=None, verdict="not reached")) is None
-    assert words.first_solving(curve, None) is None
-
-
 def test_the_rule_first_asks_for_more_than_the_level(tied_reading):
     level = tied_reading.level
     assert words.solves(level, tied_reading)

@@ -80,3 +80,11 @@ def test_every_task_names_a_figure_of_its_own_evaluation():
         figures = task.evaluate(model(Component(name=net), (1, 16, 16), 2, 0), one)
         assert task.metric in figures
         assert task.score_on in ("train", "validation")
+
+
+def test_chance_is_the_share_of_the_most_frequent_class():
+    from idim_cli.tasks.base import chance
+
+    some = Split(torch.zeros(5, 6), torch.tensor([1, 3, 3, 0, 3]))
+    assert chance(build(Component(name="classify")), some) == 0.6
+    assert chance(build(Component(name="toy")), some) is None

@@ -24,6 +24,9 @@ def noisy(classes):
         nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, classes)
     )
 
+def plain(classes):
+    return nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, classes))
+
 def idle():
     return nn.Flatten()
 

@@ -10,9 +10,10 @@ import torch
 
 from idim_cli import checkpoint, environment, results
 from idim_cli.errors import RecipeError
+from idim_cli.plans import single
 from idim_cli.recipe.load import load
 from idim_cli.training import sitting
-from idim_cli.training.prepare import Where
+from idim_cli.training.prepare import Where, problem
 from idim_cli.training.run import pending, run, train
 from idim_cli.training.stop import StoppedError
 
@@ -64,6 +65,24 @@ def test_the_folder_holds_what_it_should(one, folder):
         "forecast",
         "baseline_config",
     ]
+
+
+@pytest.mark.parametrize("score", ["train", "validation"])
+def test_the_result_tells_what_needs_no_training(one, folder, score):
+    recipe = one(f"task={{name: classify, score: {score}}}", "training.optimizer.lr=1e-300")
+    result, data = run(recipe, folder), problem(recipe, Where()).data
+    split = data.train if score == "train" else data.validation
+    assert result["chance"] == max(split.y.bincount().tolist()) / len(split)
+    if score == "validation":  # statistics of batches move all the same
+        assert 0 < result["performance_start"] < 1
+    row = results.row(result)
+    assert (row["chance"], row["performance_start"]) == (result["chance"], result["performance_start"])
+
+
+def test_a_rate_of_nothing_ends_where_it_started(loaded, code, folder):
+    recipe = loaded("training.optimizer.lr=1e-300", f"model={{name: '{code}:plain'}}").recipe
+    result = run(single(recipe), folder)
+    assert result["performance"] == result["performance_start"]
 
 
 def test_the_log_shows_the_check_of_P(one, folder):

@@ -23,10 +23,10 @@ from idim_cli.codec.rebuild import rebuild
 from idim_cli.codec.solution import Solution
 from idim_cli.codec.spec import Spec
 from idim_cli.models import base as models
+from idim_cli.native import native_parameters
 from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.schema import Component, Seeds
 from idim_cli.rng import Stream
-from idim_cli.subspace import native_parameters
 
 HERE = Path(__file__).parent
 INDEX = HERE / "index.json"

@@ -1,0 +1,46 @@
+"""Parts of a split that hold each class in its share, for data that lie sorted by class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_EXPECTED = 10  # of a class in the last part: that none is there by chance has a probability of e^-10
+# Changes of label from one example to the next, as a share of those of a random order; of fewer than five of
+# these nothing can be said.
+_FEW, _AT_MOST, _TOO_FEW = 0.1, 0.5, 5
+
+
+def is_sorted(y: Tensor, last: int) -> bool:
+    """Whether the `last` of the labels y [n] stand for the others as badly as if they were sorted by class.
+
+    That is so if labels change far more seldom than in a random order, or if a class of which the last part
+    should have ten is not in it.
+    """
+    n, counts = len(y), torch.bincount(y)
+    share = counts / n
+    expected = float((n - 1) * (1 - share.square().sum()))
+    changes = int((y[1:] != y[:-1]).sum())
+    ordered = max(_FEW * expected, int((counts > 0).sum()) - 1)
+    if expected >= _TOO_FEW and changes <= ordered and changes < _AT_MOST * expected:
+        return True
+    there = torch.bincount(y[n - last :], minlength=len(counts))
+    return bool(((there == 0) & (share * last >= _EXPECTED)).any())
+
+
+def spread(y: Tensor, count: int, last: bool = False) -> Tensor:
+    """Which `count` of the labels y [n] are the first of each class, or the last, in the shares of the whole.
+
+    Returns:
+        bool [n].
+    """
+    labels = y.flip(0) if last else y
+    order = torch.argsort(labels, stable=True)
+    sizes = torch.bincount(labels)
+    begins = sizes.cumsum(0) - sizes
+    rank = torch.empty(len(y), dtype=torch.float64)
+    rank[order] = torch.arange(len(y), dtype=torch.float64) - begins[labels[order]]
+    # The k-th of n_c comes at (k + 1/2) / n_c of the way: any part of that order has each class in its share.
+    chosen = torch.zeros(len(y), dtype=torch.bool)
+    chosen[torch.argsort((rank + 0.5) / sizes[labels], stable=True)[:count]] = True
+    return chosen.flip(0) if last else chosen

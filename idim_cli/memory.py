@@ -1,0 +1,47 @@
+"""Which tensors lie in the same memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+Named = tuple[str, Tensor]
+
+
+def span(tensor: Tensor) -> tuple[str, int, int] | None:
+    """Where a tensor lies: device, first byte, end; None where that is not known, or it has no elements."""
+    if tensor.layout != torch.strided or not tensor.numel():
+        return None
+    try:
+        storage = tensor.untyped_storage()
+        base: int = storage._cdata << 64 if tensor.is_meta else storage.data_ptr()
+    except (NotImplementedError, RuntimeError):  # kinds of tensors without a memory of their own
+        return None
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    reach = 1 + sum(int(size - 1) * int(stride) for size, stride in steps)
+    begin = base + int(tensor.storage_offset()) * tensor.element_size()
+    return str(tensor.device), begin, begin + reach * tensor.element_size()
+
+
+def overlap(moved: Iterable[Named], still: Iterable[Named]) -> tuple[str, str] | None:
+    """The names of two tensors of which one is moved and that overlap; None if there are none.
+
+    Strides are taken for whole spans, so that two tensors that interlace count as overlapping.
+    """
+    spans = sorted(
+        (lies, name, moves)
+        for moves, tensors in ((True, moved), (False, still))
+        for name, tensor in tensors
+        if (lies := span(tensor)) is not None
+    )
+    furthest: dict[bool, tuple[str, int, str]] = {}  # end of the moved ones so far (True), and of all (False)
+    for (device, begin, end), name, moves in spans:
+        before = furthest.get(not moves)
+        if before is not None and before[0] == device and begin < before[1]:
+            return before[2], name
+        for kind in (True, False) if moves else (False,):
+            if kind not in furthest or furthest[kind][:2] < (device, end):
+                furthest[kind] = device, end, name
+    return None
