@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.errors import IdimError
+from idim_cli.errors import IdimError, printable
 
 if TYPE_CHECKING:
     import torch
@@ -99,6 +99,15 @@ def version() -> str:
 def versions() -> dict[str, str | None]:
     """Versions of Python, the system and the packages that matter; None where one is missing."""
     return {"python": platform.python_version(), "system": platform.platform(), **_packages()}
+
+
+def check_variables() -> None:
+    """See whether what the environment says can be heeded; IdimError where torch and others would crash."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        value = os.environ.get(name, "")
+        # OpenMP allows a list, a number for each level.
+        if value and not re.fullmatch(r" *[0-9]*[1-9][0-9]* *(, *[0-9]*[1-9][0-9]* *)*", value):
+            raise IdimError(f"{name}={printable(value)} is no number of threads", f"unset it, or {name}=1")
 
 
 def keep_freed_memory() -> None:

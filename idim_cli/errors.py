@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 OK, RUN_FAILED, USAGE, NOT_REACHED, SOME_FAILED = 0, 1, 2, 3, 4
 REQUEUE, INTERRUPTED, TERMINATED = 75, 130, 143
@@ -20,6 +21,40 @@ EXIT_CODES = {
 }
 
 
+#: Letters of a message, and of one fault in it; faults of a recipe that are told. More helps nobody.
+MAX_MESSAGE, MAX_FAULT, MAX_FAULTS = 4000, 400, 50
+# What a terminal obeys, what turns the direction of writing, and what is no character.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef]|"
+    "[\ufffe\uffff\U0001fffe\U0001ffff]"
+)
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""Text without characters that a terminal, XML or a table obeys, or that are none: ESC becomes \x1b.
+
+    Args:
+        text: from a file, a cell, a name, somebody's exception.
+        keep: characters that stay, such as line breaks.
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
+def brief(text: str, letters: int) -> str:
+    """Text of so many letters at most; of more, the head and the end."""
+    return text if len(text) <= letters else f"{text[: letters - 60]} ... {text[-55:]}"
+
+
+def described(error: BaseException) -> str:
+    """Kind and message of an exception of foreign code, of which even asking for the message may fail."""
+    kind = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        return f"{kind}, which does not tell its message"
+    return printable(f"{kind}: {text}" if text else kind, keep="\n\t")
+
+
 class IdimError(Exception):
     """Base of all errors shown to the user as one message, without a traceback.
 
@@ -31,8 +66,20 @@ class IdimError(Exception):
     exit_code = USAGE
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(brief(message, MAX_MESSAGE))
+        self.hint = brief(hint, MAX_MESSAGE)
+
+
+class Ended(BaseException):
+    """A signal ends the process, with this exit code; no error, and no `SystemExit` of the user's code."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+#: What foreign code may raise: `sys.exit` in a model is a failure of the run, not the end of the program.
+FOREIGN = (Exception, SystemExit)
 
 
 class DataError(IdimError):
@@ -64,6 +111,12 @@ class RunError(IdimError):
     exit_code = RUN_FAILED
 
 
+class ExitedError(IdimError):
+    """Foreign code asked to end the program, which is a failed run."""
+
+    exit_code = RUN_FAILED
+
+
 @dataclass(frozen=True, order=True)
 class Fault:
     """One thing wrong with a recipe, and where; line and column count from 1, 0 means unknown."""
@@ -82,8 +135,19 @@ class Fault:
 
 
 class RecipeError(IdimError):
-    """All faults of one recipe together."""
+    """All faults of one recipe together; of very many the first ones, and how many more there are."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(sorted(faults))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        told = [_brief(fault) for fault in sorted(faults)[:MAX_FAULTS]]
+        if len(faults) > len(told):
+            told.append(Fault(told[0].file, 0, 0, "", f"{len(faults) - len(told)} further faults"))
+        self.faults = tuple(told)
+        super().__init__("")
+        self.args = ("\n".join(map(str, told)),)
+
+
+def _brief(fault: Fault) -> Fault:
+    file, path, message, hint = (
+        brief(text, MAX_FAULT) for text in (fault.file, fault.path, fault.message, fault.hint)
+    )
+    return replace(fault, file=file, path=path, message=message, hint=hint)

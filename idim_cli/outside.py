@@ -8,16 +8,20 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import symtable
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
-from idim_cli.errors import ComponentError, IdimError
+from idim_cli import bounded
+from idim_cli.errors import FOREIGN, ComponentError, ExitedError, FileError, IdimError, brief, described
 from idim_cli.registry import did_you_mean
+
+MAX_SOURCE = 2**24  # bytes of a file of code: more would take long to look at
 
 
 def find(name: str) -> Any:
@@ -57,9 +61,25 @@ def digest(name: str) -> str:
     """
     path = source(name)
     try:
-        return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() if path else ""
-    except OSError:
+        content = bounded.read_bytes(path, MAX_SOURCE) if path else None
+    except (OSError, ValueError, FileError):
         return ""
+    return "" if content is None else hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def no_exit() -> None:
+    """From now on `os._exit` in this process is an error, so that foreign code cannot end it unseen.
+
+    Processes that are forked from it end as they want.
+    """
+    this, end = os.getpid(), os._exit
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != this:
+            end(status)
+        raise SystemExit(f"os._exit({status})")
+
+    os._exit = refuse
 
 
 def source(name: str) -> Path | None:
@@ -77,30 +97,43 @@ def look(name: str) -> None:
     where, _, attribute = name.rpartition(":")
     if where.endswith(".py"):
         path = _existing(Path(where))
-    elif found := _source_of(where):
+    elif (found := _source_of(where)) and found.suffix == ".py":
         path = found
-    elif importlib.util.find_spec(where.partition(".")[0]) is None:
-        raise _no_module(where)
+    elif found or _is_module(where.partition(".")[0]):
+        return  # compiled, or made by code: only importing it would tell
     else:
-        return
+        raise _no_module(where)
     try:
         names, open_end = _defined(path)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ComponentError(f"{where} cannot be read as Python: {error}") from error
+    except (FileError, OSError, ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        # A parser out of its stack raises MemoryError without a word.
+        told = str(error) or "it is nested too deeply"
+        raise ComponentError(f"{where} cannot be read as Python: {told}") from error
     if attribute not in names and not open_end:
         raise _no_object(where, attribute, names)
 
 
 def _defined(path: Path) -> tuple[set[str], bool]:
     """The names at the top level of a file, and whether it may have others, which its text does not tell."""
-    text = path.read_text("utf-8")
+    text = bounded.read_bytes(path, MAX_SOURCE).decode("utf-8-sig")
     names = {one.get_name() for one in symtable.symtable(text, str(path), "exec").get_symbols()}
     stars = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom))
     return names, "__getattr__" in names or any(node.names[0].name == "*" for node in stars)
 
 
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # __main__, which has no spec; a name that is none
+        return False
+
+
 def _existing(path: Path) -> Path:
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except (OSError, ValueError) as error:  # a name too long, or with a NUL
+        raise ComponentError(f"no file can be called {brief(str(path), 80)!r}") from error
+    if not is_file:
         near = [str(other) for other in path.parent.glob("*.py")]
         raise ComponentError(f"no file {str(path)!r}", did_you_mean(str(path), near) if near else "")
     return path
@@ -146,19 +179,23 @@ def _guarded(name: str, action: Callable[[], Any]) -> Any:
         return action()
     except IdimError:
         raise
+    except SystemExit as end:
+        raise ExitedError(f"{name} asked to end the program: {described(end)}") from end
     except Exception as error:
-        raise ComponentError(f"{name} failed: {type(error).__name__}: {error}") from error
+        raise ComponentError(f"{name} failed: {described(error)}") from error
 
 
 def _from_module(where: str) -> ModuleType:
+    if where == "__main__":
+        raise _no_module(where)
     try:
         return importlib.import_module(where)
     except ModuleNotFoundError as error:
         if f"{where}.".startswith(f"{error.name}."):
             raise _no_module(where) from error
         raise ComponentError(f"{where} cannot be imported: {error}") from error
-    except Exception as error:
-        raise ComponentError(f"{where!r} cannot be imported: {type(error).__name__}: {error}") from error
+    except FOREIGN as error:
+        raise ComponentError(f"{where!r} cannot be imported: {described(error)}") from error
 
 
 def _from_file(path: Path) -> ModuleType:

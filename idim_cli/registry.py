@@ -39,6 +39,7 @@ ROOMS = {
 INNER = "inner"
 #: ... but none of these, which work on the whole network alone.
 NEVER_INNER = ("layerwise", "identity")
+_WORD = 60  # letters of a word that may be meant for another
 _NAMES = {
     **vars(typing),
     "Sequence": Sequence,
@@ -176,6 +177,8 @@ def short(name: str, params: dict[str, Any]) -> str | dict[str, Any]:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest of the `known` words (two when as near), or all when none is near."""
     known = sorted(known)
+    # The comparison is quadratic, and a word of so many letters is no slip of the pen.
+    word = word if len(word) <= _WORD else ""
     near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
     if len(near) == 2 and _likeness(word, near[1]) < _likeness(word, near[0]) - 0.1:
         near.pop()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
+import traceback
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -25,9 +27,10 @@ from idim_cli.cli import (
     threshold,
     train,
 )
-from idim_cli.cli.verb import verb
-from idim_cli.environment import keep_freed_memory
-from idim_cli.errors import FileError, IdimError
+from idim_cli.cli.verb import as_file_error, verb
+from idim_cli.environment import check_variables, keep_freed_memory
+from idim_cli.errors import RUN_FAILED, Ended, IdimError, described
+from idim_cli.outside import no_exit
 from idim_cli.training.stop import SIGNALS
 
 # Columns below which the boxes of the help would cut words; plain text wraps.
@@ -107,17 +110,38 @@ def _idim(
 def main() -> None:
     """Run the command line and end the process with the exit codes of `idim_cli.errors`."""
     for number in SIGNALS:
-        if number != signal.SIGINT:  # which is Python's own affair
-            signal.signal(number, _end)
-    keep_freed_memory()
+        # SIGINT is Python's own affair.
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _end)
     try:
+        console.begin()
+        check_variables()
+        keep_freed_memory()
+        no_exit()
         app(prog_name="idim")
     except IdimError as error:
         sys.exit(console.report_error(error))
+    except Ended as end:
+        sys.exit(end.exit_code)
     except OSError as error:
-        sys.exit(console.report_error(_as_file_error(error)))
+        sys.exit(console.report_error(as_file_error(error)))
+    except Exception as error:
+        sys.exit(_unforeseen(error))
     finally:
         _deaf()
+
+
+def _unforeseen(error: Exception) -> int:
+    """What nobody thought of, in one line; the traceback with -v."""
+    if isinstance(error, ImportError | MemoryError):
+        hint = "is it installed whole, and is there enough memory (ulimit -v)?"
+        console.fail(f"cannot go on: {described(error)}", hint)
+        return RUN_FAILED
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    console.fail(f"a fault of idim itself{place}: {described(error)}", "-v tells more; please report it")
+    if {"-v", "--verbose"} & {*sys.argv}:
+        console.fail("".join(traceback.format_exception(error)), label="traceback")
+    return RUN_FAILED
 
 
 def _deaf() -> None:
@@ -127,15 +151,7 @@ def _deaf() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(SIGNALS[signal.Signals(number)])
-
-
-def _as_file_error(error: OSError) -> FileError:
-    """A full disk, a folder that is a file or may not be written to: no fault of the program."""
-    reason = error.strerror or str(error) or type(error).__name__
-    return FileError(
-        f"cannot use {error.filename}: {reason}" if error.filename else f"cannot go on: {reason}"
-    )
+    raise Ended(SIGNALS[signal.Signals(number)])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import typer
 
 from idim_cli.cli import complete, console, options
 from idim_cli.cli.verb import verb
-from idim_cli.errors import IdimError
+from idim_cli.errors import Ended, IdimError
 
 if TYPE_CHECKING:
     from idim_cli.bench.base import How, Row
@@ -234,6 +234,6 @@ def _kept(path: Path) -> Iterator[None]:
     """Say what is left when a signal ends the block."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, Ended):
         console.fail(f"what was measured until now is in {path}", label="stopped")
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 import math
 import os
@@ -12,16 +13,53 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from idim_cli.errors import RUN_FAILED, IdimError, RecipeError
+from idim_cli.errors import RUN_FAILED, Ended, FileError, IdimError, RecipeError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH = 80
+_KEPT = "\n\t"  # control characters of our own messages
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 _level = NORMAL
+_data: TextIO | None = None  # while a verb runs: the stdout that data go to
+
+
+def begin() -> None:
+    """Make the process ready to write: what others write to stdout's number goes to stderr from now on.
+
+    Raises:
+        FileError: stdout is closed.
+    """
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (as long as the process lives)
+    before = sys.stdout
+    if before is None:
+        raise FileError("stdout is closed", "send it to /dev/null to throw it away")
+    ours = before is sys.__stdout__ and isinstance(before, io.TextIOWrapper) and before.fileno() == 1
+    if not ours:  # somebody catches what this process says
+        return
+    sys.stdout = open(os.dup(1), "w", encoding=before.encoding, errors=before.errors)  # noqa: SIM115
+    os.dup2(2, 1)
+
+
+@contextlib.contextmanager
+def data_apart() -> Iterator[None]:
+    """Within it, `out` alone writes to stdout: what foreign code prints goes to stderr."""
+    global _data
+    before, _data = _data, data()
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _data = before
+
+
+def data() -> TextIO:
+    """The stream of data: stdout."""
+    return _data or sys.stdout
 
 
 def set_level(level: int) -> None:
@@ -57,7 +95,7 @@ def colour() -> bool:
     """Whether stdout takes colours: a terminal, and no NO_COLOR."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(file=data())
     return console.is_terminal and not console.no_color
 
 
@@ -79,7 +117,7 @@ def text_width() -> int:
 def say(message: str) -> None:
     """One plain line of talk, on stderr; nothing when quiet."""
     if _level > QUIET:
-        talk().print(_fitted(message), markup=False)
+        talk().print(_fitted(printable(message, _KEPT)), markup=False)
 
 
 def warn(message: str) -> None:
@@ -90,8 +128,9 @@ def warn(message: str) -> None:
 
 def out(text: str) -> None:
     r"""Data for people or pipes, on stdout; what its encoding does not have is written as \\u2500."""
-    sys.stdout.write(_shown(text if text.endswith("\n") else text + "\n"))
-    sys.stdout.flush()
+    stream = data()
+    stream.write(_shown(text if text.endswith("\n") else text + "\n"))
+    stream.flush()
 
 
 def out_json(value: Any) -> None:
@@ -147,7 +186,7 @@ def reader_may_leave() -> Iterator[None]:
         if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
             raise
         nowhere = os.open(os.devnull, os.O_WRONLY)  # nothing is left to be written at the end
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, data().fileno())
         if hasattr(signal, "SIGPIPE"):
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGPIPE)
@@ -159,20 +198,20 @@ def resumable() -> Iterator[None]:
     """Say how to go on when a signal ends the block between two savings."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, Ended):
         fail("what was finished or saved is kept", "the same command goes on from there", "stopped")
         raise
 
 
 def _shown(text: str) -> str:
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    encoding = getattr(data(), "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _labelled(label: str, style: str, text: str) -> None:
     from rich.text import Text
 
-    line = Text(_fitted(f"{label}: {text}"))
+    line = Text(_fitted(printable(f"{label}: {text}", _KEPT)))
     line.stylize(style, 0, len(label) + 1)
     talk().print(line)
 

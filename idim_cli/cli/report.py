@@ -165,7 +165,7 @@ def _tables(found: Sequence[Section], log: bool | None) -> str:
 
     from idim_cli.reports import table
 
-    screen = Console(highlight=False)
+    screen = Console(file=console.data(), highlight=False)
     blocks = []
     for section in found:
         with screen.capture() as shown:

@@ -10,12 +10,14 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
 import typer
 from typer.models import OptionInfo
 
 from idim_cli.cli import console
+from idim_cli.errors import ExitedError, FileError, IdimError, RecipeError, described
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Say what is loaded and decided.")]
@@ -38,7 +40,8 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
         if verbose:
             _begin()
         try:
-            return function(*args, **given)
+            with console.data_apart():
+                return _called(functools.partial(function, *args, **given), bool(given.get("as_json")))
         finally:
             _OURS.removeHandler(handler)
             if verbose:
@@ -47,6 +50,38 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
     command.__signature__ = _with_options(inspect.signature(function, eval_str=True))  # type: ignore[attr-defined]
     return command
+
+
+def _called(function: Callable[[], Any], as_json: bool) -> Any:
+    """What `function` returns; an error is told on stdout too where JSON is asked for."""
+    try:
+        return _contained(function)
+    except IdimError as error:
+        if as_json:
+            faults = [asdict(fault) for fault in error.faults] if isinstance(error, RecipeError) else []
+            told = {"message": str(error), "hint": error.hint, "exit_code": error.exit_code}
+            console.document("error/1", {**told, "faults": faults})
+        raise
+
+
+def _contained(function: Callable[[], Any]) -> Any:
+    """What `function` returns; a full disk and the like, or `sys.exit` in foreign code, is an IdimError."""
+    try:
+        return function()
+    except SystemExit as end:
+        raise ExitedError(f"foreign code asked to end the program: {described(end)}") from end
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise as_file_error(error) from error
+
+
+def as_file_error(error: OSError) -> FileError:
+    """A full disk, a folder that is a file or may not be written to: no fault of the program."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return FileError(
+        f"cannot use {error.filename}: {reason}" if error.filename else f"cannot go on: {reason}"
+    )
 
 
 def _with_options(signature: inspect.Signature) -> inspect.Signature:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from idim_cli.codec.spec import KINDS, Spec
 from idim_cli.errors import FileError
 from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.components import filled
-from idim_cli.recipe.load import loads
+from idim_cli.recipe.load import from_plain
 from idim_cli.recipe.schema import Recipe
 
 
@@ -41,7 +40,7 @@ def read(path: Path) -> Solution:
     missing = {"recipe", "shape", "classes", "D"} - said.keys() | {"coords"} - tensors.keys()
     if missing:
         raise FileError(f"{path} is not a checkpoint of idim", f"it lacks {', '.join(sorted(missing))}")
-    recipe = loads(json.dumps(said["recipe"]), str(path)).recipe
+    recipe = from_plain(said["recipe"], str(path)).recipe
     buffers = dict(sorted(part(tensors, "buffer/").items()))
     try:
         stored = solution.finite(_stored(tensors, recipe, said["D"]), path)

@@ -13,7 +13,15 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from idim_cli import trust
 from idim_cli.codec.solution import Solution
 from idim_cli.environment import free_bytes, in_units
-from idim_cli.errors import CapacityError, DataError, FileError, IdimError, MissingExtraError
+from idim_cli.errors import (
+    FOREIGN,
+    CapacityError,
+    DataError,
+    FileError,
+    IdimError,
+    MissingExtraError,
+    described,
+)
 from idim_cli.projectors.base import Cost
 from idim_cli.recipe.schema import Component
 
@@ -110,6 +118,6 @@ def as_file_error(kind: str, component: Component, source: str) -> Iterator[None
         raise
     except IdimError as error:
         raise FileError(f"{source}'s {kind} {component.name!r} does not work: {error}", error.hint) from error
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}"
+    except FOREIGN as error:
+        what = described(error)
         raise FileError(f"{source}'s {kind} {component.name!r} does not work: {what}") from error

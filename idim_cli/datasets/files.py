@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from idim_cli.errors import DataError, IdimError
+from idim_cli.errors import DataError, IdimError, described
 
 HINT = (
     "give the folder that holds them with --data FOLDER, data_root: FOLDER in the recipe or IDIM_DATA=FOLDER"
@@ -53,7 +53,7 @@ def reading(what: object) -> Iterator[None]:
         raise
     except Exception as error:
         hint = "it may be damaged or incomplete: remove it and fetch it again"
-        raise DataError(f"{what} failed: {type(error).__name__}: {error}", hint) from error
+        raise DataError(f"{what} failed: {described(error)}", hint) from error
 
 
 def scaled(images: Tensor, mean: Sequence[float] = (), std: Sequence[float] = ()) -> Tensor:

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from idim_cli.environment import keep_freed_memory
-from idim_cli.errors import IdimError
+from idim_cli.errors import FOREIGN, IdimError
 from idim_cli.execute.base import Result
 from idim_cli.execute.queue import Task
+from idim_cli.outside import no_exit
 from idim_cli.plans import Run
 from idim_cli.training.stop import SIGNALS, Request, StoppedError, listening
 
@@ -94,13 +95,14 @@ def main(number: int) -> int:
     for signal_number in SIGNALS:
         signal.signal(signal_number, signal.SIG_IGN)  # what a second one meets: saving is not cut short
     keep_freed_memory()
+    no_exit()
     with listening() as request, Connection(number) as parent:
         worker = Worker(parent, request)
         try:
             worker.work()
         except StoppedError as stopped:
             return stopped.exit_code
-        except Exception as error:
+        except FOREIGN as error:
             worker.tell(Broken(_portable(error)))
             return 1
     return 0
@@ -169,7 +171,7 @@ class Worker:
             self.request.number = self.request.number or signal.SIGTERM
 
 
-def _portable(error: Exception) -> Exception:
+def _portable(error: BaseException) -> Exception:
     """An error that can be sent: many cannot be made again from their arguments at the other end."""
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, error.strerror, error.filename)

@@ -16,8 +16,8 @@ def fc(
     shape: Sequence[int],
     classes: int,
     *,
-    depth: Annotated[int, Field(ge=0)] = 2,
-    width: Annotated[int, Field(ge=1)] = 200,
+    depth: Annotated[int, Field(ge=0, le=1000)] = 2,
+    width: Annotated[int, Field(ge=1, le=1_000_000_000_000)] = 200,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
 ) -> nn.Module:
     """Fully connected ReLU network: depth hidden layers of one width.

@@ -107,7 +107,7 @@ def _parted(params: dict[str, Any], kind: str) -> tuple[dict[str, Any], dict[str
 
 
 def _split(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> tuple[str, dict[str, Any]]:
-    if isinstance(spec, str):
+    if isinstance(spec, str) and spec:
         return spec, {}
     if not isinstance(spec, dict):
         message = (
@@ -117,9 +117,9 @@ def _split(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> tupl
         return "", {}
     params = {key: value for key, value in spec.items() if key != "name"}
     name = spec.get("name")
-    if isinstance(name, str):
+    if isinstance(name, str) and name:
         return name, params
-    if name is None:
+    if not name and name in (None, ""):
         problems.append(Problem((*path, "name"), "is missing", f"write the name of the {kind}", at_key=True))
     else:
         problems.append(Problem((*path, "name"), f"should be text, not {wording.display(name)}"))

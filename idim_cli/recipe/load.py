@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from idim_cli.errors import IdimError
+import yaml
+
+from idim_cli.errors import Fault, IdimError, RecipeError
 from idim_cli.recipe import override, text
 from idim_cli.recipe.check import validate
 from idim_cli.recipe.dump import dump
@@ -62,6 +65,17 @@ def loads(yaml_text: str, file: str = "<recipe>", overrides: Sequence[str] = ())
         faults = faults + override.apply(tree, source, overrides)
         tree.setdefault("name", _name(file))
     return Loaded(validate(tree, source, faults), source)
+
+
+def from_plain(tree: Any, file: str) -> Loaded:
+    """Read a recipe from plain values, as `dump` makes them and checkpoints keep them; see `loads`."""
+    try:
+        written = json.dumps(tree, allow_nan=False)
+    except ValueError:  # numbers that JSON does not have
+        written = yaml.dump(tree, Dumper=text.Dumper)
+    except RecursionError:
+        raise RecipeError([Fault(file, 0, 0, "", f"nested more than {text.MAX_DEPTH} levels deep")]) from None
+    return loads(written, file)
 
 
 def _name(file: str) -> str:

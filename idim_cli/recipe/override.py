@@ -30,6 +30,8 @@ def split(key: str) -> tuple[str, ...]:
 def assign(tree: Tree, key: str, value: Any) -> None:
     """Set `key` in `tree`, making the mappings on the way; IdimError if something else stands there."""
     *parents, last = split(key)
+    if len(parents) > text.MAX_DEPTH:
+        raise IdimError(f"a key of {len(parents) + 1} parts is nested more than {text.MAX_DEPTH} levels deep")
     node = tree
     for depth, part in enumerate(parents, start=1):
         child = _opened(node.get(part), tuple(parents[:depth]))

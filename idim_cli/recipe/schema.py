@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     PositiveFloat,
-    PositiveInt,
     Tag,
     model_validator,
 )
@@ -21,6 +20,10 @@ from pydantic_core import PydanticCustomError
 from idim_cli.registry import split
 
 MAX_RUNS = 100_000
+#: Of whatever is counted: dimensions, epochs, steps, examples. No machine counts so far.
+MAX_COUNT = 10**12
+MAX_NAME = 100  # letters of a results folder, whose name a file system must take
+_MAX_PATTERN, _MAX_PATTERNS = 200, 1000
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"
 PATTERNS = {
@@ -42,6 +45,7 @@ TRACKERS, TRACKER = "trackers", "tracker"
 EPOCHS_OR_STEPS = "needs exactly one of epochs and steps"
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]  # an int64 in tables
+Count = Annotated[int, Field(gt=0, le=MAX_COUNT)]
 
 
 class Frozen(BaseModel):
@@ -85,11 +89,11 @@ class Training(Frozen):
     """Of what is trained: the d coordinates, or all D parameters in direct training."""
     schedule: Component = Component(name="constant")
     """Of the learning rate."""
-    batch_size: PositiveInt = 128
+    batch_size: Count = 128
     """Examples a step; a last, partial batch is kept."""
-    epochs: PositiveInt | None = None
+    epochs: Count | None = None
     """The budget in passes over the training examples; give this or `steps`."""
-    steps: PositiveInt | None = None
+    steps: Count | None = None
     """The budget in steps; give this or `epochs`."""
     l2: NonNegativeFloat = 0.0
     """`l2 * sum(theta^2)` over kernels in the full space, added to the loss, as the paper's authors did; an
@@ -100,7 +104,7 @@ class Training(Frozen):
     """`bf16` is autocast: P and theta_d stay float32."""
     performance: Literal["final", "best"] = "final"
     """Of a run: that of its `final` epoch, the authors' rule, or of its `best` one."""
-    evaluate_every: PositiveInt = 1
+    evaluate_every: Count = 1
     """Epochs between evaluations; the last epoch is always evaluated."""
 
     @model_validator(mode="after")
@@ -186,7 +190,7 @@ class Sweep(Frozen):
 
     search: Component = Component(name="grid")
     """Which runs are made: `grid` is all of `d` x `seeds`; others choose d and seeds themselves."""
-    d: Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_ascending)] = []
+    d: Annotated[list[Count], Field(min_length=1), AfterValidator(_ascending)] = []
     """Subspace dimensions: a list, or `{from, to, steps, scale}`; a grid needs it."""
     seeds: SweepSeeds = 3
     """A number or a list moves all three seeds together; `{theta0: [..], projector: [..], data: [..]}`
@@ -209,9 +213,9 @@ class Sweep(Frozen):
 class Grid(Frozen):
     """Subspace dimensions by range: about `steps` whole numbers, evenly spread on a linear or log scale."""
 
-    start: PositiveInt = Field(alias="from")
+    start: Count = Field(alias="from")
     """Smallest d."""
-    to: PositiveInt
+    to: Count
     """Largest d."""
     steps: Annotated[int, Field(gt=0, le=10_000)]
     """How many d, about."""
@@ -252,7 +256,7 @@ class Recipe(Frozen):
     Nor does `published`: points of others that reports draw behind its runs, by shipped name or as a CSV.
     """
 
-    name: str = Field(pattern=NAME_PATTERN)
+    name: str = Field(pattern=NAME_PATTERN, max_length=MAX_NAME)
     """Of the results folder; the file's name if left out."""
     dataset: Component
     """What is learnt from."""
@@ -262,9 +266,15 @@ class Recipe(Frozen):
     """What is minimised, and what the performance is."""
     projector: Component = Component(name="tied")
     """The kind of P."""
-    d: PositiveInt | None = None
+    d: Count | None = None
     """Subspace dimension of the one run of `idim train`."""
-    trainable: Annotated[list[str], Field(min_length=1)] | None = None
+    trainable: (
+        Annotated[
+            list[Annotated[str, Field(max_length=_MAX_PATTERN)]],
+            Field(min_length=1, max_length=_MAX_PATTERNS),
+        ]
+        | None
+    ) = None
     """Shell patterns of the parameters that train, such as `[fc.*]`; the others stay frozen. null is all."""
     quantise: Quantise | None = None
     """Coordinates of few values, as `{levels: 3}`; null leaves them free. Direct training leaves it out."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from idim_cli import bounded
 from idim_cli.errors import Fault, FileError, RecipeError
 from idim_cli.recipe.source import KeyPath, Place, Source, show
 from idim_cli.recipe.syntax import syntax_fault
@@ -16,6 +17,10 @@ from idim_cli.recipe.syntax import syntax_fault
 MAX_BYTES = 2**20
 MAX_NODES = 20_000  # entries, each use of an alias counted in full
 MAX_DEPTH = 40
+MAX_KEY = 1000  # letters
+MAX_DIGITS = 3000  # of a whole number; Python writes no more than 4300
+
+_MERGE = "<<"
 
 _TAG = "tag:yaml.org,2002:"
 _NUMBER = r"[0-9]+(?:_[0-9]+)*"
@@ -54,6 +59,14 @@ class Loader(yaml.SafeLoader):
         self._count = self._depth = 0
         self._sizes: dict[int, int] = {}
 
+    def check_token(self, *choices: Any) -> bool:
+        """Whether the next token is one of these; MarkedYAMLError for an escape beyond Unicode."""
+        try:
+            return super().check_token(*choices)
+        except (ValueError, OverflowError):
+            mark = self.get_mark()
+            raise _error(mark, "an escape beyond U+10FFFF, which is no character") from None
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose the next node; MarkedYAMLError beyond the limits."""
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -88,7 +101,8 @@ class Dumper(yaml.SafeDumper):
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         """Quote text with line breaks and the like, which PyYAML's other styles do not keep in all places."""
-        return self.represent_scalar(f"{_TAG}str", data, style=None if data.isprintable() else '"')
+        plain = data.isprintable() and data != _MERGE
+        return self.represent_scalar(f"{_TAG}str", data, style=None if plain else '"')
 
 
 Dumper.add_representer(str, Dumper.represent_str)
@@ -104,15 +118,14 @@ class Document(NamedTuple):
 
 def read(path: Path) -> str:
     """The text of a recipe file; FileError if it cannot be read, RecipeError if too big or not UTF-8."""
+    if path.is_dir():
+        raise FileError(f"{path} is a directory, not a recipe")
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except IsADirectoryError:
-        raise FileError(f"{path} is a directory, not a recipe") from None
+        data = bounded.read_bytes(path, MAX_BYTES)
+    except bounded.TooLargeError:
+        raise RecipeError([Fault(str(path), 0, 0, "", "larger than 1 MiB, so not a recipe")]) from None
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise RecipeError([Fault(str(path), 0, 0, "", "larger than 1 MiB, so not a recipe")])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -155,26 +168,61 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         try:
-            node.value.encode()
-            return _SCALARS[node.tag.removeprefix(_TAG)](node.value)
-        except UnicodeEncodeError:
-            return self._fault(node, path, "half a character (a lone surrogate)")
+            return _SCALARS[node.tag.removeprefix(_TAG)](_text(node.value))
+        except UnicodeDecodeError:
+            return self._fault(node, path, _HALF)
         except (KeyError, ValueError):
             return self._fault(node, path, f"cannot be read as {node.tag.removeprefix(_TAG)}")
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        """The node's own keys, then those that its merge keys bring and it has not itself."""
         found: dict[str, Any] = {}
+        merges: list[yaml.Node] = []
         for key_node, value_node in node.value:
-            key = key_node.value
-            if not isinstance(key, str):
-                self._fault(key_node, path, "a key should be plain text")
-            elif key in found:
+            if _merges(key_node):
+                merges.append(value_node)
+            elif (key := self._key(key_node, path)) in found:
                 first = self.source.keys[show((*path, key))].line
                 self._fault(key_node, (*path, key), f"duplicate key, first given on line {first}")
-            else:
-                self.source.keys[show((*path, key))] = self._place(key_node)
-                found[key] = self.value(value_node, (*path, key))
+            elif key is not None:
+                found[key] = self._entry(key_node, value_node, (*path, key))
+        for merged in merges:
+            self._merge(merged, path, found)
         return found
+
+    def _entry(self, key_node: yaml.Node, value_node: yaml.Node, path: KeyPath) -> Any:
+        self.source.keys[show(path)] = self._place(key_node)
+        return self.value(value_node, path)
+
+    def _key(self, node: yaml.Node, path: KeyPath) -> str | None:
+        """The text of a key; None, and a fault, if it is none."""
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in _KNOWN_TAGS:
+            self._fault(node, path, "a key should be plain text")
+            return None
+        if len(node.value) > MAX_KEY:
+            self._fault(node, path, f"a key of more than {MAX_KEY} letters")
+            return None
+        try:
+            return _text(node.value)
+        except UnicodeDecodeError:
+            self._fault(node, path, f"a key with {_HALF}")
+            return None
+
+    def _merge(self, node: yaml.Node, path: KeyPath, found: dict[str, Any]) -> None:
+        """Add to `found` what a merge key, `<<`, brings: a mapping, or several of which the first wins."""
+        if isinstance(node, yaml.SequenceNode) and node.value:
+            for child in node.value:
+                self._merge(child, path, found)
+        elif isinstance(node, yaml.MappingNode):
+            for key_node, value_node in node.value:
+                key = None if _merges(key_node) else self._key(key_node, path)
+                if key is not None and key not in found:
+                    found[key] = self._entry(key_node, value_node, (*path, key))
+            for key_node, value_node in node.value:
+                if _merges(key_node):
+                    self._merge(value_node, path, found)
+        else:
+            self._fault(node, (*path, _MERGE), "merges mappings alone, such as <<: *name")
 
     def _place(self, node: yaml.Node) -> Place:
         return Place(self.source.file, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -183,8 +231,29 @@ class _Reader:
         self.faults.append(Fault(*self._place(node), show(path), message))
 
 
+def _merges(key: yaml.Node) -> bool:
+    """Whether a key is YAML's merge key; in quotes it is a key like others."""
+    return isinstance(key, yaml.ScalarNode) and key.value == _MERGE and key.style is None
+
+
+def _text(written: str) -> str:
+    """Text in which two surrogates, as JSON escapes a character beyond U+FFFF, are that character.
+
+    Raises:
+        UnicodeDecodeError: a surrogate stands alone.
+    """
+    return written.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
 def _int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("no number of this world")
     return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
+
+
+def _null(text: str) -> None:
+    if text not in _NULLS:
+        raise ValueError(text)
 
 
 def _float(text: str) -> float:
@@ -192,10 +261,12 @@ def _float(text: str) -> float:
 
 
 _SCALARS: dict[str, Callable[[str], Any]] = {
-    "null": lambda text: None,
+    "null": _null,
     "bool": lambda text: {"true": True, "false": False}[text.lower()],
     "int": _int,
     "float": _float,
     "str": str,
 }
+_NULLS = ("~", "null", "Null", "NULL", "")
+_HALF = "half a character (a lone surrogate)"
 _KNOWN_TAGS = {_TAG + name for name in (*_SCALARS, "seq", "map")}

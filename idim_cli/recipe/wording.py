@@ -36,15 +36,21 @@ _EXPECTED = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
+    "string_too_long": "text of at most {max_length} letters",
+    "string_unicode": "text",
     "too_short": "a list of at least {min_length}",
     "too_long": "a list of at most {max_length}",
 }
 
 
+# What pydantic adds to the path of an error: the tags of our unions, and what it says of a mapping's key.
+_BRANCHES = ("<number>", "<list>", "<lists>", "<word>", "[key]")
+
+
 def problems(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -> list[Problem]:
     """What `error`, raised by `model`, means to the author of a recipe; paths are relative to the model."""
     found = []
-    for path, alternatives in groupby(error.errors(include_url=False), lambda e: _path(e["loc"], model)):
+    for path, alternatives in groupby(error.errors(include_url=False), lambda e: _path(e, model)):
         found.append(_problem(path, list(alternatives), model))
     return found
 
@@ -105,12 +111,15 @@ def _hint(kind: str, value: Any, context: dict[str, Any]) -> str:
     return "remove the quotes" if looks_numeric and kind in ("int_type", "float_type") else ""
 
 
-def _path(location: tuple[int | str, ...], model: type[pydantic.BaseModel]) -> KeyPath:
-    """The key path of pydantic's `location`, without the names of a union's branches."""
-    field = model.model_fields.get(str(location[0]))
+def _path(error: ErrorDetails, model: type[pydantic.BaseModel]) -> KeyPath:
+    """The key path of pydantic's `error`, without the names of a union's branches."""
+    location = error["loc"]
+    field = model.model_fields.get(str(location[0])) if location else None
     if field is not None and len(_members(field.annotation)) > 1:
         return location[:1]
-    return tuple(part for part in location if not str(part).startswith(("<", "[")))
+    # The first and an unknown key are the user's own words, whatever they look like.
+    own = {0, len(location) - 1 if error["type"] == "extra_forbidden" else 0}
+    return tuple(part for at, part in enumerate(location) if at in own or part not in _BRANCHES)
 
 
 def _members(annotation: Any) -> list[Any]:

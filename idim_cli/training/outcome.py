@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from idim_cli import environment, results
-from idim_cli.errors import IdimError, RunError
+from idim_cli.errors import IdimError, RunError, described
 from idim_cli.goal import forecast, jitter
 from idim_cli.plans import Run, protocol
 from idim_cli.tasks.base import chance
@@ -56,7 +56,7 @@ def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any
     }
 
 
-def failed(run: Run, error: Exception, D: int | None, device: str) -> dict[str, Any]:
+def failed(run: Run, error: BaseException, D: int | None, device: str) -> dict[str, Any]:
     """The result of a run that came to no performance.
 
     Divergence is an outcome: the same run would diverge again. Anything else (memory, a lost disk, a bug)
@@ -65,7 +65,7 @@ def failed(run: Run, error: Exception, D: int | None, device: str) -> dict[str, 
     return {
         **_identity(run),
         "status": results.FAILED,
-        "reason": str(error) if isinstance(error, IdimError) else f"{type(error).__name__}: {error}",
+        "reason": str(error) if isinstance(error, IdimError) else described(error),
         "hint": getattr(error, "hint", f"the traceback is in {results.LOG} of the run's folder"),
         "again": not isinstance(error, RunError),
         "D": D,

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from idim_cli.errors import FOREIGN, described
 from idim_cli.plans import Run, kind
 from idim_cli.results import HeldError
 from idim_cli.training import stop
@@ -183,8 +184,8 @@ class _Crew:
             if self.pack is None or self.pack.loops != loops:
                 self.pack = Pack(loops, self._say)
             return self.pack.step(batches).unbind()
-        except Exception as error:
-            self._refuse(self.members[0], f"{type(error).__name__}: {error}")
+        except FOREIGN as error:
+            self._refuse(self.members[0], described(error))
             return [None] * len(loops)
 
     def _reap(self) -> Iterator[tuple[Run, Result]]:

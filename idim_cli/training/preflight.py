@@ -14,7 +14,7 @@ from torch import nn
 
 from idim_cli.datasets.split import Data
 from idim_cli.environment import pick_device
-from idim_cli.errors import ComponentError, Fault, IdimError, RecipeError
+from idim_cli.errors import ComponentError, ExitedError, Fault, IdimError, RecipeError, described
 from idim_cli.models import base as models
 from idim_cli.native import native_parameters
 from idim_cli.plans import Group, Run
@@ -111,7 +111,7 @@ class _Check:
         """Errors of the block become faults at `key`."""
         try:
             yield
-        except RecipeError:
+        except (RecipeError, ExitedError):
             raise
         except IdimError as error:
             self.faults.append(self.source.fault(key, str(error), error.hint))
@@ -156,10 +156,14 @@ def _try_step(module: nn.Module, recipe: Recipe, data: Data) -> None:
             loss = tasks.build(recipe.task).loss(
                 module.eval(), data.train.x[:1].cpu(), data.train.y[:1].cpu()
             )
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        except IdimError:
+            raise
+        except SystemExit as end:
+            raise ExitedError(f"{recipe.model.name} asked to end the program: {described(end)}") from end
+        except Exception as error:
             raise ComponentError(
                 f"model {recipe.model.name!r} with task {recipe.task.name!r} fails on an example of shape "
-                f"{tuple(data.shape)}: {str(error).partition(chr(10))[0]}"
+                f"{tuple(data.shape)}: {described(error).partition(chr(10))[0]}"
             ) from error
     if loss.dim() != 0:
         raise ComponentError(

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from idim_cli import results
+from idim_cli.errors import printable
 from idim_cli.training.prepare import Problem
 
 
@@ -26,7 +27,7 @@ class Record:
         """Append lines to log.txt, with the time."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         with (self.folder / results.LOG).open("a", encoding="utf-8") as file:
-            file.write("".join(f"{stamp} {line}\n" for line in message.splitlines()))
+            file.write("".join(f"{stamp} {line}\n" for line in printable(message, "\n").split("\n")))
 
     def header(self, run_id: str, problem: Problem) -> None:
         """Say what is trained, and how P looks."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from idim_cli import results, trust
-from idim_cli.errors import FileError, IdimError
+from idim_cli.errors import FOREIGN, FileError, IdimError
 from idim_cli.plans import Run, single
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
@@ -171,6 +171,6 @@ def _attempt(
         return (yield from Sitting(run, here, record, on_step, clock).course())
     except StoppedError:
         raise
-    except Exception as error:
+    except FOREIGN as error:
         record.log(f"failed: {error}" if isinstance(error, IdimError) else traceback.format_exc())
         return outcome.failed(run, error, D, where.device or run.recipe.device)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.func import vmap
 from torch.optim import Optimizer
 
+from idim_cli.errors import FOREIGN, described
 from idim_cli.native import places
 from idim_cli.projectors.blocks import Blocks
 from idim_cli.training import optimizers
@@ -140,8 +141,8 @@ def obstacle(batch: Batch, leader: Loop | None = None) -> str | None:
             # An operation without a batched form would go one by one all the same.
             warnings.filterwarnings("error", "There is a performance drop")
             pack.gradients([batch])
-    except Exception as error:
-        return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    except FOREIGN as error:
+        return described(error).partition("\n")[0]
     buffers = loop.subspace.module.named_buffers()
     if any(not torch.equal(pack.still[name][0], buffer) for name, buffer in buffers):
         return "its buffers change in training"

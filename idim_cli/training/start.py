@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 from idim_cli import checkpoint
 from idim_cli.errors import FileError, RecipeError, RunError
 from idim_cli.recipe.dump import filled
-from idim_cli.recipe.load import loads
+from idim_cli.recipe.load import from_plain
 from idim_cli.recipe.schema import Recipe
 from idim_cli.results import checkpoint_of
 from idim_cli.subspace import Subspace
@@ -43,7 +42,7 @@ def read(recipe: Recipe, d: int) -> dict[str, Tensor]:
     if "coords" not in tensors or not {"recipe", "d"} <= said.keys():
         raise FileError(f"{path} is not a checkpoint of idim")
     try:
-        there = filled(loads(json.dumps(said["recipe"]), str(path)).recipe)
+        there = filled(from_plain(said["recipe"], str(path)).recipe)
     except RecipeError as error:
         raise FileError(f"the checkpoint's own recipe is faulty: {error}") from error
     if other := _differences(filled(recipe), d, there, said["d"]):

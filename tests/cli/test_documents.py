@@ -6,8 +6,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from typer.testing import CliRunner
 
 from idim_cli.cli import documents
+from idim_cli.cli.app import app
 
 TOY = """
 dataset: toy
@@ -64,7 +66,26 @@ def test_every_verb_prints_its_document(cli):
 
 
 def test_all_documents_are_tried():
-    assert {name for name, _ in STEPS} == set(documents.documents())
+    assert {"error/1", *(name for name, _ in STEPS)} == set(documents.documents())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "faults"),
+    [
+        (["sweep", "faulty.yaml"], 3),
+        (["train", "faulty.yaml", "--dry-run"], 3),
+        (["threshold", "nothing"], 0),
+        (["expand", "nothing.idim"], 0),
+        (["train", "no-such-recipe"], 0),
+    ],
+)
+def test_what_cannot_be_done_is_a_document_too(tmp_path, monkeypatch, arguments, faults):
+    monkeypatch.chdir(tmp_path)
+    Path("faulty.yaml").write_text("model: {name: fc, widht: 1}\n")
+    told = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    jsonschema.validate(told, documents.schema("error/1"), jsonschema.Draft202012Validator)
+    assert told["message"]
+    assert (told["exit_code"], len(told["faults"])) == (2, faults)
 
 
 @pytest.mark.parametrize(

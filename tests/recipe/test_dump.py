@@ -62,12 +62,12 @@ sweeps = st.builds(
 )
 recipes = st.builds(
     Recipe,
-    name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]*", fullmatch=True),
+    name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True),
     dataset=st.just(Component(name="digits")) | code,
     model=models | code,
     projector=projectors | layerwise,
     d=st.none() | counts,
-    trainable=st.none() | st.lists(st.text(), min_size=1, max_size=3),
+    trainable=st.none() | st.lists(st.text(max_size=200), min_size=1, max_size=3),
     seeds=st.builds(Seeds, theta0=seeds, data=seeds),
     training=trainings,
     sweep=st.none() | sweeps,

@@ -1,0 +1,28 @@
+"""Where the program begins: signals are heeded before anything that takes time is imported."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+# As in `idim_cli.errors`, which is not there yet.
+_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 75}
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    os._exit(_CODES[signal.Signals(number).name])
+
+
+def main() -> None:
+    """Run the command line; a signal during its imports ends it as a later one does, without a traceback."""
+    for name in _CODES:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
+    from idim_cli.cli import app
+
+    app.main()
+
+
+if __name__ == "__main__":
+    main()
