@@ -3,12 +3,13 @@
 Tensors: ``coords``; ``buffer/NAME`` for each buffer of the model; ``optimizer/NAME``; ``best/...`` when the
 best epoch counts; ``loss_sum`` of the epoch so far; ``book`` and ``slopes`` of a rounding. Metadata, as JSON:
 ``run_id``, ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters), and ``mark``, which tells
-later that this user made it, where its recipe names code (`idim_cli.trust`).
+later that this user made it, where its recipe names code (`idim_cli.trust`). A checksum goes over all.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from idim_cli import trust
+from idim_cli import fingerprint, trust
 from idim_cli.errors import FileError
 from idim_cli.results import write_atomic
 
-FORMAT = "idim checkpoint 1"
+FORMAT = "idim checkpoint 2"
+#: Without a checksum: damage goes unseen. They are read for their solution, and not trained on.
+_UNCHECKED = "idim checkpoint 1"
+_log = logging.getLogger(__name__)
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -30,21 +34,41 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any])
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     mark = trust.mark(metadata.get("recipe") or {})
     said = {**metadata, "mark": mark} if mark else metadata
-    text = {"format": FORMAT, **{key: json.dumps(value) for key, value in said.items()}}
-    write_atomic(path, serialise(held, text))
+    text = {key: json.dumps(value) for key, value in said.items()}
+    write_atomic(path, serialise(held, {"format": FORMAT, "checksum": fingerprint.of(held, text), **text}))
 
 
-def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors (on the CPU) and the metadata of a checkpoint; FileError if it is not one."""
+def load(path: Path, *, unchecked: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors (on the CPU) and the metadata of a checkpoint.
+
+    Args:
+        path: of the file.
+        unchecked: whether one of a version that wrote no checksums may be read; a warning then names it.
+
+    Raises:
+        FileError: it is no checkpoint, is damaged, or has no checksum.
+    """
     try:
         with safe_open(path, "pt") as file:
             text = dict(file.metadata() or {})
-            if text.pop("format", None) != FORMAT:
+            version, checksum = text.pop("format", None), text.pop("checksum", None)
+            if version not in (FORMAT, _UNCHECKED):
                 raise FileError(f"{path} is not a checkpoint of idim, or of another version")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if version == FORMAT and checksum != fingerprint.of(tensors, text):
+            raise FileError(f"{path} is damaged: its content does not match its checksum")
+        if version != FORMAT:
+            _without_checksum(path, unchecked)
         return tensors, {key: json.loads(value) for key, value in text.items()}
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise FileError(f"cannot read the checkpoint {path}: {error}") from error
+
+
+def _without_checksum(path: Path, accepted: bool) -> None:
+    message = f"{path} was written by an earlier idim, without a checksum: damage to it cannot be noticed"
+    if not accepted:
+        raise FileError(message)
+    _log.warning(message)
 
 
 def buffers(module: nn.Module) -> dict[str, Tensor]:

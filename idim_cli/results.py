@@ -162,6 +162,11 @@ def misplaced(result: Mapping[str, Any], run_id: str) -> str:
     return "" if named["d"] in (None, str(result.get("d"))) else f"has d = {result.get('d')}, unlike its run"
 
 
+def is_run_id(name: str) -> bool:
+    """Whether `idim` calls runs so; a folder that was copied may have any name."""
+    return _RUN_ID.fullmatch(name) is not None
+
+
 def unplanned(folder: Path, plan: Plan) -> list[str]:
     """The run_ids of the runs below `folder` that have a result, and no place in the plan."""
     planned = {run["run_id"] for run in plan}

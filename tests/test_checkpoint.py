@@ -21,6 +21,28 @@ def test_round_trip(tmp_path):
     assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
 
 
+def test_any_flipped_bit_is_noticed(tmp_path):
+    path = tmp_path / "c"
+    checkpoint.save(path, {"coords": torch.randn(5), "empty": torch.zeros(0)}, {"run_id": "a", "state": {}})
+    whole = path.read_bytes()
+    for place in range(8, len(whole)):
+        for bit in (0, 5):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            with pytest.raises(FileError):
+                checkpoint.load(path)
+    path.write_bytes(whole)
+    checkpoint.load(path)
+
+
+def test_a_checkpoint_without_a_checksum_is_read_with_a_warning_where_that_may_be(tmp_path, caplog):
+    path, text = tmp_path / "c", {"format": "idim checkpoint 1", "d": "2"}
+    save_file({"coords": torch.ones(2)}, path, text)
+    assert checkpoint.load(path)[1] == {"d": 2}
+    assert "without a checksum" in caplog.text
+    with pytest.raises(FileError, match="without a checksum"):
+        checkpoint.load(path, unchecked=False)
+
+
 def test_a_save_that_fails_leaves_the_checkpoint_before(tmp_path):
     path = tmp_path / "c"
     checkpoint.save(path, {"coords": torch.zeros(2)}, {})

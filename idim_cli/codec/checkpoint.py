@@ -19,6 +19,7 @@ from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.components import filled
 from idim_cli.recipe.load import from_plain
 from idim_cli.recipe.schema import Recipe
+from idim_cli.results import CHECKPOINT, is_run_id
 
 
 class NotACheckpointError(FileError):
@@ -37,6 +38,8 @@ def read(path: Path) -> Solution:
         if isinstance(error.__cause__, SafetensorError):
             raise NotACheckpointError(f"{path} is not a checkpoint of idim, or is damaged") from error
         raise
+    if path.name == CHECKPOINT and is_run_id(path.parent.name) and said.get("run_id") != path.parent.name:
+        raise FileError(f"{path} is the checkpoint of another run, {said.get('run_id')}")
     missing = {"recipe", "shape", "classes", "D"} - said.keys() | {"coords"} - tensors.keys()
     if missing:
         raise FileError(f"{path} is not a checkpoint of idim", f"it lacks {', '.join(sorted(missing))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ TICK_SECONDS = 0.2
 SAVE_SECONDS = 15.0
 #: At most this share of the time goes into saving.
 SAVE_SHARE = 0.05
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,18 +109,26 @@ class Sitting:
         return max(self.peak, resident_bytes())
 
     def _take_up(self) -> None:
-        if self.path.exists():
-            tensors, metadata = self._saved()
+        if (saved := self._saved()) is not None:
+            tensors, metadata = saved
             self.loop.restore(tensors, metadata["state"])
             self.began -= self.loop.state.seconds
             self.record.log(f"goes on at step {self.loop.state.step} of {self.loop.steps}")
         self.record.metrics(self.loop.state.rows)
 
-    def _saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def _saved(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """What the checkpoint holds; None, with a warning, if it is not this run's or damaged."""
+        if not self.path.exists():
+            return None
         try:
-            return checkpoint.load(self.path)
+            tensors, metadata = checkpoint.load(self.path, unchecked=False)
+            if (its := metadata.get("run_id")) != self.run.run_id:
+                raise FileError(f"{self.path} is the checkpoint of another run, {its}")
+            return tensors, metadata
         except FileError as error:
-            raise FileError(str(error), "delete it to start this run afresh") from error
+            self.record.log(f"starts afresh: {error}")
+            _log.warning("%s; the run starts afresh", error)
+            return None
 
     def _tick(self) -> None:
         now = time.monotonic()

@@ -8,7 +8,7 @@ import torch
 
 from idim_cli import checkpoint, results
 from idim_cli.codec.evaluate import evaluate
-from idim_cli.errors import FileError, RecipeError
+from idim_cli.errors import RecipeError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.sweep import sweep
@@ -217,14 +217,6 @@ def test_a_start_that_is_not_there(tmp_path):
     damaged = {"recipe": {"name": "small"}, "d": 40}
     checkpoint.save(tmp_path / "at" / results.CHECKPOINT, {"coords": torch.zeros(40)}, damaged)
     refused("own recipe is faulty")
-
-
-def test_only_a_run_s_own_damaged_checkpoint_is_to_be_deleted(tmp_path):
-    (tmp_path / results.CHECKPOINT).write_bytes(b"nothing")
-    with pytest.raises(FileError, match="cannot read the checkpoint") as caught:
-        checkpoint.load(tmp_path / results.CHECKPOINT)
-    assert not caught.value.hint
-    assert "delete it" in run(single(recipe()), tmp_path)["hint"]
 
 
 def test_a_sweep_finds_a_wrong_start_before_its_first_run(tmp_path):

@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 from datetime import datetime, timedelta
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from idim_cli import checkpoint, environment, results
 from idim_cli.errors import RecipeError
@@ -197,14 +200,56 @@ def test_a_run_that_another_process_has_just_ended_is_only_read(one, folder, mon
     assert run(one(), folder) == first
 
 
-def test_a_damaged_checkpoint_is_named(one, folder):
-    folder.mkdir()
-    (folder / results.CHECKPOINT).write_bytes(b"x")
-    result = run(one(), folder)
-    assert result["status"] == "failed"
-    assert "checkpoint.safetensors" in result["reason"]
-    (folder / results.CHECKPOINT).unlink()
-    assert run(one(), folder)["status"] == "ok"
+def half_way(one, folder, *overrides):
+    """Leave a run stopped at its step 8 of 20; its checkpoint."""
+    with pytest.raises(StoppedError):
+        run(one(*overrides), folder, on_step=at_step(8, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    return folder / results.CHECKPOINT
+
+
+def of_an_earlier_version(path):
+    """The same checkpoint without its checksum."""
+    with safe_open(path, "pt") as file:
+        text = {**file.metadata(), "format": "idim checkpoint 1"}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    del text["checksum"]
+    save_file(tensors, path, text)
+
+
+def damaged(path):
+    """The same checkpoint with one bit of its coordinates flipped."""
+    tensors, _ = checkpoint.load(path)
+    content, coords = bytearray(path.read_bytes()), tensors["coords"].numpy().tobytes()
+    content[content.index(coords) + 3] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda path: path.write_bytes(b"x"), "cannot read the checkpoint"),
+        (damaged, "does not match its checksum"),
+        (of_an_earlier_version, "without a checksum"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_believed_is_named_and_the_run_made_again(
+    one, tmp_path, every_step, caplog, change, told
+):
+    expected = run(one(), tmp_path / "whole")
+    change(half_way(one, tmp_path / "cut"))
+    assert without_times(run(one(), tmp_path / "cut")) == without_times(expected)
+    assert told in caplog.text
+    assert "starts afresh" in (tmp_path / "cut" / results.LOG).read_text()
+
+
+def test_a_checkpoint_of_another_run_is_not_taken(one, tmp_path, caplog):
+    """Of the same shape, and finished."""
+    run(one("training.optimizer.lr=0.5"), tmp_path / "other")
+    expected = run(one(), tmp_path / "whole")
+    (tmp_path / "here").mkdir()
+    shutil.copy(tmp_path / "other" / results.CHECKPOINT, tmp_path / "here")
+    assert without_times(run(one(), tmp_path / "here")) == without_times(expected)
+    assert "is the checkpoint of another run" in caplog.text
 
 
 def test_train_checks_first(loaded, tmp_path):
