@@ -31,4 +31,4 @@ def _bits(tensor: Tensor) -> memoryview:
 
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     whole = torch.view_as_real(flat).reshape(-1) if flat.is_complex() else flat
-    return memoryview(whole.view(torch.uint8).numpy())
+    return whole.view(torch.uint8).numpy().data
