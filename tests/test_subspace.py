@@ -349,3 +349,32 @@ def test_it_moves_to_a_gpu():
     wrapped = moved(subspace(mlp().eval(), "fastfood"))
     before = wrapped(X)
     assert torch.allclose(wrapped.cuda()(X.cuda()).cpu(), before, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kind", ["tied", "fastfood", "sparse", "dense", {"name": "layerwise", "inner": "sparse"}]
+)
+def test_an_average_of_buffers_leaves_P_alone(kind):
+    """As torch documents it for BatchNorm; Lightning's averaging of weights does so by default."""
+    net = mlp()
+    model = Subspace.of(net, 9, kind)
+    average = torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+    smooth = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+    for scale in (1.0, 2.0, 3.0):
+        moved(model, scale).train()(X)
+        smooth.update_parameters(model)
+    v = torch.linspace(-1, 1, 9)
+    assert torch.equal(smooth.module.projector.project(v), model.projector.project(v))
+    assert not torch.equal(smooth.module.module[1].running_mean, net[1].running_mean)
+    assert torch.allclose(smooth.module.coords, (0.81 + 0.09 * 2 + 0.1 * 3) * v)
+
+
+def test_whoever_writes_into_all_buffers_leaves_P_alone():
+    model = moved(Subspace.of(mlp().eval(), 9, "fastfood"))
+    before = model.native()
+    for buffer in model.buffers():
+        buffer.data = buffer.data.half()
+    model.bfloat16().float()
+    after = moved(model).native()
+    assert all(torch.allclose(before[name], after[name], atol=0.05) for name in before)
+    assert {name.split(".")[0] for name, _ in model.named_buffers()} == {"module"}

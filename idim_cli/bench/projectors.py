@@ -18,7 +18,7 @@ from idim_cli.bench.limits import Pace, Room
 from idim_cli.bench.timing import Call, Timing, interleaved
 from idim_cli.errors import ComponentError, IdimError
 from idim_cli.projectors import REGISTRY
-from idim_cli.projectors.base import Cost, kind
+from idim_cli.projectors.base import Cost, Projector, kind
 from idim_cli.projectors.identity import Identity
 from idim_cli.recipe.schema import Component
 
@@ -228,8 +228,10 @@ def _row(one: _Made, parts: dict[str, Timing], floor: Timing) -> Row:
 
 def _state_bytes(projector: Any) -> int:
     """Memory that P holds."""
-    if isinstance(projector, nn.Module):
-        held: list[Any] = [*projector.buffers(), *projector.parameters()]
+    if isinstance(projector, Projector):
+        held: list[Any] = list(projector.held.values())
+    elif isinstance(projector, nn.Module):
+        held = [*projector.buffers(), *projector.parameters()]
     else:
         held = list(vars(projector).values())
     return sum(tensor.nbytes for tensor in held if isinstance(tensor, Tensor))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -52,7 +52,8 @@ class Projector(nn.Module, abc.ABC):
     """A fixed random linear map P from R^d into R^D whose columns have unit length.
 
     All randomness comes from `idim_cli.rng`, so that (kind, D, d, seed, parameters) say which map it is. P is
-    made on the CPU, moves like any module, and holds buffers only (they are not part of a state_dict).
+    made on the CPU, moves, is copied and pickled like any module, and has neither parameters nor buffers: who
+    averages, casts, quantises or broadcasts those of a network does not see what P holds (`held`).
 
     `project` and `adjoint` take real vectors, batched in the leading dimensions. What comes out is of the
     vectors' precision or of P's, whichever is higher: at least float32. Each is the derivative of the other,
@@ -77,6 +78,7 @@ class Projector(nn.Module, abc.ABC):
                 f"d = {d} is not in 1 .. D = {D}", "d counts the trained numbers, D all of them"
             )
         self.D, self.d, self.seed, self.params = D, d, seed, params
+        self._made: dict[str, tuple[torch.Size, torch.dtype]] = {}
 
     def project(self, v: Tensor) -> Tensor:
         """P v: [..., d] -> [..., D]; ValueError for vectors of another length, or complex ones."""
@@ -123,10 +125,25 @@ class Projector(nn.Module, abc.ABC):
     def _stream_of(cls, seed: int, d: int, part: str = "") -> rng.Stream:
         return rng.Stream(seed, f"projector/{cls.__name__.lower()}/{d}/{part}")
 
+    @property
+    def held(self) -> dict[str, Tensor]:
+        """Every tensor that P holds by name, those of its parts included."""
+        return {name: getattr(part, name.rpartition(".")[2]) for name, part in self._names()}
+
+    def _names(self) -> Iterator[tuple[str, Projector]]:
+        for prefix, part in self.named_modules():
+            if isinstance(part, Projector):
+                yield from ((f"{prefix}.{name}" if prefix else name, part) for name in part._made)
+
     def _hold(self, name: str, array: np.ndarray | Tensor) -> None:
-        """Register an array as a buffer that moves with the module and is not saved."""
+        """Keep an array as an attribute that moves with the module, and is neither a buffer nor saved."""
         tensor = array if isinstance(array, Tensor) else torch.from_numpy(array)
-        self.register_buffer(name, tensor, persistent=False)
+        setattr(self, name, tensor)
+        self._made[name] = tensor.shape, tensor.dtype
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """As `_hold`: a P has no buffers."""
+        super().register_buffer(name, None, persistent=False) if tensor is None else self._hold(name, tensor)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Projector:
         """Move and convert: floats never below float32, integers not at all, and never without their content.
@@ -143,6 +160,8 @@ class Projector(nn.Module, abc.ABC):
             exact = tensor.is_floating_point() and moved.is_floating_point() and moved.element_size() >= 4
             return tensor.to(moved.device, moved.dtype if exact else tensor.dtype)
 
+        for name in self._made:
+            setattr(self, name, exact(getattr(self, name)))
         return super()._apply(exact, recurse)
 
     def _checked(self, x: Tensor, size: int) -> Tensor:
@@ -153,13 +172,31 @@ class Projector(nn.Module, abc.ABC):
             )
         if x.is_complex():
             raise ValueError("P is real; project the real and the imaginary part one by one")
-        own = (buffer.dtype for buffer in self.buffers() if buffer.is_floating_point())
-        return x.to(torch.promote_types(x.dtype, next(own, torch.float32)))
+        return x.to(torch.promote_types(x.dtype, self._precision(x.device)))
+
+    def _precision(self, device: torch.device) -> torch.dtype:
+        """In which P holds its numbers; ComponentError if they are not as they were made, or elsewhere."""
+        precision = torch.float32
+        for part in self.modules():
+            for name, (shape, kind) in part._made.items() if isinstance(part, Projector) else ():
+                tensor = getattr(part, name)
+                if kind.is_floating_point and tensor.is_floating_point():
+                    kind = precision = tensor.dtype
+                if tensor.shape != shape or tensor.dtype != kind or tensor.device != device:
+                    raise _changed(name, tensor, device)
+        return precision
 
     def extra_repr(self) -> str:
         """All that says which P of its kind this is."""
         named = {"D": self.D, "d": self.d, "seed": self.seed, **self.params}
         return ", ".join(f"{name}={value!r}" for name, value in named.items())
+
+
+def _changed(name: str, tensor: Tensor, device: torch.device) -> ComponentError:
+    if tensor.device != device:
+        where = f"P lies on {tensor.device}, and the vectors on {device}"
+        return ComponentError(where, "move the whole module")
+    return ComponentError(f"{name} of P is not as it was made", "make P anew, from its seed")
 
 
 def each(f: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:

@@ -58,7 +58,7 @@ def inspect(projector: Projector, sizes: Sequence[tuple[str, int]], sample: int 
 
 def _columns(projector: Projector, sample: int) -> torch.Tensor:
     """Columns of P as rows, float32, by projecting unit vectors."""
-    device = next((b.device for b in projector.buffers()), torch.device("cpu"))
+    device = next((tensor.device for tensor in projector.held.values()), torch.device("cpu"))
     at = torch.linspace(0, projector.d - 1, min(sample, projector.d), dtype=torch.float64).round().long()
     units = torch.zeros(len(at), projector.d, device=device)
     units[torch.arange(len(at)), at] = 1.0

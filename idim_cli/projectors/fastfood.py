@@ -15,7 +15,7 @@ from idim_cli.projectors import loops
 from idim_cli.projectors.base import Cost, Projector, each
 from idim_cli.projectors.butterflies import transform
 from idim_cli.projectors.hadamard import hadamard
-from idim_cli.projectors.loops import compiled
+from idim_cli.projectors.loops import compiled, refuse_beyond
 
 
 class Fastfood(Projector):
@@ -151,6 +151,7 @@ def _spread(
         transform(mixed)
         # Slices, so that the compiler sees that no index is negative.
         places, rows, factors = place[start:stop], out[start:stop], gauss[start:stop]
+        refuse_beyond(places, start, n)
         if factors.size:
             for i in range(n):
                 rows[i] = mixed[np.uint32(places[i] - start)] * factors[i]
@@ -177,6 +178,7 @@ def _collect(
     for b in range(first, last):
         start, stop = b * n, min(b * n + n, place.size)
         places, rows, factors = place[start:stop], g[start:stop], gauss[start:stop]
+        refuse_beyond(places, start, n)
         if factors.size:
             block[:] = rows
             transform(block)

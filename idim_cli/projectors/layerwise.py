@@ -79,13 +79,12 @@ class Layerwise(Projector):
 def share_out(d: int, sizes: Sequence[int]) -> list[int]:
     """Divide d over tensors in proportion to their sizes, each share at most its size; the sum is d."""
     size = np.asarray(sizes, dtype=np.int64)
-    shares = (d * size) // size.sum()
-    if d >= len(size):
-        shares = np.maximum(shares, 1)
+    least = np.minimum(size, 1) * (d >= np.count_nonzero(size))  # a tensor without elements has no coordinate
+    shares = np.maximum((d * size) // size.sum(), least)
     want = d * size / size.sum() - shares
     while (missing := d - int(shares.sum())) != 0:
         step = 1 if missing > 0 else -1
-        free = shares < size if step > 0 else shares > (1 if d >= len(size) else 0)
+        free = shares < size if step > 0 else shares > least
         at = int(np.argmax(np.where(free, step * want, -np.inf)))
         shares[at] += step
         want[at] -= step

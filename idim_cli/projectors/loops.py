@@ -10,8 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 import torch
 from torch import Tensor
+
+from idim_cli.errors import ComponentError
 
 _PART = 1 << 17  # numbers that are worth a thread
 _PARTS = 16  # at most
@@ -22,7 +25,8 @@ Loop = TypeVar("Loop", bound=Callable[..., None])
 def compiled(loop: Loop) -> Loop:
     """Compile on the first call with arrays of a type; machine code is kept on disk where that can be.
 
-    Bounds are not checked. Nothing is reordered or fused: the same bits on every CPU.
+    Bounds are not checked: `refuse_beyond` comes before an index is followed. Nothing is reordered or fused:
+    the same bits on every CPU.
     """
     options: Any = {"nogil": True, "error_model": "numpy"}
     try:
@@ -30,6 +34,16 @@ def compiled(loop: Loop) -> Loop:
     except RuntimeError:  # neither the package's folder nor the user's may be written to
         made = numba.njit(**options)(loop)
     return cast("Loop", made)
+
+
+@compiled
+def refuse_beyond(index: np.ndarray, start: int, size: int) -> None:
+    """IndexError unless all of an int32 `index` is in start .. start + size - 1."""
+    most = np.uint32(0)
+    for i in range(index.size):
+        most = max(most, np.uint32(index[i] - start))
+    if index.size and most >= size:
+        raise IndexError
 
 
 def runs_here(x: Tensor) -> bool:
@@ -50,14 +64,20 @@ def bounds(size: int, count: int, part: int) -> tuple[int, int]:
 def in_parts(loop: Callable[..., None], size: int, count: int, *tensors: Tensor) -> None:
     """Call ``loop(*arrays, part, first, last)`` for each part of `size` things, on torch's number of threads.
 
-    The arrays share the memory of the tensors, which must not ask for a gradient: RuntimeError.
+    The arrays share the memory of the tensors, which must not ask for a gradient: RuntimeError. An index out
+    of range is none that P was made with: ComponentError.
     """
     arrays = [tensor.numpy() for tensor in tensors]
     left = iter(range(count))  # each thread takes the next part; a step of this iterator is one instruction
 
     def work() -> None:
-        for part in left:
-            loop(*arrays, part, *bounds(size, count, part))
+        try:
+            for part in left:
+                loop(*arrays, part, *bounds(size, count, part))
+        except IndexError as error:
+            raise ComponentError(
+                "P is not as it was made: an index is out of range", "make P anew, from its seed"
+            ) from error
 
     threads = min(torch.get_num_threads(), count)
     others: list[Future[None]] = []

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from idim_cli.errors import ComponentError
 from idim_cli.projectors.base import Cost, Projector
 
 
@@ -35,6 +36,7 @@ class Sparse(Projector):
     ) -> None:
         density = _density(D, density)
         super().__init__(D, d, seed, density=density)
+        self._sound: list[tuple[int, int]] = []
         at = self._positions(density)
         column, row = np.divmod(at, D)
         length = np.sqrt(np.bincount(column, minlength=d).astype(np.float64))
@@ -57,18 +59,30 @@ class Sparse(Projector):
 
     def _adjoint(self, g: Tensor) -> Tensor:
         """P' g by a sparse product with P', whose rows are long."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-            matrix = torch.sparse_csr_tensor(
-                self.backward_start,
-                self.backward_index,
-                self.backward_value.to(g.dtype),
-                (self.d, self.D),
-                check_invariants=False,
-            )
+        matrix = self._transposed(g.dtype)
         if g.dim() == 1:
             return matrix @ g
         return (matrix @ g.reshape(-1, self.D).T).T.reshape(*g.shape[:-1], self.d)
+
+    def _transposed(self, kind: torch.dtype) -> Tensor:
+        """P' as a sparse matrix, whose product follows any index: they are looked at when they are others.
+
+        Raises:
+            ComponentError: P is not as it was made.
+        """
+        parts = self.backward_start, self.backward_index, self.backward_value
+        mark = [(part.data_ptr(), 0 if part.is_inference() else part._version) for part in parts]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+            try:
+                matrix = torch.sparse_csr_tensor(
+                    *parts[:2], parts[2].to(kind), (self.d, self.D), check_invariants=mark != self._sound
+                )
+            except RuntimeError as error:
+                message = "P is not as it was made: an index is out of range"
+                raise ComponentError(message, "make P anew, from its seed") from error
+        self._sound = mark
+        return matrix
 
     @classmethod
     def expected_cost(cls, D: int, d: int, *, density: float | None = None, **params: Any) -> Cost:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from idim_cli.projectors import loops
 from idim_cli.projectors.base import Cost, Projector, SideBySide, each
-from idim_cli.projectors.loops import compiled
+from idim_cli.projectors.loops import compiled, refuse_beyond
 
 
 class Tied(Projector):
@@ -111,6 +111,7 @@ def _sum(g: Tensor, scale: Tensor, pick: Tensor) -> Tensor:
 @compiled
 def _look_up(table: np.ndarray, pick: np.ndarray, out: np.ndarray, part: int, first: int, last: int) -> None:
     pick, out = pick[first:last], out[first:last]
+    refuse_beyond(pick, 0, table.size)
     for i in range(pick.size):
         out[i] = table[np.uint32(pick[i])]
 
@@ -118,5 +119,6 @@ def _look_up(table: np.ndarray, pick: np.ndarray, out: np.ndarray, part: int, fi
 @compiled
 def _add_up(g: np.ndarray, pick: np.ndarray, sums: np.ndarray, part: int, first: int, last: int) -> None:
     pick, g, total = pick[first:last], g[first:last], sums[part]
+    refuse_beyond(pick, 0, total.size)
     for i in range(pick.size):
         total[np.uint32(pick[i])] += g[i]

@@ -21,7 +21,7 @@ def reference(D: int, d: int) -> Projector:
 @pytest.mark.parametrize(("D", "d"), [(1, 1), (64, 64), (1024, 10), (997, 40)])
 def test_the_adjoint_is_the_transpose(D, d):
     P = reference(D, d)
-    assert P.cost().state_bytes == sum(buffer.nbytes for buffer in P.buffers())
+    assert P.cost().state_bytes == sum(tensor.nbytes for tensor in P.held.values())
     P = P.double()
     matrix = P.project(torch.eye(d).double()).T
     assert torch.allclose(P.adjoint(torch.eye(D).double()), matrix, atol=1e-9)
@@ -31,8 +31,9 @@ def test_the_adjoint_is_the_transpose(D, d):
 def test_it_is_fastfood_in_one_block_with_its_own_random_numbers():
     plain = reference(300, 20).double()
     fast = build(Component(name="fastfood", params={"stacked": False}), [300], 20, 1).double()
-    fast.sign, fast.gauss, fast.place = plain.sign[None], plain.gauss, plain.place.int()
-    fast.scale = torch.tensor([plain.scale], dtype=torch.float64)
+    fast.sign, fast.gauss = plain.sign[None].to(fast.sign.dtype), plain.gauss
+    fast.place = plain.place.int()
+    fast._hold("scale", torch.tensor([plain.scale], dtype=torch.float64))
     v, g = torch.linspace(-1, 1, 20).double(), torch.linspace(1, 3, 300).double()
     assert torch.allclose(fast.project(v), plain.project(v), atol=1e-12)
     assert torch.allclose(fast.adjoint(g), plain.adjoint(g), atol=1e-12)

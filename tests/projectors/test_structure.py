@@ -1,6 +1,8 @@
 """What each kind of projector promises beyond the common laws."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -234,3 +236,72 @@ def test_moving_a_P_never_loses_its_content(name):
         assert torch.equal(moved.project(v), before)
     with pytest.raises(ComponentError, match="meta device"):
         P.to("meta").to_empty(device="cpu")
+
+
+@pytest.mark.parametrize(("d", "shares"), [(10, [3, 0, 7]), (2, [1, 0, 1]), (97, [30, 0, 67])])
+def test_a_tensor_without_elements_has_no_coordinates(d, shares):
+    assert share_out(d, [30, 0, 67]) == shares
+    P = build(Component(name="layerwise"), [30, 0, 67], d, 1)
+    assert torch.allclose(P.project(torch.eye(d)).norm(dim=1), torch.ones(d))
+
+
+KINDS = [{"name": name} for name in sorted(REGISTRY)] + [{"name": "layerwise", "inner": "fastfood"}]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_P_is_invisible_to_whoever_walks_over_buffers(kind):
+    P = build(kind, [40, 60], 100 if kind["name"] == "identity" else 7, 1)
+    assert not [*P.buffers(), *P.parameters(), *P.state_dict()]
+    assert sum(tensor.nbytes for tensor in P.held.values()) == P.cost().state_bytes
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_P_is_copied_and_pickled_whole(kind):
+    P = build(kind, [40, 60], 100 if kind["name"] == "identity" else 7, 1)
+    v, g = torch.linspace(-1, 1, P.d), torch.linspace(-1, 1, 100)
+    for other in (copy.deepcopy(P), pickle.loads(pickle.dumps(P)), copy.deepcopy(P).double().float()):
+        assert torch.equal(other.project(v), P.project(v))
+        assert torch.equal(other.adjoint(g), P.adjoint(g))
+
+
+@pytest.mark.parametrize("name", ["tied", "fastfood", "sparse"])
+@pytest.mark.parametrize("value", [-1, 10_000_000, -(2**31)])
+def test_an_index_out_of_range_is_told_and_never_followed(name, value):
+    key = {"tied": "pick", "fastfood": "place", "sparse": "backward_index"}[name]
+    for at in (0, 57, -1):
+        P = build(Component(name=name), [200], 7, 1)
+        P.adjoint(torch.ones(200))
+        getattr(P, key)[at] = value
+        with pytest.raises(ComponentError, match="out of range"):
+            P.adjoint(torch.ones(200))
+        if name != "sparse":
+            with pytest.raises(ComponentError, match="out of range"):
+                P.project(torch.ones(7))
+
+
+@pytest.mark.parametrize("name", ["tied", "fastfood", "sparse", "dense"])
+def test_a_P_of_another_shape_or_kind_is_told_so(name):
+    for change in (lambda t: t[:-1], lambda t: t[None], lambda t: t.bool()):
+        for key in build(Component(name=name), [200], 7, 1).held:
+            P = build(Component(name=name), [200], 7, 1)
+            setattr(P, key, change(getattr(P, key)))
+            with pytest.raises(ComponentError, match="not as it was made"):
+                P.project(torch.ones(7))
+            with pytest.raises(ComponentError, match="not as it was made"):
+                P.adjoint(torch.ones(200))
+
+
+def test_a_P_that_lies_elsewhere_is_told_so():
+    with pytest.raises(ComponentError, match="P lies on meta, and the vectors on cpu"):
+        build(Component(name="tied"), [200], 7, 1).to("meta").project(torch.ones(7))
+
+
+def test_a_buffer_of_a_kind_of_ones_own_is_held_too():
+    class Own(REGISTRY.open("identity")):
+        def __init__(self, D: int, d: int, seed: int) -> None:
+            super().__init__(D, d, seed)
+            self.register_buffer("weights", torch.ones(D))
+
+    P = Own(5, 5, 0)
+    assert not list(P.buffers())
+    assert P.double().weights.dtype == torch.float64

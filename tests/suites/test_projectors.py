@@ -72,7 +72,7 @@ def test_a_batch_equals_its_vectors(kind, size):
 @at_all_sizes
 def test_the_cost_is_what_is_used(kind, size):
     P = make(*kind, *size)
-    assert P.cost().state_bytes == sum(buffer.nbytes for buffer in P.buffers())
+    assert P.cost().state_bytes == sum(tensor.nbytes for tensor in P.held.values())
     assert not list(P.parameters())
     assert not P.state_dict()
 
@@ -127,8 +127,8 @@ def test_other_d_are_independent(kind):
 
 def test_half_precision_leaves_P_alone(kind):
     P = make(*kind, 997, 40)
-    before = [buffer.clone() for buffer in P.buffers()]
-    assert all(torch.equal(a, b) for a, b in zip(before, P.bfloat16().buffers(), strict=True))
+    before = [tensor.clone() for tensor in P.held.values()]
+    assert all(torch.equal(a, b) for a, b in zip(before, P.bfloat16().held.values(), strict=True))
 
 
 def test_vectors_of_another_length_are_refused(kind):
