@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two drawings: many runs may report at the same time.
 REDRAW = 0.2
+#: Seconds between two drawings before the first run has reported: data are loaded, workers start.
+PULSE = 0.25
 _ROWS = 8  # for runs, and of that many groups the estimate, if the terminal is high enough
 _GROUPS = 3
 _OTHERS = 4  # lines of the view beside these
@@ -64,6 +67,7 @@ class Live(Watching):
     """A `Watcher` that draws when a run reports, so no thread takes time from the training.
 
     Several runs may be under way: the bar's length is that of the ended ones and of their shares together.
+    Until the first of them reports, a thread moves the bar.
 
     Args:
         running: reads d_int as runs end; None for a single run.
@@ -80,18 +84,18 @@ class Live(Watching):
             rich.TextColumn("{task.description}"),
             rich.BarColumn(bar_width=24),
             rich.TextColumn("{task.fields[count]}"),
-            rich.TextColumn("ETA"),
-            rich.TimeRemainingColumn(),
+            rich.TextColumn("{task.fields[time]}"),
             console=console.talk(),
             auto_refresh=False,
             speed_estimate_period=300,
             get_time=clock,
         )
-        self.task = self.bars.add_task("training", total=1.0, count="")
+        self.task = self.bars.add_task("starting", total=None, count="", time="")
         self.runs, self.done = 1, 0
         self.ahead, self.ended = 0, 0  # runs of this sitting: asked for, done
         self.active: dict[str, Active] = {}
         self.drawn = -REDRAW
+        self.heard, self.pulse = threading.Event(), threading.Thread(target=self._pulse, daemon=True)
         self.screen = Screen(
             get_renderable=self._view, console=console.talk(), auto_refresh=False, transient=True,
             redirect_stdout=False,
@@ -102,6 +106,7 @@ class Live(Watching):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._going()
         if self.running:
             self.running.catch_up()  # the last look is at everything
         self.screen.stop()
@@ -111,14 +116,16 @@ class Live(Watching):
         self.runs, self.done = len(runs), len(runs) - pending
         if self.running:
             self.running.plan = purposes(runs)
-        if not self.ahead:
-            self.bars.reset(self.task)
+        if not self.ahead and pending:
+            self.bars.reset(self.task, count=self._count(), time="")
+            self.pulse.start()
         self.ahead += pending
-        if pending:
+        if self.ahead and self.heard.is_set():
             self._draw()
 
     def progress(self, run: Run, progress: Progress) -> None:
         """Move the bar by a part of a run."""
+        self._going()
         self._check(run, progress)
         known = self.active.get(run.run_id)
         now = self.clock()
@@ -131,6 +138,7 @@ class Live(Watching):
 
     def finished(self, run: Run, result: Mapping[str, Any]) -> None:
         """Print what came of a run above the view."""
+        self._going()
         self.done, self.ended = self.done + 1, self.ended + 1
         self.active.pop(run.run_id, None)
         console.say(f"[{self.done}/{self.runs}] {_brief(run, result)}")
@@ -144,13 +152,29 @@ class Live(Watching):
         """Say it above the view."""
         console.say(line)
 
+    def _pulse(self) -> None:
+        began = self.clock()
+        while not self.heard.wait(PULSE):
+            self.bars.update(self.task, time=_time(self.clock() - began))
+            self.screen.refresh()
+
+    def _going(self) -> None:
+        """The first run has reported, or nothing will."""
+        if not self.heard.is_set():
+            self.heard.set()
+            if self.pulse.ident:
+                self.pulse.join()
+
     def _draw(self) -> None:
         self.bars.update(
             self.task,
+            description="training",
             total=max(self.ahead, 1),
             completed=self.ended + sum(_share(one.now) for one in self.active.values()),
             count=self._count(),
         )
+        left = self.bars.tasks[0].time_remaining
+        self.bars.update(self.task, time="" if left is None else f"ETA {_time(left)}")
         self.screen.refresh()
         self.drawn = self.clock()
 
@@ -164,6 +188,8 @@ class Live(Watching):
         from rich.console import Group
         from rich.text import Text
 
+        if not self.heard.is_set():
+            return self.bars.get_renderable()
         talk = console.talk()
         below = Text("\n".join(self.lines(talk.height, talk.width)), no_wrap=True, overflow="ellipsis")
         return Group(self.bars.get_renderable(), below)
@@ -239,16 +265,16 @@ def _seeds(run: Run) -> str:
 
 def _told(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]:
     """The estimates so far, with what they rest on; `over` are the keys that tell their groups apart."""
-    from idim_cli.thresholds.text import headline
+    from idim_cli.thresholds.text import so_far
 
     read = [(_label(one, estimates, over), one.reading) for one in estimates if one.reading]
     for label, reading in read[:_GROUPS]:
-        yield f"{label}: {headline(reading)}" if label else headline(reading)
+        yield f"{label}: {so_far(reading)}" if label else so_far(reading)
     if len(read) > _GROUPS:
         yield f"  + {len(read) - _GROUPS} more"
     if read:
         one = read[0][1]
-        yield f"  so far; rule {one.rule}, level {one.fraction:g} x baseline {one.baseline_kind}"
+        yield f"  rule {one.rule}, level {one.fraction:g} x baseline {one.baseline_kind}"
 
 
 def _label(one: Estimate, all_: Sequence[Estimate], over: Collection[str]) -> str:

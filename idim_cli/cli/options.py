@@ -152,6 +152,21 @@ def trackers(given: Sequence[str] | None) -> list[str]:
     return [f"trackers=[{', '.join(given)}]"] if given else []
 
 
+def given(
+    out: Path,
+    data: str | None = None,
+    device: str | None = None,
+    jobs: int | None = None,
+    pack: int | None = None,
+    tracker: Sequence[str] | None = None,
+) -> list[str]:
+    """The options of a sweep as they were given, for a command that goes on from it."""
+    told = {"--out": str(out), "--data": data, "--device": device, "--jobs": jobs, "--pack": pack}
+    usual = {"--out": os.environ.get("IDIM_OUT", "results")}
+    words = [f"{name}={value}" for name, value in told.items() if value not in (None, usual.get(name))]
+    return [*words, *(f"--tracker={one}" for one in tracker or ())]
+
+
 Results = Annotated[
     Path,
     typer.Argument(

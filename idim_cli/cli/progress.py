@@ -36,12 +36,14 @@ def shown(recipe: Recipe | None, out: Path) -> AbstractContextManager[Watcher | 
 
 
 class Watching:
-    """What both ways of showing share: P's check is told once for each kind of P and group of runs."""
+    """What both ways of showing share: with -v, P's check once for each kind of P and group of runs."""
 
     def __init__(self) -> None:
         self.told: set[str] = set()
 
     def _check(self, run: Run, progress: Progress) -> None:
+        if console.level() < console.VERBOSE:
+            return
         about = f"{run.recipe.projector.name} {dict(run.group)}"
         if not run.direct and about not in self.told:
             self.told.add(about)

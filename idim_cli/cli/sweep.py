@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from idim_cli.cli import adaptive, console, dryrun, options, progress
+from idim_cli.cli import adaptive, again, console, dryrun, options, progress, short
 from idim_cli.cli.plots import plot
 from idim_cli.errors import NOT_REACHED, RUN_FAILED, SOME_FAILED
 from idim_cli.results import FAILED
 
 if TYPE_CHECKING:
     from idim_cli.execute.sweep import Outcome
+    from idim_cli.recipe.schema import Recipe
 
 
 def command(
     recipe: options.Recipe,
     overrides: options.Overrides = None,
+    d: short.Dimensions = None,
+    seeds: short.Seeds = None,
+    epochs: short.Epochs = None,
     out: options.Out = Path("results"),
     data: options.Data = None,
     device: options.Device = None,
@@ -60,6 +65,7 @@ def command(
     """
     from idim_cli.recipe.load import load
 
+    changes = short.of_sweep(overrides, d, seeds, epochs)
     search = adaptive.overrides(
         adaptively,
         precision=precision,
@@ -69,7 +75,9 @@ def command(
         early_stop=False if no_early_stop else None,
         lr=lr,
     )
-    loaded = load(recipe, [*(overrides or []), *search, *options.trackers(tracker)])
+    loaded = load(recipe, [*changes, *search, *options.trackers(tracker)])
+    if loaded.recipe.sweep:
+        short.unused(changes, loaded.recipe.sweep.search.name)
     from idim_cli.execute.local import Local
     from idim_cli.execute.sweep import sweep
     from idim_cli.training.prepare import Where
@@ -82,7 +90,8 @@ def command(
     if as_json:
         console.document("sweep/1", outcome.as_dict())
     else:
-        console.out(_text(outcome))
+        words = [recipe, *changes, *search, *options.given(out, data, device, jobs, pack, tracker)]
+        console.out(_text(outcome, loaded.recipe, words))
     if outcome.failed:
         console.fail(f"{outcome.failed} of {outcome.planned} runs failed", _where(outcome))
         raise typer.Exit(SOME_FAILED if keep_going else RUN_FAILED)
@@ -90,12 +99,19 @@ def command(
         raise typer.Exit(NOT_REACHED)
 
 
-def _text(outcome: Outcome) -> str:
-    """The summary for people: for each group a plot and its reading in words, or why it has none."""
-    titled = len(outcome.estimates) > 1
+def _text(outcome: Outcome, recipe: Recipe, words: Sequence[str]) -> str:
+    """The summary for people: for each group a plot and its reading in words, or why it has none.
+
+    `words` came behind ``idim sweep``, and come again in the command that is to be run next.
+    """
+    titled, detailed = len(outcome.estimates) > 1, console.level() >= console.VERBOSE
     blocks = [
-        one.describe(plot(one.sample, one.reading), titled, console.text_width()) for one in outcome.estimates
-    ]
+        one.describe(
+            plot(one.sample, one.reading), titled, console.text_width(), detailed,
+            again.command(one.reading, recipe, words),
+        )
+        for one in outcome.estimates
+    ]  # fmt: skip
     return "\n\n".join([*blocks, f"results: {outcome.folder}"])
 
 

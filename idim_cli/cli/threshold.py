@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import again, console, options
 from idim_cli.cli.plots import plot
 from idim_cli.errors import NOT_REACHED, IdimError
 
@@ -69,14 +69,16 @@ def command(
     if as_json:
         console.document("threshold/1", {"estimates": [one.as_dict() for one in found]})
     else:
-        console.out("\n\n".join(_text(one) for one in found))
+        console.out("\n\n".join(_text(one, path) for one in found))
     if any(one.not_reached for one in found):
         raise typer.Exit(NOT_REACHED)
 
 
-def _text(one: Estimate) -> str:
+def _text(one: Estimate, path: Path) -> str:
     """The reading, and below it a plot of what it was read from."""
-    told, drawn = one.describe(width=console.text_width()), plot(one.sample, one.reading)
+    detailed, then = console.level() >= console.VERBOSE, again.of_folder(path, one.reading)
+    told = one.describe(width=console.text_width(), detailed=detailed, command=then)
+    drawn = plot(one.sample, one.reading)
     return f"{told}\n\n{drawn}" if drawn else told
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from idim_cli.cli import console, dryrun, options, progress
+from idim_cli.cli import console, dryrun, options, progress, short
 from idim_cli.errors import RUN_FAILED
 from idim_cli.results import LOG
 
@@ -17,6 +17,9 @@ from idim_cli.results import LOG
 def command(
     recipe: options.Recipe,
     overrides: options.Overrides = None,
+    d: short.OneD = None,
+    seeds: short.OneSeed = None,
+    epochs: short.Epochs = None,
     out: options.Out = Path("results"),
     data: options.Data = None,
     device: options.Device = None,
@@ -40,7 +43,7 @@ def command(
     from idim_cli.plans import single
     from idim_cli.recipe.load import load
 
-    loaded = load(recipe, [*(overrides or []), *options.trackers(tracker)])
+    loaded = load(recipe, [*short.of_run(overrides, d, seeds, epochs), *options.trackers(tracker)])
     run = single(loaded.recipe)
     from idim_cli.training.prepare import Where
     from idim_cli.training.run import run_folder, train

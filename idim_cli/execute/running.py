@@ -21,6 +21,8 @@ REST_SECONDS, TIME_SHARE = 1.0, 0.03
 class Running:
     """The estimates of a sweep that goes on; `over` are the recipe keys that tell them apart.
 
+    A search says itself what it has found so far, and has none: of two numbers at a time one would be stale.
+
     Args:
         recipe: with a sweep.
         folder: where its results lie.
@@ -38,11 +40,12 @@ class Running:
         self.plan: results.Plan | None = None
         self.found: list[Estimate] = []
         self.due, self.warm = clock(), False
+        self.silent = recipe.sweep is not None and recipe.sweep.search.name != "grid"
 
     def estimates(self) -> list[Estimate]:
         """Of all groups, as of the last reading; reads anew if the last one is long enough ago."""
         began = self.clock()
-        if began >= self.due:
+        if began >= self.due and not self.silent:
             with contextlib.suppress(IdimError, OSError):  # nothing to be read yet
                 table = results.table(self.folder, self.known, self.plan)
                 self.found = thresholds.threshold(table, self.options)

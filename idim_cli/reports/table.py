@@ -76,7 +76,7 @@ def terminal(sections: Sequence[Section], console: Console) -> None:
 
     for section in sections:
         console.print(section.heading, style="bold", markup=False)
-        console.print(describe(section.reading, console.width), markup=False, soft_wrap=True)
+        console.print(describe(section.reading, console.width, detailed=True), markup=False, soft_wrap=True)
         console.print(f"\n{_what(section)}", markup=False)
         whole = _table(section, box.SIMPLE_HEAD)
         needed = console.measure(whole, options=console.options.update(width=_PLAIN_WIDTH)).maximum
@@ -86,7 +86,10 @@ def terminal(sections: Sequence[Section], console: Console) -> None:
 
 def text(sections: Sequence[Section]) -> str:
     """The sections as plain text, without colours or drawn lines."""
-    parts = ["\n".join([s.heading, describe(s.reading), "", _what(s), _plain(cells(s))]) for s in sections]
+    parts = [
+        "\n".join([s.heading, describe(s.reading, detailed=True), "", _what(s), _plain(cells(s))])
+        for s in sections
+    ]
     return "\n\n".join(parts) + "\n"
 
 

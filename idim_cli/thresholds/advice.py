@@ -1,47 +1,75 @@
-"""What to run next when a reading is weak: overrides for runs of `idim`, plain words for those of others."""
+"""What to run next when a reading is weak: arguments of `idim sweep`, or plain words for runs of others."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from idim_cli.thresholds.reading import Reading
 
 # An interval whose ends differ by more than this factor is called wide.
 WIDE = 1.25
 
 
-def override(grid: Iterable[int], more: Iterable[int], ours: bool = True) -> str:
+class Advice(NamedTuple):
+    """What to run next.
+
+    Attributes:
+        words: why, and what; empty if nothing need be run.
+        arguments: of the `idim sweep` that made the runs, which do it; none where `idim` did not make them.
+    """
+
+    words: str
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The words, and the arguments behind them."""
+        return f"{self.words}: {' '.join(self.arguments)}" if self.arguments else self.words
+
+
+NOTHING = Advice("")
+
+
+def _grid(words: str, grid: Iterable[int], more: Iterable[int], ours: bool) -> Advice:
     """``sweep.d=[...]`` of all distinct d, ascending, as finished runs of the old grid are kept.
 
     For runs that `idim` did not make (not `ours`), just the d that are to be added.
     """
     if not ours:
-        return ", ".join(str(d) for d in sorted(set(more) - set(grid)))
-    return f"sweep.d=[{','.join(str(d) for d in sorted({*grid, *more}))}]"
+        return Advice(f"{words}: {', '.join(str(d) for d in sorted(set(more) - set(grid)))}")
+    return Advice(words, (f"sweep.d=[{','.join(str(d) for d in sorted({*grid, *more}))}]",))
 
 
-def repeat(runs: int, ours: bool = True) -> str:
+def repeat(runs: int, ours: bool = True, why: str = "") -> Advice:
     """Advice to have so many runs at each d."""
-    return f"add seeds: sweep.seeds={runs}" if ours else f"more runs at each d, at least {runs}"
+    if ours:
+        return Advice(f"{why}add seeds", (f"sweep.seeds={runs}",))
+    return Advice(f"{why}more runs at each d, at least {runs}")
 
 
-def beyond(grid: Sequence[int], native: int | None, ours: bool = True) -> str:
+def beyond(grid: Sequence[int], native: int | None, ours: bool = True) -> Advice:
     """Advice for a level that no d reached."""
     top = grid[-1]
     more = [d for d in (_round(top * f) for f in (1.5, 2, 3, 4)) if native is None or d < native]
     if native is not None and top * 1.5 >= native > top:
         more = [*more, native]
     if not more:
-        return "even d = D does not reach it: train longer, or look at the baseline"
-    return f"add larger d: {override(grid, more, ours)}"
+        return Advice("even d = D does not reach it: train longer, or look at the baseline")
+    return _grid("add larger d", grid, more, ours)
 
 
-def below(grid: Sequence[int], ours: bool = True) -> str:
+def below(grid: Sequence[int], ours: bool = True) -> Advice:
     """Advice for a level reached at the smallest d."""
     less = [d for d in (_round(grid[0] / f) for f in (8, 4, 2)) if 0 < d < grid[0]]
-    return f"add smaller d: {override(grid, less, ours)}" if less else ""
+    return _grid("add smaller d", grid, less, ours) if less else NOTHING
 
 
-def narrower(grid: Sequence[int], ends: tuple[float, float], runs: int, near: int, ours: bool = True) -> str:
+def narrower(
+    grid: Sequence[int], ends: tuple[float, float], runs: int, near: int, ours: bool = True
+) -> Advice:
     """Advice for a reached level: more d if the grid is coarse beside the interval, else more seeds.
 
     Args:
@@ -56,27 +84,49 @@ def narrower(grid: Sequence[int], ends: tuple[float, float], runs: int, near: in
         return _open_end(grid, low, high, ours)
     ratio = high / low
     if ratio <= WIDE:
-        return ""
+        return NOTHING
     wide = f"the interval spans a factor {ratio:.2f}: "
     left, right = grid[near - 1], grid[near]
     if right / left > ratio**0.5 and right - left > 3:
         between = [_round(left * (right / left) ** (i / 4)) for i in (1, 2, 3)]
-        return f"{wide}add d around it: {override(grid, (d for d in between if left < d < right), ours)}"
-    return wide + repeat(max(5, 2 * runs), ours)
+        return _grid(f"{wide}add d around it", grid, (d for d in between if left < d < right), ours)
+    return repeat(max(5, 2 * runs), ours, wide)
 
 
-def searched(low: float, high: float) -> str:
-    """Advice for a level that a search has found: it knows itself where to run next."""
-    narrow = math.isfinite(low) and high / low <= WIDE
-    return "" if narrow else "the interval is wide: a search narrows it (--adaptive --precision 10%)"
+def searched(low: float, high: float, ours: bool = True) -> Advice:
+    """Advice for a level that the rule `curve` has found: a search knows itself where to run next."""
+    if math.isfinite(low) and high / low <= WIDE:
+        return NOTHING
+    words = "the interval is wide: a search narrows it"
+    return Advice(words, ("--adaptive", "--precision=10%")) if ours else Advice("the interval is wide")
 
 
-def _open_end(grid: Sequence[int], low: float, high: float, ours: bool) -> str:
+def search_arguments(reading: Reading, search: Mapping[str, Any]) -> tuple[str, ...]:
+    """Arguments by which an adaptive search goes on beyond its end; none where the same command does.
+
+    Args:
+        reading: of what it has found.
+        search: its parameters, defaults included.
+    """
+    share, runs = (
+        search["precision"],
+        reading.baseline_runs + reading.runs + reading.solved + reading.unsolved,
+    )
+    if runs >= search["max_runs"]:
+        return (f"--max-runs={2 * search['max_runs']}",)
+    if reading.value and reading.low and reading.high:
+        ends = (1 - share) * reading.value, (1 + share) * reading.value
+        if ends[0] <= reading.low and reading.high <= ends[1]:
+            return (f"--precision={50 * share:.3g}%",)
+    return (f"--max-epochs={2 * search['max_epochs']}",) if search["max_epochs"] else ()
+
+
+def _open_end(grid: Sequence[int], low: float, high: float, ours: bool) -> Advice:
     less = [_round(grid[0] / 2)] if low == -math.inf and grid[0] > 1 else []
     more = [_round(grid[-1] * f) for f in (1.5, 2)] if high == math.inf else []
     if not less and not more:
-        return ""
-    return f"the interval leaves the grid: {'' if ours else 'add d = '}{override(grid, [*less, *more], ours)}"
+        return NOTHING
+    return _grid("the interval leaves the grid: add d", grid, [*less, *more], ours)
 
 
 def _round(d: float) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from idim_cli.errors import IdimError
 from idim_cli.thresholds import advice
+from idim_cli.thresholds.advice import Advice
 from idim_cli.thresholds.cautions import cautions
 from idim_cli.thresholds.curve import crossing
 from idim_cli.thresholds.interval import Draws, bootstrap, paper_bootstrap
@@ -49,6 +50,7 @@ def read(runs: Sample, options: Options, rest: str = "") -> Reading:
     mean, sd = red.moments() if red else (math.nan, math.nan)
     flat = plateau(runs, options.confidence, options.fraction, value)
     n, tried = runs.points.n, runs.tried
+    then = _next(runs, value, draws, options)
     return Reading(
         value=None if value == math.inf else _inside(value, runs),
         **_ends(draws, runs, options),
@@ -74,7 +76,8 @@ def read(runs: Sample, options: Options, rest: str = "") -> Reading:
         D=runs.D,
         verdict=_verdict(value),
         cautions=cautions(runs, level, baseline),
-        next=rest or _next(runs, value, draws, options),
+        next=rest or then.text,
+        next_arguments=() if rest else then.arguments,
         bootstrap_mean=known(mean),
         bootstrap_sd=known(sd),
         performance_sd=tuple(known(float(sd)) for sd in runs.points.sd),
@@ -149,7 +152,7 @@ def _verdict(value: float) -> Verdict:
     return "reached at the smallest d" if value == -math.inf else "reached"
 
 
-def _next(runs: Sample, value: float, draws: Draws | None, options: Options) -> str:
+def _next(runs: Sample, value: float, draws: Draws | None, options: Options) -> Advice:
     grid = [int(d) for d in runs.tried]
     if value == math.inf:
         return advice.beyond(grid, runs.D, runs.ours)
@@ -159,6 +162,6 @@ def _next(runs: Sample, value: float, draws: Draws | None, options: Options) -> 
         return advice.repeat(3, runs.ours)
     low, high = draws.interval(options.confidence)
     if options.rule == "curve":
-        return advice.searched(low, high)
+        return advice.searched(low, high, runs.ours)
     near = int(np.searchsorted(runs.d, value))
     return advice.narrower(grid, (low, high), int(runs.points.n.min()), near, runs.ours)

@@ -54,16 +54,25 @@ class Estimate:
             return ""
         return f"{self.error} ({self.error.hint})" if self.error.hint else str(self.error)
 
-    def describe(self, plot: str = "", titled: bool = True, width: int = 80) -> str:
+    def describe(
+        self,
+        plot: str = "",
+        titled: bool = True,
+        width: int = 80,
+        detailed: bool = False,
+        command: str = "",
+    ) -> str:
         """The reading with all that it rests on, or why there is none, in lines of at most `width` columns.
 
         Args:
             plot: drawn between the name of the group and the reading.
             titled: whether to name the group.
-            width: columns; an override is longer if need be.
+            width: columns; an override or a command is longer if need be.
+            detailed: with d_int100, the paper's bars and D.
+            command: for the shell, does what is to be run next.
         """
         if self.reading is not None:
-            told = describe(self.reading, width)
+            told = describe(self.reading, width, detailed, command)
         else:
             told = "\n".join(wrapped(self.problem, width, first="no estimate: ", then="  "))
         title = wrapped(self.label, width) if titled else []

@@ -37,6 +37,8 @@ class Reading:
         verdict: see `Verdict`.
         cautions: see `idim_cli.thresholds.cautions`.
         next: what to run next, "" if nothing.
+        next_arguments: the last words of `next`, where they are arguments of the `idim sweep` that made the
+            runs.
         bootstrap_mean, bootstrap_sd: of the paper's 50 one-run readings by its rule `first` (its red bar);
             None for single runs, or if none of them reached the level.
         performance_sd: at each d (the paper's blue bars), None where there is one run.
@@ -78,6 +80,7 @@ class Reading:
     d_int100: int | None
     d_int100_sees: float | None
     d_int100_test: str
+    next_arguments: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON can hold them."""
@@ -94,6 +97,11 @@ class Reading:
         if self.value is None:
             return f"> {self.d_max}"
         return f"<= {self.value}" if self.verdict == "reached at the smallest d" else str(self.value)
+
+    @property
+    def share(self) -> float | None:
+        """The value, or where there is none the largest d tried, as a share of D; None if D is unknown."""
+        return (self.d_max if self.value is None else self.value) / self.D if self.D else None
 
     @property
     def interval_text(self) -> str:

@@ -13,30 +13,56 @@ _INDENT = 13
 _BASELINES = {"model": "model", "best": "best of the sweep", "fixed": "fixed"}
 #: How the words on a test begin that can tell nothing.
 TOO_WEAK = "the test is too weak"
+#: Facts that are told only where details are asked for.
+_DETAILS = ("D", "d_int100", "by test", "paper bars")
 _HEAD = ("reading", "level", "value", "interval", "one run")
 
 
-def describe(reading: Reading, width: int = 80) -> str:
-    """A reading with everything it rests on: one headline, then a line or more for each fact."""
-    told = {key: text for key, text in facts(reading).items() if key != reading.name}
-    lines = wrapped(headline(reading), width, then="  ")
+def describe(reading: Reading, width: int = 80, detailed: bool = False, command: str = "") -> str:
+    """A reading with everything it rests on: a sentence, then a line or more for each fact.
+
+    Args:
+        reading: what is told.
+        width: columns; a command that is to be copied is never broken, and may be longer.
+        detailed: with d_int100, the paper's bars and D.
+        command: for the shell, does what `next` says.
+    """
+    told = {**facts(reading), reading.name: f"{reading.value_text}, {reading.verdict}"}
+    lines = wrapped(sentence(reading), width, then="  ")
     for key, text in told.items():
-        lines += wrapped(text, width, f"  {key:{_INDENT - 3}} ", " " * _INDENT)
-    return "\n".join(lines)
+        if detailed or key not in _DETAILS:
+            text = _words(reading) if key == "next" and command else text
+            lines += wrapped(text, width, f"  {key:{_INDENT - 3}} ", " " * _INDENT)
+    return "\n".join([*lines, *([" " * _INDENT + command] if command and reading.next else [])])
 
 
-def headline(reading: Reading) -> str:
-    """``d_int90 = 622   95 % interval 551 .. 674   reached``."""
-    equals = "= " if reading.verdict == "reached" else ""
-    return f"{reading.name} {equals}" + "   ".join(_result(reading))
+def sentence(r: Reading) -> str:
+    """``110 of 2,410 numbers (4.6 %) are enough; 95 % interval 96-143``."""
+    many = f"{r.d_max if r.value is None else r.value:,}"
+    of = f" of {r.D:,} numbers ({_share(r.share)} %)" if r.D and r.share else " numbers"
+    verdict = {
+        "reached": "are enough",
+        "not reached": "are not enough, and more were not tried",
+        "reached at the smallest d": "are enough, and fewer were not tried",
+    }[r.verdict]
+    if r.value is None and r.d_max == r.D:
+        verdict = "are not enough"
+    return f"{many}{of} {verdict}; {_interval(r)}"
+
+
+def so_far(r: Reading) -> str:
+    """Where d_int lies by the runs so far, without a verdict: ``d_int90 so far: above 64``."""
+    ends = {"not reached": f"above {r.d_max:,}", "reached at the smallest d": f"{r.d_min:,} or below"}
+    known = f"{r.value:,} ({_range(r)})" if r.value and r.has_interval else f"{r.value:,}" if r.value else ""
+    return f"{r.name} so far: {ends.get(r.verdict) or known}"
 
 
 def facts(reading: Reading) -> dict[str, str]:
     """The result and all that it rests on, by a short name; what there is nothing to say of is left out."""
     told = {
         reading.name: "; ".join(_result(reading)),
-        "baseline": _baseline(reading),
         "level": f"{reading.fraction:g} x {number(reading.baseline)} = {number(reading.level)}",
+        "baseline": _baseline(reading),
         "caution": "; ".join(reading.cautions),
         "rule": "curve, smooth in log d" if reading.rule == "curve" else _rule(reading),
         "interval": reading.interval,
@@ -90,6 +116,34 @@ def wrapped(text: str, width: int = 80, first: str = "", then: str = "") -> list
         text, width, initial_indent=first, subsequent_indent=then,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
+
+
+def _words(r: Reading) -> str:
+    """What to run next, without the arguments that do it."""
+    return r.next.removesuffix(f": {' '.join(r.next_arguments)}") if r.next_arguments else r.next
+
+
+def _share(share: float | None) -> str:
+    """A share of one in percent, two digits: 4.6, 0.27, 12, 100."""
+    percents = 100 * (share or 0.0)
+    return f"{percents:.0f}" if percents >= 9.95 else f"{percents:.2g}"
+
+
+def _interval(r: Reading) -> str:
+    kind = f"{percent(r.confidence)} % interval"
+    return f"{kind} {_range(r)}" if r.has_interval else f"no {kind}"
+
+
+def _range(r: Reading) -> str:
+    """``96-143``, or in words where an end lies outside what was tried."""
+    low, high, least, most = r.low, r.high, f"{r.d_min:,} or below", f"above {r.d_max:,}"
+    if low is None and not r.low_is_open:
+        return most
+    if high is None and not r.high_is_open:
+        return least
+    if low is not None and high is not None:
+        return f"{low:,}-{high:,}"
+    return f"{least if low is None else f'{low:,}'} to {most if high is None else f'{high:,}'}"
 
 
 def _result(r: Reading) -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
 """Progress of several runs at the same time, and of a search that asks for more."""
 
 import re
+import time
 from dataclasses import dataclass, field
 
 import pandas
@@ -102,9 +103,43 @@ def test_the_bar_is_as_long_as_all_runs_together(terminal, runs, capfd):
     assert "d = 8 is next" in capfd.readouterr().err
 
 
+def test_the_bar_moves_before_the_first_run_reports(terminal, runs, monkeypatch):
+    monkeypatch.setattr(live, "PULSE", 0.01)
+    with live.Live() as view:
+        count = drawn(view)
+        view.planned(runs, 4)
+        while len(count) < 3:  # from a thread, as workers take seconds to start
+            time.sleep(0.01)
+        (task,) = view.bars.tasks
+        assert (task.description, task.total, task.fields["count"]) == ("starting", None, "0/4")
+        assert re.fullmatch(r"0:00:\d\d", task.fields["time"])
+        view.progress(runs[0], at(1))
+        assert not view.pulse.is_alive()
+        assert (task.description, task.total) == ("training", 4)
+
+
+def test_the_time_left_is_told_from_the_first_epoch_on(terminal, runs):
+    with live.Live(clock=(clock := Clock())) as view:
+        view.planned(runs, 4)
+        view.progress(runs[0], at(0))
+        (task,) = view.bars.tasks
+        assert task.fields["time"] == ""
+        for step in (1, 2):  # half a second a tenth of a run: 20 s for four
+            clock.now += 0.5
+            view.progress(runs[0], at(step))
+        assert task.fields["time"] == "ETA 0:00:19"
+
+
+def test_a_view_that_ends_before_anything_was_reported(terminal, runs):
+    with live.Live() as view:
+        view.planned(runs, 4)
+    assert not view.pulse.is_alive()
+
+
 def test_it_is_not_drawn_for_each_of_many_reports(terminal, runs):
     with live.Live(clock=(clock := Clock())) as view:
         view.planned(runs[:1] * 4, 4)
+        view.progress(runs[0], at(0))
         count = drawn(view)
         for step in range(1, 9):
             clock.now += live.REDRAW / 4
@@ -160,8 +195,8 @@ def test_d_int_is_told_with_what_it_rests_on(terminal, runs):
     assert view.running.caught_up
     assert max(map(len, narrow)) <= 40
     assert " ".join(" ".join(narrow).split()) == " ".join(f"{headline} {rests}".split())
-    assert re.fullmatch(r"d_int90 = \d+   95 % interval .*   reached", headline)
-    assert rests == "  so far; rule isotonic, level 0.9 x baseline model"
+    assert re.fullmatch(r"d_int90 so far: \d+ \(\d+-\d+\)", headline)  # and no verdict
+    assert rests == "  rule isotonic, level 0.9 x baseline model"
 
 
 def test_a_single_run_counts_its_epochs(terminal, runs):

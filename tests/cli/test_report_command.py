@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from idim_cli import results
 from idim_cli.cli import report, threshold
+from idim_cli.cli.verb import verb
 from idim_cli.errors import IdimError
 
 RUNS = Path(__file__).parents[1] / "reports" / "mnist-fc.csv"
@@ -63,7 +64,9 @@ def no_drawing(monkeypatch):
 def test_table_on_stdout_figures_beside_the_results_and_talk_on_stderr(folder):
     result = call(folder)
     assert sorted(path.name for path in (folder / "figures").iterdir()) == WRITTEN
-    assert result.stdout.startswith("mnist, fc, tied, D = 199,210\nd_int90 = ")
+    assert result.stdout.startswith(
+        "mnist, fc, tied, D = 199,210\n726 of 199,210 numbers (0.36 %) are enough; "
+    )
     assert "wrote" not in result.stdout
     page = folder / "figures" / "report.html"
     assert result.stderr == f"wrote {page} and {len(FIGURES)} files of figures beside it\n"
@@ -183,15 +186,15 @@ def test_reading_by_flags_then_by_the_recipe_then_by_default(folder, no_drawing)
 def test_report_reads_as_threshold_does(folder, no_drawing):
     (folder / results.RECIPE).write_text(RECIPE)
     other = typer.Typer()
-    other.command()(threshold.command)
+    other.command()(verb(threshold.command))
     for flags in ([], ["--paper"], ["--confidence", "0.8", "--centre", "median"], ["--baseline", "1.0"]):
         told = (
-            CliRunner().invoke(other, [str(folder), *flags]).stdout.split("\n\n")[::2]
+            CliRunner().invoke(other, [str(folder), "-v", *flags]).stdout.split("\n\n")[::2]
         )  # the others are plots
         reported = call(folder, *flags).stdout
         for block in told:
-            reading = block.partition("\n")[2].strip()
-            assert reading.startswith("d_int")
+            reading = block.partition("\n")[2].partition("  next ")[0].strip()  # which is a whole command
+            assert "\n  d_int" in reading
             assert reading in reported
         for line in told[0].splitlines():
             if line.startswith("  level"):

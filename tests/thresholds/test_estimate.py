@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from idim_cli.errors import IdimError
 from idim_cli.thresholds import Options, describe, estimate, facts, number, readings, sample
+from idim_cli.thresholds.text import sentence, so_far
 from idim_cli.thresholds.text import table as side_by_side
 
 
@@ -225,13 +227,64 @@ def test_as_dict_is_strict_json() -> None:
 
 
 def test_text_never_gives_the_value_alone() -> None:
-    text = describe(estimate(table(noisy(GRID), [1.0, 1.0, 1.001], status="ok", D=5000)))
+    reading = estimate(table(noisy(GRID), [1.0, 1.0, 1.001], status="ok", D=5000))
+    text, more = describe(reading), describe(reading, detailed=True)
     for part in (
-        "d_int90 = ", "95 % interval", "reached", "model: 1.0003", "3 direct runs", "0.9 x", "isotonic",
-        "27, 3 at each of 9 d from 100 to 1500", "D 5,000", "P (3 values)", "d_int100",
+        f"{reading.value} of 5,000 numbers (13 %) are enough; 95 % interval {reading.low}-{reading.high} ",
+        f" d_int90 {reading.value}, reached level 0.9 x", "model: 1.0003", "3 direct runs", "isotonic",
+        "27, 3 at each of 9 d from 100 to 1500", "P (3 values)",
     ):  # fmt: skip
         assert part in " ".join(text.split())
-    assert max(map(len, text.splitlines())) <= 80
+    for part in ("D 5,000", "d_int100", "paper bars"):
+        assert part in " ".join(more.split())
+        assert part not in " ".join(text.split())
+    assert max(map(len, [*text.splitlines(), *more.splitlines()])) <= 80
+
+
+OPEN = {"low": None, "low_is_open": True}
+BEYOND = {"value": None, "verdict": "not reached", "high": None, "high_is_open": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"D": 2410}, "600 of 2,410 numbers (25 %) are enough; 95 % interval 550-700"),
+        ({"D": 200_000}, "600 of 200,000 numbers (0.3 %) are enough; 95 % interval 550-700"),
+        ({"D": None, "confidence": 0.8}, "600 numbers are enough; 80 % interval 550-700"),
+        ({"low": None, "high": None}, "600 of 5,000 numbers (12 %) are enough; no 95 % interval"),
+        (OPEN, "600 of 5,000 numbers (12 %) are enough; 95 % interval 100 or below to 700"),
+        (
+            BEYOND,
+            "1,500 of 5,000 numbers (30 %) are not enough, and more were not tried; "
+            "95 % interval 550 to above 1,500",
+        ),
+        ({**BEYOND, "D": 1500}, "numbers (100 %) are not enough; 95 % interval 550 to above 1,500"),
+        ({**BEYOND, "low": None}, "and more were not tried; 95 % interval above 1,500"),
+        (
+            {"value": 100, "verdict": "reached at the smallest d", **OPEN, "high": None},
+            "100 of 5,000 numbers (2 %) are enough, and fewer were not tried; 95 % interval 100 or below",
+        ),
+    ],
+)  # fmt: skip
+def test_the_sentence_claims_no_more_than_was_measured(changes, told) -> None:
+    known = estimate(table(noisy(GRID), [1.0, 1.0, 1.001], D=5000))
+    reading = dataclasses.replace(known, **{"value": 600, "low": 550, "high": 700, **changes})
+    assert sentence(reading).endswith(told)
+    assert " ".join(describe(reading).split()).startswith(sentence(reading))
+    so = so_far(reading)
+    if reading.verdict == "reached":
+        assert so.startswith("d_int90 so far: 600")
+    else:
+        assert so in ("d_int90 so far: above 1,500", "d_int90 so far: 100 or below")
+
+
+def test_a_command_for_what_is_next_stands_in_a_line_of_its_own() -> None:
+    reading = estimate(table({100: [0.5, 0.51], 200: [0.6, 0.61]}, [1.0] * 3))
+    assert reading.next_arguments == ("sweep.d=[100,200,300,400,600,800]",)
+    assert reading.next == "add larger d: sweep.d=[100,200,300,400,600,800]"
+    command = f"idim sweep a.yaml '{reading.next_arguments[0]}' --out {'x' * 80}"
+    lines = describe(reading, command=command).splitlines()
+    assert lines[-2:] == ["  next       add larger d", f"{' ' * 13}{command}"]
 
 
 def test_a_baseline_below_zero_has_no_fraction() -> None:
@@ -269,8 +322,8 @@ def test_medians_of_well_behaved_runs_are_a_little_less_certain() -> None:
 def test_facts_are_those_of_the_text() -> None:
     reading = estimate(table(noisy(GRID), [1.0, 1.0, 1.001], D=5000))
     told = facts(reading)
-    text = " ".join(describe(reading).split())
-    assert list(told)[:4] == ["d_int90", "baseline", "level", "rule"]
+    text = " ".join(describe(reading, detailed=True).split())
+    assert list(told)[:4] == ["d_int90", "level", "baseline", "rule"]
     assert told["d_int90"] == f"{reading.value}; 95 % interval {reading.low} .. {reading.high}; reached"
     assert told["level"] == "0.9 x 1.0003 = 0.9003"
     assert all(f"{key} {value}" in text for key, value in told.items() if key != "d_int90")
