@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from idim_cli.cli import complete
-from idim_cli.errors import FileError
+from idim_cli.errors import FileError, IdimError
 
 if TYPE_CHECKING:
     from idim_cli.recipe import schema
     from idim_cli.thresholds import Options
+    from idim_cli.thresholds.selection import Selection
 
 
 def out_file(text: str | Path) -> Path:
@@ -218,6 +219,39 @@ Centre = Annotated[
 Paper = Annotated[
     bool, typer.Option("--paper", help="As Li et al. 2018, whatever the recipe: rule first, their bootstrap.")
 ]
+
+
+Column = Annotated[
+    list[str] | None,
+    typer.Option(metavar="OURS=THEIRS", help="Take a column of another name, e.g. d=x."),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN=VALUE", help="Keep these rows; the same column again: either value."),
+]
+GroupBy = Annotated[
+    list[str] | None, typer.Option(metavar="COLUMN", help="One estimate for each of its values.")
+]
+
+
+def selection(
+    column: Sequence[str] | None, where: Sequence[str] | None, group_by: Sequence[str] | None
+) -> Selection:
+    """What `--column`, `--where` and `--group-by` choose of a table; IdimError for a text without ``=``."""
+    from idim_cli.thresholds.selection import Selection
+
+    kept: dict[str, list[str]] = {}
+    for key, value in _pairs("--where", where or ()):
+        kept.setdefault(key, []).append(value)
+    return Selection(dict(_pairs("--column", column or ())), kept, group_by or None)
+
+
+def _pairs(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
+    parts = [text.partition("=") for text in texts]
+    for text, (key, equals, value) in zip(texts, parts, strict=True):
+        if not (key and equals and value):
+            raise IdimError(f"{option} {text!r} is not of the form NAME=VALUE")
+    return [(key.strip(), value.strip()) for key, _, value in parts]
 
 
 def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:

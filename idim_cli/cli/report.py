@@ -55,6 +55,9 @@ def command(
     confidence: options.Confidence = None,
     centre: options.Centre = None,
     paper: options.Paper = False,
+    column: options.Column = None,
+    where: options.Where = None,
+    group_by: options.GroupBy = None,
     published: Annotated[
         str | None,
         typer.Option(
@@ -94,9 +97,10 @@ def command(
     axis = log if log or linear else None
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     flags = options.reading_flags(**given, confidence=confidence, centre=centre)
+    chosen = options.selection(column, where, group_by)
     made = report(
         paths, out, PAPER if paper else None, log=axis, published=published, figures=figures,
-        say=console.say, **flags,
+        selection=chosen, say=console.say, **flags,
     )  # fmt: skip
     for note in made.found.notes:
         console.say(note)

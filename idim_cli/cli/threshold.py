@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from idim_cli.cli.plots import plot
 from idim_cli.errors import NOT_REACHED, IdimError
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pathlib import Path
 
     from idim_cli.thresholds import Estimate, Reading
 
@@ -31,16 +30,9 @@ def command(
     every: Annotated[
         bool, typer.Option("--all", help="All published kinds of reading side by side.")
     ] = False,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="Take a column of another name, e.g. d=x.")
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN=VALUE", help="Keep these rows; the same column again: either value."),
-    ] = None,
-    group_by: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="One estimate for each of its values.")
-    ] = None,
+    column: options.Column = None,
+    where: options.Where = None,
+    group_by: options.GroupBy = None,
     as_json: options.Json = False,
 ) -> None:
     """Read the intrinsic dimension from results.
@@ -57,11 +49,14 @@ def command(
 
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
-    table = _table(path, column or [], where or [], group_by)
+    chosen = options.selection(column, where, group_by)
+    table, notes = chosen.of(thresholds.swept(path), str(path))
+    for note in notes:
+        console.say(note)
     left = thresholds.rest(path)
     if left:
         console.warn(left)
-    found = thresholds.threshold(table, how, by=group_by or None, source=str(path), left=left)
+    found = thresholds.threshold(table, how, by=chosen.by, source=str(path), left=left)
     if every:
         _print_all(found, how.confidence, left, as_json)
         return
@@ -80,32 +75,6 @@ def _text(one: Estimate, path: Path) -> str:
     told = one.describe(width=console.text_width(), detailed=detailed, command=then)
     drawn = plot(one.sample, one.reading)
     return f"{told}\n\n{drawn}" if drawn else told
-
-
-def _table(path: Path, columns: Sequence[str], where: Sequence[str], by: Sequence[str] | None) -> DataFrame:
-    from idim_cli.thresholds import swept
-    from idim_cli.thresholds.groups import mixed, select
-    from idim_cli.thresholds.rows import rename
-
-    table = swept(path)
-    for ours, theirs in _pairs("--column", columns):
-        table = rename(table, ours, theirs, str(path))
-    chosen: dict[str, list[str]] = {}
-    for key, value in _pairs("--where", where):
-        chosen.setdefault(key, []).append(value)
-    table = select(table, chosen, str(path))
-    if words := mixed(table, by, chosen):
-        console.say(f"note: all rows are read as one problem, though they differ in {', '.join(words)};")
-        console.say("--where COLUMN=VALUE keeps some, --group-by COLUMN splits them")
-    return table
-
-
-def _pairs(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
-    parts = [text.partition("=") for text in texts]
-    for text, (key, equals, value) in zip(texts, parts, strict=True):
-        if not (key and equals and value):
-            raise IdimError(f"{option} {text!r} is not of the form NAME=VALUE")
-    return [(key.strip(), value.strip()) for key, _, value in parts]
 
 
 def _print_all(found: Sequence[Estimate], confidence: float, left: str, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from idim_cli.reports.entries import Entry, entries
 from idim_cli.reports.records import Record
 from idim_cli.reports.result import Result, load
 from idim_cli.thresholds import Options
+from idim_cli.thresholds.selection import ALL, Selection
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,20 @@ class Found:
         return "all"
 
 
-def find(places: Sequence[Path], options: Options | None, **changes: Any) -> Found:
-    """Read what lies at these places; `options` and `changes` are those of `load`.
+def find(
+    places: Sequence[Path], options: Options | None, selection: Selection = ALL, **changes: Any
+) -> Found:
+    """Read what lies at these places; `options`, `selection` and `changes` are those of `load`.
 
     Raises:
         IdimError: there is nothing at one of them, or it cannot be read.
     """
-    runs, notes = [], []
+    runs: list[Result] = []
+    notes: list[str] = []
     for place in places:
         if not records.alone(place) and results.holds_runs(place):
-            runs.append(load(place, options, **changes))
+            runs.append(load(place, options, selection, **changes))
+            notes += [f"{place}: {note}" for note in runs[-1].notes]
         elif note := _compressed_alone(place):
             notes.append(note)
     found, faults = records.find(places)

@@ -13,6 +13,7 @@ from idim_cli import results, trust
 from idim_cli.reports.found import Found
 from idim_cli.reports.result import Result
 from idim_cli.thresholds import PAPER, Options, recorded
+from idim_cli.thresholds.selection import ALL, Selection
 
 _FLAGS = ("baseline", "fraction", "rule", "confidence", "centre")
 _ENVIRONMENT = {"device": "device", "torch": "torch", "python": "Python", "threads": "threads"}
@@ -26,7 +27,11 @@ def commands(found: Found, out: Path, given: Sequence[str] = ()) -> list[str]:
 
 
 def given(
-    options: Options | None, changes: Mapping[str, Any], log: bool | None, published: str | Path | None
+    options: Options | None,
+    changes: Mapping[str, Any],
+    log: bool | None,
+    published: str | Path | None,
+    selection: Selection = ALL,
 ) -> list[str]:
     """The command-line options of a report with these arguments."""
     paper = options is not None and options.interval == PAPER.interval
@@ -35,7 +40,8 @@ def given(
     asked = {name: value for name, value in whole.items() if not paper or value != getattr(PAPER, name)}
     axis = {None: [], True: ["--log"], False: ["--linear"]}[log]
     behind = [] if published is None else ["--published", str(published)]
-    return [*(["--paper"] if paper else []), *_told({**asked, **changes}), *axis, *behind]
+    paper_flag = ["--paper"] if paper else []
+    return [*paper_flag, *_told({**asked, **changes}), *_chosen(selection), *axis, *behind]
 
 
 def environment(result: Result) -> dict[str, str]:
@@ -81,7 +87,15 @@ def _flags(result: Result) -> list[str]:
     usual = PAPER if paper else recorded(result.path)
     changed = [name for name in _FLAGS if getattr(options, name) != getattr(usual, name)]
     told = _told({name: getattr(options, name) for name in changed})
-    return [*(["--paper"] if paper else []), *told]
+    return [*(["--paper"] if paper else []), *told, *_chosen(result.selection)]
+
+
+def _chosen(selection: Selection) -> list[str]:
+    """The options that choose rows and columns."""
+    pairs = [("--column", f"{ours}={theirs}") for ours, theirs in selection.columns.items()]
+    pairs += [("--where", f"{key}={value}") for key, values in selection.where.items() for value in values]
+    pairs += [("--group-by", name) for name in selection.by or ()]
+    return [part for pair in pairs for part in pair]
 
 
 def _told(values: Mapping[str, Any]) -> list[str]:

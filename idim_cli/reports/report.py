@@ -17,6 +17,7 @@ from idim_cli.reports.records import Record
 from idim_cli.reports.result import Result
 from idim_cli.thresholds import Options
 from idim_cli.thresholds.options import as_options
+from idim_cli.thresholds.selection import ALL, Selection
 
 PAGE = "report.html"
 FIGURES = "figures"  # the usual folder, below the results
@@ -77,6 +78,7 @@ def report(
     log: bool | None = None,
     published: str | Path | None = None,
     figures: bool | None = None,
+    selection: Selection = ALL,
     say: Callable[[str], None] = lambda message: None,
 ) -> Report:
     """Write a page about results, and its figures as PNG and SVG, in place of an earlier page and its own.
@@ -92,6 +94,7 @@ def report(
         published: points to draw behind: a name that comes with idim, or a CSV of d and performance; None is
             as the recipe of each folder says.
         figures: whether to draw every group for itself; None does so up to `panels.MOST_DRAWN` groups.
+        selection: which rows of the tables are read, by which columns and in which groups.
         say: told every few seconds how far it is.
 
     Raises:
@@ -115,9 +118,10 @@ def report(
         "centre": centre,
     }
     changes = {name: value for name, value in fields.items() if value is not None}
-    found = find(places, as_options(options), **changes)
+    found = find(places, as_options(options), selection, **changes)
     undrawn = _undrawn(found, figures)
-    given = [*redo.given(options, changes, log, published), *(["--figures"] if figures else [])]
+    shown = ["--figures"] if figures else []
+    given = [*redo.given(options, changes, log, published, selection), *shown]
     if undrawn:
         say(undrawn)
     if out is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from idim_cli import results
 from idim_cli.reports.section import Section, Unread, sections, slugged
 from idim_cli.thresholds import Options, recorded, rest, swept
+from idim_cli.thresholds.selection import ALL, Selection
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -30,6 +31,8 @@ class Result:
         published: what that recipe says of published points.
         folders: of the runs, by run_id; those of a table are not known.
         told: what result.json of each says.
+        notes: on how the table was understood.
+        selection: which rows were read, by which columns and in which groups.
     """
 
     path: Path
@@ -43,6 +46,8 @@ class Result:
     published: str | None
     folders: Mapping[str, Path]
     told: Mapping[str, Mapping[str, Any]]
+    notes: tuple[str, ...] = ()
+    selection: Selection = ALL
 
     @property
     def slug(self) -> str:
@@ -56,15 +61,17 @@ class Result:
         return len(self.table) == 1 and "run_id" in self.table
 
 
-def load(path: Path, options: Options | None = None, **changes: Any) -> Result:
+def load(path: Path, options: Options | None = None, selection: Selection = ALL, **changes: Any) -> Result:
     """Read what lies at `path`; `options` None leaves them to its recipe, `changes` overrule both.
+
+    `selection` says which of its rows are read.
 
     Raises:
         IdimError: there are no results, they or their recipe cannot be read, or an option is wrong.
     """
     how = (options or recorded(path)).but(**changes)
-    table, left = swept(path), rest(path)
-    found, unread = sections(table, how, str(path), left)
+    (table, notes), left = selection.of(swept(path), str(path)), rest(path)
+    found, unread = sections(table, how, str(path), left, selection.by)
     folders = _folders(path, table)
     told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
     place = _recipe(path)
@@ -75,6 +82,8 @@ def load(path: Path, options: Options | None = None, **changes: Any) -> Result:
         published=_published(recipe),
         folders=folders,
         told=told,
+        notes=tuple(notes),
+        selection=selection,
     )  # fmt: skip
 
 

@@ -77,7 +77,11 @@ class Unread:
 
 
 def sections(
-    table: DataFrame, options: Options | None = None, source: str = "", left: str = ""
+    table: DataFrame,
+    options: Options | None = None,
+    source: str = "",
+    left: str = "",
+    by: Sequence[str] | None = None,
 ) -> tuple[list[Section], list[Unread]]:
     """Read every group of a table of runs.
 
@@ -86,6 +90,7 @@ def sections(
         options: how to read d_int.
         source: the table's file, named in errors.
         left: what its sweep has left to do.
+        by: columns to group by; None leaves it to the table.
 
     Returns:
         The groups that could be read, and those that could not.
@@ -93,7 +98,7 @@ def sections(
     Raises:
         IdimError: the table as a whole cannot be read.
     """
-    every = list(each(table, options or Options(), source=source, left=left))
+    every = list(each(table, options or Options(), by, source, left))
     found, faults = [], []
     for (one, at), slug in zip(every, _slugs([one.group for one, _ in every]), strict=True):
         runs = table.iloc[at]

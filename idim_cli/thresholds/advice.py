@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # An interval whose ends differ by more than this factor is called wide.
 WIDE = 1.25
+# A level that is crossed this factor inside the grid is not missed for want of larger or smaller d.
+FAR = 2.0
 
 
 class Advice(NamedTuple):
@@ -91,6 +93,18 @@ def narrower(
         between = [_round(left * (right / left) ** (i / 4)) for i in (1, 2, 3)]
         return _grid(f"{wide}add d around it", grid, (d for d in between if left < d < right), ours)
     return repeat(max(5, 2 * runs), ours, wide)
+
+
+def is_noise(grid: Sequence[int], value: float, low: float, high: float) -> bool:
+    """Whether an interval leaves the grid though the level is crossed well inside: no other d would help."""
+    return (high == math.inf and grid[-1] >= FAR * value) or (low == -math.inf and value >= FAR * grid[0])
+
+
+def seeds_unknown(ours: bool) -> Advice:
+    """Advice for runs that do not say that P varies among them, so that their spread says little."""
+    if ours:
+        return Advice("repeat the runs with other seeds of P", ("sweep.seeds=5",))
+    return Advice("name the column of P's seed (--column seed_projector=NAME), or run each d with several P")
 
 
 def searched(low: float, high: float, ours: bool = True) -> Advice:

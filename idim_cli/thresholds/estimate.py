@@ -163,5 +163,9 @@ def _next(runs: Sample, value: float, draws: Draws | None, options: Options) -> 
     low, high = draws.interval(options.confidence)
     if options.rule == "curve":
         return advice.searched(low, high, runs.ours)
+    if advice.is_noise(grid, value, low, high):
+        more = max(5, 2 * int(runs.points.n.min()))
+        alone = runs.independent or runs.points.n.max() == 1
+        return advice.repeat(more, runs.ours) if alone else advice.seeds_unknown(runs.ours)
     near = int(np.searchsorted(runs.d, value))
     return advice.narrower(grid, (low, high), int(runs.points.n.min()), near, runs.ours)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
 from idim_cli.thresholds.estimate import read
+from idim_cli.thresholds.foreign import understood
 from idim_cli.thresholds.groups import Group, label, places
 from idim_cli.thresholds.options import Options, as_options
 from idim_cli.thresholds.reading import Reading
@@ -120,6 +121,7 @@ def threshold(
     columns = [by] if isinstance(by, str) else by
     if not isinstance(columns, Sequence | None) or not all(isinstance(name, str) for name in columns or ()):
         raise IdimError(f"by is {by!r}, which names no columns", 'for example by="projector"')
+    runs, _ = understood(runs, source)
     return [one for one, _ in each(runs, chosen, columns, source, left)]
 
 

@@ -122,7 +122,8 @@ def mixed(table: DataFrame, by: Sequence[str] | None = None, chosen: Collection[
         return []
     swept = table[~rows_are_direct(table)]
     words = swept.select_dtypes(exclude=["number", "bool"]).columns.difference([*READ, *chosen])
-    return [str(column) for column in words if swept[column].nunique() > 1]
+    # A name of every single run tells no problems apart.
+    return [str(column) for column in words if 1 < swept[column].nunique() < len(swept)]
 
 
 def select(table: DataFrame, where: Mapping[str, Sequence[str]], source: str = "") -> DataFrame:

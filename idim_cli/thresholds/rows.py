@@ -37,8 +37,16 @@ class Columns:
     start = "performance_start"
 
 
+#: How exports of MLflow and W&B begin the names of what the user logged.
+PREFIXES = ("params.", "metrics.", "config.", "summary.")
+#: Columns that tell the seeds of a run, and what each is the seed of.
+SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
 #: Columns that `rename` gives a meaning to.
-READ = (Columns.d, Columns.performance, Columns.direct, Columns.projector, Columns.D, Columns.status)
+READ = (
+    Columns.d, Columns.performance, Columns.direct, Columns.projector, Columns.D, Columns.status, *SEEDS,
+    Columns.chance, Columns.start,
+)  # fmt: skip
+_DONE = ("ok", "finished", "completed", "success", "succeeded", "done")  # also MLflow's and W&B's words
 
 
 _COORDS = ("quantise", "start")  # recipe keys that make coordinates other than free ones that start at zero
@@ -91,19 +99,21 @@ def rename(table: DataFrame, ours: str, theirs: str, source: str = "") -> DataFr
     """
     if ours not in READ:
         raise IdimError(f"{ours}={theirs}: no column {ours!r} is read", did_you_mean(ours, READ))
+    if theirs not in table:
+        theirs = next((prefix + theirs for prefix in PREFIXES if prefix + theirs in table), theirs)
     require_columns(table, [theirs], source)
     kept = table.drop(columns=[ours]) if ours in table and ours != theirs else table
-    return kept.rename(columns={theirs: ours})
+    return kept.rename(columns={theirs: ours}) if theirs in kept else kept.assign(**{ours: table[theirs]})
 
 
 def is_finished(table: DataFrame) -> Series[bool]:
-    """Which rows have the status ok, or none."""
+    """Which rows have the status ok, or a word of others for it, or none."""
     import pandas
 
     if Columns.status not in table:
         return pandas.Series(True, index=table.index)
     status = table[Columns.status]
-    return status.isna() | (status.astype(str).str.strip().str.lower() == "ok")
+    return status.isna() | status.astype(str).str.strip().str.lower().isin(_DONE)
 
 
 def is_stopped(table: DataFrame) -> Series[bool]:

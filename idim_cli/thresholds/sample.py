@@ -15,7 +15,7 @@ from idim_cli.thresholds.groups import label, plain, whole
 from idim_cli.thresholds.noise import Swept
 from idim_cli.thresholds.options import Centre
 from idim_cli.thresholds.psychometric import Evidence
-from idim_cli.thresholds.rows import Columns, coords_columns
+from idim_cli.thresholds.rows import SEEDS, Columns, coords_columns
 from idim_cli.thresholds.run_table import Ints, Rows, RunTable
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ MEASURE = "performance"
 _RUN_ID = "run_id"  # the tables that `idim` writes have it
 _PAPERS = "the paper's are free and start at zero"
 _LUCK = 0.5  # in standard deviations of one evaluation; see docs/adaptive.md
-_SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
 
 
 NO_RUNS = Evidence(np.empty(0), np.empty(0), np.empty(0))
@@ -193,9 +192,9 @@ def _split(values: NDArray[Any], first: Ints) -> tuple[NDArray[Any], ...]:
 
 
 def _drawn(table: RunTable, by_d: Ints, first: Ints) -> tuple[Ints, ...]:
-    if not all(column in table for column in _SEEDS):
+    if not all(column in table for column in SEEDS):
         return ()
-    codes = np.stack([table.codes(column)[by_d] for column in _SEEDS], axis=1)
+    codes = np.stack([table.codes(column)[by_d] for column in SEEDS], axis=1)
     return () if (codes < 0).any() else _split(codes, first)
 
 
@@ -286,8 +285,8 @@ def _coords(table: RunTable, at: Ints) -> str:
 
 def _seeds(table: RunTable, at: Ints) -> tuple[str, bool]:
     """Which seeds vary among the runs at one d, and whether P's is among them."""
-    codes = {c: table.codes(c)[at] for c in _SEEDS if c in table}
-    recorded = {c: w for c, w in _SEEDS.items() if c in codes and (codes[c] >= 0).any()}
+    codes = {c: table.codes(c)[at] for c in SEEDS if c in table}
+    recorded = {c: w for c, w in SEEDS.items() if c in codes and (codes[c] >= 0).any()}
     _, place, runs = np.unique(table.number(Columns.d)[at], return_inverse=True, return_counts=True)
     repeated = bool(runs.max() > 1)
     own = [word for column, word in recorded.items() if len(np.unique(codes[column])) == len(at)]

@@ -347,7 +347,7 @@ def test_names_of_no_safe_letters_make_no_hidden_files(runs, no_drawing):
 
 def test_one_row_that_idim_did_not_write_is_judged_as_any_table(tmp_path, no_drawing):
     path = tmp_path / "one.csv"
-    path.write_text("d,acc\n10,0.5\n")
+    path.write_text("d,score\n10,0.5\n")
     page, done = drawn(path)
     assert "no column 'performance'" in str(done.error)
     assert "no column 'performance'" in page.text
