@@ -48,7 +48,7 @@ def command(
     --adaptive chooses d and seeds itself, ends runs that are decided, and stops
     when the interval is as narrow as asked.
 
-    results.csv is rewritten after every run. The same command goes on where it
+    results.csv is written anew as runs end. The same command goes on where it
     was interrupted, and prints the summary again when all is done. A run that
     fails does not stop the others. --dry-run tells what it would take.
 

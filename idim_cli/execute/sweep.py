@@ -1,4 +1,4 @@
-"""A sweep: the runs of a plan that are not done yet, a table after each of them, and d_int at the end."""
+"""A sweep: the runs of a plan that are not done yet, their table, and d_int at the end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from idim_cli import results, thresholds, trust
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
+from idim_cli.execute.seldom import Seldom
 from idim_cli.execute.tracked import Tracked
 from idim_cli.plans import Run, further, merged, purposes
 from idim_cli.recipe.dump import to_yaml
@@ -89,9 +90,10 @@ def sweep(
 ) -> Outcome:
     """Carry out what a recipe's search asks for and is not done yet, and estimate d_int from all of it.
 
-    results.csv is rewritten after every run. The same call goes on after an interruption, and only reads
-    when all is done; a run that diverged counts as done, one that crashed is tried again. Several processes
-    may make the same call at the same time: they share the runs, and each returns when all are done.
+    results.csv is written anew as runs end, as often as costs next to nothing, and at the end. The same call
+    goes on after an interruption, and only reads when all is done; a run that diverged counts as done, one
+    that crashed is tried again. Several processes may make the same call at the same time: they share the
+    runs, and each returns when all are done.
 
     Args:
         loaded: from `recipe.load`, or what that takes; needs a `sweep`.
@@ -116,8 +118,12 @@ def sweep(
         watched = Tracked(watcher or Silent(), tracking)
         work = _Work(loaded, Path(out), where, executor or Inline(), watched)
         search = searches.build(recipe, lambda group: native(group, where, source))
-        while (ask := search.ask(work.told)) is not None:
-            work.carry_out(ask)
+        try:
+            while (ask := search.ask(work.told)) is not None:
+                work.carry_out(ask)
+        except Exception:  # a signal to stop is one
+            work.table.catch_up()
+            raise
         outcome = work.outcome()
         tracking.read(outcome.estimates)
     return outcome
@@ -133,6 +139,7 @@ class _Work:
         self.told: results.Known = {}
         self.log: list[str] = []
         self.trained = False
+        self.table = Seldom(self._write_table)
 
     def carry_out(self, ask: Ask) -> None:
         """Say why, and bring the runs to their results; those that are done already are only read."""
@@ -154,8 +161,7 @@ class _Work:
         for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
             self.trained = True
             self.told[run.run_id] = dict(result)
-            if self._is_ours():
-                results.write_csv(self.folder, {**self.told}, self.plan)
+            self.table.event()
             self.watcher.finished(run, result)
 
     def _further(self, asked: Sequence[Run]) -> list[Run]:
@@ -208,6 +214,10 @@ class _Work:
 
     def _plan_text(self) -> str:
         return results.plan_text(self.loaded.recipe.name, self.plan)
+
+    def _write_table(self) -> None:
+        if self._is_ours():
+            results.write_csv(self.folder, {**self.told}, self.plan)
 
     def _is_ours(self) -> bool:
         """Whether plan.json is of this sweep: of two in one folder, the tables are of the one it names."""
