@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from idim_cli.thresholds import PAPER as PAPER
     from idim_cli.thresholds import Options as Options
     from idim_cli.thresholds import threshold as threshold
-    from idim_cli.training.prepare import Where as Where
     from idim_cli.training.run import train as train
+    from idim_cli.training.where import Where as Where
 
 _HOMES = {
     # the verbs
@@ -43,7 +43,7 @@ _HOMES = {
     "load_recipe": "idim_cli.recipe.load:load",
     "read_results": "idim_cli.results:read",
     "Wish": "idim_cli.compression.wish:Wish",
-    "Where": "idim_cli.training.prepare:Where",
+    "Where": "idim_cli.training.where:Where",
     "Local": "idim_cli.execute.local:Local",
     "Options": "idim_cli.thresholds:Options",
     "PAPER": "idim_cli.thresholds:PAPER",

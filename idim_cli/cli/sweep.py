@@ -80,7 +80,7 @@ def command(
         short.unused(changes, loaded.recipe.sweep.search.name)
     from idim_cli.execute.local import Local
     from idim_cli.execute.sweep import sweep
-    from idim_cli.training.prepare import Where
+    from idim_cli.training.where import Where
 
     where = Where(options.device(device, loaded.recipe), data, download)
     if dry_run:

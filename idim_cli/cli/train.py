@@ -45,8 +45,10 @@ def command(
 
     loaded = load(recipe, [*short.of_run(overrides, d, seeds, epochs), *options.trackers(tracker)])
     run = single(loaded.recipe)
+    console.say(f"{loaded.recipe.name}: 1 run; loading torch ...")  # which takes a second or more
+    from idim_cli.training.ended import run_folder
     from idim_cli.training.prepare import Where
-    from idim_cli.training.run import run_folder, train
+    from idim_cli.training.run import train
 
     where = Where(options.device(device, loaded.recipe), data, download)
     one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))

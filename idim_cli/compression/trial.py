@@ -26,9 +26,9 @@ from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.schema import Quantise
 from idim_cli.recipe.source import Source
 from idim_cli.tasks import base as tasks
+from idim_cli.training.ended import done, run_folder
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
-from idim_cli.training.run import done, run_folder
 
 _USUAL = Quantise(levels=2)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from idim_cli.plans import Run
 
 if TYPE_CHECKING:
-    from idim_cli.training.prepare import Where
     from idim_cli.training.sitting import Progress
+    from idim_cli.training.where import Where
 
 Result = Mapping[str, Any]  # the content of a result.json
 

@@ -20,11 +20,11 @@ from idim_cli.recipe.load import Loaded
 from idim_cli.recipe.schema import Seeds
 from idim_cli.search import base as searches
 from idim_cli.search.base import Search
+from idim_cli.training.ended import done, run_folder
 from idim_cli.training.packing import packing
 from idim_cli.training.preflight import native, preflight
 from idim_cli.training.prepare import Where
 from idim_cli.training.probe import Probe, probe
-from idim_cli.training.run import done, run_folder
 
 # Where in the range of d the cost of a search's runs is measured, as a share of D: most lie below.
 _TYPICAL = 1 / 8

@@ -8,16 +8,17 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from idim_cli.environment import free_bytes, pick_device, resident_bytes
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Result, Watcher
-from idim_cli.execute.inline import Inline
-from idim_cli.execute.member import Seat, seats
-from idim_cli.execute.pool import Pool
 from idim_cli.plans import Run
-from idim_cli.training.packing import packing
-from idim_cli.training.prepare import Where
+from idim_cli.training.where import Where
+
+if TYPE_CHECKING:
+    from idim_cli.execute.member import Seat
+    from idim_cli.execute.pool import Pool
 
 #: What starting workers takes, each importing torch. They are started when they save more than that.
 START_SECONDS = 8.0
@@ -53,6 +54,9 @@ class Local:
         self, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher
     ) -> Iterator[tuple[Run, Result]]:
         """See `Executor.map`."""
+        from idim_cli.execute.inline import Inline
+        from idim_cli.execute.pool import Pool
+
         began = time.monotonic()
         number = 1 if self.pool else workers(runs, where, self.jobs, self.pack, self.spent)
         if number > 1:
@@ -99,6 +103,8 @@ def widest(runs: Sequence[Run]) -> Run:
 
 def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, spent: float) -> bool:
     """Whether so many processes save more time than they need to start."""
+    from idim_cli.training.packing import packing
+
     enough, seconds = START_SECONDS * number / (number - 1), spent
     for alike in kinds(runs).values():
         with contextlib.suppress(Exception):  # what cannot be measured will fail by itself, and say why
@@ -110,11 +116,15 @@ def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, 
 
 
 def _seats(runs: Sequence[Run], where: Where) -> list[Seat]:
+    from idim_cli.execute.member import seats
+
     return seats(pick_device(where.device or runs[0].recipe.device), None)
 
 
 def _capacity(runs: Sequence[Run], where: Where) -> int:
     """One process for each GPU; on the CPU one for each core, as far as all have room in main memory."""
+    from idim_cli.training.packing import packing
+
     places = _seats(runs, where)
     if places[0].gpu is not None:
         return len(places)

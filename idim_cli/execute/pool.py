@@ -17,9 +17,9 @@ from idim_cli.execute.member import Member, dismiss, seats
 from idim_cli.execute.queue import Queue
 from idim_cli.plans import Run
 from idim_cli.training import outcome, stop
+from idim_cli.training.ended import done, run_folder
 from idim_cli.training.prepare import Where
 from idim_cli.training.record import Record
-from idim_cli.training.run import done, run_folder
 
 #: A run whose process was killed so often has failed.
 DEATHS = 3

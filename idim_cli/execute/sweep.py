@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idim_cli import results, thresholds, trust
 from idim_cli.errors import IdimError
-from idim_cli.execute.base import Executor, Silent, Watcher
-from idim_cli.execute.inline import Inline
+from idim_cli.execute.base import Executor, Result, Silent, Watcher
 from idim_cli.execute.seldom import Seldom
 from idim_cli.execute.tracked import Tracked
-from idim_cli.plans import Run, further, merged, purposes
+from idim_cli.plans import Group, Run, further, merged, purposes
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe
@@ -23,9 +23,8 @@ from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
 from idim_cli.thresholds import Estimate, Options
 from idim_cli.trackers.tracking import Tracking
-from idim_cli.training.preflight import native, preflight
-from idim_cli.training.prepare import Where, as_where
-from idim_cli.training.run import done, results_folder, run_folder
+from idim_cli.training.ended import done, results_folder, run_folder
+from idim_cli.training.where import Where, as_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,14 +109,14 @@ def sweep(
     """
     loaded, where = as_loaded(loaded), as_where(where)
     trust.permit(loaded, trust_code)
-    recipe, source = loaded.recipe, loaded.source
+    recipe = loaded.recipe
     if recipe.sweep is None:
         raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
 
     with Tracking(recipe.trackers, results_folder(out, recipe)) as tracking:
         watched = Tracked(watcher or Silent(), tracking)
-        work = _Work(loaded, Path(out), where, executor or Inline(), watched)
-        search = searches.build(recipe, lambda group: native(group, where, source))
+        work = _Work(loaded, Path(out), where, executor, watched)
+        search = searches.build(recipe, work.native)
         try:
             while (ask := search.ask(work.told)) is not None:
                 work.carry_out(ask)
@@ -132,7 +131,9 @@ def sweep(
 class _Work:
     """What a search has asked for so far, and what came of it."""
 
-    def __init__(self, loaded: Loaded, out: Path, where: Where, executor: Executor, watcher: Watcher) -> None:
+    def __init__(
+        self, loaded: Loaded, out: Path, where: Where, executor: Executor | None, watcher: Watcher
+    ) -> None:
         self.loaded, self.out, self.where, self.executor, self.watcher = loaded, out, where, executor, watcher
         self.folder = results_folder(out, loaded.recipe)
         self.runs: list[Run] = []
@@ -147,7 +148,7 @@ class _Work:
         before = {run.run_id: done(run, run_folder(self.out, run)) for run in asked}
         todo = [run for run in ask.runs if before[run.run_id] is None]
         if todo:
-            preflight(todo, self.where, self.loaded.source, "sweep.d")
+            self._preflight(todo)
         self.told.update({run_id: result for run_id, result in before.items() if result is not None})
         missing = {run.run_id for run in asked[len(ask.runs) :] if before[run.run_id] is None}
         known = [run for run in asked if run.run_id not in missing]
@@ -158,11 +159,38 @@ class _Work:
             self._lay_out()
             _remove(self.folder / results.SUMMARY)  # of less than is planned now
         self.watcher.planned(self.runs, len(todo))
-        for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
+        for run, result in self._map(todo):
             self.trained = True
             self.told[run.run_id] = dict(result)
             self.table.event()
             self.watcher.finished(run, result)
+
+    def native(self, group: Group) -> int:
+        """D of a group's network, which a search wants to know before its runs."""
+        self._say_what_loads("a search")
+        from idim_cli.training.preflight import native
+
+        return native(group, self.where, self.loaded.source)
+
+    def _preflight(self, todo: Sequence[Run]) -> None:
+        self._say_what_loads(f"{len(todo)} runs" if len(todo) > 1 else "1 run")
+        from idim_cli.training.preflight import preflight
+
+        preflight(todo, self.where, self.loaded.source, "sweep.d")
+
+    def _say_what_loads(self, what: str) -> None:
+        """Say it before the first import of torch, which takes a second or more."""
+        if "torch" not in sys.modules:
+            self.watcher.say(f"{self.loaded.recipe.name}: {what}; loading torch ...")
+
+    def _map(self, todo: Sequence[Run]) -> Iterator[tuple[Run, Result]]:
+        """Carry out what is left, if anything is."""
+        if todo and self.executor is None:
+            from idim_cli.execute.inline import Inline
+
+            self.executor = Inline()
+        if todo and self.executor is not None:
+            yield from self.executor.map(todo, self.out, self.where, self.watcher)
 
     def _further(self, asked: Sequence[Run]) -> list[Run]:
         """Of a grid: finished runs of the same configurations that other grids asked for."""

@@ -26,8 +26,8 @@ from idim_cli.plans import Run
 from idim_cli.training.stop import SIGNALS, Request, StoppedError, listening
 
 if TYPE_CHECKING:
-    from idim_cli.training.prepare import Where
     from idim_cli.training.sitting import Progress
+    from idim_cli.training.where import Where
 
 #: Seconds between two signs of life of a run, times the runs that are trained side by side.
 TICK_SECONDS = 0.2

@@ -15,9 +15,10 @@ from idim_cli.plans import Run, kind
 from idim_cli.results import HeldError
 from idim_cli.training import stop
 from idim_cli.training.clock import Clock
+from idim_cli.training.ended import run_folder
 from idim_cli.training.loop import Batch, Course
 from idim_cli.training.prepare import Where
-from idim_cli.training.run import course, run_folder
+from idim_cli.training.run import course
 from idim_cli.training.sitting import Progress
 from idim_cli.training.stacked import Pack as Pack
 from idim_cli.training.stacked import obstacle

@@ -6,14 +6,12 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data
 from idim_cli.environment import data_root, free_bytes, pick_device
-from idim_cli.errors import IdimError
 from idim_cli.models import base as models
 from idim_cli.native import native_parameters
 from idim_cli.plans import Run
@@ -24,28 +22,7 @@ from idim_cli.subspace import Subspace
 from idim_cli.tasks import base as tasks
 from idim_cli.tasks.base import Task
 from idim_cli.training.start import begin
-
-
-@dataclass(frozen=True)
-class Where:
-    """Where a run computes and where its data lie: nothing that is part of its identity.
-
-    Attributes:
-        device: ``auto``, or any name that torch knows; None leaves it to the recipe.
-        data_root: folder of the data sets; None leaves it to the recipe, then to IDIM_DATA.
-        download: whether an absent data set may be fetched.
-    """
-
-    device: str | None = None
-    data_root: str | Path | None = None
-    download: bool = False
-
-
-def as_where(where: Where | None) -> Where:
-    """`where`, or the usual one; IdimError if it is something else."""
-    if not isinstance(where, Where | None):
-        raise IdimError(f"where is {where!r}, and no Where", 'for example Where(device="cpu")')
-    return where or Where()
+from idim_cli.training.where import Where as Where
 
 
 @dataclass(frozen=True)

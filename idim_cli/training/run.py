@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from idim_cli import results, trust
-from idim_cli.errors import FOREIGN, FileError, IdimError
+from idim_cli.errors import FOREIGN, IdimError
 from idim_cli.plans import Run, single
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
-from idim_cli.recipe.schema import Recipe
 from idim_cli.trackers.tracking import Tracking
 from idim_cli.training import outcome
 from idim_cli.training.clock import Clock
+from idim_cli.training.ended import done as done
+from idim_cli.training.ended import pending as pending
+from idim_cli.training.ended import results_folder, run_folder
 from idim_cli.training.loop import Course, finish
 from idim_cli.training.preflight import preflight
-from idim_cli.training.prepare import Where, as_where, problem
+from idim_cli.training.prepare import Where as Where
+from idim_cli.training.prepare import problem
 from idim_cli.training.record import Record
 from idim_cli.training.sitting import OnStep, Progress, Sitting
 from idim_cli.training.stop import StoppedError
-
-_log = logging.getLogger(__name__)
+from idim_cli.training.where import as_where
 
 
 def train(
@@ -72,51 +72,6 @@ def train(
         if new:
             tracking.ended(one, result)
     return result
-
-
-def results_folder(out: str | Path, recipe: Recipe) -> Path:
-    """The folder of a recipe's results below the folder `out` of all results; FileError if that is a file."""
-    return results.as_folder(out) / recipe.name
-
-
-def run_folder(out: str | Path, run: Run) -> Path:
-    """The folder of `run` below the folder `out` of all results."""
-    return results_folder(out, run.recipe) / results.RUNS / run.run_id
-
-
-def pending(run: Run, folder: Path) -> bool:
-    """Whether this run has not come to its outcome yet."""
-    return done(run, folder) is None
-
-
-def done(run: Run, folder: Path) -> dict[str, Any] | None:
-    """The outcome of this run in its folder; None while it has none that stands.
-
-    One that cannot be read, or is of another run, is none: a warning names it, and the run is made again.
-    """
-    try:
-        result = results.read_result(folder)
-    except FileError as error:
-        _log.warning("%s; the run is made again", error)
-        return None
-    if result is not None and (why := _foreign(run, result)):
-        _log.warning("%s %s; the run is made again", folder / results.RESULT, why)
-        return None
-    return None if result is None or _goes_on(run, result) else result
-
-
-def _foreign(run: Run, result: Mapping[str, Any]) -> str:
-    """Why this is not a result of `run`, in words; empty if it is."""
-    if result.get("config") != run.config:
-        return "is the result of another configuration"
-    return results.misplaced(result, run.run_id)
-
-
-def _goes_on(run: Run, result: Mapping[str, Any]) -> bool:
-    """Whether a run is to be taken up again: what made it crash, or end early, may not hold any more."""
-    if result.get("status") in (results.SOLVED, results.UNSOLVED):
-        return run.goal is None or not run.goal.holds(result)
-    return bool(result.get("again"))
 
 
 def run(

@@ -8,8 +8,8 @@ from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
 from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
+from idim_cli.training.ended import run_folder
 from idim_cli.training.prepare import Where
-from idim_cli.training.run import run_folder
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 2}, sweep: {d: [4, 8], seeds: 1}}"
 

@@ -22,8 +22,8 @@ from idim_cli.execute.inline import Inline
 from idim_cli.execute.pool import Pool
 from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
+from idim_cli.training.ended import run_folder
 from idim_cli.training.prepare import Where
-from idim_cli.training.run import run_folder
 from idim_cli.training.stop import StoppedError
 
 TEXT = """

@@ -11,11 +11,11 @@ from idim_cli import checkpoint, results
 from idim_cli.plans import plan, single
 from idim_cli.recipe.load import loads
 from idim_cli.training import sitting, stop
+from idim_cli.training.ended import run_folder
 from idim_cli.training.loop import Loop
 from idim_cli.training.pack import Pack, train_many
 from idim_cli.training.prepare import Where, problem
 from idim_cli.training.run import run as train_one
-from idim_cli.training.run import run_folder
 from idim_cli.training.stacked import obstacle
 
 HERE = Where(device="cpu")
