@@ -105,7 +105,7 @@ def device(given: str | None, recipe: schema.Recipe) -> str | None:
     return given or ("device" not in recipe.model_fields_set and os.environ.get("IDIM_DEVICE")) or None
 
 
-Download = Annotated[bool, typer.Option("--download", help="Fetch an absent data set.")]
+Download = Annotated[bool, typer.Option("--download", help="Fetch absent data sets and weights.")]
 Jobs = Annotated[
     int | None,
     typer.Option(

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from idim_cli.compression.sizes import dimensions
 from idim_cli.errors import IdimError
-
-_MOST = 2.0  # share of a baseline
+from idim_cli.thresholds.options import MOST, meant
 
 
 def _counts(name: str, value: Any) -> None:
@@ -80,8 +79,11 @@ class Wish:
             raise IdimError(f"--d {max(self.dimensions(1, D))} is more than D = {D:,}", "d is in 1 .. D")
         if self.prove and metric != "accuracy":
             raise IdimError(f"sizes prove something about errors, not about {metric}", "leave --prove out")
-        if self.target is not None and not 0 < self.target <= _MOST:
-            raise IdimError(f"a target of {self.target:g} is no share of a baseline", "such as --target 0.9")
+        if self.target is not None and not 0 < self.target <= MOST:
+            raise IdimError(
+                f"--target must be in (0, {MOST:g}], got {self.target:g}",
+                meant(self.target) or "such as --target 0.9",
+            )
         if self.baseline is not None and not 0 < self.baseline < math.inf:
             raise IdimError(f"a baseline of {self.baseline:g} is no performance", "such as --baseline 0.98")
         if self.baseline is not None and self.target is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,11 +13,10 @@ from idim_cli import outside
 from idim_cli.errors import CapacityError, ComponentError
 from idim_cli.models import REGISTRY
 from idim_cli.models.init import initialise
+from idim_cli.models.pretrained import torchvision_model
 from idim_cli.recipe.components import TORCHVISION
 from idim_cli.recipe.schema import Component
-from idim_cli.registry import did_you_mean
 
-_FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # which torch.load heeds
 # How torch says, in errors that have no type of their own, that tensors are too large.
 _TOO_LARGE = (
     "can't allocate memory",
@@ -28,7 +26,9 @@ _TOO_LARGE = (
 )
 
 
-def build(component: Component, shape: Sequence[int], classes: int, seed: int) -> nn.Module:
+def build(
+    component: Component, shape: Sequence[int], classes: int, seed: int, download: bool = False
+) -> nn.Module:
     """The model that a recipe names, at theta0 of `seed`, as float32 on the CPU, in training mode.
 
     Names are those of the registry, ``torchvision:NAME``, ``module:callable`` or ``./file.py:callable``.
@@ -40,13 +40,14 @@ def build(component: Component, shape: Sequence[int], classes: int, seed: int) -
         shape: of one example, without the batch axis.
         classes: number of classes.
         seed: of theta0; where `portable` is false it seeds torch's own generator while the model is made.
+        download: whether absent pretrained weights may be fetched.
 
     Raises:
         ComponentError: the name is unknown, the parameters do not fit, or the result is no nn.Module.
         CapacityError: the model does not fit the main memory.
     """
     with _allocating(component.name):
-        return _build(component, shape, classes, seed)
+        return _build(component, shape, classes, seed, download)
 
 
 def skeleton(component: Component, shape: Sequence[int], classes: int) -> nn.Module | None:
@@ -64,16 +65,16 @@ def skeleton(component: Component, shape: Sequence[int], classes: int) -> nn.Mod
             raise
 
 
-def _build(component: Component, shape: Sequence[int], classes: int, seed: int) -> nn.Module:
+def _build(component: Component, shape: Sequence[int], classes: int, seed: int, download: bool) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        module = _module(component, shape, classes)
+        module = _module(component, shape, classes, download)
     module = module.to("cpu").train()
     return initialise(module, seed) if portable(component) else module
 
 
-def _module(component: Component, shape: Sequence[int], classes: int) -> nn.Module:
-    module = _make(component, tuple(shape), classes)
+def _module(component: Component, shape: Sequence[int], classes: int, download: bool = False) -> nn.Module:
+    module = _make(component, tuple(shape), classes, download)
     if not isinstance(module, nn.Module):
         raise ComponentError(f"{component.name} returned a {type(module).__name__}, not a torch.nn.Module")
     return module.to(torch.float32)
@@ -106,39 +107,10 @@ def _too_large(error: BaseException | None) -> bool:
     return isinstance(error, RuntimeError | TypeError) and any(words in str(error) for words in _TOO_LARGE)
 
 
-def _make(component: Component, shape: tuple[int, ...], classes: int) -> Any:
+def _make(component: Component, shape: tuple[int, ...], classes: int, download: bool) -> Any:
     name, params = component.name, component.params
     if name.startswith(TORCHVISION):
-        return _torchvision(name, params, classes)
+        return torchvision_model(name, params, classes, download)
     if ":" in name and name not in REGISTRY:
         return outside.call(name, outside.find(name), params, {"shape": shape, "classes": classes})
     return REGISTRY.open(name)(shape, classes, **REGISTRY.filled(name, params))
-
-
-def _torchvision(name: str, params: dict[str, Any], classes: int) -> Any:
-    """A classification model of torchvision, without pretrained weights."""
-    import torchvision
-
-    wanted = name.removeprefix(TORCHVISION)
-    known = torchvision.models.list_models(module=torchvision.models)
-    if wanted not in known:
-        raise ComponentError(
-            f"torchvision has no classification model {wanted!r}", did_you_mean(wanted, known)
-        )
-    context = {"weights": None, "num_classes": classes}
-    builder = torchvision.models.get_model_builder(wanted)
-    with _weights_only():
-        return outside.call(name, lambda **given: builder(**context | given), params, {})
-
-
-@contextmanager
-def _weights_only() -> Iterator[None]:
-    """Within it files of weights are read as tensors alone, however they are asked for: pickles hold code."""
-    before = os.environ.get(_FORCE)
-    os.environ[_FORCE] = "1"
-    try:
-        yield
-    finally:
-        os.environ.pop(_FORCE)
-        if before is not None:
-            os.environ[_FORCE] = before

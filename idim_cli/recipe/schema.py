@@ -242,7 +242,7 @@ class Threshold(Frozen):
     baseline: Level = "model"
     """What 100 % means: `model` (mean of the direct runs), `best` (highest mean of the sweep) or a fixed
     performance."""
-    fraction: PositiveFloat = 0.9
+    fraction: Annotated[float, Field(gt=0, le=2)] = 0.9
     """Share of the baseline to reach."""
     rule: Literal["first", "interpolate", "isotonic", "curve"] | None = None
     """How the runs at each d become one d; null is `isotonic` for a grid, and `curve` for other searches."""

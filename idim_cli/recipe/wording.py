@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import types
 import typing
@@ -102,13 +103,20 @@ def _expected(error: ErrorDetails) -> str:
 
 def _hint(kind: str, value: Any, context: dict[str, Any]) -> str:
     if not isinstance(value, str):
-        return ""
+        return _in_percent(kind, value, context)
     if kind == "bool_type":
         return "write true or false"
     if kind == "literal_error":
         return did_you_mean(value, re.findall(r"'([^']*)'", context["expected"]))
     looks_numeric = re.fullmatch(r"\s*[-+.]?[0-9][0-9._eE+-]*\s*", value)
     return "remove the quotes" if looks_numeric and kind in ("int_type", "float_type") else ""
+
+
+def _in_percent(kind: str, value: Any, context: dict[str, Any]) -> str:
+    """A hint for a share, which goes to one or two at most, that was given in percent."""
+    most = context.get({"less_than": "lt", "less_than_equal": "le"}.get(kind, ""), math.inf)
+    is_share = isinstance(most, float) and most <= 2 and type(value) in (int, float) and most < value <= 100
+    return f"did you mean {value / 100:g}?" if is_share else ""
 
 
 def _path(error: ErrorDetails, model: type[pydantic.BaseModel]) -> KeyPath:

@@ -12,6 +12,8 @@ from idim_cli.errors import IdimError
 from idim_cli.registry import did_you_mean
 from idim_cli.thresholds.rules import GridRule
 
+#: Largest fraction of a baseline that may be asked for.
+MOST = 2.0
 Rule = Literal[GridRule, "curve"]
 Interval = Literal["bootstrap", "paper"]
 Centre = Literal["mean", "median"]
@@ -19,6 +21,12 @@ Centre = Literal["mean", "median"]
 
 def _positive(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+
+
+def meant(share: object) -> str:
+    """A hint for a share that was given in percent; empty for anything else."""
+    percent = isinstance(share, int | float) and not isinstance(share, bool) and 1 < share <= 100
+    return f"did you mean {share / 100:g}?" if percent else ""  # type: ignore[operator]
 
 
 def d_int(fraction: float) -> str:
@@ -60,10 +68,10 @@ class Options:
             raise IdimError(f"baseline: {self.baseline!r} is not known", "give model, best or a number")
         if not isinstance(self.baseline, str) and not _positive(self.baseline):
             raise IdimError(f"baseline: {self.baseline!r} is not a positive number")
-        if not _positive(self.fraction):
-            raise IdimError(f"fraction: {self.fraction!r} is not a positive number")
+        if not _positive(self.fraction) or self.fraction > MOST:
+            raise IdimError(f"fraction must be in (0, {MOST:g}], got {self.fraction!r}", meant(self.fraction))
         if not _positive(self.confidence) or self.confidence >= 1:
-            raise IdimError(f"confidence: {self.confidence!r} is not between 0 and 1", "95 % is 0.95")
+            raise IdimError(f"confidence: {self.confidence!r} is not between 0 and 1", meant(self.confidence))
         if not isinstance(self.seed, Integral) or self.seed < 0:
             raise IdimError(f"seed: {self.seed!r} is not a whole number from 0 on")
 

@@ -129,7 +129,8 @@ class _Check:
             for warning in data.warnings:
                 _log.warning("%s: %s", recipe.dataset.name, warning)
             with self._at("model"):
-                module = models.build(recipe.model, data.shape, data.classes, recipe.seeds.theta0)
+                start, fetch = recipe.seeds.theta0, self.where.download
+                module = models.build(recipe.model, data.shape, data.classes, start, fetch)
                 _try_step(module, recipe, data)
                 with self._at("model" if recipe.trainable is None else "trainable"):
                     return [p.numel() for _, p in native_parameters(module, recipe.trainable)]

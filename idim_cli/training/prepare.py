@@ -49,7 +49,8 @@ def problem(run: Run, where: Where) -> Problem:
     """
     recipe, device = run.recipe, pick_device(where.device or run.recipe.device)
     data = load_data(recipe, where, device)
-    module = models.build(recipe.model, data.shape, data.classes, recipe.seeds.theta0).to(device)
+    start = recipe.seeds.theta0
+    module = models.build(recipe.model, data.shape, data.classes, start, where.download).to(device)
     sizes = [parameter.numel() for _, parameter in native_parameters(module, recipe.trainable)]
     d = sum(sizes) if recipe.d is None else recipe.d
     check_fits(recipe.projector, sizes, d, device)

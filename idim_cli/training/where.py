@@ -15,7 +15,7 @@ class Where:
     Attributes:
         device: ``auto``, or any name that torch knows; None leaves it to the recipe.
         data_root: folder of the data sets; None leaves it to the recipe, then to IDIM_DATA.
-        download: whether an absent data set may be fetched.
+        download: whether absent data sets and pretrained weights may be fetched.
     """
 
     device: str | None = None

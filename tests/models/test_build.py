@@ -113,6 +113,94 @@ def test_torchvision_by_name():
     assert module(torch.zeros(2, 3, 64, 64)).shape == (2, 7)
 
 
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """torch's cache of weights, in which squeezenet1_1 can be put; the network is not there."""
+    import torchvision
+
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def refuse(url, *args, **kwargs):
+        raise OSError(f"no network: {url}")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+
+    def fill(name="squeezenet1_1-b8a52dc0.pth", classes=1000):
+        torch.manual_seed(5)
+        trained = torchvision.models.squeezenet1_1(num_classes=classes).state_dict()
+        torch.save(trained, folder / name)
+        return trained
+
+    fill.folder = folder
+    return fill
+
+
+@pytest.mark.parametrize("weights", ["DEFAULT", "IMAGENET1K_V1", "SqueezeNet1_1_Weights.IMAGENET1K_V1"])
+def test_pretrained_weights_get_a_new_head_for_other_classes(cache, weights):
+    trained = cache()
+    module, other = (make("torchvision:squeezenet1_1", classes=7, seed=s, weights=weights) for s in (0, 1))
+    same = make("torchvision:squeezenet1_1", classes=7, weights=weights).state_dict()
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, same[name])  # from the seed
+        if name.startswith("classifier.1."):
+            assert tensor.shape[0] == 7
+        else:
+            assert torch.equal(tensor, trained[name])
+    assert not torch.equal(module.classifier[1].weight, other.classifier[1].weight)
+    # As many classes as the weights know: the whole network is theirs.
+    whole = make("torchvision:squeezenet1_1", classes=1000, weights=weights).state_dict()
+    assert all(torch.equal(tensor, trained[name]) for name, tensor in whole.items())
+
+
+def test_weights_are_fetched_only_with_download(cache):
+    with pytest.raises(ComponentError, match="not on this machine: no file") as caught:
+        make("torchvision:squeezenet1_1", weights="DEFAULT")
+    assert str(cache.folder / "squeezenet1_1-b8a52dc0.pth") in str(caught.value)
+    assert "--download" in caught.value.hint
+    with pytest.raises(ComponentError, match=r"cannot be had from .* or https://.*: no network"):
+        build(
+            Component(name="torchvision:squeezenet1_1", params={"weights": "DEFAULT"}),
+            (3, 64, 64),
+            7,
+            0,
+            True,
+        )
+
+
+def test_unknown_and_damaged_weights_are_told(cache):
+    with pytest.raises(ComponentError, match="has no weights 'DEFALT'") as caught:
+        make("torchvision:squeezenet1_1", weights="DEFALT")
+    assert "DEFAULT" in caught.value.hint
+    (cache.folder / "squeezenet1_1-b8a52dc0.pth").write_bytes(b"damaged")
+    with pytest.raises(
+        ComponentError, match=r"weights IMAGENET1K_V1 of .* cannot be had from .*b8a52dc0.pth"
+    ):
+        make("torchvision:squeezenet1_1", weights="DEFAULT")
+
+
+@pytest.mark.parametrize(("classes", "wrapped"), [(7, False), (3, False), (3, True)])
+def test_weights_from_a_file(cache, classes, wrapped):
+    trained, path = cache("own.pth", classes), cache.folder / "own.pth"
+    if wrapped:
+        torch.save({"epoch": 3, "state_dict": {f"module.{name}": t for name, t in trained.items()}}, path)
+    module = make("torchvision:squeezenet1_1", classes=7, weights=str(path))
+    own = {name: torch.equal(tensor, trained[name]) for name, tensor in module.state_dict().items()
+           if tensor.shape == trained[name].shape}  # fmt: skip
+    assert all(own.values())
+    assert len(own) == len(trained) - 2 * (classes != 7)
+
+
+def test_weights_of_another_model_are_refused(cache):
+    cache("own.pth")
+    path = cache.folder / "own.pth"
+    with pytest.raises(ComponentError, match="do not fit the model: "):
+        make("torchvision:squeezenet1_0", weights=str(path))
+    with pytest.raises(ComponentError, match="cannot read the weights"):
+        make("torchvision:squeezenet1_1", weights=str(path.with_name("absent.pth")))
+
+
 def test_only_shipped_models_are_portable():
     assert portable(Component(name="lenet"))
     assert not portable(Component(name="torchvision:resnet18"))

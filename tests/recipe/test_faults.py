@@ -13,6 +13,7 @@ from idim_cli.recipe.source import Source
 
 ONE = {
     # more lines of the small recipe (they begin at line 7) -> the fault
+    "threshold: {fraction: 90}": "7:23: threshold.fraction: should be at most 2, not 90 (did you mean 0.9?)",
     "epoch: 3": "7:1: epoch: unknown key (known: d, data_root, ",
     "modle: fc": "7:1: modle: unknown key (did you mean model?)",
     "d: ten": "7:4: d: should be a whole number, not 'ten'",
@@ -86,7 +87,9 @@ ONE = {
         "7:23: threshold.baseline: should be 'model' or 'best', not 'mine' (known: best, model)"
     ),
     "threshold: {baseline: true}": "7:23: threshold.baseline: should be model, best or a number",
-    "threshold: {confidence: 95}": "7:25: threshold.confidence: should be less than 1, not 95",
+    "threshold: {confidence: 95}": (
+        "7:25: threshold.confidence: should be less than 1, not 95 (did you mean 0.95?)"
+    ),
     "sweep: {}": "7:1: sweep.d: is missing",
     "sweep:": "",
     "sweep: 3": "7:8: sweep: should be a mapping of keys to values, not 3",

@@ -212,6 +212,13 @@ def test_wrong_options(wrong) -> None:
         Options(**wrong)
 
 
+@pytest.mark.parametrize("wrong", [{"fraction": 90}, {"fraction": 90.0}, {"confidence": 90}])
+def test_shares_in_percent_are_refused_with_what_was_meant(wrong) -> None:
+    with pytest.raises(IdimError) as error:
+        Options(**wrong)
+    assert error.value.hint == "did you mean 0.9?"
+
+
 def test_same_numbers_every_time() -> None:
     runs = table(noisy(GRID), [1.0] * 3)
     assert estimate(runs) == estimate(
