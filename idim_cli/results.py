@@ -39,7 +39,8 @@ COMPRESSED, RECORD = ".idim", ".json"  # endings of a compressed file, and behin
 _HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
 _BODY = (
     "D", "d", "seed_theta0", "seed_projector", "seed_data", "performance", "performance_is", "metric",
-    "score_on", "chance", "performance_start", "epoch", "epochs", "peak", "stop_level", "jitter", "forecast",
+    "score_on", "chance", "performance_start", "epoch", "epochs", "stop_level", "final_low",
+    "final_high",
 )  # fmt: skip
 _TAIL = (
     "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "idim",
@@ -47,14 +48,8 @@ _TAIL = (
 )  # fmt: skip
 _NAMED = 6  # files that a hint names at most
 _PLANNED = ("run_id", "over", "baseline_config")
-_REAL = (
-    "chance",
-    "performance_start",
-    "peak",
-    "stop_level",
-    "jitter",
-    "forecast",
-)  # often unknown for all runs
+# Often unknown for all runs.
+_REAL = ("chance", "performance_start", "stop_level", "final_low", "final_high")
 _WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
 # What `plans` calls a run: kind, d unless it is direct, seeds, digest.
 _RUN_ID = re.compile(r"\w+?-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{8}")

@@ -15,7 +15,7 @@ _WHOLE = (
     "peak_memory_bytes", "columns_sampled",
 )  # fmt: skip
 _REAL = (
-    "performance", "chance", "performance_start", "peak", "stop_level", "jitter", "forecast",
+    "performance", "chance", "performance_start", "stop_level", "final_low", "final_high",
     "column_norm_min", "column_norm_max", "coherence", "seconds",
 )  # fmt: skip
 _TEXT = (

@@ -38,7 +38,7 @@ def test_table_has_over_columns_before_D_and_metrics_before_the_checks(tmp_path)
     planned(tmp_path, "a", **{"model.depth": 2})
     columns = list(results.table(store(tmp_path, result("a"))).columns)
     assert columns[7:10] == ["task", "model.depth", "D"]
-    assert columns[columns.index("forecast") + 1 :][:3] == [
+    assert columns[columns.index("final_high") + 1 :][:3] == [
         "validation_accuracy",
         "validation_nll",
         "column_norm_min",

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from idim_cli.goal import Goal
 from idim_cli.plans import Group, Run, seeds_of
 from idim_cli.recipe.schema import Recipe, Seeds
 from idim_cli.results import FAILED, OK, row
+from idim_cli.search import gains
 from idim_cli.search.base import Ask, Result
 from idim_cli.search.place import bracket, places
 from idim_cli.thresholds import Options, Sample, label, sample
 
 if TYPE_CHECKING:
+    from idim_cli.goal import Goal
     from idim_cli.thresholds.curve import Crossing
 
 # No interval is believed before so many runs in subspaces.
@@ -76,10 +77,10 @@ class Hunt:
             return self._end("ended: no direct run succeeded")
         if not self.swept and self.left > 0:
             d = bracket(self.D, min(self.limits.batch, self.left))
-            return self._say(f"d = {_listed(d)}: a first bracket", self._at(d, self.level))
+            return self._say(f"d = {_listed(d)}: a first bracket", self._at(d, None))
         if self.swept and self.found is None:
             return self._end("ended: all runs in subspaces failed")
-        return self._next()
+        return self._next(told)
 
     def ended(self, why: str) -> Ask:
         """Nothing more, and what is known."""
@@ -98,7 +99,7 @@ class Hunt:
         value, low, high = (_whole(end, self.found.tried) for end in ends)
         return f"{self.options.name} {value} ({low} .. {high})"
 
-    def _next(self) -> Ask:
+    def _next(self, told: Mapping[str, Result]) -> Ask:
         found, level, left = self.found, self.level, self.left
         if found is not None and self._precise(found):
             return self.ended(self._why_enough(found))
@@ -107,7 +108,7 @@ class Hunt:
         again = self._one_more_direct() if left > 1 and self._baseline_is_the_doubt(found) else []
         d = places(found, self.D, max(1, min(self.limits.batch, left) - len(again)))
         why = f"{self._reading}: d = {_listed(d)}" + (", and the baseline again" if again else "")
-        return self._say(why, [*again, *self._at(d, level)])
+        return self._say(why, [*again, *self._at(d, self._goal(told, level))])
 
     def _level(self, told: Mapping[str, Result]) -> float | None:
         """The performance to reach; None if there is no direct run to take it from."""
@@ -162,10 +163,16 @@ class Hunt:
         self.direct = [*self.direct, *made]
         return made
 
-    def _at(self, dimensions: Sequence[int], level: float) -> list[Run]:
+    def _goal(self, told: Mapping[str, Result], level: float) -> Goal | None:
+        """When the next runs may end early; not before runs without a goal have taught what is to be gained."""
+        if not self.limits.early_stop:
+            return None
+        return gains.goal(level, [told[run.run_id] for run in self.swept if run.goal is None])
+
+    def _at(self, dimensions: Sequence[int], goal: Goal | None) -> list[Run]:
         first = self.limits.seed + len(self.swept)
         points = [(d, _same(first + i)) for i, d in enumerate(dimensions)]
-        made = self.group.at(points, Goal(level) if self.limits.early_stop else None)
+        made = self.group.at(points, goal)
         self.swept += made
         return made
 

@@ -31,8 +31,8 @@ class Columns:
     metric = "metric"
     split = "score_on"
     stop_level = "stop_level"
-    jitter = "jitter"
-    forecast = "forecast"
+    final_low = "final_low"
+    final_high = "final_high"
     chance = "chance"
     start = "performance_start"
 

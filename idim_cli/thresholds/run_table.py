@@ -28,7 +28,7 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 _LARGEST = 2**53  # up to here every whole number is a float
 _NUMBERS = (
-    Columns.performance, Columns.d, Columns.D, Columns.stop_level, Columns.jitter, Columns.forecast,
+    Columns.performance, Columns.d, Columns.D, Columns.stop_level, Columns.final_low, Columns.final_high,
 )  # fmt: skip
 
 

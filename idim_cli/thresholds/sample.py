@@ -25,7 +25,6 @@ Floats = NDArray[np.float64]
 MEASURE = "performance"
 _RUN_ID = "run_id"  # the tables that `idim` writes have it
 _PAPERS = "the paper's are free and start at zero"
-_LUCK = 0.5  # in standard deviations of one evaluation; see docs/adaptive.md
 
 
 NO_RUNS = Evidence(np.empty(0), np.empty(0), np.empty(0))
@@ -174,7 +173,7 @@ def sample_at(table: RunTable, at: Ints | None = None) -> Sample:
         independent=independent,
         left_out=rows.left_out,
         coords=coords,
-        stopped=_stopped(table, rows, _jitter(table, every)),
+        stopped=_stopped(table, rows),
         solved=_solved(table, rows.stopped),
         source=table.source,
         measure=_measure(table, every),
@@ -198,18 +197,17 @@ def _drawn(table: RunTable, by_d: Ints, first: Ints) -> tuple[Ints, ...]:
     return () if (codes < 0).any() else _split(codes, first)
 
 
-def _stopped(table: RunTable, rows: Rows, jitter: float) -> Evidence:
+def _stopped(table: RunTable, rows: Rows) -> Evidence:
     """Between what the runs that were stopped early would have come to.
 
-    At least what they had, less what the last evaluation may owe to luck: a run that ends because it has just
-    reached the level does so at a good one. At most their own forecast.
+    The bounds that stopped them; in tables without, all that is known is on which side of the level they lie.
     """
     at = rows.stopped
     if not len(at):
         return NO_RUNS
-    low = table.number(Columns.performance)[at] - _LUCK * jitter
-    unknown = np.where(_solved(table, at), np.inf, table.number(Columns.stop_level)[at])
-    high = _filled(table, Columns.forecast, at, unknown)
+    level, solved = table.number(Columns.stop_level)[at], _solved(table, at)
+    low = _filled(table, Columns.final_low, at, np.where(solved, level, -np.inf))
+    high = _filled(table, Columns.final_high, at, np.where(solved, np.inf, level))
     return Evidence(table.number(Columns.d)[at], low, np.maximum(high, low))
 
 
@@ -234,12 +232,6 @@ def _start(table: RunTable, rows: Rows) -> tuple[float | None, bool]:
         return None, False
     moved = table.number(Columns.performance)[rows.swept] != table.number(Columns.start)[rows.swept]
     return float(known.mean()), bool(len(moved)) and not moved.any()
-
-
-def _jitter(table: RunTable, at: Ints) -> float:
-    """How far an evaluation lies off the learning curve: the median over the runs; 0 if unknown."""
-    known = _known(table, Columns.jitter, at)
-    return float(np.median(known)) if len(known) else 0.0
 
 
 def _solved(table: RunTable, at: Ints) -> NDArray[np.bool_]:

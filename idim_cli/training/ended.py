@@ -43,7 +43,8 @@ def done(run: Run, folder: Path) -> dict[str, Any] | None:
     if result is not None and (why := _foreign(run, result)):
         _log.warning("%s %s; the run is made again", folder / results.RESULT, why)
         return None
-    return None if result is None or _goes_on(run, result) else result
+    # What made a run crash may not hold any more.
+    return None if result is None or result.get("again") else result
 
 
 def _foreign(run: Run, result: Mapping[str, Any]) -> str:
@@ -51,10 +52,3 @@ def _foreign(run: Run, result: Mapping[str, Any]) -> str:
     if result.get("config") != run.config:
         return "is the result of another configuration"
     return results.misplaced(result, run.run_id)
-
-
-def _goes_on(run: Run, result: Mapping[str, Any]) -> bool:
-    """Whether a run is to be taken up again: what made it crash, or end early, may not hold any more."""
-    if result.get("status") in (results.SOLVED, results.UNSOLVED):
-        return run.goal is None or not run.goal.holds(result)
-    return bool(result.get("again"))

@@ -173,17 +173,12 @@ class Loop:
         evaluated = state.batch == 0 and state.rows and state.rows[-1]["epoch"] == state.epoch
         if self.rounding is not None or self.goal is None or not evaluated or state.epoch >= self.epochs:
             return None
-        return self.goal.verdict(self.curve, self.evaluations)
+        return self.goal.verdict(self.curve)
 
     @property
     def curve(self) -> list[float]:
         """The performance at each evaluation so far."""
         return [row[self.key] for row in self.state.rows]
-
-    @property
-    def evaluations(self) -> int:
-        """How many there are in the whole budget."""
-        return math.ceil(self.epochs / self.training.evaluate_every)
 
     def check_finite(self) -> None:
         """RunError if the loss has become infinite or NaN; reads the device, so not at every step."""

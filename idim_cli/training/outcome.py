@@ -12,7 +12,6 @@ import torch
 
 from idim_cli import environment, results
 from idim_cli.errors import IdimError, RunError, described
-from idim_cli.goal import forecast, jitter
 from idim_cli.plans import Run, protocol
 from idim_cli.tasks.base import chance
 from idim_cli.training.loop import Loop
@@ -41,10 +40,8 @@ def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any
         "epoch": solution["epoch"],
         "epochs": loop.epochs,
         "steps": loop.steps,
-        "peak": max(loop.curve),
-        "stop_level": loop.goal.level if loop.goal and verdict else None,
-        "jitter": jitter(loop.curve),
-        "forecast": _number(forecast(loop.curve, loop.evaluations)) if verdict else None,
+        **_stop(loop),
+        "curve": loop.curve,
         "metrics": figures,
         "column_norm_min": columns.norm_min,
         "column_norm_max": columns.norm_max,
@@ -98,6 +95,14 @@ def _identity(run: Run) -> dict[str, Any]:
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
     }
+
+
+def _stop(loop: Loop) -> dict[str, Any]:
+    """For which level a run was stopped early, and between what its final performance would have lain."""
+    if loop.goal is None or not loop.verdict():
+        return {"stop_level": None, "final_low": None, "final_high": None}
+    low, high = loop.goal.final(loop.curve)
+    return {"stop_level": loop.goal.level, "final_low": low, "final_high": high}
 
 
 def _device_name(device: torch.device) -> str:

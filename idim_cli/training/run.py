@@ -88,7 +88,7 @@ def run(
     Returns:
         The content of result.json. A run that diverged or crashed has the status ``failed`` and a ``reason``,
         and its traceback in log.txt; it raises nothing. One that its goal ended early has the status
-        ``solved`` or ``unsolved``; asked for with another goal, or none, it goes on.
+        ``solved`` or ``unsolved``.
 
     Raises:
         StoppedError: a signal came; the state is saved and the same call goes on.

@@ -166,7 +166,7 @@ def test_a_level_that_is_not_reached(runs, no_drawing):
 
 def test_runs_that_were_stopped(runs, no_drawing):
     runs.add(100, 0.9)
-    early = {"stop_level": 0.81, "peak": 0.82, "jitter": 0.001, "forecast": 0.9}
+    early = {"stop_level": 0.81, "final_low": 0.4, "final_high": 0.9}
     for d, status, performance in ((10, "unsolved", 0.5), (20, "unsolved", 0.7), (40, "solved", 0.82)):
         runs.add(d, performance, status=status, **early)
     page, done = drawn(runs.folder, rule="curve")

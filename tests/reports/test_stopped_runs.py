@@ -12,8 +12,8 @@ from idim_cli.reports.section import sections
 
 DIRECT = [{"d": 1000, "direct": True, "performance": p, "status": "ok"} for p in (0.99, 1.0, 1.01)]
 SWEPT = [
-    {"d": d, "direct": False, "performance": p, "status": status, "stop_level": level, "forecast": forecast}
-    for d, p, status, level, forecast in [
+    {"d": d, "direct": False, "performance": p, "status": status, "stop_level": level, "final_high": high}
+    for d, p, status, level, high in [
         (20, 0.6, "unsolved", 0.9, 0.7), (20, 0.62, "unsolved", 0.9, 0.72), (40, 0.86, "ok", None, None),
         (50, 0.88, "ok", None, None), (60, 0.91, "solved", 0.9, 0.93), (80, 0.92, "solved", 0.9, None),
     ]

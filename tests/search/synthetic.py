@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from idim_cli.errors import IdimError
-from idim_cli.goal import FEWEST, forecast, jitter
 from idim_cli.recipe.load import load
 
 SHAPES = {
@@ -52,13 +51,12 @@ class Problem:
         curve = final - rise * final * (steps**-power - self.epochs**-power)
         curve = curve + self.jitter * rng.standard_normal(self.epochs)
         epoch, verdict = self._stop(list(curve), run.goal)
+        low, high = run.goal.final(list(curve[:epoch])) if verdict else (None, None)
         return {
             "run_id": run.run_id, "recipe": "synthetic", "status": verdict or "ok", "direct": run.direct,
-            "D": self.D, "d": d, "performance": float(curve[epoch - 1]), "peak": float(max(curve[:epoch])),
-            "epoch": epoch,
-            "epochs": self.epochs, "stop_level": run.goal.level if verdict else None,
-            "jitter": jitter(list(curve[:epoch])),
-            "forecast": forecast(list(curve[:epoch]), self.epochs) if verdict and epoch >= FEWEST else None,
+            "D": self.D, "d": d, "performance": float(curve[epoch - 1]), "curve": curve[:epoch].tolist(),
+            "epoch": epoch, "epochs": self.epochs,
+            "stop_level": run.goal.level if verdict else None, "final_low": low, "final_high": high,
             "seed_theta0": run.recipe.seeds.theta0, "seed_projector": run.recipe.seeds.projector,
             "seed_data": run.recipe.seeds.data, "metric": "accuracy", "score_on": "validation",
         }  # fmt: skip
@@ -68,7 +66,7 @@ class Problem:
 
     def _stop(self, curve: list[float], goal) -> tuple[int, str | None]:
         for epoch in range(1, self.epochs) if goal else ():
-            verdict = goal.verdict(curve[:epoch], self.epochs)
+            verdict = goal.verdict(curve[:epoch])
             if verdict:
                 return epoch, verdict
         return self.epochs, None

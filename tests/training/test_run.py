@@ -65,7 +65,8 @@ def test_the_folder_holds_what_it_should(one, folder):
     # No plan, no sweep, and no goal that ended it.
     assert [key for key, value in row.items() if value is None] == [
         "stop_level",
-        "forecast",
+        "final_low",
+        "final_high",
         "baseline_config",
     ]
 
