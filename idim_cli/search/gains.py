@@ -1,4 +1,4 @@
-"""What remains to be gained at each evaluation of a run, as runs that were trained to their end have taught."""
+"""What a run still gains after each evaluation, as runs that were trained to their end have taught."""
 
 from __future__ import annotations
 

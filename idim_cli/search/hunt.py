@@ -164,7 +164,7 @@ class Hunt:
         return made
 
     def _goal(self, told: Mapping[str, Result], level: float) -> Goal | None:
-        """When the next runs may end early; not before runs without a goal have taught what is to be gained."""
+        """When the next runs may end early; never before runs without a goal have taught what is gained."""
         if not self.limits.early_stop:
             return None
         return gains.goal(level, [told[run.run_id] for run in self.swept if run.goal is None])
