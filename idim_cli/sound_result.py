@@ -98,6 +98,10 @@ def _figures(value: Any) -> bool:
     return value is None or (isinstance(value, dict) and all(map(_real, value.values())))
 
 
+def _curve(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(y is not None and _real(y) for y in value))
+
+
 def _shown(value: Any) -> str:
     """A value as JSON, cut where it is long; a number of thousands of digits is not even written."""
     if type(value) is int and abs(value) > _LARGEST_WHOLE:
@@ -109,4 +113,4 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-_KINDS = {_whole: _WHOLE, _real: _REAL, _text: _TEXT, _flag: _FLAGS, _figures: _FIGURES}
+_KINDS = {_whole: _WHOLE, _real: _REAL, _text: _TEXT, _flag: _FLAGS, _figures: _FIGURES, _curve: ("curve",)}

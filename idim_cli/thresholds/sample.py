@@ -39,7 +39,7 @@ class Points:
         mean, median: of the runs at each d, [m].
         sd: with n - 1; NaN where there is one run, [m]. The paper's blue bars.
         n: runs at each d, [m].
-        solved, unsolved: runs that were stopped early.
+        solved, unsolved: runs that were stopped early, at the performance that they had by then.
     """
 
     d: NDArray[np.int64]
@@ -59,6 +59,7 @@ class Sample:
         d: subspace dimensions of runs trained to their end, ascending, [m]; m may be 0 if some were stopped.
         runs: performance of the runs at each d, in the order of `d`.
         stopped: runs that ended early, and between what they would have come to.
+        stopped_at: the performance that these had by then.
         solved: which of these had reached the level.
         direct: performance of the direct runs, [k]; k may be 0.
         D: number of native parameters, or None.
@@ -86,6 +87,7 @@ class Sample:
     left_out: int
     coords: str = ""
     stopped: Evidence = NO_RUNS
+    stopped_at: Floats = field(default_factory=lambda: np.zeros(0))
     solved: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     source: str = ""
     measure: str = MEASURE
@@ -130,7 +132,8 @@ class Sample:
         sd = [float(np.std(r, ddof=1)) if len(r) > 1 else np.nan for r in self.runs]
         mean = np.array([r.mean() for r in self.runs])
         median = np.array([np.median(r) for r in self.runs])
-        parts = (self.stopped.where(self.solved), self.stopped.where(~self.solved))
+        early = Evidence(self.stopped.d, self.stopped_at, self.stopped_at)
+        parts = (early.where(self.solved), early.where(~self.solved))
         return Points(self.d, mean, median, np.array(sd), n, *parts)
 
 
@@ -174,6 +177,7 @@ def sample_at(table: RunTable, at: Ints | None = None) -> Sample:
         left_out=rows.left_out,
         coords=coords,
         stopped=_stopped(table, rows),
+        stopped_at=table.number(Columns.performance)[rows.stopped],
         solved=_solved(table, rows.stopped),
         source=table.source,
         measure=_measure(table, every),

@@ -15,7 +15,7 @@ BUDGET = [
     "training.epochs=8",
     "sweep.baseline.seeds=2",
     "sweep.search=adaptive",
-    "sweep.search.precision=0.4",
+    "sweep.search.precision=0.08",
 ]
 
 
@@ -73,7 +73,7 @@ def test_every_decision_is_in_the_log(whole):
     lines = (whole.folder / "search.log").read_text().splitlines()
     assert lines[0].startswith("2 direct runs")
     assert "bracket" in lines[1]
-    assert lines[-1].startswith("ended, as narrow as 40%")
+    assert lines[-1].startswith("ended, as narrow as 8%")
 
 
 def test_the_same_call_again_only_reads(whole):

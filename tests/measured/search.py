@@ -1,6 +1,6 @@
 """Repeat an adaptive search with fresh seeds, on real trainings.
 
-    python tests/measured/search.py RECIPE [KEY=VALUE ...] --out FOLDER [--repeats 20]
+    python tests/measured/search.py RECIPE [KEY=VALUE ...] --out FOLDER [--repeats 20] [--first 1]
 
 Goes on where it was stopped. FOLDER/searches.csv has one row a search.
 """
@@ -23,9 +23,10 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--first", type=int, default=1, help="number of the first repeat, to share them out")
     asked = parser.parse_args()
     rows = []
-    for seed in range(1000, 1000 * (asked.repeats + 1), 1000):
+    for seed in range(1000 * asked.first, 1000 * (asked.first + asked.repeats), 1000):
         # The seeds of the dense grids are 0 .. 23: no run of a search is among them.
         settings = ["sweep.search.name=adaptive", "sweep.baseline.seeds=3", f"sweep.search.seed={seed}"]
         loaded = load(asked.recipe, [*settings, *asked.overrides])

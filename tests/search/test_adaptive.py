@@ -89,8 +89,27 @@ def test_without_early_stop_all_runs_have_their_final_performance():
     assert thresholds.estimate(pd.DataFrame([row(r) for r in told.values()]), rule="isotonic").value
 
 
+NOISY = Problem(truth=500, shape="power", D=200_000, noise=0.02, direct_noise=0.005, jitter=0.001)
+
+
+def test_nothing_is_stopped_before_runs_to_their_end_have_taught():
+    told = [one for one in carried_out(NOISY, 6)[0].values() if not one["direct"]]
+    first = next(i for i, one in enumerate(told) if one["status"] != "ok")
+    assert first >= 8
+    assert {one["status"] for one in told[first:]} == {"ok", "solved", "unsolved"}
+
+
+def test_bounds_of_stopped_runs_hold():
+    whole, _ = carried_out(NOISY, 6, "sweep.search.early_stop=false")
+    assert {result["status"] for result in whole.values()} == {"ok"}
+    for result in carried_out(NOISY, 6)[0].values():
+        if result["status"] != "ok":
+            assert result["final_low"] < result["final_high"]
+            assert (result["final_low"] >= result["stop_level"]) == (result["status"] == "solved")
+
+
 def test_other_rules_refuse_runs_that_were_stopped():
-    told, _ = carried_out(SMOOTH, 6)
+    told, _ = carried_out(NOISY, 6)
     with pytest.raises(Exception, match="stopped early") as caught:
         thresholds.estimate(pd.DataFrame([row(r) for r in told.values()]), rule="isotonic")
     assert "curve" in caught.value.hint

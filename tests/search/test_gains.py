@@ -39,14 +39,18 @@ def test_gains_are_bounded_by_all_that_were_seen_and_more():
     found = goal(0.9, seen)
     for at, (low, high) in enumerate(found.gains):
         gains = [one["performance"] - max(one["curve"][: at + 1]) for one in seen]
-        assert low <= min(gains) <= max(gains) <= high
+        assert low <= min(gains) + 1e-6
+        assert high >= max(gains) - 1e-6  # six digits are kept
     assert found.gains[-1] == (0.0, 0.0)
-    assert found.gains[1][1] > 0.1 + 3 * 0.01  # a prediction interval, three times the noise and more
+    assert found.gains[1][1] > 0.1 + 2 * 0.01  # twice the noise and more
 
 
 def test_fewer_runs_leave_wider_bounds():
-    few, many = (goal(0.9, results(n)).gains[1] for n in (FEWEST, 100))
-    assert few[1] - few[0] > many[1] - many[0]
+    noise = np.random.default_rng(1).choice([-0.01, 0.01], 200)
+    few, many = (
+        goal(0.9, [result([0.7, 0.8 + e, 0.9]) for e in noise[:n]]).gains[1] for n in (FEWEST, len(noise))
+    )
+    assert few[1] - few[0] > 1.3 * (many[1] - many[0])
 
 
 def test_the_reported_performance_is_the_end_also_where_it_is_the_best_one():
