@@ -1,4 +1,4 @@
-"""The user's own code by name: ``module:object`` or ``./file.py:object``, calls into it, its digest."""
+"""The user's own code by name: ``module:object`` or ``./file.py:object``, and calls into it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import inspect
 import os
 import symtable
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from importlib.machinery import PathFinder
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from idim_cli import bounded
+from idim_cli import bounded, importing
+from idim_cli.code_files import MAX_SOURCE, place
 from idim_cli.errors import FOREIGN, ComponentError, ExitedError, FileError, IdimError, brief, described
 from idim_cli.registry import did_you_mean
-
-MAX_SOURCE = 2**24  # bytes of a file of code: more would take long to look at
 
 
 def find(name: str) -> Any:
@@ -31,7 +30,7 @@ def find(name: str) -> Any:
         ComponentError: the module, file or object is missing or cannot be imported.
     """
     where, _, attribute = name.rpartition(":")
-    module = _from_file(Path(where)) if where.endswith(".py") else _from_module(where)
+    module = _module(where)
     if not hasattr(module, attribute):
         raise _no_object(where, attribute, [key for key, value in vars(module).items() if callable(value)])
     return getattr(module, attribute)
@@ -51,20 +50,29 @@ def call(
         signature.bind(**given)
     except TypeError as error:
         raise ComponentError(f"{name}: {error}", f"its signature is {signature}") from error
-    return _guarded(name, lambda: function(**given))
+    found = place(name.rpartition(":")[0])
+    with nullcontext() if found is None or found.installed else importing.beside(found.root):
+        return _guarded(name, lambda: function(**given))
 
 
-def digest(name: str) -> str:
-    """A digest of the source file of the object called `name`; empty when there is none to be read.
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators of torch (on the CPU), numpy and random; afterwards they are as before."""
+    import random
 
-    Nothing is imported, and what the file itself imports does not count.
-    """
-    path = source(name)
-    try:
-        content = bounded.read_bytes(path, MAX_SOURCE) if path else None
-    except (OSError, ValueError, FileError):
-        return ""
-    return "" if content is None else hashlib.blake2b(content, digest_size=8).hexdigest()
+    import numpy as np
+    import torch
+
+    kept, python = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(kept)
+            random.setstate(python)
 
 
 def no_exit() -> None:
@@ -82,12 +90,6 @@ def no_exit() -> None:
     os._exit = refuse
 
 
-def source(name: str) -> Path | None:
-    """The file that the object called `name` would be taken from, if it can be told; nothing is imported."""
-    where = name.rpartition(":")[0]
-    return Path(where) if where.endswith(".py") else _source_of(where)
-
-
 def look(name: str) -> None:
     """See whether the object called `name` can be found, as far as its source tells; nothing is imported.
 
@@ -95,10 +97,13 @@ def look(name: str) -> None:
         ComponentError: there is no such module or file, it is no Python, or does not define the object.
     """
     where, _, attribute = name.rpartition(":")
+    found = place(where)
+    if where == "__main__":
+        raise _no_main()
     if where.endswith(".py"):
         path = _existing(Path(where))
-    elif (found := _source_of(where)) and found.suffix == ".py":
-        path = found
+    elif found and found.path.suffix == ".py":
+        path = found.path
     elif found or _is_module(where.partition(".")[0]):
         return  # compiled, or made by code: only importing it would tell
     else:
@@ -139,6 +144,13 @@ def _existing(path: Path) -> Path:
     return path
 
 
+def _no_main() -> ComponentError:
+    return ComponentError(
+        "__main__ is the program that runs, which other processes do not have",
+        "put the code into a file and write ./file.py:NAME",
+    )
+
+
 def _no_module(where: str) -> ComponentError:
     return ComponentError(f"no module {where!r}", "a file is named with its suffix: ./file.py:object")
 
@@ -147,21 +159,6 @@ def _no_object(where: str, attribute: str, known: Iterable[str]) -> ComponentErr
     names = [key for key in known if key[0] != "_"]
     near = difflib.get_close_matches(attribute, names, n=10, cutoff=0.3)
     return ComponentError(f"{where} has no {attribute!r}", did_you_mean(attribute, near or names[:10]))
-
-
-def _source_of(module: str) -> Path | None:
-    """Where the source of a module lies; found by the paths of the packages above, without importing them."""
-    top, *below = module.split(".")
-    try:
-        spec = importlib.util.find_spec(top) if top else None
-        for depth in range(len(below)):
-            if spec is None:
-                return None
-            inside = list(spec.submodule_search_locations or [])
-            spec = PathFinder.find_spec(".".join([top, *below[: depth + 1]]), inside)
-    except (ImportError, ValueError):  # a module without a spec, such as __main__
-        return None
-    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
 def _signature(name: str, function: object) -> inspect.Signature:
@@ -185,11 +182,22 @@ def _guarded(name: str, action: Callable[[], Any]) -> Any:
         raise ComponentError(f"{name} failed: {described(error)}") from error
 
 
-def _from_module(where: str) -> ModuleType:
-    if where == "__main__":
-        raise _no_module(where)
+def _module(where: str) -> ModuleType:
+    """The module `where` names, and all that it imports from beside it."""
+    if where.endswith(".py"):
+        _existing(Path(where))
+    elif where == "__main__":
+        raise _no_main()
+    found = place(where)
+    if found is None or (found.installed and not where.endswith(".py")):
+        return _imported(where, where)
+    with importing.beside(found.root):
+        return _imported(where, found.module) if found.packaged else _run(found.path)
+
+
+def _imported(where: str, module: str) -> ModuleType:
     try:
-        return importlib.import_module(where)
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if f"{where}.".startswith(f"{error.name}."):
             raise _no_module(where) from error
@@ -198,9 +206,8 @@ def _from_module(where: str) -> ModuleType:
         raise ComponentError(f"{where!r} cannot be imported: {described(error)}") from error
 
 
-def _from_file(path: Path) -> ModuleType:
+def _run(path: Path) -> ModuleType:
     """Run the file afresh, under a module name of its own, so that files of one name never mix."""
-    _existing(path)
     unique = f"_idim_{path.stem}_{hashlib.blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()}"
     spec = importlib.util.spec_from_file_location(unique, path)
     assert spec is not None

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from idim_cli import outside, results
+from idim_cli import code_files, results
 from idim_cli.errors import FileError, IdimError
 from idim_cli.goal import Goal
 from idim_cli.recipe.components import is_code
 from idim_cli.recipe.dump import dump, filled
 from idim_cli.recipe.load import Loaded, as_loaded, with_values
-from idim_cli.recipe.schema import COMPONENTS, Recipe, SeedLists, Seeds, Sweep
+from idim_cli.recipe.schema import COMPONENTS, Component, Recipe, SeedLists, Seeds, Sweep
 from idim_cli.results import Plan
 
 # Which runs are made, and where: not what one run is. d and seeds stand apart.
@@ -244,12 +244,14 @@ def _content(recipe: Recipe) -> str:
     """All that decides what comes of a run, but for d and seeds, as canonical text."""
     from idim_cli.rng import VERSION  # brings numpy along
 
-    plain = dump(recipe, defaults=True)
+    code = _code(recipe)
+    named = {kind: _component(recipe, kind, code_files.canonical) for kind in code}
+    plain = dump(recipe.model_copy(update=named), defaults=True)
     content = {key: value for key, value in plain.items() if key not in (*_NOT_CONFIG, *_OF_COORDS)}
     content |= {"projector": plain["projector"]}
     content |= {"quantise": plain["quantise"]} if recipe.quantise else {}
     content |= {"start": _start(recipe.start)} if recipe.start else {}
-    return json.dumps({**content, "code": _code(recipe), "rng": VERSION}, sort_keys=True)
+    return json.dumps({**content, "code": code, "rng": VERSION}, sort_keys=True)
 
 
 def _start(run: str) -> str:
@@ -264,10 +266,15 @@ def _start(run: str) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
+def _component(recipe: Recipe, kind: str, rename: Callable[[str], str]) -> Component:
+    given: Component = getattr(recipe, kind)
+    return given.model_copy(update={"name": rename(given.name)})
+
+
 def _code(recipe: Recipe) -> dict[str, str]:
-    """Digests of the source files of components that are named by their code."""
+    """Digests of the source files of components that are named by their code, with all that these import."""
     named = {kind: getattr(recipe, path[0]) for path, kind in COMPONENTS.items() if len(path) == 1}
-    return {kind: outside.digest(c.name) for kind, c in named.items() if is_code(c.name, kind)}
+    return {kind: code_files.digest(c.name) for kind, c in named.items() if is_code(c.name, kind)}
 
 
 def _digest(*parts: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from idim_cli import keyed, outside
+from idim_cli import code_files, keyed
 from idim_cli.errors import FileError, IdimError, RecipeError
 from idim_cli.recipe.components import OPEN, TORCHVISION, is_code
 from idim_cli.recipe.dump import dump
@@ -198,7 +198,7 @@ def _is_shipped(name: str) -> bool:
 
 def _statement(found: Iterable[Reference]) -> str:
     """What a mark vouches for: callables, parameters, and the code as it is now."""
-    rows = [[one.kind, one.name, dict(one.params), outside.digest(one.name)] for one in found]
+    rows = [[one.kind, one.name, dict(one.params), code_files.digest(one.name)] for one in found]
     return json.dumps(sorted(rows, key=json.dumps), sort_keys=True, default=str)
 
 
@@ -227,10 +227,10 @@ def _is_typed(one: Reference, loaded: Loaded) -> bool:
 
 def _is_beside(recipe: Path, name: str) -> bool:
     """Whether code lies in the folder of a recipe or below, and both are this user's alone to write."""
-    path = outside.source(name)
-    if path is None or os.name != "posix":
+    place = code_files.place(name.rpartition(":")[0])
+    if place is None or os.name != "posix":
         return False
-    code, file = path.resolve(), recipe.resolve()
+    code, file = place.path.resolve(), recipe.resolve()
     within = code.is_relative_to(file.parent) and not any(map(code.is_relative_to, _installed()))
     return within and all(map(_is_private, (file, file.parent, code, code.parent)))
 

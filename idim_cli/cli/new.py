@@ -50,7 +50,7 @@ def command(
 
     Exit code: 0; 2 when a name is unknown, or the file is there already.
     """
-    from idim_cli import outside
+    from idim_cli import code_files
     from idim_cli.recipe.components import is_code
     from idim_cli.recipe.files import write_new
     from idim_cli.recipe.write import written
@@ -59,7 +59,7 @@ def command(
     text = written(str(path), dataset, model, task, projector, overrides or [])
     write_new(path, text, force)
     for kind, given in (("dataset", dataset), ("model", model)):
-        if is_code(given, kind) and not outside.digest(given):
+        if is_code(given, kind) and not code_files.digest(given):
             console.warn(f"the source of {given} is not found from here")
     if as_json:
         console.document("new/1", {"path": path})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from idim_cli.recipe.schema import Component
 
 __all__ = ["Data", "Source", "Split", "load"]
 
+T = TypeVar("T")
 _SHARED = frozenset(inspect.signature(transform).parameters) - {"source"}
 
 
@@ -51,7 +52,7 @@ def load(component: Component, root: str | None = None, download: bool = False) 
 def _source(name: str, params: dict[str, Any], root: Path | None, download: bool) -> Source:
     if ":" in name and name not in REGISTRY:
         context = {"root": root, "download": download}
-        source = outside.call(name, outside.find(name), params, context)
+        source = _drawn(lambda: outside.call(name, outside.find(name), params, context))
     else:
         source = REGISTRY.open(name)(root, download, **params)
     if not isinstance(source, Source):
@@ -59,6 +60,12 @@ def _source(name: str, params: dict[str, Any], root: Path | None, download: bool
             f"{name} returned a {type(source).__name__}, not an idim_cli.datasets.split.Source"
         )
     return source
+
+
+def _drawn(make: Callable[[], T]) -> T:
+    """What `make` returns: the same in every process, also where it draws a split or an order."""
+    with outside.seeded(0):
+        return make()
 
 
 def _sound_source(name: str, source: Source) -> Source:
@@ -70,7 +77,7 @@ def _sound_source(name: str, source: Source) -> Source:
         raise DataError(f"{name}: test is a {type(read_test).__name__}, not a function that reads the split")
     return Source(
         train=_sound(source.train, classes, f"{name}: training split"),
-        test=lambda: _sound(read_test(), classes, f"{name}: test split"),
+        test=lambda: _sound(_drawn(read_test), classes, f"{name}: test split"),
         classes=classes,
         validation=_sound(held, classes, f"{name}: validation split") if isinstance(held, Split) else held,
         notes=source.notes,

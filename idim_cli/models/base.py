@@ -39,7 +39,8 @@ def build(
         component: name and parameters.
         shape: of one example, without the batch axis.
         classes: number of classes.
-        seed: of theta0; where `portable` is false it seeds torch's own generator while the model is made.
+        seed: of theta0; where `portable` is false it seeds the global generators of torch, numpy and random
+            while the model is made.
         download: whether absent pretrained weights may be fetched.
 
     Raises:
@@ -66,8 +67,7 @@ def skeleton(component: Component, shape: Sequence[int], classes: int) -> nn.Mod
 
 
 def _build(component: Component, shape: Sequence[int], classes: int, seed: int, download: bool) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with outside.seeded(seed):
         module = _module(component, shape, classes, download)
     module = module.to("cpu").train()
     return initialise(module, seed) if portable(component) else module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 
 from idim_cli.errors import Fault, IdimError, RecipeError
-from idim_cli.recipe import override, text
+from idim_cli.recipe import beside, override, text
 from idim_cli.recipe.check import validate
 from idim_cli.recipe.dump import dump
 from idim_cli.recipe.find import find
@@ -47,7 +48,7 @@ def load(source: str | Path, overrides: str | Sequence[str] = ()) -> Loaded:
         raise IdimError(f"a {type(overrides).__name__} is no override", 'give a list, such as ["d=100"]')
     overrides = [overrides] if isinstance(overrides, str) else [str(one) for one in overrides]
     _log.debug("recipe %s%s", path, f" with {' '.join(overrides)}" if overrides else "")
-    return loads(text.read(path), str(path), overrides)
+    return _loaded(text.read(path), str(path), overrides, path.parent)
 
 
 def as_loaded(recipe: Loaded | str | Path) -> Loaded:
@@ -60,8 +61,14 @@ def loads(yaml_text: str, file: str = "<recipe>", overrides: Sequence[str] = ())
 
     A recipe that does not say its name has that of its file.
     """
+    return _loaded(yaml_text, file, overrides)
+
+
+def _loaded(yaml_text: str, file: str, overrides: Sequence[str], folder: Path | None = None) -> Loaded:
     tree, source, faults = text.parse(yaml_text, file)
     if isinstance(tree, dict):
+        if folder is not None:
+            beside.relocate(tree, folder)
         faults = faults + override.apply(tree, source, overrides)
         tree.setdefault("name", _name(file))
     return Loaded(validate(tree, source, faults), source)
@@ -79,8 +86,16 @@ def from_plain(tree: Any, file: str) -> Loaded:
 
 
 def _name(file: str) -> str:
-    """The name of `file` in the letters that a recipe's name may have."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(file).stem).strip("-._") or "recipe"
+    """The name of `file` in the letters that a recipe's name may have.
+
+    Other letters leave a digest of the whole behind, as two names may differ in them alone.
+    """
+    stem = Path(file).stem
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")
+    if stem.isascii() and name:
+        return name
+    digest = hashlib.blake2b(stem.encode(errors="surrogatepass"), digest_size=4).hexdigest()
+    return f"{name or 'recipe'}-{digest}"
 
 
 def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import idim_cli
-from idim_cli import checkpoint, trust
+from idim_cli import checkpoint, fingerprint, trust
 from idim_cli.codec import container
 from idim_cli.errors import IdimError
 from idim_cli.recipe.components import OPEN
@@ -157,7 +157,9 @@ def planted(folder, component, kind="model", **extra):
     said = {"recipe": {**recipe, kind: component}, "D": 9, "d": 3, "shape": [1], "classes": 2, **extra}
     text = {key: json.dumps(value) for key, value in said.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    data = save({"coords": torch.zeros(3)}, {"format": checkpoint.FORMAT, **text})
+    tensors = {"coords": torch.zeros(3)}
+    checksum = fingerprint.of(tensors, text)  # which a stranger can put there too
+    data = save(tensors, {"format": checkpoint.FORMAT, "checksum": checksum, **text})
     (folder / CHECKPOINT).write_bytes(data)
     return folder / CHECKPOINT
 

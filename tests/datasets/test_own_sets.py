@@ -120,3 +120,22 @@ def test_models_that_cannot_be():
         build(Component(name="fc", params={"width": 10**12}), (1, 28, 28), 10, 0)
     with pytest.raises(ComponentError, match="the model has no parameters"):
         native_parameters(torch.nn.ReLU())
+
+
+DRAWN = """
+import numpy, torch
+from idim_cli.datasets.split import Source, Split
+def data():
+    x = torch.from_numpy(numpy.random.random((20, 3)).astype("float32"))
+    order = numpy.random.permutation(20)
+    def test():
+        return Split(x[numpy.random.permutation(20)[:5]], torch.arange(5) % 2)
+    return Source(Split(x[order], torch.arange(20) % 2), test, classes=2, validation=5)
+"""
+
+
+def test_a_split_that_is_drawn_is_the_same_each_time(tmp_path):
+    (tmp_path / "drawn.py").write_text(DRAWN)
+    first, again = (load(Component(name="./drawn.py:data")) for _ in range(2))
+    assert torch.equal(first.train.x, again.train.x)
+    assert torch.equal(first.test().x, again.test().x)

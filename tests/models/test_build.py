@@ -1,3 +1,6 @@
+import random
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -205,3 +208,29 @@ def test_only_shipped_models_are_portable():
     assert portable(Component(name="lenet"))
     assert not portable(Component(name="torchvision:resnet18"))
     assert not portable(Component(name="./net.py:Net"))
+
+
+DRAWN = """
+import random, numpy, torch
+from torch import nn
+def net(shape, classes):
+    module = nn.Linear(2, 3)
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(numpy.random.normal(size=(3, 2))))
+        module.bias.fill_(random.random())
+    return module
+"""
+
+
+def test_a_start_drawn_by_numpy_goes_by_the_seed_too(tmp_path, monkeypatch):
+    (tmp_path / "drawn.py").write_text(DRAWN)
+    monkeypatch.chdir(tmp_path)
+    np.random.seed(5)
+    random.seed(5)
+    expected = np.random.random(), random.random()
+    np.random.seed(5)
+    random.seed(5)
+    first, again, other = (make("./drawn.py:net", seed).state_dict() for seed in (2**40, 2**40, 1))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not any(torch.equal(first[name], other[name]) for name in first)
+    assert (np.random.random(), random.random()) == expected

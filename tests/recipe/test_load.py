@@ -24,11 +24,30 @@ def test_a_file_by_path(tmp_path):
         ("a/b.c.yaml", "b.c"),
         ("my recipe (1).yaml", "my-recipe-1"),
         ("<recipe>", "recipe"),
-        ("é.yaml", "recipe"),
     ],
 )
 def test_a_recipe_without_a_name_has_that_of_its_file(file, name):
     assert loads("dataset: digits\nmodel: fc\ntraining: {steps: 3}\n", file).recipe.name == name
+
+
+def test_names_that_differ_in_other_letters_never_share_a_folder():
+    files = [
+        "实验.yaml",
+        "比较.yaml",
+        "é.yaml",
+        "мера-1.yaml",
+        "цена-1.yaml",
+        "\udc80.yaml",
+        "a-é.yaml",
+        "a-è.yaml",
+    ]
+    text = "dataset: digits\nmodel: fc\ntraining: {steps: 3}\n"
+    names = [loads(text, file).recipe.name for file in files]
+    assert len(set(names)) == len(files)
+    assert all(name.isascii() for name in names)
+    assert names[3].startswith("1-")
+    assert names[6].startswith("a-")
+    assert loads(text, "elsewhere/实验.yaml").recipe.name == names[0]
 
 
 def test_faults_name_the_file(tmp_path):
