@@ -192,7 +192,8 @@ def _module(where: str) -> ModuleType:
     if found is None or (found.installed and not where.endswith(".py")):
         return _imported(where, where)
     with importing.beside(found.root):
-        return _imported(where, found.module) if found.packaged else _run(found.path)
+        alone = where.endswith(".py") and not found.packaged
+        return _run(found.path) if alone else _imported(where, found.module)
 
 
 def _imported(where: str, module: str) -> ModuleType:
