@@ -95,13 +95,14 @@ def _allocating(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _too_large(error) or _too_large(error.__cause__):
+        if too_large(error) or too_large(error.__cause__):
             message = f"model {name!r} does not fit the main memory"
             raise CapacityError(message, "make it smaller: look at its widths") from error
         raise
 
 
-def _too_large(error: BaseException | None) -> bool:
+def too_large(error: BaseException | None) -> bool:
+    """Whether an error says that memory has run out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError | TypeError) and any(words in str(error) for words in _TOO_LARGE)

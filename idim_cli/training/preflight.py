@@ -12,28 +12,28 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from idim_cli.datasets.split import Data
 from idim_cli.environment import pick_device
-from idim_cli.errors import ComponentError, ExitedError, Fault, IdimError, RecipeError, described
+from idim_cli.errors import CapacityError, ExitedError, Fault, IdimError, RecipeError
 from idim_cli.models import base as models
-from idim_cli.native import native_parameters
 from idim_cli.plans import Group, Run
 from idim_cli.projectors.check import check_fits
 from idim_cli.recipe.schema import Recipe, Seeds, Training
 from idim_cli.recipe.source import Source
-from idim_cli.tasks import base as tasks
 from idim_cli.training import optimizers, schedules, start
 from idim_cli.training.prepare import Where, load_data
+from idim_cli.training.rehearsal import Rehearsal
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+_STEP = {"batch_size", "steps", "precision"}  # what the first and the last batch of a training hang on
 _LISTED = 3  # faults of one kind at one place; of more the first stands for all
 
 
 def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d") -> list[int]:
     """Check that data, models, optimisers, projectors and starts of all `runs` can be had, and every d <= D.
 
-    Data are loaded and stay in memory for the runs; each model is built once, on the CPU.
+    Data are loaded and stay in memory for the runs. Each model makes one real step on the run's device, see
+    `rehearsal`, which leaves generators of random numbers as they were.
 
     Args:
         runs: what is to be trained.
@@ -87,9 +87,10 @@ class _Check:
         """Look at one run; its D, 0 when it cannot be known."""
         recipe = run.recipe
         device = pick_device(self.where.device or recipe.device)
-        self._once([recipe.training], lambda: self._training(recipe.training))
         network = [recipe.dataset, recipe.model, recipe.task, recipe.trainable]
-        sizes = self._once(network, lambda: self._sizes(recipe, device))
+        self._once([recipe.training], lambda: self._training(recipe.training))
+        batch = recipe.training.model_dump(include=_STEP)
+        sizes = self._once([*network, batch], lambda: self._network(recipe, device))
         if sizes:
             d = recipe.d or sum(sizes)
             self._once([*network, recipe.projector, d], lambda: self._projector(recipe, sizes, d, device))
@@ -107,13 +108,13 @@ class _Check:
         return self.seen[key]  # type: ignore[return-value]
 
     @contextlib.contextmanager
-    def _at(self, key: str) -> Iterator[None]:
-        """Errors of the block become faults at `key`."""
+    def _at(self, key: str, kind: type[IdimError] = IdimError) -> Iterator[None]:
+        """Errors of the block, of this kind, become faults at `key`."""
         try:
             yield
         except (RecipeError, ExitedError):
             raise
-        except IdimError as error:
+        except kind as error:
             self.faults.append(self.source.fault(key, str(error), error.hint))
 
     def _training(self, training: Training) -> None:
@@ -122,8 +123,8 @@ class _Check:
         with self._at("training.schedule"):
             schedules.build(training.schedule, 1, 1)
 
-    def _sizes(self, recipe: Recipe, device: torch.device) -> list[int]:
-        """Sizes of the native parameters; empty when the network cannot be had, which is a fault."""
+    def _network(self, recipe: Recipe, device: torch.device) -> list[int]:
+        """Sizes of the native parameters, after one real step; empty when that fails, which is a fault."""
         with self._at("dataset"):
             data = load_data(recipe, self.where, device)
             for warning in data.warnings:
@@ -131,9 +132,13 @@ class _Check:
             with self._at("model"):
                 start, fetch = recipe.seeds.theta0, self.where.download
                 module = models.build(recipe.model, data.shape, data.classes, start, fetch)
-                _try_step(module, recipe, data)
                 with self._at("model" if recipe.trainable is None else "trainable"):
-                    return [p.numel() for _, p in native_parameters(module, recipe.trainable)]
+                    rehearsal = Rehearsal(module, recipe, data, device)
+                    with self._at("model"), self._at("training.batch_size", CapacityError):
+                        rehearsal.first()
+                        with self._at("training.batch_size"):
+                            rehearsal.last()
+                    return rehearsal.sizes
         return []
 
     def _projector(self, recipe: Recipe, sizes: list[int], d: int, device: torch.device) -> None:
@@ -148,25 +153,3 @@ class _Check:
     def _start(self, recipe: Recipe, d: int) -> None:
         with self._at("start"):
             start.read(recipe, d)
-
-
-def _try_step(module: nn.Module, recipe: Recipe, data: Data) -> None:
-    """One loss of one example: does the model take the data, and the task what the model returns?"""
-    with torch.no_grad():
-        try:
-            loss = tasks.build(recipe.task).loss(
-                module.eval(), data.train.x[:1].cpu(), data.train.y[:1].cpu()
-            )
-        except IdimError:
-            raise
-        except SystemExit as end:
-            raise ExitedError(f"{recipe.model.name} asked to end the program: {described(end)}") from end
-        except Exception as error:
-            raise ComponentError(
-                f"model {recipe.model.name!r} with task {recipe.task.name!r} fails on an example of shape "
-                f"{tuple(data.shape)}: {described(error).partition(chr(10))[0]}"
-            ) from error
-    if loss.dim() != 0:
-        raise ComponentError(
-            f"task {recipe.task.name!r} returned a loss of shape {tuple(loss.shape)}, not a scalar"
-        )

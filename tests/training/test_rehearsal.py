@@ -1,0 +1,239 @@
+"""One real step before the first run: what it finds, where it says so, and that it leaves no trace."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from idim_cli.errors import ExitedError, IdimError, RecipeError
+from idim_cli.execute.forecast import forecast
+from idim_cli.models import base as models
+from idim_cli.plans import plan, single
+from idim_cli.training import rehearsal
+from idim_cli.training.preflight import preflight
+from idim_cli.training.prepare import Where, load_data
+from idim_cli.training.rehearsal import Rehearsal
+
+CODE = '''
+import random
+from collections import namedtuple
+from torch.utils.checkpoint import checkpoint
+
+Outputs = namedtuple("Outputs", "logits extra")
+
+class Plain(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.first, self.last = nn.Linear(2, 8), nn.Linear(8, classes)
+    def inner(self, x):
+        return torch.tanh(self.first(x))
+    def forward(self, x):
+        return self.last(self.inner(x))
+
+class Pair(Plain):
+    def forward(self, x):
+        out = super().forward(x)
+        return Outputs(out, out) if self.training else out
+
+class Checkpointed(Plain):
+    def forward(self, x):
+        return self.last(checkpoint(self.inner, x, use_reentrant=False))
+
+class Rerun(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, run, x, *weights):
+        ctx.run = run
+        ctx.save_for_backward(x)
+        return run(x).detach()
+    @staticmethod
+    def backward(ctx, grad):
+        x = ctx.saved_tensors[0].detach().requires_grad_()
+        with torch.enable_grad():
+            out = ctx.run(x)
+        torch.autograd.backward(out, grad)
+        return None, x.grad
+
+class OwnCheckpoints(Plain):
+    """Runs its middle again in the backward pass, by its own means."""
+    def __init__(self, classes):
+        super().__init__(classes)
+        self.middle = nn.Linear(8, 8)
+    def forward(self, x):
+        return self.last(Rerun.apply(lambda h: torch.tanh(self.middle(h)), self.inner(x)))
+
+class OwnList(Plain):
+    """Keeps the weights in a list of its own."""
+    def __init__(self, classes):
+        super().__init__(classes)
+        self.own = [self.first.weight]
+    def forward(self, x):
+        return self.last(torch.tanh(nn.functional.linear(x, self.own[0])))
+
+class Restless(Plain):
+    """Noise that no generator of torch makes."""
+    def forward(self, x):
+        return self.last(self.inner(x) * (1 + random.random()))
+
+class Lonely(Plain):
+    def forward(self, x):
+        assert not self.training or len(x) > 3, "more company is wanted"
+        return super().forward(x)
+
+class Leaving(Plain):
+    def forward(self, x):
+        raise SystemExit(0)
+
+class Evaluated(Plain):
+    def forward(self, x):
+        return super().forward(x) if self.training else {}["no such thing"]
+
+class Follower(Plain):
+    def forward(self, x):
+        with torch.no_grad():
+            self.last.weight.mul_(0.9)
+        return super().forward(x)
+'''
+
+
+@pytest.fixture
+def made(loaded, code):
+    """A recipe of the model called so."""
+    code.write_text(code.read_text() + CODE)
+    return lambda name, *overrides, **more: loaded(f"model={{name: '{code}:{name}'}}", *overrides, **more)
+
+
+def faults(recipe):
+    with pytest.raises(RecipeError) as caught:
+        preflight(plan(recipe.recipe), Where(), recipe.source)
+    return caught.value.faults
+
+
+def fault(recipe):
+    (one,) = faults(recipe)
+    return one
+
+
+@pytest.mark.parametrize("name", ["Plain", "Checkpointed", "Restless", "noisy"])
+def test_what_trains_passes(made, name):
+    recipe = made(name)
+    assert preflight(plan(recipe.recipe), Where(), recipe.source)
+
+
+def test_what_a_model_returns_in_training_alone(made):
+    one = fault(made("Pair"))
+    assert one.path == "model"
+    assert "fails in training, on 8 examples of shape (2,): TypeError" in one.message
+    assert one.hint == "there the model returns Outputs; the task takes one tensor"
+
+
+def test_a_bug_that_only_training_meets_is_told_with_its_place(made, code):
+    one = fault(made("broken", "d=5"))
+    assert "ZeroDivisionError: a bug in the user's model" in one.message
+    lines = code.read_text().splitlines()
+    line = next(i for i, text in enumerate(lines, 1) if "raise ZeroDivisionError" in text)
+    assert one.hint == f"at {code}:{line}"
+
+
+def test_a_bug_that_only_evaluation_meets(made):
+    one = fault(made("Evaluated"))
+    assert one.path == "model"
+    assert "fails in evaluation, on 8 examples" in one.message
+
+
+def test_BatchNorm_and_a_last_batch_of_one(made):
+    one = fault(made("noisy", "training.batch_size=19"))  # 39 = 2 x 19 + 1
+    assert one.path == "training.batch_size"
+    assert one.file == "argument 'training.batch_size=19'"
+    assert (
+        "the last batch of an epoch has 1 example (39 = 2 x 19 + 1), and the model fails on it" in one.message
+    )
+    assert one.hint == "with 20, for example, no batch is so small"
+
+
+def test_a_last_batch_that_training_never_comes_to(made):
+    recipe = made("noisy", "training.batch_size=19", "training={epochs: null, steps: 2, batch_size: 19}")
+    assert preflight(plan(recipe.recipe), Where(), recipe.source)
+    assert (
+        fault(made("noisy", "training={epochs: null, steps: 3, batch_size: 19}")).path
+        == "training.batch_size"
+    )
+
+
+def test_a_last_batch_that_is_merely_small(made):
+    recipe = made("noisy", "training.batch_size=18")  # 39 = 2 x 18 + 3
+    assert preflight(plan(recipe.recipe), Where(), recipe.source)
+    assert "3 examples" in fault(made("Lonely", "training.batch_size=18")).message
+
+
+def test_every_batch_size_of_a_sweep_is_tried(made):
+    recipe = made("noisy", extra="sweep: {d: [5], over: {training.batch_size: [8, 19, 38]}}")
+    assert [one.path for one in faults(recipe)] == ["training.batch_size"] * 2
+
+
+@pytest.mark.parametrize("name", ["OwnCheckpoints", "OwnList"])
+def test_a_gradient_that_is_another_one_in_a_subspace_is_refused(made, name):
+    one = fault(made(name))
+    assert one.path == "model"
+    assert "another one inside of a subspace" in one.message
+
+
+def test_a_model_that_moves_its_own_parameters_is_refused(made):
+    assert "changes the parameter 'last.weight'" in fault(made("Follower")).message
+
+
+def test_code_that_ends_the_program_is_an_error(made):
+    recipe = made("Leaving")
+    with pytest.raises(ExitedError, match="asked to end the program"):
+        preflight(plan(recipe.recipe), Where(), recipe.source)
+
+
+def test_a_batch_that_does_not_fit(made, monkeypatch):
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    recipe = made("Plain")
+    monkeypatch.setattr("idim_cli.tasks.classify.Classify.loss", full)
+    assert fault(recipe).path == "training.batch_size"
+
+
+def test_no_trace_is_left(made):
+    recipe = made("Restless")
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = random.random(), np.random.rand(), torch.rand(1).item()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    preflight(plan(recipe.recipe), Where(), recipe.source)
+    assert (random.random(), np.random.rand(), torch.rand(1).item()) == expected
+
+
+def test_buffers_are_as_before(made):
+    recipe = made("noisy").recipe
+    device = torch.device("cpu")
+    data = load_data(recipe, Where(), device)
+    module = models.build(recipe.model, data.shape, data.classes, 0)
+    before = [buffer.clone() for buffer in module.buffers()]
+    tried = Rehearsal(module, recipe, data, device)
+    tried.first()
+    tried.last()
+    assert before
+    assert all(torch.equal(a, b) for a, b in zip(before, module.buffers(), strict=True))
+    assert tried.sizes == [16, 8, 8, 8, 16, 2]
+
+
+def test_better_batch_sizes_leave_no_small_batch():
+    for n in (39, 257, 1000, 60_001):
+        for size in (2, 19, 128, 500):
+            other = rehearsal._better(n, size)
+            assert n % other == 0 or n % other >= other // 2 > 1
+
+
+def test_a_direct_run_is_rehearsed_too(made):
+    recipe = made("broken", "projector=identity", "d=null")
+    with pytest.raises(RecipeError):
+        preflight([single(recipe.recipe)], Where(), recipe.source)
+
+
+@pytest.mark.parametrize("name", ["Pair", "Evaluated", "Follower", "OwnList", "Leaving", "broken"])
+def test_a_forecast_ends_in_an_error_of_idims_own(made, tmp_path, name):
+    with pytest.raises(IdimError):
+        forecast(made(name), tmp_path, Where(), 1, 1)
