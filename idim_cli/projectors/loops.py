@@ -23,7 +23,7 @@ Loop = TypeVar("Loop", bound=Callable[..., None])
 
 
 def compiled(loop: Loop) -> Loop:
-    """Compile on the first call with arrays of a type; machine code is kept on disk where that can be.
+    """Compile when it is first called with arrays of a type; machine code is kept on disk where that can be.
 
     Bounds are not checked: `refuse_beyond` comes before an index is followed. Nothing is reordered or fused:
     the same bits on every CPU.

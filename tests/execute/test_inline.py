@@ -37,14 +37,15 @@ def test_what_another_process_holds_is_left_to_it_and_its_result_passed_on(tmp_p
     def sleep(seconds):
         """The other process goes on, and ends on the second look."""
         if len(looks) == 1:
-            results.write_atomic(folder / results.RESULT, json.dumps({"run_id": "theirs"}))
+            results.write_atomic(folder / results.RESULT, json.dumps(theirs))
             holder.__exit__(None, None, None)
         looks.append(seconds)
 
+    theirs = {"run_id": runs[0].run_id, "config": runs[0].config, "direct": True, "reason": "theirs"}
     looks = []
     monkeypatch.setattr(queue.time, "sleep", sleep)
     holder.__enter__()
     done = list(Inline().map(runs, tmp_path, Where(device="cpu"), Watch()))
     assert [run for run, _ in done] == [*runs[1:], runs[0]]
-    assert done[-1][1] == {"run_id": "theirs"}
+    assert done[-1][1] == theirs
     assert (waited, len(looks)) == ([1], 2)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from idim_cli.execute import local, member
+from idim_cli.execute import local, member, pool
 from idim_cli.execute.base import Silent
 from idim_cli.execute.local import Local, workers
 from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
+from idim_cli.training import packing
 from idim_cli.training.prepare import Where
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 20}, sweep: {d: [4, 8], seeds: 3}}"
@@ -43,7 +44,9 @@ def test_one_alone_when_starting_takes_longer_than_the_work(runs, monkeypatch):
 
 
 def test_no_more_than_there_is_memory_for(runs, monkeypatch):
-    monkeypatch.setattr(local, "free_bytes", lambda: 2.6 * local.resident_bytes())
+    held = 1 << 40  # beside which what a run needs is nothing
+    monkeypatch.setattr(local, "resident_bytes", lambda: held)
+    monkeypatch.setattr(local, "free_bytes", lambda: 2.6 * held)
     assert workers(runs, CPU) == 2
 
 
@@ -53,7 +56,7 @@ def test_what_cannot_be_measured_is_left_to_the_runs(monkeypatch):
     def fails(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(local, "packing", fails)
+    monkeypatch.setattr(packing, "packing", fails)
     assert workers(broken, CPU) == 1
 
 
@@ -73,7 +76,7 @@ def test_a_search_is_not_measured_again_once_it_has_workers(runs, tmp_path, monk
             said.append(line)
 
     closed, said = [], []
-    monkeypatch.setattr(local, "Pool", Pool)
+    monkeypatch.setattr(pool, "Pool", Pool)
     with Local() as executor:
         for part in (runs[:3], runs[3:4]):
             assert list(executor.map(part, tmp_path, CPU, Watch())) == [(run, 4) for run in part]
