@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,18 +22,44 @@ _PARTS = 16  # at most
 Loop = TypeVar("Loop", bound=Callable[..., None])
 
 
+class _Compiled:
+    """A loop that is compiled when it is first called: what never calls one needs no numba."""
+
+    def __init__(self, loop: Callable[..., None]) -> None:
+        self.loop = loop
+        functools.update_wrapper(self, loop)
+
+    def __call__(self, *arrays: Any) -> None:
+        self.made(*arrays)
+
+    @functools.cached_property
+    def made(self) -> Any:
+        """The loop as numba calls it, with the loops that it calls."""
+        import numba
+
+        known = self.loop.__globals__
+        for name in self.loop.__code__.co_names:
+            if isinstance(known.get(name), _Compiled):
+                known[name] = known[name].made
+        options: Any = {"nogil": True, "error_model": "numpy"}
+        try:
+            return numba.njit(cache=True, **options)(self.loop)
+        except RuntimeError:  # neither the package's folder nor the user's may be written to
+            return numba.njit(**options)(self.loop)
+
+
 def compiled(loop: Loop) -> Loop:
     """Compile when it is first called with arrays of a type; machine code is kept on disk where that can be.
 
     Bounds are not checked: `refuse_beyond` comes before an index is followed. Nothing is reordered or fused:
     the same bits on every CPU.
     """
-    options: Any = {"nogil": True, "error_model": "numpy"}
-    try:
-        made: Any = numba.njit(cache=True, **options)(loop)
-    except RuntimeError:  # neither the package's folder nor the user's may be written to
-        made = numba.njit(**options)(loop)
-    return cast("Loop", made)
+    return cast("Loop", _Compiled(loop))
+
+
+def ready() -> bool:
+    """Whether numba is there: what torch does as well without it need not load it for one call."""
+    return "numba" in sys.modules
 
 
 @compiled

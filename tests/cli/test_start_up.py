@@ -6,7 +6,17 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "scipy", "pandas", "numba", "torchvision", "sklearn", "matplotlib")
+HEAVY = (
+    "torch",
+    "scipy",
+    "pandas",
+    "numba",
+    "torchvision",
+    "sklearn",
+    "matplotlib",
+    "sympy",
+    "torch._dynamo",
+)
 #: Tells on stderr when each of these is imported first.
 PROGRAM = f"""
 import sys
@@ -56,3 +66,12 @@ def test_the_first_line_of_a_search_and_of_a_run_too(tmp_path):
         more = ["--adaptive", "sweep.search.max_runs=2"] if verb == "sweep" else []
         _, lines = idim(verb, "quickstart", "training.epochs=1", *more, cwd=tmp_path)
         assert lines[0] == told
+
+
+def test_growing_a_network_needs_neither_numba_nor_a_compiler(tmp_path):
+    idim("train", "quickstart", "training.epochs=1", "--out", "results", cwd=tmp_path)
+    (run,) = (tmp_path / "results/quickstart/runs").iterdir()
+    idim("compress", str(run), "--lossless", "--out", "net.idim", cwd=tmp_path)
+    out, lines = idim("expand", "net.idim", cwd=tmp_path)
+    assert "net.state.safetensors" in out
+    assert {line for line in lines if line.startswith("imports")} == {"imports torch"}
