@@ -9,7 +9,7 @@ import numpy as np
 
 from idim_cli.errors import IdimError
 from idim_cli.thresholds import advice
-from idim_cli.thresholds.advice import Advice
+from idim_cli.thresholds.advice import NOTHING, Advice
 from idim_cli.thresholds.cautions import cautions
 from idim_cli.thresholds.curve import crossing
 from idim_cli.thresholds.interval import Draws, bootstrap, paper_bootstrap
@@ -50,7 +50,9 @@ def read(runs: Sample, options: Options, rest: str = "") -> Reading:
     mean, sd = red.moments() if red else (math.nan, math.nan)
     flat = plateau(runs, options.confidence, options.fraction, value)
     n, tried = runs.points.n, runs.tried
-    then = _next(runs, value, draws, options)
+    doubts = cautions(runs, level, baseline)
+    # Without learning the level is reached at any d, so a smaller one would say no more.
+    then = NOTHING if doubts and value == -math.inf else _next(runs, value, draws, options)
     return Reading(
         value=None if value == math.inf else _inside(value, runs),
         **_ends(draws, runs, options),
@@ -75,7 +77,7 @@ def read(runs: Sample, options: Options, rest: str = "") -> Reading:
         coords=runs.coords,
         D=runs.D,
         verdict=_verdict(value),
-        cautions=cautions(runs, level, baseline),
+        cautions=doubts,
         next=rest or then.text,
         next_arguments=() if rest else then.arguments,
         bootstrap_mean=known(mean),

@@ -40,6 +40,7 @@ def test_a_learner_that_learns_nothing():
     assert reading.verdict == "reached at the smallest d"
     (told,) = reading.cautions
     assert "nothing was learnt" in told
+    assert not reading.next  # a smaller d would reach that level too
 
 
 def test_runs_that_start_elsewhere_may_start_well():
