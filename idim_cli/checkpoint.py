@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,15 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from idim_cli import fingerprint, trust
-from idim_cli.errors import FileError
+from idim_cli import bounded, fingerprint, trust
+from idim_cli.environment import free_bytes, in_units
+from idim_cli.errors import CapacityError, FileError
 from idim_cli.results import write_atomic
 
 FORMAT = "idim checkpoint 2"
 #: Without a checksum: damage goes unseen. They are read for their solution, and not trained on.
 _UNCHECKED = "idim checkpoint 1"
+_HEADER = 2**25  # bytes of names and metadata, at most: 100,000 evaluations have about as many
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +52,7 @@ def load(path: Path, *, unchecked: bool = True) -> tuple[dict[str, Tensor], dict
         FileError: it is no checkpoint, is damaged, or has no checksum.
     """
     try:
+        _look(path)
         with safe_open(path, "pt") as file:
             text = dict(file.metadata() or {})
             version, checksum = text.pop("format", None), text.pop("checksum", None)
@@ -59,9 +63,19 @@ def load(path: Path, *, unchecked: bool = True) -> tuple[dict[str, Tensor], dict
             raise FileError(f"{path} is damaged: its content does not match its checksum")
         if version != FORMAT:
             _without_checksum(path, unchecked)
-        return tensors, {key: json.loads(value) for key, value in text.items()}
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        return tensors, {key: bounded.parse_json(value) for key, value in text.items()}
+    except (SafetensorError, OSError, ValueError) as error:
         raise FileError(f"cannot read the checkpoint {path}: {error}") from error
+
+
+def _look(path: Path) -> None:
+    """FileError for what is no regular file, or would fill the memory: its header, or its tensors."""
+    with bounded.opened(path) as file:
+        size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+    if min(header, size) > _HEADER:
+        raise FileError(f"{path} is not a checkpoint of idim: its header has {header:,} bytes")
+    if 2 * size > (free := free_bytes()):
+        raise CapacityError(f"{path} has {in_units(size)}, {in_units(free)} of memory are free")
 
 
 def _without_checksum(path: Path, accepted: bool) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.errors import IdimError, printable
+from idim_cli.errors import CapacityError, IdimError, printable
 
 if TYPE_CHECKING:
     import torch
@@ -221,6 +221,16 @@ def free_bytes(device: torch.device | None = None) -> int:
     # What torch holds for reuse counts as taken outside, but can be had here.
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(torch.cuda.mem_get_info(device)[0]) + unused
+
+
+def refuse_size(D: int) -> None:
+    """CapacityError for a network that this machine's free memory cannot hold."""
+    # theta0, P theta_d, theta and one copy more, in float32.
+    need, free = 16 * D, free_bytes()
+    if need > free:
+        raise CapacityError(
+            f"D = {D:,} parameters need {in_units(need)}, {in_units(free)} are free", "use a larger machine"
+        )
 
 
 def in_units(size: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -11,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from idim_cli import code_files, results
+from idim_cli import bounded, code_files, results
 from idim_cli.errors import FileError, IdimError
 from idim_cli.goal import Goal
 from idim_cli.recipe.components import is_code
@@ -260,10 +261,10 @@ def _start(run: str) -> str:
     One that is not there has a place in the recipe, which preflight names; until then its name stands for it.
     """
     try:
-        content = results.checkpoint_of(Path(run)).read_bytes()
+        with bounded.opened(results.checkpoint_of(Path(run))) as file:
+            return hashlib.file_digest(file, functools.partial(hashlib.blake2b, digest_size=8)).hexdigest()
     except (FileError, OSError):
         return f"no checkpoint at {run}"
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _component(recipe: Recipe, kind: str, rename: Callable[[str], str]) -> Component:

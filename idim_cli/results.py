@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from idim_cli import sound_result
+from idim_cli import bounded, sound_result
 from idim_cli.errors import FileError
 from idim_cli.goal import SOLVED as SOLVED
 from idim_cli.goal import UNSOLVED as UNSOLVED
@@ -53,6 +53,9 @@ _REAL = ("chance", "performance_start", "stop_level", "final_low", "final_high")
 _WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
 # What `plans` calls a run: kind, d unless it is direct, seeds, digest.
 _RUN_ID = re.compile(r"\w+?-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{8}")
+# Bytes, at most, and cells of a learning curve: a plan of MAX_RUNS runs is about half as large.
+_MOST = {RESULT: 2**22, METRICS: 2**25, PLAN: 48 * 2**20}
+_CELLS = 2_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -196,7 +199,7 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
     """
     path = run_folder / RESULT
     try:
-        return sound_result.parsed(path.read_bytes())
+        return sound_result.parsed(bounded.read_bytes(path, _MOST[RESULT]))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -211,15 +214,17 @@ def metrics(run_folder: Path) -> list[dict[str, float]]:
     Empty before the first evaluation; also when the run is still being trained.
     """
     try:
-        text = (run_folder / METRICS).read_text(encoding="utf-8")
+        text = bounded.read_bytes(run_folder / METRICS, _MOST[METRICS]).decode()
         whole = text[: text.rfind("\n") + 1]  # a line that is being written is left for the next time
+        if (text.partition("\n")[0].count(",") + 1) * whole.count("\n") > _CELLS:
+            raise ValueError(f"it has more than {_CELLS:,} cells")
         return [
             {name: float(cell) for name, cell in row.items() if cell}
             for row in csv.DictReader(whole.splitlines())
         ]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except (OSError, ValueError, TypeError, csv.Error) as error:
+    except (FileError, OSError, ValueError, TypeError, csv.Error) as error:
         _log.warning("cannot read %s: %s; the learning curve is left out", run_folder / METRICS, error)
         return []
 
@@ -288,8 +293,9 @@ def update(path: Path, text: str) -> None:
 def says(path: Path, text: str) -> bool:
     """Whether this is the content of a file."""
     try:
-        return path.read_bytes() == text.encode()
-    except OSError:
+        content = text.encode()
+        return bounded.read_bytes(path, len(content)) == content
+    except (OSError, FileError):
         return False
 
 
@@ -324,6 +330,9 @@ def sole_writer(folder: Path) -> Iterator[None]:
         HeldError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (LOG, METRICS):  # what is written to: a pipe would wait for a reader
+        if (folder / name).exists() and not (folder / name).is_file():
+            raise FileError(f"{folder / name} is not a regular file", "remove it")
     with (folder / LOG).open("a") as file:
         _lock(file, folder)
         yield
@@ -345,13 +354,13 @@ def _lock(file: IO[str], folder: Path) -> None:
 
 def _planned(folder: Path) -> list[dict[str, Any]]:
     try:
-        plan = json.loads((folder / PLAN).read_bytes())
+        plan = bounded.parse_json(bounded.read_bytes(folder / PLAN, _MOST[PLAN]))
         runs = [_sound_plan({key: run[key] for key in _PLANNED}) for run in plan["runs"]]
         return [run for run in runs if _is_inside(run["run_id"])]
     except FileNotFoundError:
         names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
         return [{"run_id": name, "baseline_config": None} for name in names]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, FileError) as error:
         raise FileError(
             f"{folder / PLAN} is damaged: {error}", "the next `idim sweep` writes it anew"
         ) from error

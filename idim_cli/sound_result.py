@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from idim_cli import bounded
 from idim_cli.goal import SOLVED, UNSOLVED
 
 # What each figure is; any of them may be absent or null where it is unknown.
@@ -33,10 +34,7 @@ _SHOWN = 40
 
 def parsed(data: bytes) -> dict[str, Any]:
     """The content of a result.json; ValueError says what is wrong with it."""
-    try:
-        result = json.loads(data)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    result = bounded.parse_json(data)
     if wrong := next(_wrong(result), ""):
         raise ValueError(wrong)
     if b"\\ud" in data.lower():

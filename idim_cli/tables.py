@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idim_cli import bounded
 from idim_cli.errors import FileError
 from idim_cli.number_formats import read_numbers
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# At most: a table of 100,000 runs has some 5 million cells.
+_BYTES, _HEADER, _COLUMNS, _CELLS = 2**28, 2**20, 5000, 20_000_000
 _LOOKED_AT = 4096  # bytes that tell the encoding
 
 
@@ -35,6 +38,7 @@ def read_csv(path: Path, words: bool = False) -> pd.DataFrame:
 
     try:
         encoding = _encoding(path)
+        _bounded(path)
         separator = _checked_header(path, encoding)
 
         def parsed(**given: Any) -> pd.DataFrame:
@@ -82,13 +86,26 @@ def _parsed(path: Path, **given: Any) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         frame: pd.DataFrame = pd.read_csv(
-            path, skipinitialspace=True, index_col=False, low_memory=False, **given
+            path, skipinitialspace=True, index_col=False, low_memory=False, compression=None, **given
         )
     return frame.rename(columns=str.strip)
 
 
-def _encoding(path: Path) -> str:
+def _bounded(path: Path) -> None:
+    """FileError for a table whose cells would fill the memory: each row has as many as the header."""
     with path.open("rb") as file:
+        header = file.readline(_HEADER + 1)
+        rows = sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
+    columns = 1 + max(map(header.count, (b",", b";", b"\t")))
+    if len(header) > _HEADER or columns > _COLUMNS or rows * columns > _CELLS:
+        what = f"a header of {columns:,} columns, and {rows:,} lines"
+        raise FileError(
+            f"{path} is larger than a table of runs: {what}", f"at most {_CELLS:,} cells are read"
+        )
+
+
+def _encoding(path: Path) -> str:
+    with bounded.opened(path, _BYTES) as file:
         head = file.read(_LOOKED_AT)
     for mark, name in _BOMS.items():
         if head.startswith(mark):
@@ -112,7 +129,7 @@ def _checked_header(path: Path, encoding: str) -> str:
 
 def _line_of_byte(path: Path) -> int:
     """The line with the first byte that is not UTF-8."""
-    data = path.read_bytes()
+    data = bounded.read_bytes(path, _BYTES)
     try:
         data.decode()
     except UnicodeDecodeError as error:

@@ -80,11 +80,15 @@ def kl_inverse(q: float, c: float) -> float:
 
 
 def _log_tail(k: int, n: int, p: float) -> float:
-    """ln P(at most k of n) at 0 < p < 1."""
+    """ln P(at most k of n) at 0 < p < 1, to twelve digits.
+
+    Terms that lie further from the largest one than nine times sqrt(n) are less than exp(-40) of it.
+    """
     import numpy as np
     from scipy.special import gammaln, logsumexp
 
-    i = np.arange(k + 1)
+    largest, far = min(k, int(n * p)), 9 * math.isqrt(n) + 100
+    i = np.arange(max(0, largest - far), min(k, largest + far) + 1)
     ways = gammaln(n + 1) - gammaln(i + 1) - gammaln(n - i + 1)
     return float(logsumexp(ways + i * math.log(p) + (n - i) * math.log1p(-p)))
 

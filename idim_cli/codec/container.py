@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from idim_cli.codec.spec import Spec
 from idim_cli.errors import FileError
 from idim_cli.recipe.schema import Seeds
 
+Admit = Callable[[Spec, int], None]
 VERSION = 1  #: of the layout, of the coder and of the random streams that theta0 and P are drawn from
 
 _MAGIC, _VERSIONS = 0x1D, 0xD0  # the first byte; the second is _VERSIONS + VERSION
@@ -76,10 +78,14 @@ def is_marked(start: bytes) -> bool:
     return len(start) == _MARK and start[0] == _MAGIC and start[1] & 0xF0 == _VERSIONS
 
 
-def unpack(data: bytes) -> Content:
+def unpack(data: bytes, admit: Admit | None = None) -> Content:
     """What a file says; FileError if it is damaged, of another version, or contradicts itself.
 
     No memory is reserved, and no work is begun, on the word of the file: its length bounds both.
+
+    Args:
+        data: the file.
+        admit: told the spec and D before the coordinates are decoded, which takes the most time; may refuse.
     """
     reader = Reader(data)
     if not is_marked(mark := reader.take(_MARK)):
@@ -93,7 +99,7 @@ def unpack(data: bytes) -> Content:
     body, stated = data[:-_CHECKSUM], data[-_CHECKSUM:]
     if struct.pack("<I", zlib.crc32(body)) != stated:
         damaged("its checksum does not match")
-    return _content(Reader(body, reader.at))
+    return _content(Reader(body, reader.at), admit)
 
 
 def _parts(content: Content) -> dict[str, bytes]:
@@ -124,7 +130,7 @@ def _named(content: Content) -> bytes:
     return varint(0) + varint(content.D) + varint(len(text)) + text
 
 
-def _content(reader: Reader) -> Content:
+def _content(reader: Reader, admit: Admit | None) -> Content:
     spec, D = _read_named(reader)
     d, theta0, projector, kind = (reader.varint() for _ in range(4))
     if not 1 <= d <= D:
@@ -134,6 +140,8 @@ def _content(reader: Reader) -> Content:
         damaged(f"{levels} levels are none that coordinates can have")
     book = _book(reader.take(2 * (levels if listed else min(levels, 1))), levels)
     code, buffers, checks = _payload(reader.rest(), spec)
+    if admit is not None:
+        admit(spec, D)
     return Content(
         D=D,
         seeds=Seeds(theta0=theta0, projector=projector),

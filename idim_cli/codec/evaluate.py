@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from idim_cli.codec import checkpoint, files, guard, solution
-from idim_cli.codec.rebuild import rebuild
+from idim_cli.codec.rebuild import admit, rebuild
 from idim_cli.codec.solution import Solution
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data, Split
@@ -15,6 +15,7 @@ from idim_cli.errors import DataError, FileError
 from idim_cli.results import as_path, checkpoint_of
 from idim_cli.tasks import base as tasks
 
+_KINDS = ("model", "dataset")  # of components whose code runs
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -59,7 +60,7 @@ def evaluate(
         FileError: the file cannot be trusted, or is not what it claims to be.
         DataError: the data are absent, or there is no such split.
     """
-    found = guard.permit(_read(as_path(path)), trust_code, ("model", "dataset"))
+    found = guard.permit(_read(as_path(path), trust_code), trust_code, _KINDS)
     module = rebuild(found).module.to(device)
     chosen = _split(_data(found, data_root), split)
     with guard.as_file_error("task", found.spec.task, found.source):
@@ -70,9 +71,9 @@ def evaluate(
     return Score(split, len(chosen), metrics, task.metric, found.D, found.d)
 
 
-def _read(path: Path) -> Solution:
+def _read(path: Path, trust_code: bool) -> Solution:
     if path.exists() and files.is_compressed(path):
-        return solution.read(path)
+        return solution.read(path, admit(trust_code, _KINDS))
     try:
         return checkpoint.read(checkpoint_of(path))
     except checkpoint.NotACheckpointError as error:

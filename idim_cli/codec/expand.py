@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from idim_cli.codec import files, solution
-from idim_cli.codec.rebuild import rebuild
+from idim_cli.codec.rebuild import admit, rebuild
 from idim_cli.results import as_path
 
 
@@ -29,7 +29,7 @@ def expand(file: str | Path, trust_code: bool = False) -> dict[str, torch.Tensor
         FileError: the file is damaged, contradicts itself, leads to another start on this machine, or names
             code while `trust_code` is off.
     """
-    module = rebuild(solution.read(as_path(file)), trust_code).module
+    module = rebuild(solution.read(as_path(file), admit(trust_code)), trust_code).module
     return {name: value.detach().clone().contiguous() for name, value in module.state_dict().items()}
 
 

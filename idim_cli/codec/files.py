@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from idim_cli import bounded
 from idim_cli.codec import container
 from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import CapacityError, FileError
@@ -31,8 +32,10 @@ def load(path: Path) -> bytes:
 
 def _read(path: Path, whole: bool) -> bytes | None:
     """The file, or its mark alone; None if it has no such mark."""
+    if path.is_dir():
+        return None
     try:
-        with path.open("rb") as file:
+        with bounded.opened(path) as file:
             mark = file.read(2)
             if not container.is_marked(mark):
                 return None
@@ -40,8 +43,6 @@ def _read(path: Path, whole: bool) -> bytes | None:
             if whole and 4 * (size := os.fstat(file.fileno()).st_size) > (free := free_bytes()):
                 raise CapacityError(f"{path} has {in_units(size)}, {in_units(free)} of memory are free")
             return mark + file.read() if whole else mark
-    except IsADirectoryError:
-        return None
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
 

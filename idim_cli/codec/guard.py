@@ -12,7 +12,6 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from idim_cli import trust
 from idim_cli.codec.solution import Solution
-from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import (
     FOREIGN,
     CapacityError,
@@ -48,16 +47,6 @@ def permit(found: Solution, trust_code: bool, kinds: Sequence[str] = ("model",))
         trust.announce(found.source, named)
         return replace(found, trusted=True)
     return found
-
-
-def refuse_size(D: int) -> None:
-    """CapacityError for a network that this machine's free memory cannot hold."""
-    # theta0, P theta_d, theta and one copy more, in float32.
-    need, free = 16 * D, free_bytes()
-    if need > free:
-        raise CapacityError(
-            f"D = {D:,} parameters need {in_units(need)}, {in_units(free)} are free", "use a larger machine"
-        )
 
 
 def refuse_work(cost: Cost) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from idim_cli import rng
+from idim_cli import rng, trust
 from idim_cli.codec import guard
 from idim_cli.codec.solution import Solution, to_bytes
-from idim_cli.environment import free_bytes
+from idim_cli.codec.spec import Spec
+from idim_cli.environment import free_bytes, refuse_size
 from idim_cli.errors import FileError
 from idim_cli.models import base as models
 from idim_cli.native import native_parameters
@@ -51,7 +54,7 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
         CapacityError: the network or P does not fit this machine's memory.
     """
     guard.permit(solution, trust_code)
-    guard.refuse_size(solution.D)
+    refuse_size(solution.D)
     module = _start(solution)
     theta0 = checksum(module)
     _compare_start(solution, theta0)
@@ -99,17 +102,51 @@ def _start(solution: Solution) -> nn.Module:
     """The network at theta0; one that a file describes is looked at before it takes any memory."""
     spec, seed = solution.spec, solution.seeds.theta0
     with guard.as_file_error("model", spec.model, solution.source):
-        if solution.checks is None or guard.runs_code(spec.model):
+        if guard.runs_code(spec.model):
             return models.build(spec.model, spec.shape, spec.classes, seed)
-        guard.refuse_numbers(spec.model, solution.D)
-        # Frozen parameters do not count in D: then only the machine's memory is a limit.
-        with guard.bounded(solution.D if spec.trainable is None else free_bytes() // 64):
-            bare = models.skeleton(spec.model, spec.shape, spec.classes)
+        with _bounded(spec, solution.D):
+            bare = _skeleton(spec, solution.D, solution.source)
             if bare is not None:
-                _sizes(bare, solution)
                 _buffers(bare, solution)
-                guard.refuse_size(sum(parameter.numel() for parameter in bare.parameters()))
             return models.build(spec.model, spec.shape, spec.classes, seed)
+
+
+def admit(trust_code: bool, kinds: Sequence[str] = ("model",)) -> Callable[[Spec, int], None]:
+    """What refuses a file by its description and its D, before its coordinates are decoded.
+
+    Args:
+        trust_code: whether code named in it may run.
+        kinds: of components that are wanted of it.
+    """
+
+    def look(spec: Spec, D: int) -> None:
+        named = trust.of_components({kind: getattr(spec, kind) for kind in kinds})
+        if named and not trust_code:
+            trust.refuse("the file", named)
+        refuse_size(D)
+        if not guard.runs_code(spec.model):
+            with guard.as_file_error("model", spec.model, "the file"), _bounded(spec, D):
+                _skeleton(spec, D, "the file")
+
+    return look
+
+
+@contextmanager
+def _bounded(spec: Spec, D: int) -> Iterator[None]:
+    """Within it no model is built that is larger than D says."""
+    guard.refuse_numbers(spec.model, D)
+    # Frozen parameters do not count in D: then only the machine's memory is a limit.
+    with guard.bounded(D if spec.trainable is None else free_bytes() // 64):
+        yield
+
+
+def _skeleton(spec: Spec, D: int, source: str) -> nn.Module | None:
+    """The network without its numbers; FileError if it has other than D parameters."""
+    bare = models.skeleton(spec.model, spec.shape, spec.classes)
+    if bare is not None:
+        _sizes(bare, spec, D, source)
+        refuse_size(sum(parameter.numel() for parameter in bare.parameters()))
+    return bare
 
 
 def _compare_start(solution: Solution, theta0: int) -> None:
@@ -125,7 +162,7 @@ def _compare_start(solution: Solution, theta0: int) -> None:
 def _step(module: nn.Module, solution: Solution) -> Tensor:
     """P theta_d, float32 [D]; a P that is far larger than that is not held, but drawn column by column."""
     component, d, seed = solution.spec.projector, solution.d, solution.seeds.projector
-    sizes = _sizes(module, solution)
+    sizes = _sizes(module, solution.spec, solution.D, solution.source)
     cost = expected(component, sizes, d)
     if solution.checks is not None:
         guard.refuse_work(cost)
@@ -138,11 +175,11 @@ def _step(module: nn.Module, solution: Solution) -> Tensor:
     return projectors.build(component, sizes, d, seed).project(solution.coords)
 
 
-def _sizes(module: nn.Module, solution: Solution) -> list[int]:
+def _sizes(module: nn.Module, spec: Spec, D: int, source: str) -> list[int]:
     """Sizes of the native parameters; FileError if they do not add up to D."""
-    sizes = [parameter.numel() for _, parameter in native_parameters(module, solution.spec.trainable)]
-    if (D := sum(sizes)) != solution.D:
-        raise FileError(f"the model has D = {D:,} parameters, {solution.source} states {solution.D:,}")
+    sizes = [parameter.numel() for _, parameter in native_parameters(module, spec.trainable)]
+    if sum(sizes) != D:
+        raise FileError(f"the model has D = {sum(sizes):,} parameters, {source} states {D:,}")
     return sizes
 
 

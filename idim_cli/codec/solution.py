@@ -64,9 +64,9 @@ class Solution:
         return torch.from_numpy(self.stored.values())
 
 
-def read(path: Path) -> Solution:
-    """The solution in an `.idim` file; FileError if the file cannot be trusted."""
-    return of(container.unpack(files.load(path)), path)
+def read(path: Path, admit: container.Admit | None = None) -> Solution:
+    """The solution in an `.idim` file; FileError if the file cannot be trusted, or `admit` refuses it."""
+    return of(container.unpack(files.load(path), admit), path)
 
 
 def of(content: Content, path: Path | str = "the file") -> Solution:

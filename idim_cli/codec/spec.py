@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from idim_cli.codec.dictionary import DICTIONARY
 from idim_cli.errors import FileError
-from idim_cli.recipe.schema import Component, Frozen
+from idim_cli.recipe.schema import Component, Frozen, Patterns
 
 KINDS = ("model", "projector", "dataset", "task")  #: in the order of the file
 LIMIT = 1 << 20  #: bytes of JSON that are inflated at most
@@ -79,7 +79,7 @@ class Spec(Frozen):
     task: Component
     shape: list[Count] = Field(max_length=_AXES)
     classes: Count
-    trainable: list[str] | None = None
+    trainable: Patterns | None = None
     buffers: list[Buffer] = Field([])
 
     @model_validator(mode="after")

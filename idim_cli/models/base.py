@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from idim_cli import outside
+from idim_cli.environment import refuse_size
 from idim_cli.errors import CapacityError, ComponentError
 from idim_cli.models import REGISTRY
 from idim_cli.models.init import initialise
@@ -49,6 +50,13 @@ def build(
     """
     with _allocating(component.name):
         return _build(component, shape, classes, seed, download)
+
+
+def refuse_large(component: Component, shape: Sequence[int], classes: int) -> None:
+    """CapacityError for a shipped model that this machine's memory cannot hold, before it takes any."""
+    if component.name in REGISTRY:
+        bare = skeleton(component, shape, classes)
+        refuse_size(0 if bare is None else sum(parameter.numel() for parameter in bare.parameters()))
 
 
 def skeleton(component: Component, shape: Sequence[int], classes: int) -> nn.Module | None:

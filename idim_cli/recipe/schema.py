@@ -46,6 +46,9 @@ EPOCHS_OR_STEPS = "needs exactly one of epochs and steps"
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]  # an int64 in tables
 Count = Annotated[int, Field(gt=0, le=MAX_COUNT)]
+Patterns = Annotated[
+    list[Annotated[str, Field(max_length=_MAX_PATTERN)]], Field(min_length=1, max_length=_MAX_PATTERNS)
+]
 
 
 class Frozen(BaseModel):
@@ -268,13 +271,7 @@ class Recipe(Frozen):
     """The kind of P."""
     d: Count | None = None
     """Subspace dimension of the one run of `idim train`."""
-    trainable: (
-        Annotated[
-            list[Annotated[str, Field(max_length=_MAX_PATTERN)]],
-            Field(min_length=1, max_length=_MAX_PATTERNS),
-        ]
-        | None
-    ) = None
+    trainable: Patterns | None = None
     """Shell patterns of the parameters that train, such as `[fc.*]`; the others stay frozen. null is all."""
     quantise: Quantise | None = None
     """Coordinates of few values, as `{levels: 3}`; null leaves them free. Direct training leaves it out."""

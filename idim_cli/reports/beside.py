@@ -6,6 +6,10 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+from idim_cli import bounded
+from idim_cli.errors import FileError
+
+_BYTES = 2**28  # of a page
 _NAMED = re.compile(r'<meta name="idim-figures" content="([^"]*)">')
 _FIGURE = re.compile(r"[\w.~-]+\.(png|svg)")
 
@@ -13,8 +17,8 @@ _FIGURE = re.compile(r"[\w.~-]+\.(png|svg)")
 def named(page: Path) -> list[Path]:
     """The files that a page says it was written with; none where there is no such page."""
     try:
-        text = page.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = bounded.read_bytes(page, _BYTES).decode(errors="replace")
+    except (OSError, FileError):
         return []
     found = _NAMED.search(text)
     names = found[1].split() if found else []

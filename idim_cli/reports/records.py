@@ -11,13 +11,15 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from idim_cli import results
+from idim_cli import bounded, results
 from idim_cli.codec import bounds
 from idim_cli.codec.bounds import Bound
 from idim_cli.errors import FileError
 
 _ENDING = results.COMPRESSED + results.RECORD
 _AGAIN = "write the file anew with `idim compress`"
+_BYTES, _FILE = 2**22, 2**32  # of a record, and of a compressed file
+_EXAMPLES = 10**9  # in a training split
 _Count = Annotated[int, Field(gt=0)]
 _Levels = Annotated[int | None, Field(ge=2)]
 _Score = Annotated[float, Field(allow_inf_nan=False)]
@@ -131,7 +133,7 @@ def read(path: Path) -> Record:
     """
     file = path.with_name(path.name.removesuffix(results.RECORD))
     try:
-        found = TypeAdapter(Record).validate_json(path.read_bytes(), strict=True)
+        found = TypeAdapter(Record).validate_json(bounded.read_bytes(path, _BYTES), strict=True)
     except OSError as error:
         raise FileError(f"{path}: {error.strerror}", _AGAIN) from error
     except ValidationError as error:
@@ -146,9 +148,17 @@ def read(path: Path) -> Record:
         raise FileError(f"{path}: the file {file.name} is gone", _AGAIN)
     if (size := file.stat().st_size) != found.bytes:
         raise FileError(f"{path} tells of {found.bytes:,} bytes, {file.name} has {size:,}", _AGAIN)
-    if zlib.crc32(file.read_bytes()) != found.crc32:
+    if _crc32(file) != found.crc32:
         raise FileError(f"{path} tells of another {file.name}", _AGAIN)
     return replace(found, path=file)
+
+
+def _crc32(path: Path) -> int:
+    total = 0
+    with bounded.opened(path, _FILE) as file:
+        for block in iter(lambda: file.read(2**20), b""):
+            total = zlib.crc32(block, total)
+    return total
 
 
 def _possible(found: Record) -> bool:
@@ -156,7 +166,7 @@ def _possible(found: Record) -> bool:
     bound = found.bound
     if bound is None or found.d > found.D:
         return found.d <= found.D
-    counts = 0 <= bound.wrong <= bound.n > 0 and 0 < bound.bits < math.inf
+    counts = 0 <= bound.wrong <= bound.n > 0 and bound.n <= _EXAMPLES and 0 < bound.bits < math.inf
     return counts and 0 < bound.delta < 1 and _follows(bound)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idim_cli import results
+from idim_cli.recipe.files import read_text
 from idim_cli.reports.section import Section, Unread, sections, slugged
 from idim_cli.thresholds import Options, recorded, rest, swept
 from idim_cli.thresholds.selection import ALL, Selection
@@ -75,7 +76,7 @@ def load(path: Path, options: Options | None = None, selection: Selection = ALL,
     folders = _folders(path, table)
     told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
     place = _recipe(path)
-    recipe = place.read_text(encoding="utf-8") if place else ""
+    recipe = read_text(place) if place else ""
     return Result(
         path, _name(path, table), table, how, left, found, unread,
         recipe=recipe,

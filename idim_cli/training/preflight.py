@@ -130,6 +130,7 @@ class _Check:
             for warning in data.warnings:
                 _log.warning("%s: %s", recipe.dataset.name, warning)
             with self._at("model"):
+                models.refuse_large(recipe.model, data.shape, data.classes)
                 start, fetch = recipe.seeds.theta0, self.where.download
                 module = models.build(recipe.model, data.shape, data.classes, start, fetch)
                 with self._at("model" if recipe.trainable is None else "trainable"):

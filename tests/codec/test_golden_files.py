@@ -1,5 +1,6 @@
 """Files that were written once: what they are read as never changes."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -81,7 +82,7 @@ def test_its_bytes_are_written_again(name):
 
 def test_its_checks_are_computed_again(name):
     content = container.unpack(data_of(name))
-    again = write.content(solutions.of(content))
+    again = write.content(dataclasses.replace(solutions.of(content), trusted=True))
     assert again.theta0 == content.theta0
     assert again.probe == pytest.approx(content.probe, abs=1e-3)
     assert (again.buffers, again.spec.buffers) == (content.buffers, content.spec.buffers)
