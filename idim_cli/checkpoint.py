@@ -20,7 +20,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from idim_cli import bounded, fingerprint, trust
+from idim_cli import bounded, fingerprint, memory, trust
 from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import CapacityError, FileError
 from idim_cli.results import write_atomic
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors and metadata (any JSON) in one atomic step."""
-    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    held = memory.apart(dict(tensors))
     mark = trust.mark(metadata.get("recipe") or {})
     said = {**metadata, "mark": mark} if mark else metadata
     text = {key: json.dumps(value) for key, value in said.items()}

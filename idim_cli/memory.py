@@ -1,4 +1,4 @@
-"""Which tensors lie in the same memory."""
+"""Tensors that lie in the same memory: which they are, and how they are saved and written to all the same."""
 
 from __future__ import annotations
 
@@ -23,6 +23,25 @@ def span(tensor: Tensor) -> tuple[str, int, int] | None:
     reach = 1 + sum(int(size - 1) * int(stride) for size, stride in steps)
     begin = base + int(tensor.storage_offset()) * tensor.element_size()
     return str(tensor.device), begin, begin + reach * tensor.element_size()
+
+
+def apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors on the CPU, contiguous, no two of them in one memory, as files of tensors want it."""
+    seen, found = set[int](), dict[str, Tensor]()
+    for name, tensor in tensors.items():
+        own = tensor.detach().cpu().contiguous()
+        own = own.clone() if own.untyped_storage().data_ptr() in seen else own
+        seen.add(own.untyped_storage().data_ptr())
+        found[name] = own
+    return found
+
+
+def put(tensor: Tensor, value: Tensor) -> None:
+    """Copy `value` into `tensor`, also into one whose elements are fewer than they seem (`expand`)."""
+    for dim, (size, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
+        if stride == 0 and size > 1:
+            tensor, value = tensor.narrow(dim, 0, 1), value.narrow(dim, 0, 1)
+    tensor.copy_(value)
 
 
 def overlap(moved: Iterable[Named], still: Iterable[Named]) -> tuple[str, str] | None:

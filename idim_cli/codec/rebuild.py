@@ -18,6 +18,7 @@ from idim_cli.codec.solution import Solution, to_bytes
 from idim_cli.codec.spec import Spec
 from idim_cli.environment import free_bytes, refuse_size
 from idim_cli.errors import FileError
+from idim_cli.memory import put
 from idim_cli.models import base as models
 from idim_cli.native import native_parameters
 from idim_cli.projectors import base as projectors
@@ -63,7 +64,7 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
     sign = probe(step, solution)
     _move(module, step, solution)
     for name, buffer in _buffers(module, solution).items():
-        buffer.copy_(solution.buffers[name])
+        put(buffer, solution.buffers[name])
     return Rebuilt(module.eval(), theta0, sign)
 
 

@@ -93,7 +93,8 @@ class Training(Frozen):
     schedule: Component = Component(name="constant")
     """Of the learning rate."""
     batch_size: Count = 128
-    """Examples a step; a last, partial batch is kept."""
+    """Examples a step; a last, partial batch is kept, and tried before the first run (BatchNorm cannot take
+    one of a single example)."""
     epochs: Count | None = None
     """The budget in passes over the training examples; give this or `steps`."""
     steps: Count | None = None

@@ -16,6 +16,7 @@ from idim_cli.checkpoint import buffers, optimizer_tensors, part, restore_optimi
 from idim_cli.datasets.split import Split
 from idim_cli.errors import RunError
 from idim_cli.goal import Goal, Verdict
+from idim_cli.memory import put
 from idim_cli.recipe.schema import Training
 from idim_cli.rng import Stream
 from idim_cli.tasks.base import not_finite
@@ -327,7 +328,7 @@ class Loop:
     def _put(self, tensors: Mapping[str, Tensor]) -> None:
         """Go to a point; the inverse of `_point`."""
         for name, tensor in self._point().items():
-            tensor.copy_(tensors[name])
+            put(tensor, tensors[name])
 
 
 def _diverged(what: str) -> RunError:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from idim_cli.datasets.split import Data
 from idim_cli.errors import FOREIGN, CapacityError, ComponentError, ExitedError, IdimError, described
+from idim_cli.memory import put
 from idim_cli.models.base import too_large
 from idim_cli.native import Native, admit
 from idim_cli.projectors.check import Columns
@@ -166,7 +167,7 @@ class Rehearsal:
             loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             for buffer, before in buffers:
-                buffer.copy_(before)
+                put(buffer, before)
 
     @contextmanager
     def _told(self, when: str) -> Iterator[None]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from idim_cli import checkpoint
 from idim_cli.errors import FileError, RecipeError, RunError
+from idim_cli.memory import put
 from idim_cli.recipe.dump import filled
 from idim_cli.recipe.load import from_plain
 from idim_cli.recipe.schema import Recipe
@@ -26,7 +27,7 @@ def begin(subspace: Subspace, recipe: Recipe) -> None:
     subspace.coords.copy_(tensors["coords"])
     named = checkpoint.buffers(subspace.module)
     for name, value in checkpoint.part(tensors, "buffer/").items():
-        named[name].copy_(value)
+        put(named[name], value)
 
 
 def read(recipe: Recipe, d: int) -> dict[str, Tensor]:
