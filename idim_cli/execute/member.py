@@ -92,6 +92,11 @@ class Member:
                 stdout=2,  # what the user's code prints is not among the data
             )
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone, and all that it said was heard."""
+        return self.process.poll() is not None and not self.connection.poll()
+
     def send(self, message: Any) -> None:
         """Send; if it is dead, that shows when it is listened to."""
         with contextlib.suppress(ConnectionError):

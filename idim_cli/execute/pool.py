@@ -121,6 +121,9 @@ class _Map:
                 self._lost(member)
             else:
                 self._hear(member, message)
+        # Processes that a killed worker has started may hold its end of the connection open.
+        for member in [one for one in self.pool.members if one.ended]:
+            self._lost(member)
 
     def _hear(self, member: Member, message: worker.Message) -> None:
         match message:
@@ -158,6 +161,10 @@ class _Map:
         self.stillborn += not member.asked
         if self.stillborn == DEATHS:
             raise IdimError(f"worker processes cannot start: {_how(code)}", "--jobs 1 does without them")
+        if member.runs:
+            self.watcher.say(
+                f"worker process {member.process.pid}: {_how(code)}; its runs are taken up again"
+            )
         for run in member.runs.values():
             if self.queue.died(run) == DEATHS:
                 self.queue.give_up(run)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 import psutil
@@ -114,6 +115,33 @@ def test_kill_9_of_a_worker_costs_nothing_but_time(pool, inline, tmp_path):
     assert plain(pool.map(runs(), tmp_path, CPU, Watch(kill))) == inline
     log = tmp_path / "net" / "runs" / killed[0] / results.LOG
     assert log.read_text().count(": D = ") == 2
+
+
+def test_a_killed_worker_is_noticed_though_its_connection_stays_open(inline, tmp_path, monkeypatch):
+    held, killed, noticed = [], [], []
+
+    def pipe():
+        ours, theirs = Pipe()
+        held.append(os.dup(theirs.fileno()))  # as a process that the worker has started may do
+        return ours, theirs
+
+    class Killed(Watch):
+        def say(self, line):
+            if "killed by SIGKILL" in line:
+                noticed.append(time.monotonic())
+
+    def kill(run):
+        (worker,) = [one for one in pool.members if run.run_id in one.runs]
+        worker.process.kill()
+        killed.append(time.monotonic())
+
+    monkeypatch.setattr(member, "Pipe", pipe)
+    with Pool(2, pack=2) as pool:
+        done = plain(pool.map(runs(), tmp_path, CPU, Killed(kill)))
+        for number in held:
+            os.close(number)
+    assert set(done) == set(inline)
+    assert noticed[0] - killed[0] < 5
 
 
 def test_a_signal_is_passed_on_and_the_runs_are_saved(pool, inline, tmp_path):
