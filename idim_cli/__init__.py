@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from idim_cli.execute.local import Local as Local
     from idim_cli.execute.sweep import sweep as sweep
     from idim_cli.native import native_parameters as native_parameters
+    from idim_cli.objectives import measure as measure
     from idim_cli.plans import plan as plan
     from idim_cli.projectors.base import build as build_projector
     from idim_cli.recipe.load import load as load_recipe
@@ -33,6 +34,7 @@ _HOMES = {
     # the verbs
     "train": "idim_cli.training.run:train",
     "sweep": "idim_cli.execute.sweep:sweep",
+    "measure": "idim_cli.objectives:measure",
     "threshold": "idim_cli.thresholds:threshold",
     "compress": "idim_cli.compression.compress:compress",
     "expand": "idim_cli.codec.expand:expand",
@@ -66,6 +68,7 @@ __all__ = [
     "evaluate",
     "expand",
     "load_recipe",
+    "measure",
     "native_parameters",
     "plan",
     "read_results",

@@ -58,7 +58,10 @@ def described(error: BaseException) -> str:
 class IdimError(Exception):
     """Base of all errors shown to the user as one message, without a traceback.
 
+    As text it is the message with the hint behind it, which is what a notebook or a log shows.
+
     Attributes:
+        message: what is wrong.
         hint: what to do about it, or an empty string.
         exit_code: what the process returns.
     """
@@ -66,8 +69,12 @@ class IdimError(Exception):
     exit_code = USAGE
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(brief(message, MAX_MESSAGE))
+        self.message = brief(message, MAX_MESSAGE)
+        super().__init__(self.message)
         self.hint = brief(hint, MAX_MESSAGE)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
 class Ended(BaseException):
@@ -143,7 +150,8 @@ class RecipeError(IdimError):
             told.append(Fault(told[0].file, 0, 0, "", f"{len(faults) - len(told)} further faults"))
         self.faults = tuple(told)
         super().__init__("")
-        self.args = ("\n".join(map(str, told)),)
+        self.message = "\n".join(map(str, told))
+        self.args = (self.message,)
 
 
 def _brief(fault: Fault) -> Fault:

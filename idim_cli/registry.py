@@ -133,7 +133,7 @@ class Registry:
             try:
                 plain[INNER] = self._inner(plain[INNER])
             except ComponentError as error:
-                raise ComponentError(f"{self.kind} {name!r}: {INNER}: {error}", error.hint) from error
+                raise ComponentError(f"{self.kind} {name!r}: {INNER}: {error.message}", error.hint) from error
         return plain
 
     def _inner(self, spec: str | dict[str, Any]) -> str | dict[str, Any]:

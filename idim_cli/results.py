@@ -139,7 +139,7 @@ def _readable(run_folder: Path) -> dict[str, Any] | None:
     try:
         result = read_result(run_folder)
     except FileError as error:
-        _log.warning("%s; the run is left out (%s)", error, error.hint)
+        _log.warning("%s; the run is left out (%s)", error.message, error.hint)
         return None
     if result is not None and (why := misplaced(result, run_folder.name)):
         _log.warning("%s %s; the run is left out (delete it and run again)", run_folder / RESULT, why)

@@ -161,7 +161,7 @@ def plain(value: Any) -> Any:
 def report_error(error: IdimError) -> int:
     """Print an error with its hint on stderr; returns the exit code of the process."""
     # The faults of a recipe begin with file:line:column, which editors and terminals turn into links.
-    messages = str(error).splitlines() if isinstance(error, RecipeError) else [str(error)]
+    messages = error.message.splitlines() if isinstance(error, RecipeError) else [error.message]
     for message in messages:
         fail(message, label=getattr(error, "label", "error"))
     if error.hint:

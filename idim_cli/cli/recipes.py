@@ -212,7 +212,7 @@ def _checked(file: str) -> _Checked:
     except RecipeError as error:
         return _Checked(error.faults)
     except IdimError as error:
-        return _Checked([Fault(file, 0, 0, "", str(error), error.hint)])
+        return _Checked([Fault(file, 0, 0, "", error.message, error.hint)])
 
 
 def _absent(loaded: Loaded) -> Iterator[Fault]:
@@ -226,4 +226,4 @@ def _absent(loaded: Loaded) -> Iterator[Fault]:
             try:
                 outside.look(name)
             except ComponentError as error:
-                yield loaded.source.fault(kind, str(error), error.hint)
+                yield loaded.source.fault(kind, error.message, error.hint)

@@ -95,7 +95,7 @@ def _as_json(one: Estimate, named: Sequence[Named]) -> dict[str, Any]:
     if not named:
         return one.as_dict()
     told = [
-        {"reading": name, **({"error": str(r)} if isinstance(r, IdimError) else r.as_dict())}
+        {"reading": name, **({"error": r.message} if isinstance(r, IdimError) else r.as_dict())}
         for name, r in named
     ]
     return {"group": one.group, "readings": told}

@@ -59,7 +59,7 @@ def _called(function: Callable[[], Any], as_json: bool) -> Any:
     except IdimError as error:
         if as_json:
             faults = [asdict(fault) for fault in error.faults] if isinstance(error, RecipeError) else []
-            told = {"message": str(error), "hint": error.hint, "exit_code": error.exit_code}
+            told = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
             console.document("error/1", {**told, "faults": faults})
         raise
 

@@ -106,7 +106,9 @@ def as_file_error(kind: str, component: Component, source: str) -> Iterator[None
     except (FileError, CapacityError, DataError, MissingExtraError):
         raise
     except IdimError as error:
-        raise FileError(f"{source}'s {kind} {component.name!r} does not work: {error}", error.hint) from error
+        raise FileError(
+            f"{source}'s {kind} {component.name!r} does not work: {error.message}", error.hint
+        ) from error
     except FOREIGN as error:
         what = described(error)
         raise FileError(f"{source}'s {kind} {component.name!r} does not work: {what}") from error

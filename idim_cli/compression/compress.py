@@ -67,7 +67,7 @@ def compress(
         trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher, trust_code)
     except DataError as error:
         if not wish.lossless:
-            raise DataError(str(error), f"{error.hint}; or keep every bit with --lossless") from error
+            raise DataError(error.message, f"{error.hint}; or keep every bit with --lossless") from error
         return record.note(record.save(Trial.unscored(found), target, path, recipe=found.recipe.name))
     trials.own()
     if wish.lossless or (wish == Wish() and found.stored.levels):

@@ -123,7 +123,7 @@ def _images(opened: Opened, rows: Iterable[Row], image: str, label: str, like: T
         try:
             found.append(images.pixels(row[image]))
         except DataError as error:
-            message = f"{opened.place(number)}: column {image!r}: {error}"
+            message = f"{opened.place(number)}: column {image!r}: {error.message}"
             raise DataError(message, error.hint) from error
         cells.append(row[label])
     x = images.stacked(found, opened.what)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What came of a sweep.
 
@@ -57,6 +58,14 @@ class Outcome:
             "runs": {"planned": self.planned, "ok": self.ok, "failed": self.failed},
             "estimates": [one.as_dict() for one in self.estimates],
         }
+
+    def __repr__(self) -> str:
+        runs = f"{self.ok} of {self.planned} runs ok"
+        return f"<Outcome: {self.folder}, {runs}; {'; '.join(one.sentence for one in self.estimates)}>"
+
+    def _repr_html_(self) -> str:
+        told = [one.describe(titled=len(self.estimates) > 1) for one in self.estimates]
+        return f"<pre>{html.escape(chr(10).join([*told, f'results: {self.folder}']))}</pre>"
 
     def text(self) -> str:
         """summary.json itself."""

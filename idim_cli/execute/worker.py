@@ -176,7 +176,7 @@ def _portable(error: BaseException) -> Exception:
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, error.strerror, error.filename)
     if isinstance(error, IdimError):
-        found = IdimError(str(error), error.hint)
+        found = IdimError(error.message, error.hint)
         found.exit_code = error.exit_code
         return found
     return RuntimeError("".join(traceback.format_exception(error)))

@@ -143,7 +143,7 @@ def _checked(
     try:
         plain = room.validated(name, params).model_dump(mode="json", include=set(params))
     except ComponentError as error:
-        problems.append(Problem(path if is_short else (*path, "name"), str(error), error.hint))
+        problems.append(Problem(path if is_short else (*path, "name"), error.message, error.hint))
         return params
     except pydantic.ValidationError as error:
         found = wording.problems(error, room.parameters(name))

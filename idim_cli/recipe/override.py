@@ -107,4 +107,4 @@ def _fault(argument: str, error: IdimError) -> Fault:
     if isinstance(error, RecipeError):
         first = error.faults[0]
         return Fault(first.file, 0, 0, argument.partition("=")[0], first.message, first.hint)
-    return Fault(*_place(argument), "", str(error), error.hint)
+    return Fault(*_place(argument), "", error.message, error.hint)

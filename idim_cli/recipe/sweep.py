@@ -101,7 +101,7 @@ def _unassignable(base: Tree, setting: Setting) -> Iterator[Problem]:
     try:
         assign(copy.deepcopy(base), setting.key, setting.value)
     except IdimError as error:
-        yield Problem(setting.path, str(error), error.hint)
+        yield Problem(setting.path, error.message, error.hint)
 
 
 def _blamed(problem: Problem, settings: list[Setting]) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,13 @@ from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.recorded import recorded, rest, swept
 from idim_cli.thresholds.run_table import Ints, RunTable
 from idim_cli.thresholds.sample import Sample, sample_at
-from idim_cli.thresholds.text import describe, wrapped
+from idim_cli.thresholds.text import describe, sentence, wrapped
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate:
     """What came of one group of runs: a reading, or the error that stands in its way.
 
@@ -51,9 +52,18 @@ class Estimate:
     @property
     def problem(self) -> str:
         """The error and what to do about it in one line; empty if there is none."""
-        if self.error is None:
-            return ""
-        return f"{self.error} ({self.error.hint})" if self.error.hint else str(self.error)
+        return "" if self.error is None else str(self.error)
+
+    @property
+    def sentence(self) -> str:
+        """The result in one sentence, or why there is none."""
+        return sentence(self.reading) if self.reading is not None else f"no estimate: {self.problem}"
+
+    def __repr__(self) -> str:
+        return f"<Estimate: {self.label}: {self.sentence}>" if self.label else f"<Estimate: {self.sentence}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.describe())}</pre>"
 
     def describe(
         self,
@@ -84,7 +94,7 @@ class Estimate:
         if self.reading is not None:
             return {"group": self.group, **self.reading.as_dict()}
         hint = self.error.hint if self.error is not None else ""
-        return {"group": self.group, "error": str(self.error), "hint": hint}
+        return {"group": self.group, "error": self.error.message if self.error else "", "hint": hint}
 
 
 def threshold(

@@ -83,7 +83,7 @@ def table(named: Iterable[tuple[str, Reading | IdimError]], width: int = 80) -> 
     Where one could not be made, a number in brackets leads to the reason below the table.
     """
     found = list(named)
-    reasons = list(dict.fromkeys(str(r) for _, r in found if isinstance(r, IdimError)))
+    reasons = list(dict.fromkeys(r.message for _, r in found if isinstance(r, IdimError)))
     lines = aligned([_HEAD, *(_row(name, reading, reasons) for name, reading in found)])
     for index, reason in enumerate(reasons, 1):
         lines += wrapped(reason, width, f"[{index}] ", "    ")
@@ -194,7 +194,7 @@ def _one_run(r: Reading) -> str:
 
 def _row(name: str, r: Reading | IdimError, reasons: Sequence[str]) -> tuple[str, ...]:
     if isinstance(r, IdimError):
-        return name, "-", f"[{reasons.index(str(r)) + 1}]", "-", "-"
+        return name, "-", f"[{reasons.index(r.message) + 1}]", "-", "-"
     return name, number(r.level), r.value_text, r.interval_text, _one_run(r)
 
 

@@ -62,7 +62,7 @@ def failed(run: Run, error: BaseException, D: int | None, device: str) -> dict[s
     return {
         **_identity(run),
         "status": results.FAILED,
-        "reason": str(error) if isinstance(error, IdimError) else described(error),
+        "reason": error.message if isinstance(error, IdimError) else described(error),
         "hint": getattr(error, "hint", f"the traceback is in {results.LOG} of the run's folder"),
         "again": not isinstance(error, RunError),
         "D": D,

@@ -115,7 +115,7 @@ class _Check:
         except (RecipeError, ExitedError):
             raise
         except kind as error:
-            self.faults.append(self.source.fault(key, str(error), error.hint))
+            self.faults.append(self.source.fault(key, error.message, error.hint))
 
     def _training(self, training: Training) -> None:
         with self._at("training.optimizer"):

@@ -117,7 +117,7 @@ def test_errors_are_one_message_with_a_hint_and_a_code(idim, monkeypatch, error,
         raise error
 
     monkeypatch.setattr("idim_cli.cli.doctor.describe", fail)
-    expected = f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")
+    expected = f"error: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else "")
     assert idim("doctor") == (code, "", expected)
 
 

@@ -87,7 +87,9 @@ def test_out_in_a_folder_that_is_not_there_is_told_before_any_work(tmp_path, mon
     for work in ("idim_cli.compression.compress.Trials", "idim_cli.codec.expand.expand"):
         monkeypatch.setattr(work, None)
     for write, path in ((compress, tmp_path), (expand.write, made)):
-        with pytest.raises(FileError, match=r"cannot write .*: there is no folder .*reslts$") as caught:
+        with pytest.raises(
+            FileError, match=r"cannot write .*: there is no folder .*reslts \(make it"
+        ) as caught:
             write(path, out)
         assert "--out" in caught.value.hint
     assert not out.parent.exists()

@@ -10,7 +10,7 @@ import torch
 from idim_cli import Subspace
 
 PAGE = (Path(__file__).parents[2] / "docs" / "own-loop.md").read_text(encoding="utf-8")
-PLAIN, LIGHTNING, TRAINER = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PLAIN, LIGHTNING, TRAINER, MEASURE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,15 @@ def test_plain(capsys):
     network = copy.deepcopy(names["network"])
     network.load_state_dict(model.native())
     assert torch.equal(network(x), model(x))
+
+
+def test_measure(capsys):
+    names = run(MEASURE)
+    found = names["found"]
+    low, high = found.interval
+    assert low <= found.value <= high
+    assert 40 < found.value < 250  # `idim sweep quickstart` finds about 110 with its own training
+    assert f"{found.value} of 2,410 numbers" in capsys.readouterr().out
 
 
 # Of the library and of what it imports, none of it about what is tested here.
