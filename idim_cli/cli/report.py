@@ -11,11 +11,11 @@ import typer
 
 from idim_cli.cli import complete, console, options
 from idim_cli.cli.plots import plot
+from idim_cli.errors import IdimError
 
 if TYPE_CHECKING:
     from idim_cli.reports.entries import Entry
     from idim_cli.reports.report import Report
-    from idim_cli.reports.section import Section
 
 
 class Format(StrEnum):
@@ -43,7 +43,7 @@ def command(
             metavar="DIR",
             parser=options.out_folder,
             help="Folder of the page and its figures.",
-            show_default="RESULTS/figures; report for several",
+            show_default="beside RESULTS; report for several",
         ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Of the table on stdout.")] = Format.table,
@@ -71,19 +71,32 @@ def command(
         typer.Option(
             "--figures/--no-figures",
             help="Draw every group for itself.",
-            show_default="up to 20 groups",
+            show_default="up to 8 groups",
         ),
     ] = None,
+    figure_size: Annotated[
+        str | None,
+        typer.Option(
+            "--figure-size",
+            metavar="WxH",
+            help="Of the files of figures, in inches, e.g. 3.3x2.5.",
+            show_default="6.4x4.8, or taller",
+        ),
+    ] = None,
+    caption: Annotated[
+        bool, typer.Option("--caption/--no-caption", help="Title and small print in the files of figures.")
+    ] = True,
     as_json: options.Json = False,
 ) -> None:
-    """Write a page about results (report.html) and its figures; print a table.
+    """Write a page about results (NAME-report.html) and its figures; print a table.
 
-    The page needs no network. The figures lie beside it as PNG and SVG; an
-    earlier page there goes, with its figures. Where results lie on a disk that
-    cannot be written to, the table comes alone. A group of runs (model,
-    projector, swept keys) that cannot be read is named on stderr. Several
-    RESULTS come side by side. Compressed files in them are listed with what
-    their sizes prove.
+    The page lies beside results.csv, is named after RESULTS, and needs no
+    network. Its figures lie in the folder NAME-report as PNG, SVG and PDF; an
+    earlier page goes, with its figures. Where results lie on a disk that cannot
+    be written to, the table comes alone. A group of runs (model, projector,
+    swept keys) that cannot be read is named on stderr. Several RESULTS come
+    side by side. Compressed files in them are listed with what their sizes
+    prove.
 
     Examples: idim report results/mnist-fc; idim report runs.csv --format latex --baseline best
 
@@ -94,13 +107,13 @@ def command(
 
     if log and linear:
         raise typer.BadParameter("--log and --linear exclude each other")
-    axis = log if log or linear else None
+    axis, size = log if log or linear else None, _size(figure_size)
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     flags = options.reading_flags(**given, confidence=confidence, centre=centre)
     chosen = options.selection(column, where, group_by)
     made = report(
         paths, out, PAPER if paper else None, log=axis, published=published, figures=figures,
-        selection=chosen, say=console.say, **flags,
+        figure_size=size, caption=caption, selection=chosen, say=console.say, **flags,
     )  # fmt: skip
     for note in made.found.notes:
         console.say(note)
@@ -120,6 +133,18 @@ def command(
         console.warn(f"no page and no figures ({reason}); --out DIR puts them elsewhere")
     if made.error is not None:
         raise made.error
+
+
+def _size(text: str | None) -> tuple[float, float] | None:
+    """The value of `--figure-size`, which the report checks further."""
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    try:
+        return float(width), float(height)
+    except ValueError as error:
+        message = f"--figure-size {text!r} is not WIDTHxHEIGHT in inches"
+        raise IdimError(message, "for example --figure-size 3.3x2.5") from error
 
 
 def _as_dict(made: Report) -> dict[str, Any]:
@@ -142,10 +167,11 @@ def _print(made: Report, form: Format, log: bool | None) -> None:
 
     listed, files = _entries(made), made.compressed
     found = [one.section for one in listed]
+    each = [] if made.undrawn else listed
     of_runs = {
-        Format.table: lambda: _tables(found, log),
-        Format.markdown: lambda: table.markdown(found),
-        Format.latex: lambda: latex.tables(listed),
+        Format.table: lambda: _tables(listed, each, log),
+        Format.markdown: lambda: _markdown(listed, each),
+        Format.latex: lambda: latex.tables(listed, each),
         Format.csv: lambda: table.to_csv(found),
     }
     of_files = {
@@ -163,15 +189,26 @@ def _print(made: Report, form: Format, log: bool | None) -> None:
         console.out("\n\n".join(block.rstrip("\n") for block in blocks))
 
 
-def _tables(found: Sequence[Section], log: bool | None) -> str:
-    """For each group its reading, a table and a plot: in colours on a terminal, plain elsewhere."""
+def _markdown(found: Sequence[Entry], each: Sequence[Entry]) -> str:
+    from idim_cli.reports import entries, levels, table
+
+    told = ["## Readings", table.pipes(entries.overview(found)), levels.advice(found)]
+    told = told if len(found) > 1 else []
+    return "\n\n".join(filter(None, [*told, table.markdown([one.section for one in each])]))
+
+
+def _tables(found: Sequence[Entry], each: Sequence[Entry], log: bool | None) -> str:
+    """A row for each group, then all of each: in colours on a terminal, plain elsewhere."""
     from rich.console import Console
 
-    from idim_cli.reports import table
+    from idim_cli.reports import entries, levels, table
+    from idim_cli.thresholds.text import wrapped
 
     screen = Console(file=console.data(), highlight=False)
-    blocks = []
-    for section in found:
+    blocks = [entries.summary(found, console.width())] if len(found) > 1 else []
+    if told := levels.advice(found):
+        blocks.append("\n".join(wrapped(told, console.text_width())))
+    for section in (one.section for one in each):
         with screen.capture() as shown:
             if screen.is_terminal:
                 table.terminal([section], screen)

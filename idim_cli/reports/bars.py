@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.reports import look, scale, words
+from idim_cli.reports import levels, look, scale, words
 from idim_cli.reports.chart import Chart
 from idim_cli.reports.entries import Entry
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _ROW = 0.2  # inches a bar
 _LEAST = 1.4  # inches of a figure
-_LABEL = 34  # characters
+_LABEL, _LINES = 34, 3  # characters of a line of a label, and lines
 
 
 def chart(found: Sequence[Entry], slug: str) -> Chart:
@@ -26,7 +26,9 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
     log = max(map(_length, found)) > scale.LOG_SPAN * min(map(_length, found))
 
     def build(form: look.Form) -> Figure:
-        figure = look.blank(form, height=max(_LEAST, _ROW * len(ordered) + 0.9))
+        labels = _short([one.label for one in ordered])
+        row = _ROW * (1 + max(label.count("\n") for label in labels))
+        figure = look.blank(form, height=max(_LEAST, row * len(ordered) + 0.9))
         axes = figure.add_subplot(
             xlabel=", ".join(map(look.math_name, names)) + (" (log axis)" if log else "")
         )
@@ -42,7 +44,7 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
             look.log_ticks(axes.xaxis)
         for place, one in enumerate(ordered):
             _whisker(axes, place, one)
-        axes.set_yticks(range(len(ordered)), _short([one.label for one in ordered]))
+        axes.set_yticks(range(len(ordered)), labels)
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
         look.titled(figure, "Problems side by side", note, form)
@@ -51,9 +53,8 @@ def chart(found: Sequence[Entry], slug: str) -> Chart:
     text = "; ".join(f"{one.label}: {one.section.reading.value_text}" for one in ordered)
     open_ended = any(one.section.reading.value is None for one in found)
     kind = words.interval_kind(one.section.reading for one in ordered)
-    note = f"Lines are the {kind}s." + (
-        " A hollow bar: not reached by the largest d, where the bar ends." if open_ended else ""
-    )
+    hollow = "A hollow bar: not reached by the largest d, where the bar ends." if open_ended else ""
+    note = " ".join(filter(None, (f"Lines are the {kind}s.", hollow, levels.differ(found))))
     return Chart(slug, f"{', '.join(names)} of {len(found)} problems", f"{text}.", build, note)
 
 
@@ -80,18 +81,8 @@ def _whisker(axes: Any, place: int, one: Entry) -> None:
 
 
 def _short(labels: Sequence[str]) -> list[str]:
-    """Labels with room: too long ones lose parts, the most common first, while no two become the same."""
-    parts = [label.split(", ") for label in labels]
-    shared = Counter(part for one in parts for part in set(one))
-    for index, one in enumerate(parts):
-        for part in sorted(one, key=lambda part: -shared[part]):
-            fewer = [other for other in parts[index] if other != part]
-            if len(", ".join(parts[index])) > _LABEL and fewer and fewer not in parts:
-                parts[index] = fewer
-    return [_cut(", ".join(one)) for one in parts]
-
-
-def _cut(label: str) -> str:
-    """A label without its middle where that is too long: names often differ at their end."""
-    half = _LABEL // 2
-    return label if len(label) <= _LABEL else f"{label[: half - 1]}…{label[-half:]}"
+    """Labels in lines of the room beside the bars."""
+    return [
+        textwrap.fill(label, _LABEL, max_lines=_LINES, placeholder=" …", break_on_hyphens=False)
+        for label in labels
+    ]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from idim_cli import bounded
 from idim_cli.errors import FileError
+from idim_cli.reports.look import KINDS
 
 _BYTES = 2**28  # of a page
 _NAMED = re.compile(r'<meta name="idim-figures" content="([^"]*)">')
-_FIGURE = re.compile(r"[\w.~-]+\.(png|svg)")
 
 
 def named(page: Path) -> list[Path]:
@@ -22,7 +22,9 @@ def named(page: Path) -> list[Path]:
         return []
     found = _NAMED.search(text)
     names = found[1].split() if found else []
-    return [page.with_name(name) for name in names if _FIGURE.fullmatch(name)]
+    # Beside the page, or in the folder of its name; a page of others must not lead anywhere else.
+    ours = re.compile(rf"({re.escape(page.stem)}/)?[\w.~-]+\.({'|'.join(KINDS)})")
+    return [page.parent / name for name in names if ours.fullmatch(name)]
 
 
 def clear(before: Collection[Path], kept: Collection[Path]) -> None:

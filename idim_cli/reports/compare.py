@@ -1,41 +1,46 @@
-"""What a report shows of several groups together, or in a sentence why it does not."""
+"""What a report shows of several groups together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from idim_cli.reports import bars, family, parameters
+from idim_cli.reports import bars, family, parameters, together
 from idim_cli.reports.chart import Chart
 from idim_cli.reports.entries import Entry
 from idim_cli.reports.published import Net, Published
 
-_MOST_BARS = 200
-_FAMILY = "`'sweep.over={model.width: [50, 100, 200]}'`"
+_MOST_BARS = 60
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Each figure, or a sentence that says what it takes.
+    """Each figure, or None where it would show nothing.
 
     Attributes:
+        curves: performance against d of all groups.
         sizes: d_int against D.
         parameters: trained parameters against performance.
         problems: d_int of all groups as bars.
     """
 
-    sizes: Chart | str
-    parameters: Chart | str
-    problems: Chart | str
+    curves: Chart | None
+    sizes: Chart | None
+    parameters: Chart | None
+    problems: Chart | None
 
     @property
     def charts(self) -> list[Chart]:
         """The figures that there are."""
-        return [one for one in (self.sizes, self.parameters, self.problems) if isinstance(one, Chart)]
+        return [one for one in (self.curves, self.sizes, self.parameters, self.problems) if one]
 
 
 def compare(
-    found: Sequence[Entry], others: Sequence[Published | None], stem: str, undrawn: str = ""
+    found: Sequence[Entry],
+    others: Sequence[Published | None],
+    stem: str,
+    undrawn: str = "",
+    log: bool | None = None,
 ) -> Comparison:
     """Compare groups.
 
@@ -43,49 +48,38 @@ def compare(
         found: the groups.
         others: the published points behind them.
         stem: begins the names of files.
-        undrawn: why figures with something of each group are not drawn; empty if they are.
+        undrawn: why figures of which each takes its time are not drawn; empty if they are.
+        log: axis of d; None chooses by how d is spread.
     """
-    if undrawn:
-        return Comparison(_sizes(found, stem), undrawn, undrawn)
-    return Comparison(_sizes(found, stem), _parameters(found, others, stem), _problems(found, stem))
+    curves = together.chart(found, log, f"{stem}-all")
+    sizes = _sizes(found, stem)
+    parameters = None if undrawn else _parameters(found, others, stem)
+    return Comparison(curves, sizes, parameters, _problems(found, stem))
 
 
-def _sizes(found: Sequence[Entry], stem: str) -> Chart | str:
+def _sizes(found: Sequence[Entry], stem: str) -> Chart | None:
+    """Of models of two sizes D or more that differ in nothing else."""
     several = family.sizes(found)
-    if several:
-        return family.d_against_D(several, f"{stem}-sizes", len(found) - len(several))
-    return (
-        "This takes models of at least two sizes D that differ in nothing else, and here are none: "
-        f"`idim sweep RECIPE` with {_FAMILY}."
-    )
+    return family.d_against_D(several, f"{stem}-sizes", len(found) - len(several)) if several else None
 
 
-def _parameters(found: Sequence[Entry], others: Sequence[Published | None], stem: str) -> Chart | str:
+def _parameters(found: Sequence[Entry], others: Sequence[Published | None], stem: str) -> Chart | None:
+    """Of networks of two sizes D or more, trained directly, or one beside published small ones."""
     fitting = [one for one in dict.fromkeys(others) if one and _comparable(one, found)]
     nets: list[Net] = [net for one in fitting for net in one.nets]
     trained = {
         one.section.sample.D for one in found if one.section.sample.D and len(one.section.sample.direct)
     }
-    if len(trained) > 1 or nets:
-        source = ", ".join(dict.fromkeys(one.source for one in fitting if one.nets))
-        return parameters.chart(found, nets, source, f"{stem}-parameters")
-    have = _have(len(trained))
-    return f"This takes direct runs of networks of at least two sizes D, and here {have}: {_FAMILY}."
+    if len(trained) < 2 and not nets:
+        return None
+    source = ", ".join(dict.fromkeys(one.source for one in fitting if one.nets))
+    return parameters.chart(found, nets, source, f"{stem}-parameters")
 
 
 def _comparable(others: Published, found: Sequence[Entry]) -> bool:
     return any(others.behind(one.section.sample.D) is not None for one in found)
 
 
-def _problems(found: Sequence[Entry], stem: str) -> Chart | str:
-    if len(found) > _MOST_BARS:
-        return f"{len(found):,} bars are too many for a figure; the table above has all readings."
-    if len(found) > 1:
-        return bars.chart(found, f"{stem}-problems")
-    return (
-        f"This takes at least two readings, and here {_have(len(found))}: `idim report RESULTS RESULTS ...`"
-    )
-
-
-def _have(count: int) -> str:
-    return "is one" if count else "is none"
+def _problems(found: Sequence[Entry], stem: str) -> Chart | None:
+    """Of two groups or more, as long as bars can be told apart: the table has them all."""
+    return bars.chart(found, f"{stem}-problems") if 1 < len(found) <= _MOST_BARS else None

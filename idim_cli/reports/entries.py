@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from idim_cli.reports import words
+from idim_cli.reports import columns, words
 from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section
 from idim_cli.thresholds import labels, number
@@ -80,6 +80,16 @@ def overview(found: Sequence[Entry]) -> list[list[str]]:
     interval = "interval" if len(kinds) > 1 else "".join(kinds)
     header = [name.format(name=" or ".join(names), interval=interval) for name in _HEAD]
     return [header, *(_line(one, len(names) > 1, len(kinds) > 1) for one in found)]
+
+
+def summary(found: Sequence[Entry], width: int) -> str:
+    """The same as plain text in as many columns as fit into `width`."""
+    rows = overview(found)
+    d_int, interval = rows[0][2:4]
+    going = [
+        name for name in ("rule", "runs", "baseline", "D", "level", "verdict", interval) if name != d_int
+    ]
+    return "\n".join(columns.fitted(rows, width, going))
 
 
 def _line(one: Entry, named: bool, mixed: bool) -> list[str]:

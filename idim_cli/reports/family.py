@@ -50,7 +50,8 @@ def d_against_D(found: Sequence[Entry], slug: str, left: int = 0) -> Chart:
     shared = _shared(series.values())
 
     def build(form: look.Form) -> Figure:
-        figure = look.blank(form)
+        columns, room = look.below([*series] if 1 < len(series) <= look.MOST_NAMED else [], form)
+        figure = look.blank(form, height=form.usual[1] + room)
         axes = figure.add_subplot(
             xscale="log",
             xlabel="native parameters D (log axis)",
@@ -62,11 +63,11 @@ def d_against_D(found: Sequence[Entry], slug: str, left: int = 0) -> Chart:
             aside = _ASIDE ** (index - (len(series) - 1) / 2)
             for one in members:
                 _reading(axes, one, colour, mark, top, aside if one.section.reading.D in shared else 1.0)
-            axes.plot([], [], mark, color=colour, label=look.cut(family, form))
+            axes.plot([], [], mark, color=colour, label=look.cut(family))
         _d_limits(axes, found, top)
         look.log_ticks(axes.xaxis)
-        if 1 < len(series) <= look.MOST_NAMED:
-            look.legend(axes)
+        if room:
+            look.legend_below(figure, columns)
         look.titled(figure, f"{', '.join(names)} against D", note, form)
         return figure
 

@@ -13,7 +13,6 @@ from idim_cli.reports.chart import Chart
 from idim_cli.reports.records import Record
 from idim_cli.reports.section import slugged
 
-_NO_FRONTIER = "This takes at least three trainings with few values, as `idim compress RUN --frontier` makes."
 # Of the columns of the whole table, those of a page; of the last two only where files differ in them.
 _NAMED = ("problem", "model")
 _FIGURES = ("d", "values", "bytes", "measure", "error <= (binomial)")
@@ -41,11 +40,11 @@ class Files:
 
     Attributes:
         files: in the order in which they were found.
-        lengths: their bits as bars, or a sentence that says what that takes.
+        lengths: their bits as bars; None for fewer than two.
     """
 
     files: Sequence[File]
-    lengths: Chart | str
+    lengths: Chart | None
 
     @property
     def charts(self) -> list[Chart]:
@@ -62,7 +61,6 @@ class Files:
             "lines": lines,
             "cards": [_card(one) for one in self.files],
             "rests_on": proof.rests_on(found),
-            "no_frontier": _NO_FRONTIER,
         }
 
 

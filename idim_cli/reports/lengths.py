@@ -22,10 +22,10 @@ _LEAST = 1.4  # inches of a figure
 _TITLE = "Minimum description length"
 
 
-def chart(found: Sequence[Record], slug: str) -> Chart | str:
-    """A bar for each file, problem by problem and ascending; a sentence where there are fewer than two."""
+def chart(found: Sequence[Record], slug: str) -> Chart | None:
+    """A bar for each file, problem by problem and ascending; None for fewer than two."""
     if len(found) < 2:
-        return "This takes at least two compressed files, and here is one: `idim report RESULTS RESULTS ...`"
+        return None
     named = sorted(
         zip(labels(found), found, strict=True), key=lambda one: (one[1].dataset, one[1].bits, one[0])
     )
@@ -54,7 +54,7 @@ def chart(found: Sequence[Record], slug: str) -> Chart | str:
 def _bars(axes: Axes, found: Sequence[Record], log: bool, form: look.Form) -> None:
     bits = [one.bits for one in found]
     models = {name: place for place, name in enumerate(dict.fromkeys(one.model for one in found))}
-    few = len(models) <= look.MOST_NAMED
+    few = len(models) <= len(look.LOOKS)
     colours = [look.LOOKS[models[one.model]][0] if few else look.BLUE for one in found]
     axes.barh(range(len(found)), bits, color=colours, alpha=0.55, height=0.7)
     low, room = (

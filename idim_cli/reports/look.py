@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,10 @@ GREEN, PINK, ORANGE, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 LOOKS = tuple(zip((BLUE, RED, GREEN, PINK, ORANGE, SKY, BLACK), "os^DvPX", strict=True))
 #: From little to much.
 RAMP = ("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#7CC24A", "#B5A800")
-MOST_NAMED = 4  # series that get a look of their own
+MOST_NAMED = 24  # series that a legend has room for
+_ROW = 0.17  # inches of a line of a legend below the axes
+_LINE = 60  # characters of a label in a legend
+_SHORT = 18  # characters of labels of which two fit beside each other in a narrow figure
 SIZE = (6.4, 4.8)  # inches, of a file
 PAGE_SIZE = (4.1, 3.15)  # of a figure within a page: its words stay readable on a telephone
 _NARROW = 5.0  # inches
@@ -178,13 +181,25 @@ def titled(figure: Figure, title: str, small: str, form: Form) -> None:
 
 
 def looks(count: int) -> list[tuple[str, str]]:
-    """Colour and mark of each series; one colour for all where there are too many to tell apart."""
-    if count > MOST_NAMED:
-        return [(BLUE, "o")] * count
-    return list(LOOKS[:count])
+    """Colour and mark of each series: own colours for a few, else a ramp with one mark after the other."""
+    if count <= len(LOOKS):
+        return list(LOOKS[:count])
+    places = (round(at * (len(RAMP) - 1) / (count - 1)) for at in range(count))
+    return [(RAMP[place], LOOKS[at % len(LOOKS)][1]) for at, place in enumerate(places)]
 
 
-def cut(label: str, form: Form) -> str:
-    """A label that leaves room for a second one beside it."""
-    most = 20 if form.narrow else 40
-    return label if len(label) <= most else f"{label[: most - 1]}…"
+def below(labels: Sequence[str], form: Form) -> tuple[int, float]:
+    """Columns of a legend below the axes with these labels, and how many inches it takes."""
+    columns = 1 if form.narrow and max(map(len, labels), default=0) > _SHORT else 2
+    return columns, _ROW * -(-len(labels) // columns)
+
+
+def legend_below(figure: Figure, columns: int) -> None:
+    """Name all that is shown, below the axes."""
+    small: dict[str, Any] = {"fontsize": 7.5, "frameon": False, "handlelength": 2.2}
+    figure.legend(loc="outside lower left", ncols=columns, **small)
+
+
+def cut(label: str) -> str:
+    """A label for a legend: no longer than a line."""
+    return label if len(label) <= _LINE else f"{label[: _LINE - 1]}…"

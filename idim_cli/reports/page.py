@@ -5,18 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.reports import entries, headline, redo, runs, shares, table
+from idim_cli.reports import entries, headline, levels, made, redo, runs, shares, table
 from idim_cli.reports.chart import Chart
 from idim_cli.reports.compare import Comparison
 from idim_cli.reports.entries import Entry
 from idim_cli.reports.files import Files
 from idim_cli.reports.found import Found
+from idim_cli.reports.layout import Layout
 from idim_cli.reports.panels import Panel, prefers_log
 from idim_cli.reports.result import Result
-from idim_cli.reports.section import Section
+from idim_cli.reports.section import Section, Unread
 from idim_cli.thresholds.text import percent
 
 if TYPE_CHECKING:
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _TEMPLATE = "page.html.j2"
-_ONE_D = "There is one d alone, so there is nothing to draw against d."
-_NO_POINTS = "No run in a subspace has finished, so there is nothing to draw against d."
-_NO_CURVES = "No learning curves: they come from metrics.csv in the folders of the runs, which are not there."
+_MOST_CARDS = 50  # groups that are told one by one, beside those that cannot be read
+_MOST_RUNS = 2000  # rows of the table of all runs: a browser sorts no more with ease
 _UNREAD = "Without a reading: the lines of baseline and level are missing."
 
 
@@ -41,7 +40,7 @@ class Content:
         compressed: its compressed files.
         files: the names of the files of its figures, in its folder.
         log: axis of d that is shown first; None chooses.
-        folder: where the page lies.
+        where: where its files lie.
         undrawn: why single groups are not drawn; empty if they are.
         given: the command-line options that it was asked for with.
     """
@@ -52,7 +51,7 @@ class Content:
     compressed: Files
     files: Sequence[str]
     log: bool | None
-    folder: Path
+    where: Layout
     undrawn: str = ""
     given: Sequence[str] = ()
 
@@ -61,20 +60,25 @@ def render(content: Content) -> str:
     """The page; the same content gives the same bytes."""
     shown, found = _short(content), content.found
     places = _places(found.results)
+    told = [_result(result) for result in found.results]
     return _template().render(
         title=_title(content),
         files=content.files,
-        readings=[{**headline.of(panel), "place": places.get(id(panel.part), "")} for panel in shown],
+        made=_made(found.results),
+        written=made.written(),
+        readings=[{**headline.of(one), "place": places.get(id(one.part), "")} for one in _told(shown)],
         overview=_overview(found.entries, places),
         log=prefers_log(shown) if content.log is None else content.log,
-        panels=[_panel(panel, content.undrawn) for panel in shown],
+        several=len(shown) > 1,
+        panels=[one for one in map(_panel, shown) if any(one["charts"]) or one["behind"]],
         undrawn=content.undrawn,
         comparison={name: _figure(one) for name, one in vars(content.comparison).items()},
-        splits=shares.tables(shown),
+        splits=_splits(shown),
         compressed=_compressed(content.compressed),
-        results=[_result(result) for result in found.results],
+        results=told,
+        runs=any(one["lines"] or one["left_out"] for one in told),
         read=_read(found.results),
-        commands=redo.commands(found, content.folder, content.given),
+        commands=redo.commands(found, content.where.out, content.given),
     )
 
 
@@ -137,33 +141,48 @@ def _overview(found: Sequence[Entry], places: Mapping[int, str]) -> dict[str, An
     if len(found) < 2:
         return None
     head, *lines = entries.overview(found)
-    return {"head": head, "lines": lines, "places": [places.get(id(one.section), "") for one in found]}
+    at = [places.get(id(one.section), "") for one in found]
+    return {"head": head, "lines": lines, "places": at, "levels": levels.advice(found)}
 
 
-def _figure(chart: Chart | str | None, missing: str = "") -> dict[str, str]:
-    """A figure with its words, or the sentence that stands in its place."""
-    if isinstance(chart, Chart):
-        return {"svg": chart.inline(), "note": chart.note, "missing": ""}
-    return {"svg": "", "note": "", "missing": chart or missing}
+def _told(shown: Sequence[Panel]) -> Sequence[Panel]:
+    """The groups that are told one by one: all, or those alone that cannot be read where there are many."""
+    if len(shown) <= _MOST_CARDS:
+        return shown
+    return [one for one in shown if isinstance(one.part, Unread)][:_MOST_CARDS]
+
+
+def _splits(shown: Sequence[Panel]) -> list[dict[str, Any]]:
+    """Tables of the variance by seed, as far as it can be told; none where groups are many."""
+    found = shares.tables(shown) if len(shown) <= _MOST_CARDS else []
+    return [one for one in found if one["lines"]]
+
+
+def _made(found: Sequence[Result]) -> list[dict[str, str]]:
+    """Of each result when its runs ended, and the idim that made them; empty where nothing says so."""
+    return [{"name": one.name, "ended": made.ended(one), "idim": made.versions(one)} for one in found]
+
+
+def _figure(chart: Chart | None) -> dict[str, str] | None:
+    """A figure with its words."""
+    return {"svg": chart.inline(), "note": chart.note} if chart else None
 
 
 def _compressed(shown: Files) -> dict[str, Any]:
     """What is said of compressed files; nothing without any."""
     if not shown.files:
         return {}
-    drawn = [{"label": one.label, **_figure(one.frontier)} for one in shown.files if one.frontier]
+    drawn = [{"label": one.label, **(_figure(one.frontier) or {})} for one in shown.files if one.frontier]
     return {**shown.as_page(), "lengths": _figure(shown.lengths), "frontiers": drawn}
 
 
-def _panel(panel: Panel, undrawn: str) -> dict[str, Any]:
+def _panel(panel: Panel) -> dict[str, Any]:
     part = panel.part
-    one_d = part.sample is not None and len(part.sample.tried) == 1
-    no_points = "" if undrawn else _ONE_D if one_d else _NO_POINTS
+    charts = [_figure(one) for one in (panel.linear, panel.log, panel.learning)]
     return {
         "heading": panel.heading,
-        "linear": _figure(panel.linear, no_points),
-        "log": _figure(panel.log, no_points),
-        "learning": _figure(panel.learning, undrawn or _NO_CURVES),
+        "charts": charts,
+        **dict(zip(("linear", "log", "learning"), charts, strict=True)),
         "behind": panel.behind if panel.linear else "",
         "unread": "" if isinstance(part, Section) else _UNREAD,
         "cells": table.cells(part) if isinstance(part, Section) else [],
@@ -176,7 +195,9 @@ def _result(result: Result) -> dict[str, Any]:
         "name": result.name,
         "path": str(result.path),
         "head": runs.head(result),
-        "lines": runs.lines(result),
+        "lines": runs.lines(result, _MOST_RUNS),
+        "runs": len(result.table),
+        "left_out": result.left_out,
         "recipe": result.recipe,
         "environment": redo.environment(result),
     }

@@ -15,7 +15,7 @@ from idim_cli.reports.section import Section, Unread
 from idim_cli.thresholds import number
 
 #: Of more groups, the figures of each are drawn on request alone.
-MOST_DRAWN = 20
+MOST_DRAWN = 8
 
 
 @dataclass(frozen=True)

@@ -24,18 +24,19 @@ def chart(found: Sequence[Entry], nets: Sequence[Net], source: str, slug: str) -
     measures = dict.fromkeys(one.section.performance for one in found)
 
     def build(form: look.Form) -> Figure:
-        figure = look.blank(form)
+        named = [one.label for one in found] if len(found) <= look.MOST_NAMED else []
+        columns, room = look.below([*named, "direct", "d_int", "subspaces", *["nets"][: len(nets)]], form)
+        figure = look.blank(form, height=form.usual[1] + room)
         axes = figure.add_subplot(
             xscale="log", xlabel="trained parameters (log axis)", ylabel=", ".join(measures)
         )
         _nets(axes, nets, source)
         for one, style in zip(found, look.looks(len(found)), strict=True):
-            name = look.cut(one.label, form) if len(found) > 1 else _SUBSPACES
-            _subspaces(axes, one, style, name, len(found))
+            _subspaces(axes, one, style, look.cut(one.label) if len(found) > 1 else _SUBSPACES, len(found))
         _direct(axes, found)
         _solutions(axes, found)
         look.log_ticks(axes.xaxis)
-        look.legend(axes)
+        look.legend_below(figure, columns)
         look.titled(figure, "Trained parameters against performance", "", form)
         return figure
 
@@ -51,9 +52,9 @@ def _subspaces(axes: Axes, one: Entry, shown: tuple[str, str], label: str, of: i
     if not curve.d:
         return
     style: dict[str, Any] = {"color": colour, "linewidth": 0.8, "elinewidth": 0.8, "alpha": 0.85}
-    if of > look.MOST_NAMED:  # all look the same, and share one name
+    if of > look.MOST_NAMED:  # too many to name: they share one name
         label = "_" if axes.containers else _SUBSPACES
-    size = 4 if of <= look.MOST_NAMED else 2.5
+    size = 4 if of <= len(look.LOOKS) else 2.5
     axes.errorbar(curve.d, curve.mean, yerr=curve.sd, fmt=f"{mark}-", markersize=size, label=label, **style)
 
 

@@ -16,14 +16,21 @@ from idim_cli.thresholds import PAPER, Options, recorded
 from idim_cli.thresholds.selection import ALL, Selection
 
 _FLAGS = ("baseline", "fraction", "rule", "confidence", "centre")
-_ENVIRONMENT = {"device": "device", "torch": "torch", "python": "Python", "threads": "threads"}
+_ENVIRONMENT = {
+    "idim": "idim",
+    "device": "device",
+    "torch": "torch",
+    "python": "Python",
+    "threads": "threads",
+}
 
 
-def commands(found: Found, out: Path, given: Sequence[str] = ()) -> list[str]:
+def commands(found: Found, out: Path | None, given: Sequence[str] = ()) -> list[str]:
     """The commands that make the runs, read them and write this report, which had the options `given`."""
     made = [line for result in found.results if (line := _made(result))]
     read = [_line("threshold", one.path, flags=_flags(one)) for one in found.results if one.sections]
-    return [*made, *read, _line("report", *found.places, "--out", out, flags=given)]
+    where = ["--out", out] if out else []
+    return [*made, *read, _line("report", *found.places, *where, flags=given)]
 
 
 def given(

@@ -12,6 +12,8 @@ from idim_cli.errors import IdimError
 from idim_cli.reports.chart import Chart
 from idim_cli.reports.entries import Entry
 from idim_cli.reports.found import Found
+from idim_cli.reports.layout import Layout
+from idim_cli.reports.look import Form
 from idim_cli.reports.panels import Panel
 from idim_cli.reports.records import Record
 from idim_cli.reports.result import Result
@@ -19,9 +21,7 @@ from idim_cli.thresholds import Options
 from idim_cli.thresholds.options import as_options
 from idim_cli.thresholds.selection import ALL, Selection
 
-PAGE = "report.html"
-FIGURES = "figures"  # the usual folder, below the results
-SEVERAL = Path("report")  # the usual folder for several results
+_LARGEST = 100.0  # inches
 _PATIENCE = 3.0  # seconds between two signs of life
 
 
@@ -31,15 +31,17 @@ class Report:
 
     Attributes:
         page: the HTML file; None where the usual folder cannot be written to.
-        figures: the files of the figures, PNG and SVG.
+        figures: the files of the figures, PNG, SVG and PDF.
         found: what was read.
         refused: why the usual folder cannot be written to.
+        undrawn: why groups are not drawn one by one; empty if they are.
     """
 
     page: Path | None
     figures: tuple[Path, ...]
     found: Found
     refused: OSError | None = None
+    undrawn: str = ""
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -79,15 +81,17 @@ def report(
     published: str | Path | None = None,
     figures: bool | None = None,
     selection: Selection = ALL,
+    figure_size: tuple[float, float] | None = None,
+    caption: bool = True,
     say: Callable[[str], None] = lambda message: None,
 ) -> Report:
-    """Write a page about results, and its figures as PNG and SVG, in place of an earlier page and its own.
+    """Write a page about results, and its figures as PNG, SVG and PDF, in place of an earlier page.
 
     Args:
         paths: results folders, folders of one run, CSV files of runs, or compressed files and folders of
             them; several come side by side.
-        out: folder of all files; None is ``figures`` beside the results, for several paths ``./report``, and
-            nothing is written where that cannot be.
+        out: folder of all files; None is beside results.csv, with the figures in a folder of the page's name,
+            for several paths ``./report``, and nothing is written where that cannot be.
         options: how to read d_int; None is as the recipe of each folder says, else the defaults.
         baseline, fraction, rule, confidence, centre: fields of `Options` that overrule both.
         log: axis of d; None chooses by how d is spread.
@@ -95,6 +99,8 @@ def report(
             as the recipe of each folder says.
         figures: whether to draw every group for itself; None does so up to `panels.MOST_DRAWN` groups.
         selection: which rows of the tables are read, by which columns and in which groups.
+        figure_size: width and height of the files of figures in inches; None is 6.4 x 4.8, and taller ones.
+        caption: whether these have their title and small print.
         say: told every few seconds how far it is.
 
     Raises:
@@ -102,7 +108,7 @@ def report(
         OSError: `out` cannot be written to.
     """
     from idim_cli import results
-    from idim_cli.reports import redo
+    from idim_cli.reports import layout, redo
     from idim_cli.reports.found import find
 
     places = _places(paths)
@@ -119,17 +125,35 @@ def report(
     }
     changes = {name: value for name, value in fields.items() if value is not None}
     found = find(places, as_options(options), selection, **changes)
-    undrawn = _undrawn(found, figures)
-    shown = ["--figures"] if figures else []
-    given = [*redo.given(options, changes, log, published, selection), *shown]
+    undrawn, form = _undrawn(found, figures), Form(size=_size(figure_size), caption=caption)
+    given = [*redo.given(options, changes, log, published, selection), *_drawn_so(figures, form)]
     if undrawn:
         say(undrawn)
     if out is not None:
-        return _write(found, results.as_folder(out), log, published, undrawn, given, say)
+        asked = layout.below(results.as_folder(out), places)
+        return _write(found, asked, log, published, undrawn, form, given, say)
     try:
-        return _write(found, _folder(places), log, published, undrawn, given, say)
+        return _write(found, layout.beside(places), log, published, undrawn, form, given, say)
     except OSError as error:  # results may be read where nothing can be written
-        return Report(None, (), found, error)
+        return Report(None, (), found, error, undrawn)
+
+
+def _size(size: Any) -> tuple[float, float] | None:
+    if size is None:
+        return None
+    try:
+        width, height = (float(side) for side in size)
+    except (TypeError, ValueError) as error:
+        raise IdimError(f"figure_size is {size!r}", "give width and height in inches: (3.3, 2.5)") from error
+    if not (1 <= width <= _LARGEST and 1 <= height <= _LARGEST):
+        raise IdimError(f"a figure of {width:g} x {height:g} inches", f"both must be from 1 to {_LARGEST:g}")
+    return width, height
+
+
+def _drawn_so(figures: bool | None, form: Form) -> list[str]:
+    """The command-line options of how figures are drawn."""
+    size = ["--figure-size", "x".join(f"{side:g}" for side in form.size)] if form.size else []
+    return [*(["--figures"] if figures else []), *size, *([] if form.caption else ["--no-caption"])]
 
 
 def _places(paths: object) -> list[Path]:
@@ -151,10 +175,11 @@ def _undrawn(found: Found, figures: bool | None) -> str:
 
 def _write(
     found: Found,
-    folder: Path,
+    where: Layout,
     log: bool | None,
     published: str | Path | None,
     undrawn: str,
+    form: Form,
     given: Sequence[str],
     say: Callable[[str], None],
 ) -> Report:
@@ -170,26 +195,26 @@ def _write(
         shown += panels(result, points, missing, log, len(found.results) > 1, not undrawn)
     taken: set[str] = set()
     shown = apart(shown, taken)
-    compared = compare(found.entries, [points for points, _ in others], found.stem, undrawn)
+    compared = compare(found.entries, [points for points, _ in others], found.stem, undrawn, log)
     (comparison,) = apart([compared], taken)
     compressed = files(found.records, found.stem, taken)
     charts = [*(chart for panel in shown for chart in panel.charts), *comparison.charts, *compressed.charts]
-    figures = _figures(charts, folder, say)
-    names = [path.name for path in figures]
-    text = page.render(page.Content(found, shown, comparison, compressed, names, log, folder, undrawn, given))
-    before = beside.named(folder / PAGE)
-    _save(folder / PAGE, text)
+    figures = _figures(charts, where.figures, form, say)
+    names = [path.relative_to(where.page.parent).as_posix() for path in figures]
+    text = page.render(page.Content(found, shown, comparison, compressed, names, log, where, undrawn, given))
+    before = beside.named(where.page)
+    _save(where.page, text)
     beside.clear(before, figures)
-    return Report(folder / PAGE, tuple(figures), found)
+    return Report(where.page, tuple(figures), found, undrawn=undrawn)
 
 
-def _figures(charts: Sequence[Chart], folder: Path, say: Callable[[str], None]) -> list[Path]:
+def _figures(charts: Sequence[Chart], folder: Path, form: Form, say: Callable[[str], None]) -> list[Path]:
     written, spoke = [], time.monotonic()
     for done, chart in enumerate(charts):
         if time.monotonic() - spoke >= _PATIENCE:
             say(f"{done} of {len(charts)} figures")
             spoke = time.monotonic()
-        for kind, content in chart.files().items():
+        for kind, content in chart.files(form).items():
             written.append(folder / f"{chart.slug}.{kind}")
             _save(written[-1], content)
     return written
@@ -199,9 +224,3 @@ def _save(path: Path, content: Any) -> None:
     from idim_cli.results import write_atomic
 
     write_atomic(path, content, durable=False)
-
-
-def _folder(places: Sequence[Path]) -> Path:
-    if len(places) > 1:
-        return SEVERAL
-    return (places[0] if places[0].is_dir() else places[0].parent) / FIGURES

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idim_cli import results
+from idim_cli.errors import FileError
 from idim_cli.recipe.files import read_text
 from idim_cli.reports.section import Section, Unread, sections, slugged
 from idim_cli.thresholds import Options, recorded, rest, swept
@@ -34,6 +35,7 @@ class Result:
         told: what result.json of each says.
         notes: on how the table was understood.
         selection: which rows were read, by which columns and in which groups.
+        left_out: runs whose result cannot be read, each with the reason.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Result:
     told: Mapping[str, Mapping[str, Any]]
     notes: tuple[str, ...] = ()
     selection: Selection = ALL
+    left_out: Sequence[tuple[str, str]] = ()
 
     @property
     def slug(self) -> str:
@@ -85,6 +88,7 @@ def load(path: Path, options: Options | None = None, selection: Selection = ALL,
         told=told,
         notes=tuple(notes),
         selection=selection,
+        left_out=_left_out(path, folders),
     )  # fmt: skip
 
 
@@ -100,6 +104,21 @@ def _folders(path: Path, table: DataFrame) -> dict[str, Path]:
         return {str(run_id): path for run_id in table["run_id"]}
     places = {str(run_id): path / results.RUNS / str(run_id) for run_id in table["run_id"]}
     return {run_id: place for run_id, place in places.items() if place.is_dir()}
+
+
+def _left_out(path: Path, known: Mapping[str, Path]) -> list[tuple[str, str]]:
+    """The runs below a results folder that have a result which cannot be read, and why not."""
+    found = []
+    for place in sorted((path / results.RUNS).glob(f"*/{results.RESULT}")) if path.is_dir() else ():
+        if place.parent.name not in known:
+            try:
+                result = results.read_result(place.parent)
+            except FileError as error:
+                found.append((place.parent.name, str(error)))
+                continue
+            if result and (why := results.misplaced(result, place.parent.name)):
+                found.append((place.parent.name, f"{place} {why}"))
+    return found
 
 
 def _recipe(path: Path) -> Path | None:

@@ -11,7 +11,18 @@ from idim_cli.thresholds.groups import over_columns
 
 # What tells runs apart comes first; a column in which all runs agree says nothing about one of them.
 _FIRST = ("run_id", "status", "dataset", "model", "projector")
-_THEN = ("D", "d", "performance", "seed_theta0", "seed_projector", "seed_data", "epoch", "seconds")
+_THEN = (
+    "D",
+    "d",
+    "performance",
+    "seed_theta0",
+    "seed_projector",
+    "seed_data",
+    "epoch",
+    "seconds",
+    "idim",
+    "date",
+)
 _ALWAYS = ("run_id", "status", "d", "performance")
 _NAMES = {
     "run_id": "run",
@@ -19,6 +30,7 @@ _NAMES = {
     "seed_projector": "P",
     "seed_data": "data",
     "seconds": "s",
+    "date": "ended",
 }
 _MOST = 12  # columns of a table that idim did not write
 REASON = "reason"
@@ -44,11 +56,11 @@ def head(result: Result) -> list[str]:
     return [_NAMES.get(name, name) for name in columns(result)]
 
 
-def lines(result: Result) -> list[list[str]]:
-    """One line of cells for each run; what is unknown is an empty cell."""
+def lines(result: Result, most: int | None = None) -> list[list[str]]:
+    """One line of cells for each run, of `most` at most; what is unknown is an empty cell."""
     shown = columns(result)
     made = []
-    for row in result.table.to_dict("records"):
+    for row in result.table.iloc[:most].to_dict("records"):
         told = result.told.get(str(row.get("run_id")), {})
         made.append([_cell(name, told if name == REASON else row) for name in shown])
     return made
@@ -60,6 +72,8 @@ def _cell(name: str, row: Mapping[Any, Any]) -> str:
         return ""
     if name == "performance" and isinstance(value, float):
         return number(value)
+    if name == "date":
+        return str(value)[:16].replace("T", " ")
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
     return str(value)

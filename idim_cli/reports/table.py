@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.reports import words
+from idim_cli.reports import columns, words
 from idim_cli.reports.section import Section
 from idim_cli.thresholds import describe, facts, number
 
 if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
-    from rich.table import Table
 
 _PLAIN_WIDTH = 1000  # columns: wide enough that plain text is never wrapped
 _COLUMNS = ("d", "runs", "mean", "sd", "min", "max", "solved")
-_NARROW = ("d", "runs", "mean", "sd", "solved")  # on a terminal that is too narrow for all
+_FIRST_TO_GO = ("min", "max", "stopped early", "sd", "runs")  # on a terminal that is too narrow for all
+_INDENT = "  "
 _STOPPED = ("stopped_solved", "stopped_unsolved")
 _SCORES = ("mean", "sd", "min", "max")
 # The reading in each line of the CSV: column and field of `Reading`.
@@ -72,22 +72,18 @@ def as_dict(section: Section) -> dict[str, Any]:
 
 def terminal(sections: Sequence[Section], console: Console) -> None:
     """Print the sections on a terminal, with its colours and in its width."""
-    from rich import box
-
     for section in sections:
         console.print(section.heading, style="bold", markup=False)
         console.print(describe(section.reading, console.width, detailed=True), markup=False, soft_wrap=True)
         console.print(f"\n{_what(section)}", markup=False)
-        whole = _table(section, box.SIMPLE_HEAD)
-        needed = console.measure(whole, options=console.options.update(width=_PLAIN_WIDTH)).maximum
-        fits = needed <= console.width
-        console.print(whole if fits else _table(section, box.SIMPLE_HEAD, _NARROW))
+        for line, solved in zip(_fitted(section, console.width, ""), [False, *_solved(section)], strict=True):
+            console.print(line, style="bold" if solved else "", markup=False)
 
 
 def text(sections: Sequence[Section]) -> str:
     """The sections as plain text, without colours or drawn lines."""
     parts = [
-        "\n".join([s.heading, describe(s.reading, detailed=True), "", _what(s), _plain(cells(s))])
+        "\n".join([s.heading, describe(s.reading, detailed=True), "", _what(s), *_fitted(s, _PLAIN_WIDTH)])
         for s in sections
     ]
     return "\n\n".join(parts) + "\n"
@@ -162,25 +158,14 @@ def _d(row: dict[str, Any]) -> str:
     return "direct" if row["d"] is None else f"{row['d']} (direct)"
 
 
-def _table(section: Section, box: Any, shown: Sequence[str] = _COLUMNS) -> Table:
-    from rich.table import Table
-
-    header, *body = cells(section)
-    shown = [name for name in header if name in shown or name not in _COLUMNS]
-    table = Table(box=box, pad_edge=False, padding=(0, 1))
-    kept = [header.index(name) for name in shown]
-    for name in shown:
-        table.add_column(name, justify="right", overflow="fold")
-    for line in body:
-        table.add_row(*(line[index] for index in kept), style="bold" if "yes" in line else "")
-    return table
+def _fitted(section: Section, width: int, indent: str = _INDENT) -> list[str]:
+    """The rows as lines of plain text."""
+    lines = columns.fitted(cells(section), width - len(indent), _FIRST_TO_GO, left=0)
+    return [f"{indent}{line}" for line in lines]
 
 
-def _plain(lines: Sequence[Sequence[str]]) -> str:
-    """Columns aligned to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    told = ["  ".join(cell.rjust(room) for cell, room in zip(line, widths, strict=True)) for line in lines]
-    return "\n".join(f"  {line}".rstrip() for line in told)
+def _solved(section: Section) -> list[bool]:
+    return [bool(row["solved"]) for row in rows(section)]
 
 
 def _piped(cells: Sequence[str]) -> str:

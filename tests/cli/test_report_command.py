@@ -12,8 +12,8 @@ from idim_cli.cli.verb import verb
 from idim_cli.errors import IdimError
 
 RUNS = Path(__file__).parents[1] / "reports" / "mnist-fc.csv"
-FIGURES = [f"mnist-fc-{name}.{kind}" for name in ("problems", "sparse", "tied") for kind in ("png", "svg")]
-WRITTEN = [*FIGURES, "report.html"]
+KINDS = ("pdf", "png", "svg")
+FIGURES = [f"mnist-fc-{name}.{kind}" for name in ("all", "problems", "sparse", "tied") for kind in KINDS]
 RECIPE = """
 name: mnist-fc
 dataset: mnist
@@ -37,8 +37,9 @@ def call(*arguments):
 @pytest.fixture
 def folder(tmp_path):
     """A results folder that holds its table alone."""
-    shutil.copy(RUNS, tmp_path / results.TABLE)
-    return tmp_path
+    (folder := tmp_path / "made").mkdir()
+    shutil.copy(RUNS, folder / results.TABLE)
+    return folder
 
 
 @pytest.fixture
@@ -51,8 +52,9 @@ def no_drawing(monkeypatch):
     def build(points, reading, **options):
         calls.append(options)
 
-    def files(self):
-        self.build(False)
+    def files(self, form):
+        if not self.slug.endswith(("-all", "-problems")):
+            self.build(form)
         return dict.fromkeys(chart.KINDS, b"")
 
     monkeypatch.setattr(figure, "build", build)
@@ -63,13 +65,16 @@ def no_drawing(monkeypatch):
 
 def test_table_on_stdout_figures_beside_the_results_and_talk_on_stderr(folder):
     result = call(folder)
-    assert sorted(path.name for path in (folder / "figures").iterdir()) == WRITTEN
-    assert result.stdout.startswith(
-        "mnist, fc, tied, D = 199,210\n726 of 199,210 numbers (0.36 %) are enough; "
-    )
+    assert sorted(path.name for path in (folder / "made-report").iterdir()) == FIGURES
+    first, _, third, *more = result.stdout.splitlines()
+    assert first.split()[:3] == ["problem", "D", "d_int90"]
+    assert third.split()[:3] == ["sparse", "199,210", "739"]
+    assert more[1] == "mnist, fc, tied, D = 199,210"
+    assert more[2].startswith("726 of 199,210 numbers (0.36 %) are enough; ")
     assert "wrote" not in result.stdout
-    page = folder / "figures" / "report.html"
-    assert result.stderr == f"wrote {page} and {len(FIGURES)} files of figures beside it\n"
+    page = folder / "made-report.html"
+    # A slow machine is told how far it is before.
+    assert result.stderr.endswith(f"wrote {page} and {len(FIGURES)} files of figures beside it\n")
 
 
 def test_threshold_draws_the_same_plot(folder, no_drawing):
@@ -93,8 +98,9 @@ def test_a_plot_of_plain_characters_stands_below_each_table(folder, no_drawing):
 def test_figures_of_a_csv_go_beside_it_or_where_told(folder, no_drawing):
     call(folder / results.TABLE)
     call(folder / results.TABLE, "--out", folder / "a" / "b")
-    assert sorted(path.name for path in (folder / "figures").iterdir()) == WRITTEN
-    assert sorted(path.name for path in (folder / "a" / "b").iterdir()) == WRITTEN
+    assert sorted(path.name for path in (folder / "results-report").iterdir()) == FIGURES
+    written = sorted(path.name for path in (folder / "a" / "b").iterdir())
+    assert written == sorted([*FIGURES, "results-report.html"])
 
 
 def test_results_that_cannot_be_written_beside_have_their_table_alone(folder, no_drawing, monkeypatch):
@@ -117,8 +123,8 @@ def test_several_results_come_side_by_side_in_one_page(folder, no_drawing, tmp_p
     other = tmp_path / "other.csv"
     other.write_text("d,performance\n0,1\n10,0.5\n20,0.95\n")
     result = call(folder, other, folder, "--json")
-    assert json.loads(result.stdout)["page"] == "report/report.html"
-    page = (tmp_path / "report" / "report.html").read_text()
+    assert json.loads(result.stdout)["page"] == "report/made-other-made-report.html"
+    page = (tmp_path / "report" / "made-other-made-report.html").read_text()
     for name in ("mnist-fc-tied-linear", "other-linear", "mnist-fc~2-tied-log"):
         assert f"aria-label='{name}'" in page
     assert page.count("<td>reached</td>") == 5
@@ -129,14 +135,14 @@ def test_a_group_without_a_baseline_gets_a_page_and_exit_code_2(folder, no_drawi
     (folder / results.TABLE).write_text("\n".join(lines) + "\n")
     with pytest.raises(IdimError, match="no direct runs"):
         call(folder)
-    page = (folder / "figures" / "report.html").read_text()
+    page = (folder / "made-report.html").read_text()
     assert "no direct runs" in page
     assert "aria-label='mnist-fc-tied-linear'" in page
 
 
 @pytest.mark.parametrize(
     ("form", "start"),
-    [("table", "mnist, fc"), ("markdown", "## mnist, fc"), ("csv", "dataset,model"), ("latex", "% needs")],
+    [("table", "problem"), ("markdown", "## Readings"), ("csv", "dataset,model"), ("latex", "% needs")],
 )
 def test_formats(folder, no_drawing, form, start):
     assert call(folder, "--format", form).stdout.startswith(start)
@@ -208,7 +214,7 @@ def test_report_reads_as_threshold_does(folder, no_drawing):
 def test_axis_flags(folder, no_drawing, flags, log):
     call(folder, *flags)
     assert {options["log"] for options in no_drawing} == {log}
-    page = (folder / "figures" / "report.html").read_text()
+    page = (folder / "made-report.html").read_text()
     assert (' id="axis-log" checked>' in page) == (log is True)
 
 
@@ -223,9 +229,7 @@ def test_published_points_lie_behind_without_their_direct_runs(folder, no_drawin
     assert len(no_drawing[-1]["published"].d) > 50
     call(folder, "--published", "mnist-lenet")  # of another D
     assert no_drawing[-1]["published"] is None
-    assert (
-        "have D = 44,426, not 199,210, and are not drawn" in (folder / "figures" / "report.html").read_text()
-    )
+    assert "have D = 44,426, not 199,210, and are not drawn" in (folder / "made-report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -237,7 +241,7 @@ def test_faulty_published_points_are_named_before_anything_is_written(folder, co
         (folder / "paper.csv").write_text(content)
     with pytest.raises(IdimError, match=message):
         call(folder, "--published", folder / "paper.csv")
-    assert not (folder / "figures").exists()
+    assert {path.name for path in folder.iterdir()} <= {results.TABLE, "paper.csv"}
 
 
 def test_faulty_flags_and_paths_are_usage_errors(folder):
@@ -258,9 +262,20 @@ def test_a_group_that_cannot_be_read_is_named_on_stderr(folder, no_drawing):
 
 def test_a_rerun_writes_the_same_bytes(folder):
     call(folder)
-    first = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    first = {path.name: path.read_bytes() for path in (folder / "made-report").iterdir()}
     call(folder)
-    assert {path.name: path.read_bytes() for path in (folder / "figures").iterdir()} == first
+    assert {path.name: path.read_bytes() for path in (folder / "made-report").iterdir()} == first
+
+
+def test_figures_of_papers_have_their_size_and_no_caption(folder):
+    call(folder, "--figure-size", "3.3x2.5", "--no-caption")
+    svg = (folder / "made-report" / "mnist-fc-tied.svg").read_text()
+    assert 'width="237.6pt" height="180pt"' in svg
+    assert "mnist, fc, tied" not in svg
+    assert "--figure-size 3.3x2.5 --no-caption" in (folder / "made-report.html").read_text()
+    for size in ("3.3", "axb", "0x1", "nanx2"):
+        with pytest.raises(IdimError):
+            call(folder, "--figure-size", size)
 
 
 def test_an_axis_is_not_of_both_kinds(cli, folder):

@@ -140,7 +140,7 @@ def test_threshold_and_report_say_what_a_command_would_run(cli, here):
         except IdimError as error:
             said = f"{error} {error.hint}"
         assert ("idim sweep" in said) <= ("code that you did not make: model os:system" in said)
-    page = here / "results/r/figures/report.html"
+    page = here / "results/r/r-report.html"
     if page.exists():
         text = page.read_text()
         assert text.count("idim sweep results/r/recipe.yaml") <= text.count(

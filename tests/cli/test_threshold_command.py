@@ -288,4 +288,4 @@ def test_a_report_on_a_stopped_sweep_says_so(cli, stopped: Path) -> None:
     found = cli("report", str(stopped), "--json")
     assert f"warning: out/mine: {LEFT}\n" in found.stderr
     assert json.loads(found.stdout)["groups"][0]["reading"]["next"] == LEFT
-    assert "4 of 5 planned runs are done" in (stopped / "figures/report.html").read_text()
+    assert "4 of 5 planned runs are done" in (stopped / f"{stopped.name}-report.html").read_text()

@@ -120,14 +120,13 @@ def problem(runs, name, *sizes, projector="tied"):
 def test_different_problems_are_no_family(runs):
     problem(runs, "digits", 100)
     problem(runs, "mnist", 1000)
-    sizes = compare(entries([load(runs.folder)]), [None], "f").sizes
-    assert "two sizes D that differ in nothing else, and here are none" in sizes
+    assert compare(entries([load(runs.folder)]), [None], "f").sizes is None
 
 
 def test_different_projectors_are_no_family(runs):
     problem(runs, "digits", 100)
     problem(runs, "digits", 1000, projector="sparse")
-    assert isinstance(compare(entries([load(runs.folder)]), [None], "f").sizes, str)
+    assert compare(entries([load(runs.folder)]), [None], "f").sizes is None
 
 
 def test_a_problem_of_one_D_is_left_out_beside_a_family(runs):
@@ -194,7 +193,7 @@ def test_published_small_nets_stand_for_own_ones(runs, name, D, shown):
 
 def test_published_small_nets_lie_behind_networks_of_their_D_alone(family):
     alone = compare(entries([family])[:1], [find("mnist-fc")], "f").parameters
-    assert "here is one" in alone
+    assert alone is None
     chart = compare(entries([family]), [find("mnist-fc")], "f").parameters
     assert not [line for line in axes_of(chart).lines if to_hex(line.get_color()) == look.FAINT.lower()]
     assert "Li et al." not in chart.note
@@ -237,35 +236,67 @@ def test_long_labels_of_bars_keep_what_tells_them_apart(runs):
     assert all(len(one.label) > 34 for one in found)
     labels = shown_as(compare(found, [None], "f").problems)
     assert len(set(labels)) == 4
-    assert all(len(label) <= 34 for label in labels)
+    assert all(len(line) <= 34 for label in labels for line in label.splitlines())
     assert sum("fastfood" in label for label in labels) == 1
+    assert not any("…" in label for label in labels)
 
 
-def test_what_is_missing_is_said(swept, runs_csv):
-    alone = compare(entries([load(swept)]), [None], "f")
-    assert alone.charts == []
-    assert "at least two sizes D" in alone.sizes
-    assert "here is one" in alone.parameters
-    assert "at least two readings, and here is one" in alone.problems
-    nothing = compare([], [None], "f")
-    assert "here is none" in nothing.problems
-    two = compare(entries([load(runs_csv)]), [None], "f")
-    assert isinstance(two.sizes, str)  # two projectors, one D
-    assert [chart.slug for chart in two.charts] == ["f-problems"]
+def test_what_would_show_nothing_is_not_drawn(swept, runs_csv):
+    assert compare(entries([load(swept)]), [None], "f").charts == []
+    assert compare([], [None], "f").charts == []
+    two = compare(entries([load(runs_csv)]), [None], "f")  # two projectors, one D
+    assert [chart.slug for chart in two.charts] == ["f-all", "f-problems"]
 
 
-def test_many_groups_share_a_look_and_a_name(runs):
-    for width in range(1, 7):
+def widths(runs, count):
+    """Groups of a network of each width, each with its own level."""
+    for width in range(1, count + 1):
         D = 100 * width
-        runs.add(D, 0.9, D=D)
-        runs.add(10, 0.5, D=D, over={"model.width": width})
+        runs.add(D, 0.9 + width / 1000, D=D)
+        runs.add(10, 0.5 + width / 100, D=D, over={"model.width": width})
         runs.add(20, 0.9, D=D, over={"model.width": width})
-    axes = axes_of(compare(entries([load(runs.folder)]), [None], "f").parameters, page=True)
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-        "direct, all D trained",
-        "d_int at the level",
-        "subspaces of dimension d",
-    ]
+    return entries([load(runs.folder)])
+
+
+def legend_of(chart):
+    with look.style():
+        (legend,) = chart.build(look.FILE).legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_every_group_has_a_look_and_a_name_of_its_own(runs):
+    chart = compare(widths(runs, 10), [None], "f").parameters
+    names = legend_of(chart)
+    assert {f"width {width}" for width in range(1, 11)} < {*names}
+    bars = axes_of(chart).containers
+    assert len({(to_hex(bar[0].get_color()), bar[0].get_marker()) for bar in bars}) == 10
+
+
+def test_all_groups_lie_in_one_figure_each_with_its_d_int(runs):
+    found = widths(runs, 10)
+    chart = compare(found, [None], "f").curves
+    axes = axes_of(chart)
+    curves = [line for line in axes.lines if len(line.get_xdata()) == 2]
+    assert [list(line.get_xdata()) for line in curves] == [[10, 20]] * 10
+    marks = [line for line in axes.lines if line.get_marker() == "D" and len(line.get_xdata()) == 1]
+    told = {(one.section.reading.value, one.section.reading.level) for one in found}
+    assert {(line.get_xdata()[0], line.get_ydata()[0]) for line in marks} == told
+    assert legend_of(chart)[0].startswith("width ")
+    assert "Levels differ: from 0.8109 (width 1) to 0.8190 (width 10)" in chart.note
+
+
+def test_a_level_that_all_share_is_a_line(runs_csv):
+    chart = compare(entries([load(runs_csv)]), [None], "f").curves
+    assert "Levels differ" not in chart.note
+    assert any(line.get_linestyle() == "--" for line in axes_of(chart).lines)
+
+
+def test_groups_of_another_measure_are_left_out_of_the_one_figure(runs):
+    widths(runs, 3)
+    runs.add(10, 3.0, (9, 9, 9), D=100, metric="return", over={"model.width": 9})
+    runs.add(20, 9.0, (9, 9, 9), D=100, metric="return", over={"model.width": 9})
+    chart = compare(entries([load(runs.folder, baseline=1.0)]), [None], "f").curves
+    assert "3 of 4 groups are drawn" in chart.note
 
 
 def test_the_legend_names_d_int_whatever_the_marks_of_the_groups(runs):
@@ -274,6 +305,5 @@ def test_the_legend_names_d_int_whatever_the_marks_of_the_groups(runs):
         runs.add(D, 0.9, D=D)
         runs.add(10, 0.5, D=D, over={"model.width": width})
         runs.add(20, 0.9, D=D, over={"model.width": width})
-    axes = axes_of(compare(entries([load(runs.folder)]), [None], "f").parameters, page=True)
-    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    names = legend_of(compare(entries([load(runs.folder)]), [None], "f").parameters)
     assert names.count("d_int at the level") == 1

@@ -32,7 +32,7 @@ def drawn(path, *more, **options):
 def no_drawing(monkeypatch):
     from idim_cli.reports.chart import Chart
 
-    monkeypatch.setattr(Chart, "files", lambda self: {"png": b"", "svg": b""})
+    monkeypatch.setattr(Chart, "files", lambda self, form=None: dict.fromkeys(look.KINDS, b""))
     monkeypatch.setattr(Chart, "inline", lambda self: f'<svg role="img" aria-label="{self.slug}"></svg>')
 
 
@@ -63,7 +63,7 @@ def test_nothing_is_fetched(made):
 
 def test_every_figure_is_told_in_words(made):
     figures = Page(made[1]).all("svg")
-    assert len(figures) == 6  # two groups on two axes, trained parameters, bars
+    assert len(figures) == 7  # all groups, two groups on two axes, trained parameters, bars
     for figure in figures:
         assert figure["role"] == "img"
         assert len(figure["aria-label"]) > 10
@@ -120,7 +120,8 @@ def test_the_same_results_give_the_same_bytes(swept, tmp_path):
     report(swept, tmp_path / "out")
     assert {path: path.read_bytes() for path in (again.page, *again.figures)} == files
     names = sorted(path.name for path in first.figures)
-    assert names == ["made-up-learning.png", "made-up-learning.svg", "made-up.png", "made-up.svg"]
+    kinds = ("pdf", "png", "svg")
+    assert names == [f"{stem}.{kind}" for stem in ("made-up-learning", "made-up") for kind in kinds]
 
 
 def test_all_runs_recipe_environment_and_commands(swept, no_drawing):
@@ -140,7 +141,7 @@ def test_one_run_alone(runs, no_drawing):
     for path in (run, runs.folder):
         page, done = drawn(path)
         assert done.error is None
-        for word in ("One run alone", "validation accuracy 0.5000", "There is one d alone", "made-up"):
+        for word in ("One run alone", "validation accuracy 0.5000", "made-up"):
             assert word in page.text
         assert [one["aria-label"] for one in page.all("svg")] == ["made-up-learning"]
     assert f"idim train {run}/run.yaml --out {runs.folder.parent} " in drawn(run)[0].text
@@ -172,7 +173,7 @@ def test_runs_that_were_stopped(runs, no_drawing):
     page, done = drawn(runs.folder, rule="curve")
     assert done.entries[0].section.reading.solved == 1
     assert "1 stopped as solved, 2 as unsolved" in page.text
-    assert "No two runs at one d were trained to their end" in page.text
+    assert "Variance by seed" not in page.text  # of which nothing can be told
 
 
 def test_no_direct_runs_still_makes_a_page_without_a_reading(runs, no_drawing):
@@ -188,7 +189,8 @@ def test_no_direct_runs_still_makes_a_page_without_a_reading(runs, no_drawing):
 def test_nothing_has_run_yet(runs, no_drawing):
     (runs.folder / "runs").mkdir()
     page, done = drawn(runs.folder)
-    assert "No run has ended yet." in page.text
+    assert "no finished run" in page.text
+    assert "All runs" not in page.text
     assert done.error is not None
 
 
@@ -200,10 +202,27 @@ def test_the_folder_of_runs_and_the_recipe_may_be_gone(swept, no_drawing, tmp_pa
     path = tmp_path / "table.csv"
     pd.DataFrame(results.table(swept)).to_csv(path, index=False)
     text = drawn(path)[0].text
-    for word in ("No learning curves", "No recipe lies beside", "No environment", "d_int90 ="):
-        assert word in text
+    assert "d_int90 =" in text
+    for part in ("Learning curves", "name: made-up", "torch 2.0", "idim sweep"):
+        assert part not in text
     (swept / "recipe.yaml").unlink()
-    assert "No recipe lies beside" in drawn(swept)[0].text
+    assert "Learning curves" in drawn(swept)[0].text
+
+
+def sections(page):
+    """The ids of the sections of a page, and the ends of the links that lead to them."""
+    links = [link["href"].removeprefix("#") for link in page.all("a")]
+    return [one["id"] for one in page.all("section")], links
+
+
+def test_no_section_is_empty(swept, runs_csv, tmp_path, no_drawing):
+    one = drawn(swept)[0]
+    assert sections(one)[0] == ["reading", "performance", "learning", "variance", "runs", "redo"]
+    several = drawn(Path(shutil.copy(runs_csv, tmp_path)))[0]
+    assert sections(several)[0] == ["reading", "performance", "problems", "variance", "runs", "redo"]
+    for page in (one, several):
+        assert sections(page)[0] == sections(page)[1]
+        assert "This takes" not in page.text
 
 
 def test_published_points_that_are_gone_are_said(swept, no_drawing):
@@ -247,9 +266,9 @@ def test_a_page_takes_the_place_of_an_earlier_one_with_its_figures(swept, no_dra
         path.write_text("")
     first = drawn(swept)[1]
     assert first.figures
-    runs_csv = Path(__file__).with_name("mnist-fc.csv")
-    second = report(runs_csv, out)
-    assert not {path.name for path in first.figures} & {path.name for path in second.figures}
+    second = report(swept, out, log=True)
+    assert first.page == second.page
+    assert {path.name for path in first.figures} - {path.name for path in second.figures}
     assert set(out.iterdir()) == {*mine, *second.figures, second.page}
 
 
@@ -258,7 +277,7 @@ def test_a_page_of_others_names_nothing_that_is_removed(swept, no_drawing, names
     (out := swept.parent / "out").mkdir()
     for path in (out / "mine.txt", swept.parent / "mine.png"):
         path.write_text("")
-    (out / "report.html").write_text(f'<meta name="idim-figures" content="{names}">')
+    (out / "made-up-report.html").write_text(f'<meta name="idim-figures" content="{names}">')
     drawn(swept)
     assert (out / "mine.txt").exists()
     assert (swept.parent / "mine.png").exists()
@@ -289,7 +308,7 @@ def test_names_of_others_make_safe_files_and_ids(tmp_path, no_drawing):
     path = tmp_path / "a #1.csv"
     path.write_text('d,performance,recipe\n0,0.9,"../../x ""y"""\n10,0.3,\n20,0.85,\n')
     page, done = drawn(path)
-    assert {file.name for file in done.figures} == {"x-y.png", "x-y.svg"}
+    assert {file.name for file in done.figures} == {"x-y.png", "x-y.svg", "x-y.pdf"}
     assert {file.parent for file in done.figures} == {tmp_path / "out"}
     assert '../../x "y"' in page.text
 
@@ -297,7 +316,14 @@ def test_names_of_others_make_safe_files_and_ids(tmp_path, no_drawing):
 def test_results_of_one_name_get_files_of_their_own(swept, no_drawing):
     page, done = drawn(swept, swept)
     names = {file.stem for file in done.figures}
-    assert names == {"made-up", "made-up-learning", "made-up~2", "made-up~2-learning", "all-problems"}
+    assert names == {
+        "made-up",
+        "made-up-learning",
+        "made-up~2",
+        "made-up~2-learning",
+        "all-problems",
+        "all-all",
+    }
     assert page.text.count("made-up~2") > 2
 
 
@@ -332,16 +358,16 @@ def test_names_of_figures_never_meet(runs, no_drawing):
     several = [named(runs, name) for name in ("a", "A", "a-learning", "all")]
     page, done = drawn(*several, baseline=1.0)
     names = [file.name.casefold() for file in done.figures]
-    assert len(names) == len(set(names)) == 2 * 9  # two of each result, and the bars
+    assert len(names) == len(set(names)) == 3 * 10  # two of each result, all groups, and the bars
     shown = [svg["aria-label"] for svg in page.all("svg")]
-    assert len(shown) == len(set(shown)) == 3 * 4 + 1
+    assert len(shown) == len(set(shown)) == 3 * 4 + 2
 
 
 def test_names_of_no_safe_letters_make_no_hidden_files(runs, no_drawing):
     _, done = drawn(named(runs, "数"), named(runs, "字"), baseline=1.0)
     names = {file.stem for file in done.figures}
     assert {"results", "results-learning"} < names
-    assert len(names) == 5
+    assert len(names) == 6
     assert all(name[0].isalpha() for name in names)
 
 
