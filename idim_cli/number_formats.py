@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from idim_cli.errors import FileError
 
@@ -16,16 +16,21 @@ Place = Callable[[int, str], str]
 Kind = Literal["words", "whole", "either", ".", ","]
 
 _SPACE = "[ \u00a0\u2009\u202f'\u2019]"  # between thousands in French, Swiss and ISO writing
-_SPACED = re.compile(rf"[+-]?\d{{1,3}}({_SPACE}\d{{3}})+([.,]\d+)?")
+_SPACED = re.compile(rf"[+-]?\d{{1,3}}({_SPACE}\d{{3}})+([.,]\d+)?", re.ASCII)
 _EXPONENT = r"([eE][+-]?\d+)?"
-_WHOLE = re.compile(rf"[+-]?\d+{_EXPONENT}")
-_EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")  # 1,234: a decimal in one country, a thousand in another
+_WHOLE = re.compile(rf"[+-]?\d+{_EXPONENT}", re.ASCII)
+_EITHER = re.compile(
+    r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII
+)  # 1,234: a decimal in one country, a thousand in another
 _POINT = re.compile(
-    rf"[+-]?(\d+\.?\d*|\.\d+){_EXPONENT}|[+-]?\d{{1,3}}(,\d{{3}})+\.\d*|[+-]?\d{{1,3}}(,\d{{3}}){{2,}}"
+    rf"[+-]?(\d+\.?\d*|\.\d+){_EXPONENT}|[+-]?\d{{1,3}}(,\d{{3}})+\.\d*|[+-]?\d{{1,3}}(,\d{{3}}){{2,}}",
+    re.ASCII,
 )
 _COMMA = re.compile(
-    rf"[+-]?(\d+,?\d*|,\d+){_EXPONENT}|[+-]?\d{{1,3}}(\.\d{{3}})+,\d*|[+-]?\d{{1,3}}(\.\d{{3}}){{2,}}"
+    rf"[+-]?(\d+,?\d*|,\d+){_EXPONENT}|[+-]?\d{{1,3}}(\.\d{{3}})+,\d*|[+-]?\d{{1,3}}(\.\d{{3}}){{2,}}",
+    re.ASCII,
 )
+_DIGITS = 400  # more than the largest decimal has
 _HINT = "write numbers with a decimal point and nothing between thousands"
 
 
@@ -36,6 +41,17 @@ def kind(cell: str) -> Kind:
         if pattern.fullmatch(text):
             return found  # type: ignore[return-value]
     return "words"
+
+
+def as_floats(column: pd.Series[Any]) -> pd.Series[float]:
+    """A column as decimals: NaN for what is no number, infinite for what is too large for one."""
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(column, errors="coerce").astype(float)
+    except OverflowError:  # whole numbers of hundreds of digits
+        text = column.map(lambda cell: str(cell)[:_DIGITS] if isinstance(cell, int) else cell)
+        return pd.to_numeric(text, errors="coerce").astype(float)
 
 
 def read_numbers(frame: pd.DataFrame, place: Place, as_text: Callable[[], pd.DataFrame]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from idim_cli.tables import line_of, read_csv
         ("1,234", "either"), ("1.234", "either"), ("0,234", ","), ("1,234.5", "."), ("1.234,5", ","),
         ("1,234,567", "."), ("1.234.567", ","), ("1 234,5", ","), ("1'234.5", "."), ("12,34,56", "words"),
         ("5 %", "words"), ("2026-01-01", "words"), ("", "words"), ("1,2.3,4", "words"), ("v1.2", "words"),
+        ("\u0663", "words"), ("0.\u0663", "words"),
     ],
 )  # fmt: skip
 def test_kinds_of_numbers(text, expected):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.errors import DataError
+from idim_cli.number_formats import as_floats
 from idim_cli.registry import did_you_mean
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ def _why_not(column: pd.Series[Any], name: str, place: Place) -> str:
         return "are empty"
     if column.dtype.kind in "biuf":
         return "only count the rows" if _counts_rows(column, name) else ""
-    known, found = column.dropna(), _as_numbers(column).dropna()
+    known, found = column.dropna(), as_floats(column).dropna()
     if 2 * len(found) < len(known):
         return "hold words"
     if len(found) < len(known):
-        row = int(np.flatnonzero(column.notna() & _as_numbers(column).isna())[0])
+        row = int(np.flatnonzero(column.notna() & as_floats(column).isna())[0])
         raise DataError(f"{place(row)}: column {name!r}: {column.iloc[row]!r} is not a number", _HINT)
     return ""
 
@@ -108,15 +109,9 @@ def _counts_rows(column: pd.Series[Any], name: str) -> bool:
     return consecutive and len(column) >= _SHORT and column.iloc[0] in (0, 1)
 
 
-def _as_numbers(column: pd.Series[Any]) -> pd.Series[float]:
-    import pandas as pd
-
-    return pd.to_numeric(column, errors="coerce")
-
-
 def _numbers(column: pd.Series[Any], name: str, place: Place) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
-        found = _as_numbers(column).to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
+        found = as_floats(column).to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
     wrong = np.flatnonzero(~np.isfinite(found))
     if len(wrong):
         row = int(wrong[0])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from idim_cli.errors import IdimError
 from idim_cli.goal import SOLVED, UNSOLVED
+from idim_cli.number_formats import as_floats
 from idim_cli.registry import did_you_mean
 from idim_cli.tables import line_of
 
@@ -54,14 +55,13 @@ _COORDS = ("quantise", "start")  # recipe keys that make coordinates other than 
 
 def rows_are_direct(rows: DataFrame) -> Series[bool]:
     """Which rows are direct training, see `idim_cli.thresholds.run_table.RunTable.clean`."""
-    import pandas
 
-    d = pandas.to_numeric(rows[Columns.d], errors="coerce").astype(float)
+    d = as_floats(rows[Columns.d])
     guess = d == 0
     if Columns.projector in rows:
         guess |= rows[Columns.projector].astype(str) == "identity"
     if Columns.D in rows:
-        guess |= d == pandas.to_numeric(rows[Columns.D], errors="coerce").astype(float)
+        guess |= d == as_floats(rows[Columns.D])
     if Columns.direct not in rows:
         return guess
     said = rows[Columns.direct].astype(str).str.strip().str.lower()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.errors import IdimError
-from idim_cli.number_formats import kind
+from idim_cli.number_formats import as_floats, kind
 from idim_cli.thresholds.rows import (
     Columns,
     is_finished,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 _LARGEST = 2**53  # up to here every whole number is a float
+_MOST = 1e100  # whose square is still finite
 _NUMBERS = (
     Columns.performance, Columns.d, Columns.D, Columns.stop_level, Columns.final_low, Columns.final_high,
 )  # fmt: skip
@@ -107,11 +108,10 @@ class RunTable:
 
     def _number(self, column: str) -> tuple[NDArray[np.float64], Mask]:
         """A column as numbers, and where it has something else."""
-        import pandas
 
         if column not in self._numbers:
             cells = self.frame[column]
-            values = pandas.to_numeric(cells, errors="coerce").astype(float)
+            values = as_floats(cells)
             wrong = np.asarray(values.isna() & cells.notna(), dtype=np.bool_)
             self._numbers[column] = np.asarray(values, dtype=np.float64), wrong
         return self._numbers[column]
@@ -153,6 +153,7 @@ class RunTable:
         """Places of wrong values, what is wrong, and what to do about it."""
         unscored = at[~np.isfinite(self.number(Columns.performance)[at])]
         yield unscored, "performance is empty or not finite", self._leave_out()
+        yield at[np.abs(self.number(Columns.performance)[at]) > _MOST], "performance is too large", ""
         swept = at[~self.direct[at]]
         d = self.number(Columns.d)[swept]
         yield swept[~np.isfinite(d)], "d is empty or not finite", ""
