@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from idim_cli import bounded, sound_result
+from idim_cli import bounded, foreign, sound_result
 from idim_cli.errors import FileError
 from idim_cli.goal import SOLVED as SOLVED
 from idim_cli.goal import UNSOLVED as UNSOLVED
@@ -56,6 +56,7 @@ _RUN_ID = re.compile(r"\w+?-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{
 # Bytes, at most, and cells of a learning curve: a plan of MAX_RUNS runs is about half as large.
 _MOST = {RESULT: 2**22, METRICS: 2**25, PLAN: 48 * 2**20}
 _CELLS = 2_000_000
+_NAME = 250  # letters that a file system takes
 _log = logging.getLogger(__name__)
 
 
@@ -202,6 +203,8 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
         return sound_result.parsed(bounded.read_bytes(path, _MOST[RESULT]))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except FileError as error:
+        raise FileError(str(error), "delete it and run again") from error
     except OSError as error:
         raise FileError(f"cannot read {path}: {error}", "delete it and run again") from error
     except ValueError as error:
@@ -237,8 +240,15 @@ def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
 def write_csv(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Path:
     """Write results.csv of a results folder anew; returns its path. For `known` and `plan` see `finished`."""
     path = folder / TABLE
-    update(path, table(folder, known, plan).to_csv(index=False, lineterminator="\n"))
+    update(path, to_csv(table(folder, known, plan)))
     return path
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """A table of runs as text, in which no cell begins as a spreadsheet's formula does."""
+    words = frame.select_dtypes(["object", "string"]).columns
+    shown = frame.assign(**{name: frame[name].map(foreign.shielded) for name in words})
+    return str(shown.rename(columns=foreign.shielded).to_csv(index=False, lineterminator="\n"))
 
 
 def holds_runs(path: Path) -> bool:
@@ -354,7 +364,7 @@ def _lock(file: IO[str], folder: Path) -> None:
 
 def _planned(folder: Path) -> list[dict[str, Any]]:
     try:
-        plan = bounded.parse_json(bounded.read_bytes(folder / PLAN, _MOST[PLAN]))
+        plan = foreign.loads(bounded.read_bytes(folder / PLAN, _MOST[PLAN]))
         runs = [_sound_plan({key: run[key] for key in _PLANNED}) for run in plan["runs"]]
         return [run for run in runs if _is_inside(run["run_id"])]
     except FileNotFoundError:
@@ -368,7 +378,8 @@ def _planned(folder: Path) -> list[dict[str, Any]]:
 
 def _is_inside(run_id: str) -> bool:
     """Whether this names a folder below ``runs``: a plan from anywhere must not lead elsewhere."""
-    if run_id not in ("", ".", "..") and not set(run_id) & {"/", "\\", "\0"}:
+    fits = len(run_id) <= _NAME and not set(run_id) & {"/", "\\", "\0"}
+    if fits and run_id not in ("", ".", ".."):
         return True
     _log.warning("%s names a run %r, which is no folder's name; it is left out", PLAN, run_id)
     return False
@@ -394,7 +405,8 @@ def _counts(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """The keys of ``sweep.over`` that have whole numbers alone."""
     found: dict[str, set[type]] = {}
     for key, value in (pair for result in results for pair in (result.get("over") or {}).items()):
-        found.setdefault(key, set()).add(type(value))
+        fits = type(value) is not int or abs(value) < 2**63  # as a column can hold it
+        found.setdefault(key, set()).add(type(value) if fits else str)
     return [key for key, types in found.items() if types == {int} and key not in _HEAD]
 
 

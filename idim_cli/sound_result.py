@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from idim_cli import bounded
+from idim_cli import foreign
 from idim_cli.goal import SOLVED, UNSOLVED
 
 # What each figure is; any of them may be absent or null where it is unknown.
@@ -34,11 +34,11 @@ _SHOWN = 40
 
 def parsed(data: bytes) -> dict[str, Any]:
     """The content of a result.json; ValueError says what is wrong with it."""
-    result = bounded.parse_json(data)
+    result = foreign.loads(data)
+    if b"\\ud" in data.lower():
+        _refuse_half_characters(json.loads(data))
     if wrong := next(_wrong(result), ""):
         raise ValueError(wrong)
-    if b"\\ud" in data.lower():
-        _refuse_half_characters(result)
     return dict(result)
 
 

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import bounded
+from idim_cli import bounded, foreign
 from idim_cli.errors import FileError
 from idim_cli.number_formats import read_numbers
 
@@ -54,11 +54,28 @@ def read_csv(path: Path, words: bool = False) -> pd.DataFrame:
         raise FileError(f"cannot read {path} as CSV: its rows have more cells than its header") from error
     except (ValueError, OSError, csv.Error) as error:
         raise FileError(f"cannot read {path} as CSV: {str(error).strip()}") from error
-    return read_numbers(
-        frame,
-        lambda row, column: f"{path}:{line_of(path, row)}: column {column!r}",
-        lambda: parsed(dtype=str),
+    return _printable(
+        read_numbers(
+            frame,
+            lambda row, column: f"{path}:{line_of(path, row)}: column {column!r}",
+            lambda: parsed(dtype=str),
+        )
     )
+
+
+def _printable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with its texts as `foreign.cell` makes them, and without the marks of `foreign.shielded`."""
+    from pandas.api import types as pd_types
+
+    def clean(value: Any) -> Any:
+        return foreign.cell(foreign.unshielded(value)) if isinstance(value, str) else value
+
+    for name in frame.columns:
+        if not pd_types.is_numeric_dtype(frame[name]):
+            changed = {one: new for one in frame[name].unique() if (new := clean(one)) is not one}
+            if changed:
+                frame[name] = [changed.get(value, value) for value in frame[name]]
+    return frame.rename(columns=clean)
 
 
 def line_of(path: Path, row: int) -> int:

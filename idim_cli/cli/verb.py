@@ -74,6 +74,10 @@ def _contained(function: Callable[[], Any]) -> Any:
         raise
     except OSError as error:
         raise as_file_error(error) from error
+    except RuntimeError as error:  # pathlib's word for it before Python 3.13
+        if not str(error).startswith("Symlink loop"):
+            raise
+        raise FileError(str(error), "remove the link") from error
 
 
 def as_file_error(error: OSError) -> FileError:

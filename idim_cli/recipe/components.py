@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 
 from idim_cli import registry
-from idim_cli.errors import ComponentError
+from idim_cli.errors import ComponentError, printable
 from idim_cli.recipe import wording
 from idim_cli.recipe.schema import Component
 from idim_cli.recipe.source import KeyPath, Problem
@@ -127,6 +127,8 @@ def _split(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> tupl
 
 
 def _check_code(name: str, path: KeyPath, problems: list[Problem]) -> None:
+    if printable(name) != name:
+        problems.append(Problem(path, f"{name!r} holds characters that cannot be printed"))
     module, _, attribute = name.rpartition(":")
     if not (module and attribute):
         problems.append(Problem(path, f"{name!r} is not 'module:callable'", "or './file.py:callable'"))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from idim_cli import foreign
 from idim_cli.reports import proof, table
 from idim_cli.reports.records import Record
 from idim_cli.thresholds import number
@@ -120,7 +121,7 @@ def to_csv(found: Sequence[Record]) -> str:
     writer.writeheader()
     for one in found:
         bound = {name: getattr(one.bound, name) for name in _BOUND} if one.bound else {}
-        writer.writerow({**{name: getattr(one, name) for name in _FIELDS}, **bound})
+        writer.writerow({**{name: foreign.shielded(getattr(one, name)) for name in _FIELDS}, **bound})
     return buffer.getvalue()
 
 

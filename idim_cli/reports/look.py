@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,6 +98,9 @@ class Form:
 FILE, PAGE = Form(), Form(page=True)
 
 
+_OURS = re.compile(r"\$d_\{\\mathrm\{\w+\}\}\$")  # as `math_name` writes it
+
+
 @contextmanager
 def style(page: bool = False) -> Iterator[None]:
     """Draw in the one style of all figures, whatever the user's matplotlib is set to."""
@@ -124,7 +129,10 @@ def saved(figure: Figure, kind: str) -> bytes:
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, metadata=unstamped[kind])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in letters that the font has not
+        _as_written(figure)
+        figure.savefig(buffer, format=kind, metadata=unstamped[kind])
     return buffer.getvalue()
 
 
@@ -158,6 +166,22 @@ def legend(axes: Axes, *shown: Any, beside: bool = False, columns: int = 2) -> N
 def math_name(name: str) -> str:
     """A reading's name, such as d_int90, with a proper subscript."""
     return rf"$d_{{\mathrm{{{name[2:]}}}}}$"
+
+
+def _as_written(figure: Figure) -> None:
+    """Have a ``$`` of others stand as it is: what they wrote is no mathematics."""
+    from matplotlib.axis import Axis
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    for text in figure.findobj(Text):
+        if "$" in _OURS.sub("", text.get_text()):
+            text.set_parse_math(False)
+    for axis in figure.findobj(Axis):
+        formatter = axis.get_major_formatter()
+        if isinstance(formatter, FixedFormatter) and any("$" in word for word in formatter.seq):
+            for tick in axis.get_major_ticks():
+                tick.label1.set_parse_math(False)
 
 
 def log_ticks(axis: Axis) -> None:

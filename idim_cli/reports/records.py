@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zlib
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from idim_cli import bounded, results
+from idim_cli import bounded, foreign, results
 from idim_cli.codec import bounds
 from idim_cli.codec.bounds import Bound
 from idim_cli.errors import FileError
@@ -133,10 +134,12 @@ def read(path: Path) -> Record:
     """
     file = path.with_name(path.name.removesuffix(results.RECORD))
     try:
-        found = TypeAdapter(Record).validate_json(bounded.read_bytes(path, _BYTES), strict=True)
+        found = TypeAdapter(Record).validate_json(_text(path), strict=True)
     except OSError as error:
         raise FileError(f"{path}: {error.strerror}", _AGAIN) from error
-    except ValidationError as error:
+    except ValueError as error:
+        if not isinstance(error, ValidationError):
+            raise FileError(f"{path} is damaged: {error}", _AGAIN) from error
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise FileError(
@@ -159,6 +162,10 @@ def _crc32(path: Path) -> int:
         for block in iter(lambda: file.read(2**20), b""):
             total = zlib.crc32(block, total)
     return total
+
+
+def _text(path: Path) -> str:
+    return json.dumps(foreign.loads(bounded.read_bytes(path, _BYTES)))
 
 
 def _possible(found: Record) -> bool:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from idim_cli import foreign
 from idim_cli.reports import columns, words
 from idim_cli.reports.section import Section
 from idim_cli.thresholds import describe, facts, number
@@ -94,7 +95,7 @@ def markdown(sections: Sequence[Section]) -> str:
     parts = []
     for section in sections:
         told = [f"- {label}: {_escaped(text)}" for label, text in facts(section.reading).items()]
-        what = [*told, "", _what(section), "", pipes(cells(section))]
+        what = [*told, "", _escaped(_what(section)), "", pipes(cells(section))]
         parts.append("\n".join([f"## {_escaped(section.heading)}", "", *what]))
     return "\n\n".join(parts) + "\n"
 
@@ -110,13 +111,14 @@ def to_csv(sections: Sequence[Section]) -> str:
     keys = list(dict.fromkeys(key for section in sections for key in section.group))
     buffer = io.StringIO()
     columns = [*keys, "direct", "d", "runs", *_SCORES, "solved", *_STOPPED, *_READING]
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(map(foreign.shielded, columns))
     for section in sections:
         fields = section.reading.as_dict()
         reading = {column: fields[field] for column, field in _READING.items()}
         for row in rows(section):
-            writer.writerow(reading | section.group | row)
+            cells = reading | section.group | row
+            writer.writerow(foreign.shielded(cells.get(name, "")) for name in columns)
     return buffer.getvalue()
 
 
