@@ -138,7 +138,8 @@ def announce(file: object, found: Iterable[Reference]) -> None:
 
 def refuse(file: object, found: Sequence[Reference]) -> None:
     """FileError for code that a file of another kind than a recipe names."""
-    raise FileError(f"{file} asks to run code that you did not make: {'; '.join(map(str, found))}", HINT)
+    named = "; ".join(map(str, found))
+    raise FileError(f"{file} asks to run code that you did not make, or that changed since: {named}", HINT)
 
 
 def strangers(loaded: Loaded) -> list[Reference]:
@@ -198,7 +199,10 @@ def _is_shipped(name: str) -> bool:
 
 def _statement(found: Iterable[Reference]) -> str:
     """What a mark vouches for: callables, parameters, and the code as it is now."""
-    rows = [[one.kind, one.name, dict(one.params), code_files.digest(one.name)] for one in found]
+    rows = [
+        [one.kind, code_files.canonical(one.name), dict(one.params), code_files.digest(one.name)]
+        for one in found
+    ]
     return json.dumps(sorted(rows, key=json.dumps), sort_keys=True, default=str)
 
 

@@ -173,7 +173,7 @@ def test_a_checkpoint_runs_no_code_of_a_stranger(cli, here, kind, extra):
         if name == "run":
             planted(here / "run", HARM, kind, **extra)
         for verb in ("evaluate", "compress"):
-            with pytest.raises(IdimError, match=r"code that you did not make: .* os:system"):
+            with pytest.raises(IdimError, match=r"code that you did not make, .*: .* os:system"):
                 cli(verb, name, *(["--out", "out.idim"] if verb == "compress" else []))
         for call in (idim_cli.evaluate, lambda path: idim_cli.compress(path, "out.idim")):
             with pytest.raises(IdimError, match="code that you did not make"):

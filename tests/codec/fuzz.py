@@ -2,6 +2,9 @@
 
     python tests/codec/fuzz.py --mutations 1000000 --seed 0
 
+Each file may take two seconds of the processor and 256 MB more memory than all before it;
+fuzz_checkpoints.py does the same to checkpoints.
+
 Begins with the golden files and with those of corpus/, which were found by watching which lines of the
 decoder a file reaches. Most get a new checksum, so that what lies behind it is met; networks that are small
 enough are built, half of them as if the file's other checks were right too, as an adversary would make them.
@@ -33,7 +36,7 @@ from idim_cli.codec.dictionary import DICTIONARY
 from idim_cli.errors import CapacityError, DataError, FileError, IdimError
 
 HERE = Path(__file__).parent
-SECONDS, BYTES = 2.0, 1 << 28  #: of the processor for one file, and of memory for all, at most
+SECONDS, BYTES = 2.0, 1 << 28  #: of the processor and of memory for one file, at most; of memory for all too
 _SMALL, _WORK = 20_000, 10_000_000  # D, and D x d, of networks that are built
 _NUMBERS = [
     0,
@@ -218,7 +221,7 @@ def examine(data: bytes, as_if_right: bool = False) -> str:
     if shipped.number(content.spec, content.D) and fields(data)["number"] != b"\0":
         assert packed == data, "it has two spellings"
     try:
-        found = solution.of(content)
+        found = solution.of(container.unpack(data, rebuild.admit(False)))
         if content.D > _SMALL or content.D * content.coords.d > _WORK:
             return "read"
         with right(found) if as_if_right else nullcontext():
@@ -274,31 +277,46 @@ def starts() -> list[bytes]:
     return [path.read_bytes() for folder in folders for path in sorted((HERE / folder).glob("*.idim"))]
 
 
-def fuzz(mutations: int, seed: int) -> Report:
-    """So many damaged files; AssertionError for one that is met in a wrong way, with its bytes."""
-    rng, seeds, report = random.Random(seed), starts(), Report()
+def fuzz(
+    mutations: int,
+    seed: int,
+    seeds: list[bytes] | None = None,
+    how: Callable[[bytes, bool], str] | None = None,
+    damage: Callable[[random.Random, list[bytes]], bytes] | None = None,
+) -> Report:
+    """So many damaged files; AssertionError for one that is met in a wrong way, with its bytes.
+
+    Args:
+        mutations, seed: how many, and which.
+        seeds, how, damage: the files to begin with, how one fares, and what damages them; .idim files.
+    """
+    seeds, how, damage = seeds or starts(), how or examine, damage or mutate
+    rng, report = random.Random(seed), Report()
     for data in seeds:
-        met(data, False, report)  # so that all is imported and compiled
+        met(data, False, report, how)  # so that all is imported and compiled
     before, report = _most_bytes(), Report()
     for turn in range(mutations):
-        met(mutate(rng, seeds), turn % 2 == 0, report)
+        met(damage(rng, seeds), turn % 2 == 0, report, how)
     report.grown_bytes = _most_bytes() - before
     assert report.grown_bytes < BYTES, f"memory grew by {report.grown_bytes:,} bytes"
     return report
 
 
-def met(data: bytes, as_if_right: bool, report: Report) -> None:
+def met(
+    data: bytes, as_if_right: bool, report: Report, how: Callable[[bytes, bool], str] | None = None
+) -> None:
     """Examine one file."""
-    start = time.process_time()
+    start, before = time.process_time(), _most_bytes()
     try:
-        how = examine(data, as_if_right)
+        fared = (how or examine)(data, as_if_right)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too, which code of a file might raise
         raise AssertionError(f"{type(error).__name__}: {error}\n--replay {data.hex()}") from error
-    spent = time.process_time() - start
+    spent, grown = time.process_time() - start, _most_bytes() - before
     assert spent < SECONDS, f"{spent:.1f} s for one file\n--replay {data.hex()}"
-    report.fared[how] += 1
+    assert grown < BYTES, f"{grown:,} bytes of memory for one file\n--replay {data.hex()}"
+    report.fared[fared] += 1
     report.slowest = max(report.slowest, spent)
 
 
@@ -320,23 +338,27 @@ def apart() -> Iterator[None]:
             os.chdir(before)
 
 
-def main() -> None:
+def main(
+    about: str,
+    how: Callable[[bytes, bool], str] = examine,
+    run: Callable[[int, int], Report] = fuzz,
+) -> None:
     """Print what was met as JSON, and each way with its number."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--mutations", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--replay", type=bytes.fromhex, help="one file, in hexadecimal")
     given = parser.parse_args()
     with apart():
         if given.replay is not None:
-            print(examine(given.replay), examine(given.replay, as_if_right=True), sep="\n")
+            print(how(given.replay, False), how(given.replay, True), sep="\n")
             return
         start = time.perf_counter()
-        report = fuzz(given.mutations, given.seed)
-    for how, count in report.fared.most_common():
-        print(f"{count:9,}  {how}")
+        report = run(given.mutations, given.seed)
+    for fared, count in report.fared.most_common():
+        print(f"{count:9,}  {fared}")
     print(json.dumps({**report.as_dict(), "seconds": round(time.perf_counter() - start, 1)}))
 
 
 if __name__ == "__main__":
-    main()
+    main((__doc__ or "").splitlines()[0])
