@@ -134,7 +134,7 @@ def command(
     The split that the task scores decides; the test split stays closed.
     `idim expand` makes the whole network again, `idim evaluate` scores it.
     With --frontier all that was tried is drawn beside the file, as
-    NAME-frontier.png, .svg and .csv; --d is then auto, and if nothing reaches
+    NAME-frontier.png, .svg, .pdf, .csv; --d is then auto, and if nothing reaches
     the target, the file that came closest is written all the same.
 
     Example: idim compress results/mnist-fc/runs/RUN --out solution.idim
@@ -187,12 +187,21 @@ def _tell(done: Compressed, frontier: bool, as_json: bool) -> None:
     if done.warning:
         console.warn(done.warning)
     drawn = _drawn(done) if frontier else None
+    if not frontier:
+        _undrawn(done)
     if as_json:
         console.document("compress/2", {**done.as_dict(), **({"frontier": drawn[1]} if drawn else {})})
     else:
         console.out("\n".join([*map(_wrapped, _lines(done)), *(["", drawn[0]] if drawn else [])]))
     if drawn:
         console.say(f"wrote {', '.join(map(str, drawn[1]))}")
+
+
+def _undrawn(done: Compressed) -> None:
+    """The pictures of an earlier file of the name say nothing of this one."""
+    from idim_cli.reports import frontier
+
+    frontier.clear(done.path)
 
 
 def _drawn(done: Compressed) -> tuple[str, list[Path]]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_HEADER = ["d", "levels", "how", "bytes", "performance", "frontier", "run_id"]
 ENOUGH = 3  #: trainings with few values that make a picture
+_LONGEST = 200  # bytes of a header that is ours
 _ROWS = 16  # lines of the plot on a terminal
 
 
@@ -68,7 +70,7 @@ def to_csv(one: Record) -> str:
     """A line for each file that was looked at, in the order of the search; unknown is an empty cell."""
     frontier, buffer = {id(trial) for trial in best(scored(one))}, io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["d", "levels", "how", "bytes", "performance", "frontier", "run_id"])
+    writer.writerow(_HEADER)
     for t in one.tried:
         writer.writerow([t.d, t.levels, t.how, t.bytes, t.performance, id(t) in frontier, t.run_id])
     return buffer.getvalue()
@@ -78,13 +80,29 @@ def save(one: Record) -> list[Path]:
     """Write the CSV and the figures beside a file; returns where. The same record gives the same bytes."""
     from idim_cli.results import write_atomic
 
-    stem = f"{one.path.stem}-frontier"
+    stem = _stem(one.path)
     drawn = chart(one, stem, f"{one.dataset}, {one.model}, {one.projector}").files()
     files = {one.path.with_name(f"{stem}.csv"): to_csv(one).encode()}
     files |= {one.path.with_name(f"{stem}.{kind}"): content for kind, content in drawn.items()}
     for path, content in files.items():
         write_atomic(path, content)
     return list(files)
+
+
+def clear(path: Path) -> None:
+    """Remove what `save` once wrote beside a file, which is another one now; files of others stay."""
+    table = path.with_name(f"{_stem(path)}.csv")
+    try:
+        with table.open("rb") as file:
+            ours = file.readline(_LONGEST).strip() == ",".join(_HEADER).encode()
+    except OSError:
+        return
+    for kind in ("csv", *look.KINDS) if ours else ():
+        table.with_suffix(f".{kind}").unlink(missing_ok=True)
+
+
+def _stem(path: Path) -> str:
+    return f"{path.stem}-frontier"
 
 
 def text(one: Record, width: int = 80, colour: bool = False, unicode: bool = True) -> str:

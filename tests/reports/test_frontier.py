@@ -126,3 +126,17 @@ def test_what_misses_the_level_is_drawn_below_its_line(one):
     lines = frontier.text(near).splitlines()
     level = next(index for index, line in enumerate(lines) if line.startswith("0.450"))
     assert lines[level].count("●") == lines[level + 1].count("●") == 1
+
+
+def test_pictures_of_an_earlier_file_go_and_files_of_others_stay(one):
+    files = frontier.save(one)
+    mine = one.path.with_name("mine.png")
+    mine.write_bytes(b"")
+    frontier.clear(one.path)
+    assert not any(path.exists() for path in files)
+    assert mine.exists()
+    files[0].write_text("d,score\n")  # of somebody else
+    files[1].write_bytes(b"")
+    frontier.clear(one.path)
+    assert files[0].exists()
+    assert files[1].exists()
