@@ -51,6 +51,7 @@ class Subspace(nn.Module):
 
     #: What the gatekeeper knows a Subspace by.
     holds_native: ClassVar[bool] = True
+    projector_id: Tensor
 
     def __init__(
         self,
@@ -70,6 +71,8 @@ class Subspace(nn.Module):
         self.coords = nn.Parameter(torch.zeros(projector.d, device=native[0].parameter.device))
         self._held: dict[str, Tensor] = {}
         self._watched = False
+        # P is in no buffer: models stacked for vmap would all get the P of one. This tells them apart.
+        self.register_buffer("projector_id", torch.tensor(_number(self._named())), persistent=False)
 
     @classmethod
     def of(
@@ -132,12 +135,21 @@ class Subspace(nn.Module):
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def native(self) -> dict[str, Tensor]:
         """The native parameters theta at the present coords, by name; gradients flow back to coords."""
+        self._refuse_stack()
         step = self.projector.project(self.coords)
         moves = step.split([size for _, size in self.sizes])
         start = self._start()
         shaped = [move.view(p.shape).to(p.dtype) for move, p in zip(moves, start, strict=True)]
         moved = _sums(start, shaped)
         return dict(zip((name for name, _ in self.sizes), moved, strict=True))
+
+    def _refuse_stack(self) -> None:
+        if torch._C._are_functorch_transforms_active():
+            which = self.projector_id
+            while torch._C._functorch.is_functorch_wrapped_tensor(which):
+                which = torch._C._functorch.get_unwrapped(which)
+            if (which != which.flatten()[0]).any():
+                raise ComponentError("models of different P cannot be stacked", "let them take turns")
 
     def _start(self) -> list[Tensor]:
         """theta_0, as it lies in the module."""
@@ -199,6 +211,10 @@ class Subspace(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         """What is copied and pickled: weights that a block holds are the block's own."""
         return {**self.__dict__, "_held": {}}
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
 
 
 def _version(tensor: Tensor) -> int:

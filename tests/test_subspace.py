@@ -377,4 +377,19 @@ def test_whoever_writes_into_all_buffers_leaves_P_alone():
     model.bfloat16().float()
     after = moved(model).native()
     assert all(torch.allclose(before[name], after[name], atol=0.05) for name in before)
-    assert {name.split(".")[0] for name, _ in model.named_buffers()} == {"module"}
+    assert {name.split(".")[0] for name, _ in model.named_buffers()} == {"module", "projector_id"}
+
+
+def test_models_are_stacked_only_if_they_have_one_P():
+    def all_of(models: list[Subspace]) -> Tensor:
+        stacked = torch.func.stack_module_state(models)
+        call = torch.func.vmap(lambda p, b: torch.func.functional_call(models[0], (p, b), (X,)))
+        return call(*stacked)
+
+    def made(scale: float, seed: int) -> Subspace:
+        return moved(Subspace.of(nn.Linear(5, 2), 3, seed=seed), scale)
+
+    same = [made(1.0, 4), made(2.0, 4)]
+    assert torch.allclose(all_of(same), torch.stack([model(X) for model in same]), atol=1e-6)
+    with pytest.raises(ComponentError, match="different P"):
+        all_of([made(1.0, 4), made(1.0, 5)])
