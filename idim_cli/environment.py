@@ -249,6 +249,11 @@ def data_root(root: str | Path | None = None) -> Path | None:
     return Path(chosen).expanduser() if chosen else None
 
 
+def data_cache() -> Path:
+    """Where data sets are downloaded to if no folder is named: ``idim/data`` in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "idim" / "data"
+
+
 def data(root: str | None = None) -> dict[str, Any]:
     """The data root and which data sets lie below it."""
     folder = data_root(root)

@@ -27,7 +27,7 @@ from idim_cli.cli import (
     threshold,
     train,
 )
-from idim_cli.cli.verb import as_file_error, verb
+from idim_cli.cli.verb import Verb, as_file_error, plain_types, verb
 from idim_cli.environment import check_variables, keep_freed_memory
 from idim_cli.errors import RUN_FAILED, Ended, IdimError, described
 from idim_cli.outside import no_exit
@@ -42,10 +42,18 @@ _plain = _columns < _BOXES
 class _Group(TyperGroup):
     """Commands of which none complains when the reader of its output leaves, not even for --help."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Options, without types in programmers' words."""
+        return plain_types(super().get_params(ctx), ctx)
+
     def make_context(self, *args: Any, **settings: Any) -> Any:
         """Read the command line, and print the help if it asks for it."""
         with console.reader_may_leave():
             return super().make_context(*args, **settings)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words of the command line; without any, the help is what is wanted, and no mistake."""
+        return super().parse_args(ctx, args or ["--help"])
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -79,9 +87,9 @@ for name, module in {
     "new": new,
     "doctor": doctor,
 }.items():
-    app.command(name)(verb(module.command))
-app.add_typer(recipes.app, name="recipes")
-app.add_typer(bench.app, name="bench")
+    app.command(name, cls=Verb)(verb(module.command))
+app.add_typer(recipes.app, name="recipes", cls=_Group)
+app.add_typer(bench.app, name="bench", cls=_Group)
 
 
 def _show_version(wanted: bool) -> None:

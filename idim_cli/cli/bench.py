@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from idim_cli.cli import complete, console, options
-from idim_cli.cli.verb import verb
+from idim_cli.cli.verb import Verb, verb
 from idim_cli.errors import Ended, IdimError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _RECIPE: Any = typer.Option(
 )
 
 
-@app.command()
+@app.command(cls=Verb)
 @verb
 def projectors(
     sizes: Annotated[
@@ -99,7 +99,7 @@ def projectors(
     _report("projectors", bench.COLUMNS, rows, how, out, as_json)
 
 
-@app.command()
+@app.command(cls=Verb)
 @verb
 def step(
     overrides: options.Overrides = None,
@@ -141,7 +141,7 @@ def step(
     _report("step", bench.COLUMNS, rows, how, out, as_json)
 
 
-@app.command()
+@app.command(cls=Verb)
 @verb
 def pack(
     overrides: options.Overrides = None,

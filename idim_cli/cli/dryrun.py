@@ -79,9 +79,17 @@ def _summary(found: Forecast) -> list[str]:
     side = f", up to {packs[-1]} runs at once in each" if packs[-1] > 1 else ""
     most = "at most " if found.at_most else ""
     return [
+        *_typical(found),
         f"to do: {most}{left} of {found.runs} runs, {found.flops:.2g} FLOPs, about {duration(found.seconds)}",
         f"by {processes}{side}; nothing was written",
     ]
+
+
+def _typical(found: Forecast) -> list[str]:
+    """What a search usually takes; nothing for a grid."""
+    if found.typical_runs is None or found.typical_seconds is None:
+        return []
+    return [f"typical: {found.typical_runs} runs, about {duration(found.typical_seconds)}"]
 
 
 def duration(seconds: float) -> str:

@@ -42,6 +42,7 @@ def number_or_auto(text: str) -> int | None:
     return int(text)
 
 
+_WHERE, _READING = "Where and how", "How to read d_int"
 Recipe = Annotated[
     str,
     typer.Argument(
@@ -63,6 +64,7 @@ Out = Annotated[
     Path,
     typer.Option(
         "--out",
+        rich_help_panel=_WHERE,
         envvar="IDIM_OUT",
         help="Folder of all results; these go to OUT/RECIPE.",
         metavar="DIR",
@@ -73,6 +75,7 @@ Data = Annotated[
     str | None,
     typer.Option(
         "--data",
+        rich_help_panel=_WHERE,
         help="Folder of the data sets.",
         metavar="DIR",
         show_default="the recipe's, then the environment variable IDIM_DATA",
@@ -93,6 +96,7 @@ Device = Annotated[
     str | None,
     typer.Option(
         "--device",
+        rich_help_panel=_WHERE,
         show_default="the recipe's, then the environment variable IDIM_DEVICE, then auto",
         **_DEVICE,
     ),
@@ -110,6 +114,7 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         "--jobs",
+        rich_help_panel=_WHERE,
         envvar="IDIM_JOBS",
         metavar="auto|N",
         help="Processes that train; auto: one a GPU, or one a core, if that saves time.",
@@ -121,6 +126,7 @@ Pack = Annotated[
     int | None,
     typer.Option(
         "--pack",
+        rich_help_panel=_WHERE,
         envvar="IDIM_PACK",
         metavar="auto|N",
         help="Runs of a kind that a process trains side by side; auto: as is fastest here.",
@@ -180,6 +186,7 @@ Baseline = Annotated[
     str | None,
     typer.Option(
         "--baseline",
+        rich_help_panel=_READING,
         metavar="model|best|VALUE",
         help="What 100 % means.",
         show_default="recipe, then model",
@@ -188,12 +195,18 @@ Baseline = Annotated[
 ]
 Fraction = Annotated[
     float | None,
-    typer.Option("--fraction", help="Share of the baseline to reach.", show_default="recipe, then 0.9"),
+    typer.Option(
+        "--fraction",
+        rich_help_panel=_READING,
+        help="Share of the baseline to reach.",
+        show_default="recipe, then 0.9",
+    ),
 ]
 Rule = Annotated[
     str | None,
     typer.Option(
         "--rule",
+        rich_help_panel=_READING,
         metavar="first|interpolate|isotonic|curve",
         autocompletion=complete.words("first", "interpolate", "isotonic", "curve"),
         help="How the runs at each d become one d.",
@@ -203,13 +216,17 @@ Rule = Annotated[
 Confidence = Annotated[
     float | None,
     typer.Option(
-        "--confidence", help="Of the interval and the d_int100 test.", show_default="recipe, then 0.95"
+        "--confidence",
+        rich_help_panel=_READING,
+        help="Of the interval and the d_int100 test.",
+        show_default="recipe, then 0.95",
     ),
 ]
 Centre = Annotated[
     str | None,
     typer.Option(
         "--centre",
+        rich_help_panel=_READING,
         metavar="mean|median",
         autocompletion=complete.words("mean", "median"),
         help="What stands for the runs at one d.",
@@ -217,7 +234,12 @@ Centre = Annotated[
     ),
 ]
 Paper = Annotated[
-    bool, typer.Option("--paper", help="As Li et al. 2018, whatever the recipe: rule first, their bootstrap.")
+    bool,
+    typer.Option(
+        "--paper",
+        rich_help_panel=_READING,
+        help="As Li et al. 2018, whatever the recipe: rule first, their bootstrap.",
+    ),
 ]
 
 

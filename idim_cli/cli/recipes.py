@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from idim_cli.cli import complete, console, options
-from idim_cli.cli.verb import verb
+from idim_cli.cli.verb import Verb, verb
 from idim_cli.errors import USAGE, ComponentError, Fault, FileError, IdimError, RecipeError
 from idim_cli.registry import ROOMS
 
@@ -30,7 +30,7 @@ Name = Annotated[
 ]
 
 
-@app.command("list")
+@app.command("list", cls=Verb)
 @verb
 def list_(as_json: options.Json = False) -> None:
     """Print the shipped recipes and what each is for.
@@ -50,7 +50,7 @@ def list_(as_json: options.Json = False) -> None:
         console.out(f"{name:{width}}  {text}".rstrip())
 
 
-@app.command()
+@app.command(cls=Verb)
 @verb
 def show(name: Name, as_json: options.Json = False) -> None:
     """Print a recipe.
@@ -71,7 +71,7 @@ def show(name: Name, as_json: options.Json = False) -> None:
         console.out(text)
 
 
-@app.command()
+@app.command(cls=Verb)
 @verb
 def copy(
     name: Name,
@@ -99,7 +99,7 @@ def copy(
         console.out(str(target))
 
 
-@app.command()
+@app.command(cls=Verb)
 @verb
 def check(
     files: Annotated[
@@ -126,7 +126,7 @@ def check(
         raise RecipeError(found)
 
 
-@app.command("components")
+@app.command("components", cls=Verb)
 @verb
 def components_(
     words: Annotated[
@@ -160,7 +160,7 @@ def components_(
                 console.out(_parameter(name, schema))
 
 
-@app.command("schema")
+@app.command("schema", cls=Verb)
 @verb
 def schema_(as_json: options.Json = False) -> None:
     """Print the JSON Schema of recipes, for editors that complete and check YAML.
@@ -217,13 +217,12 @@ def _checked(file: str) -> _Checked:
 
 def _absent(loaded: Loaded) -> Iterator[Fault]:
     """The user's own code that is not there."""
-    from idim_cli import outside
-    from idim_cli.recipe.components import OPEN, TORCHVISION, is_code
+    from idim_cli import outside, trust
+    from idim_cli.recipe.components import TORCHVISION
 
-    for kind in OPEN:
-        name = getattr(loaded.recipe, kind).name
-        if is_code(name, kind) and not name.startswith(TORCHVISION):
+    for one in trust.references(loaded.recipe):
+        if not one.name.startswith(TORCHVISION):
             try:
-                outside.look(name)
+                outside.look(one.name)
             except ComponentError as error:
-                yield loaded.source.fault(kind, error.message, error.hint)
+                yield loaded.source.fault(one.key, error.message, error.hint)

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 from typer.models import OptionInfo
 
 from idim_cli.cli import console
@@ -25,6 +26,24 @@ _METAVARS = {bool: "", int: "N", float: "X"}
 _OURS = logging.getLogger("idim_cli")
 #: Packages whose version is told if the verb has loaded them.
 _TOLD = ("torch", "numpy", "pandas", "scipy")
+
+
+class Verb(TyperCommand):
+    """A command whose help tells types in plain words or not at all."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Arguments and options."""
+        return plain_types(super().get_params(ctx), ctx)
+
+
+def plain_types(parameters: list[Any], ctx: Any) -> list[Any]:
+    """Parameters that show their metavar in the place of ``<str>``, and nothing for a flag or an argument."""
+    for one in parameters:
+        if isinstance(one, TyperArgument):
+            one.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
+        elif one.metavar is None:
+            one.metavar = "" if one.is_flag else (one.display_type(ctx) or "").strip("<>")
+    return parameters
 
 
 def verb(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -72,7 +72,9 @@ def evaluate(
 
 
 def _read(path: Path, trust_code: bool) -> Solution:
-    if path.exists() and files.is_compressed(path):
+    if not path.exists():
+        raise FileError(f"no file {path}", "give an .idim file, a run folder, or its checkpoint.safetensors")
+    if files.is_compressed(path):
         return solution.read(path, admit(trust_code, _KINDS))
     try:
         return checkpoint.read(checkpoint_of(path))

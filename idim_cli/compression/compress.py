@@ -80,7 +80,8 @@ def _wished(trials: Trials, wish: Wish, target: Path) -> Compressed:
     run_id, baseline = trials.path.absolute().parent.name, wish.baseline
     if baseline is None and wish.target is not None:
         baseline = beside(home(trials.path), run_id, trials.found.spec)
-    goal = goal_of(trials.made[0].performance, wish.target, baseline, wish.max_bytes, wish.prove)
+    metric = tasks.build(trials.found.recipe.task).metric if trials.found.recipe else ""
+    goal = goal_of(trials.made[0].performance, wish.target, baseline, wish.max_bytes, wish.prove, metric)
     trials.watcher.say(f"wanted: {goal.says}")
     best, missed = _best(trials, goal, wish)
     known = {**goal.known, "goal": f"{goal.says}; not reached"} if missed else goal.known

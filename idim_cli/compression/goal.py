@@ -39,7 +39,12 @@ class Goal:
 
 
 def goal_of(
-    own: float, target: float | None, baseline: float | None, most_bytes: int | None, prove: bool
+    own: float,
+    target: float | None,
+    baseline: float | None,
+    most_bytes: int | None,
+    prove: bool,
+    metric: str = "",
 ) -> Goal:
     """The goal that the options describe.
 
@@ -49,6 +54,7 @@ def goal_of(
         baseline: that share's 100 %; None if it is unknown.
         most_bytes: largest size.
         prove: whether the least bound is wanted.
+        metric: what the performance is; an accuracy is at most 1.
 
     Raises:
         IdimError: the options contradict each other, or the baseline is not known.
@@ -67,4 +73,9 @@ def goal_of(
             "give it with --baseline 0.98, or leave --target out",
         )
     level = target * baseline
+    if metric == "accuracy" and level > 1:
+        raise IdimError(
+            f"the level is {target:g} x {baseline:.4f} = {level:.4f}: no accuracy is above 1",
+            f"--target must be in (0, {1 / baseline:.4g}]",
+        )
     return Goal(f">= {target:g} x {baseline:.4f} (baseline) = {level:.4f}", level)

@@ -72,7 +72,9 @@ class Wish:
             IdimError: with what to leave out.
         """
         if self.lossless and self != Wish(lossless=True):
-            raise IdimError("--lossless keeps every bit: nothing else can be wished", "give it alone")
+            raise IdimError(
+                "--lossless keeps every bit and goes with no other option", "leave the others out"
+            )
         if direct and self.d is not None:
             raise IdimError("a direct run trains all D parameters: there is no other d", "leave --d out")
         if max(self.dimensions(1, D)) > D:

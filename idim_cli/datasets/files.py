@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from idim_cli.environment import data_cache
 from idim_cli.errors import DataError, IdimError, described
 
 HINT = (
     "give the folder that holds them with --data FOLDER, data_root: FOLDER in the recipe or IDIM_DATA=FOLDER"
 )
+FETCH = ", or fetch them with --download"
 
 
 def locate(
@@ -24,22 +26,24 @@ def locate(
 
     Args:
         name: of the data set, for messages.
-        root: the data folder.
+        root: the data folder; None is the cache (`environment.data_cache`), if it is there or to be filled.
         files: relative to `root`.
         fetch: downloads them into a folder; None if that was not asked for.
 
     Raises:
         DataError: files are missing, or the download failed.
     """
+    if root is None and (fetch or data_cache().is_dir()):
+        root = data_cache()
     if root is None:
-        raise DataError(f"{name}: no data folder is set, looking for {', '.join(files)}", HINT)
+        raise DataError(f"{name}: no data folder is set, looking for {', '.join(files)}", f"{HINT}{FETCH}")
     paths = [root / file for file in files]
     if fetch and not all(path.is_file() for path in paths):
         with reading(f"{name}: the download into {root}"):
             fetch(root)
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
-        more = "" if fetch else ", or fetch them with --download"
+        more = "" if fetch else FETCH
         raise DataError(f"{name}: missing {', '.join(missing)}", HINT + more)
     return paths
 

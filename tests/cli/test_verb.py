@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -140,3 +141,40 @@ def test_a_closed_pipe_is_the_systems_own_end():
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60)
     os.close(writer)
     assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
+
+
+@pytest.mark.parametrize("group", [(), ("recipes",), ("bench",)])
+def test_without_a_command_the_help_is_printed_and_that_is_no_mistake(cli, group):
+    done = cli(*group)
+    assert done.exit_code == 0
+    assert "Usage: " in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("name", "command"), [("", None), *VERBS], ids=["idim", *ids])
+def test_help_has_plain_types_and_80_columns(cli, monkeypatch, name, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = cli(*name.split(), "--help").stdout
+    assert not set(re.findall(r"<\w+", shown)), "no <bool>, <str>, <list[str]>"
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_help_has_sections(cli):
+    shown = cli("sweep", "--help").stdout
+    for section in ("Where and how", "Short forms of recipe keys", "Adaptive search"):
+        assert f"─ {section} ─" in shown
+    assert "─ How to read d_int ─" in cli("threshold", "--help").stdout
+
+
+def test_what_is_not_there_is_told_with_what_is_taken(cli):
+    with pytest.raises(IdimError, match=r"no file absent.idim \(give an .idim file, a run folder, or its"):
+        cli("evaluate", "absent.idim")
+
+
+def test_code_that_is_not_there_is_a_fault_wherever_a_recipe_names_it(cli):
+    Path("a.yaml").write_text(
+        "dataset: digits\nmodel: fc\ntraining: {epochs: 1}\n"
+        "sweep: {d: [1], over: {model: [fc, './gone.py:net']}}\n"
+    )
+    with pytest.raises(IdimError, match=r"a\.yaml:4:.*sweep\.over\.model.*gone\.py"):
+        cli("recipes", "check", "a.yaml")

@@ -104,3 +104,10 @@ def test_dimensions_lie_around_the_run():
     assert dimensions(128, 2410) == [64, 81, 102, 128, 161, 203, 256, 323]
     assert dimensions(4, 5) == [2, 3, 4, 5]
     assert dimensions(1, 1) == [1]
+
+
+def test_a_level_above_what_an_accuracy_can_be_is_refused():
+    with pytest.raises(IdimError, match=r"1\.2 x 0\.9800 = 1\.1760: no accuracy is above 1.*\(0, 1\.02\]"):
+        goal_of(0.9, 1.2, 0.98, None, False, "accuracy")
+    assert goal_of(0.9, 1.2, 0.98, None, False, "nll").level == pytest.approx(1.176)
+    assert goal_of(0.9, 1.02, 0.98, None, False, "accuracy").level <= 1

@@ -81,3 +81,21 @@ def test_original_cifar10_files_go_first(tmp_path, monkeypatch):
     write_cifar(tmp_path, monkeypatch)
     (tmp_path / "cifar10").mkdir()
     assert load(Component(name="cifar10", params={"validation": 5}), str(tmp_path)).shape == (3, 32, 32)
+
+
+def test_without_a_folder_the_cache_is_filled_and_found_again(tmp_path, monkeypatch):
+    from idim_cli.datasets.files import locate
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(DataError, match=r"no data folder is set.*--download"):
+        locate("X", None, ["a/b"], None)
+
+    def fetch(root):
+        (root / "a").mkdir(parents=True)
+        (root / "a" / "b").write_text("x")
+
+    place = tmp_path / "idim" / "data" / "a" / "b"
+    assert locate("X", None, ["a/b"], fetch) == [place]
+    assert locate("X", None, ["a/b"], None) == [place], "and later without --download"
+    with pytest.raises(DataError, match="missing"):
+        locate("X", None, ["c"], None)
