@@ -69,7 +69,7 @@ class Options:
         if not isinstance(self.baseline, str) and not _positive(self.baseline):
             raise IdimError(f"baseline: {self.baseline!r} is not a positive number")
         if not _positive(self.fraction) or self.fraction > MOST:
-            raise IdimError(f"fraction must be in (0, {MOST:g}], got {self.fraction!r}", meant(self.fraction))
+            raise IdimError(f"fraction: {self.fraction!r} is not in (0, {MOST:g}]", meant(self.fraction))
         if not _positive(self.confidence) or self.confidence >= 1:
             raise IdimError(f"confidence: {self.confidence!r} is not between 0 and 1", meant(self.confidence))
         if not isinstance(self.seed, Integral) or self.seed < 0:

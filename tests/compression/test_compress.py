@@ -340,8 +340,8 @@ def test_both_codebooks(codebook, swept, tmp_path):
     [
         (Wish(lossless=True, levels=[3]), "lossless"),
         (Wish(lossless=True, compare=True), "lossless"),
-        (Wish(target=90.0, baseline=0.9), "share"),
-        (Wish(target=math.inf, baseline=0.9), "share"),
+        (Wish(target=90.0, baseline=0.9), "must be in .0, 2., got 90"),
+        (Wish(target=math.inf, baseline=0.9), "must be in .0, 2., got inf"),
         (Wish(target=0.9, baseline=math.nan), "no performance"),
         (Wish(target=0.9, baseline=-1.0), "no performance"),
         (Wish(baseline=0.9), "without a target"),
