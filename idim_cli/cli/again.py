@@ -35,7 +35,11 @@ def command(reading: Reading | None, recipe: Recipe, words: Sequence[str]) -> st
 
 
 def of_folder(path: Path, reading: Reading | None) -> str:
-    """The same for the results of a sweep in a folder, or its results.csv; empty for those of others."""
+    """The same for the results of a sweep in a folder, or its results.csv; empty for those of others.
+
+    Behind it stands, as a comment, which code of strangers it would run.
+    """
+    from idim_cli import trust
     from idim_cli.recipe.load import load
 
     folder = path.parent if path.name == results.TABLE else path
@@ -45,7 +49,8 @@ def of_folder(path: Path, reading: Reading | None) -> str:
     recipe = load(file).recipe
     if recipe.name != folder.resolve().name:  # it was moved, and would be made anew elsewhere
         return ""
-    return command(reading, recipe, [str(file), "--out", str(folder.parent)])
+    line, strange = command(reading, recipe, [str(file), "--out", str(folder.parent)]), trust.warning(file)
+    return f"{line}  # {strange}" if line and strange else line
 
 
 def _arguments(reading: Reading, recipe: Recipe) -> Sequence[str]:

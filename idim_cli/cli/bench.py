@@ -112,6 +112,7 @@ def step(
     limit: Limit = 120.0,
     data: options.Data = None,
     device: options.Device = None,
+    trust_code: options.TrustCode = False,
     out: Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -133,7 +134,7 @@ def step(
     from idim_cli.training.prepare import Where
 
     loaded = load(recipe, overrides or []) if recipe else bench.default_recipe(overrides or [])
-    trust.permit(loaded)
+    trust.permit(loaded, trust_code)
     here = options.device(device, loaded.recipe) or loaded.recipe.device
     how, where = _how(here, seconds, limit), Where(here, data)
     those = [one.name for one in known.contestants(names or []) if one.name != "identity"]
@@ -150,6 +151,7 @@ def pack(
     seconds: Seconds = 1.0,
     data: options.Data = None,
     device: options.Device = None,
+    trust_code: options.TrustCode = False,
     out: Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -168,7 +170,7 @@ def pack(
     from idim_cli.training.prepare import Where
 
     loaded = load(recipe, overrides or [])
-    trust.permit(loaded)
+    trust.permit(loaded, trust_code)
     measured = loaded.recipe
     here = options.device(device, measured) or measured.device
     how, where = _how(here, seconds), Where(here, data)

@@ -1,19 +1,24 @@
 """No file runs code that it names unless this user made it, or says --trust-code: every way is listed."""
 
+import html
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 import idim_cli
 from idim_cli import checkpoint, fingerprint, trust
+from idim_cli.cli import again
 from idim_cli.codec import container
 from idim_cli.errors import IdimError
 from idim_cli.recipe.components import OPEN
 from idim_cli.recipe.schema import COMPONENTS, TRACKERS, Recipe
+from idim_cli.reports import redo
 from idim_cli.results import CHECKPOINT
+from idim_cli.thresholds import rest
 
 #: Code that leaves a trace where it ran, as a component.
 HARM = {"name": "os:system", "command": "touch ran"}
@@ -122,7 +127,7 @@ def test_check_lists_what_would_run(cli, here):
 def results_of(recipe):
     """A results folder as a stranger may send it: a plan that has not ended, and its recipe."""
     os.makedirs("results/r/runs/x")
-    write(recipe, "results/r/recipe.yaml")
+    write({"name": "r", **recipe}, "results/r/recipe.yaml")
     with open("results/r/plan.json", "w") as file:
         runs = [{"run_id": name, "over": {}, "baseline_config": None} for name in "xy"]
         json.dump({"recipe": "r", "runs": runs}, file)
@@ -133,19 +138,22 @@ def results_of(recipe):
 
 def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     results_of({"model": HARM})
-    for verb in ("threshold", "report"):
-        try:
-            done = cli(verb, "results/r")
-            said = done.stdout + done.stderr
-        except IdimError as error:
-            said = f"{error} {error.hint}"
-        assert ("idim sweep" in said) <= ("code that you did not make: model os:system" in said)
-    page = here / "results/r/r-report.html"
-    if page.exists():
-        text = page.read_text()
-        assert text.count("idim sweep results/r/recipe.yaml") <= text.count(
-            "names code that you did not make"
-        )
+    strange = 'code that you did not make: model os:system {"command": "touch ran"}'
+    assert strange in rest("results/r")
+    reading = SimpleNamespace(next_arguments=("sweep.seeds=5",))
+    assert f"  # it names {strange}" in again.of_folder(here / "results/r", reading)
+    line = redo._made(SimpleNamespace(path=Path("results/r"), folders={}, lone=False))
+    assert line.startswith("idim sweep results/r/recipe.yaml")
+    assert f"  # it names {strange}" in line
+    cli("report", "results/r")
+    (place,) = here.rglob("report.html")
+    page = place.read_text()
+    assert "# it names code that you did not make: model os:system" in html.unescape(page)
+    with pytest.raises(IdimError):
+        cli("threshold", "results/r")  # of one run there is no reading; and nothing was run
+    write({"name": "r"}, "results/r/recipe.yaml")
+    assert "code" not in rest("results/r")
+    assert "#" not in again.of_folder(here / "results/r", reading)
 
 
 def planted(folder, component, kind="model", **extra):

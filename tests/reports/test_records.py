@@ -3,11 +3,14 @@
 import json
 import math
 import zlib
+from types import SimpleNamespace
 
 import pytest
 from compressed_cases import change, record_of
 
+from idim_cli.codec import bounds
 from idim_cli.errors import FileError
+from idim_cli.reports import records
 from idim_cli.reports.records import find, read
 
 
@@ -112,3 +115,8 @@ def test_a_bound_that_does_not_follow_is_left_out(packed, small):
     told["bound"]["binomial"] /= 2
     record_of(small).write_text(json.dumps(told))
     assert "contradict" in str(find([small])[1][0])
+
+
+def test_a_record_of_more_examples_than_there_are_is_refused_at_once():
+    said = bounds.Bound(n=10**9 + 1, wrong=10**8, bits=100.0, delta=0.05, binomial=0.2, pac_bayes=0.2)
+    assert not records._possible(SimpleNamespace(bound=said, d=1, D=2))
