@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from idim_cli.environment import cores
+from idim_cli.execute.nursery import Forked, Nursery
 from idim_cli.execute.worker import Shift
 from idim_cli.plans import Run
 from idim_cli.training.stop import SIGNALS
@@ -30,11 +31,12 @@ sys.exit(main({number}))
 
 
 class Seat(NamedTuple):
-    """Where a worker computes: its number, its threads, and the GPU that alone it sees."""
+    """Where a worker computes: its number, its threads, the GPU that alone it sees, whether it is forked."""
 
     number: int
     threads: int
     gpu: str | None
+    forks: bool = False  # a fork cannot take a GPU along
 
     @property
     def environment(self) -> dict[str, str]:
@@ -56,7 +58,8 @@ def seats(device: torch.device, workers: int | None, threads: int | None = None)
     # OpenMP allows a list, of which the first number is for the outermost level.
     asked = int((os.environ.get(_THREADS[0]) or str(cores())).partition(",")[0])
     each = threads or max(1, min(cores() // number, asked))
-    return [Seat(at, each, gpus[at % len(gpus)] if gpus else None) for at in range(number)]
+    forks = device.type == "cpu"
+    return [Seat(at, each, gpus[at % len(gpus)] if gpus else None, forks) for at in range(number)]
 
 
 def _gpus() -> list[str]:
@@ -64,11 +67,23 @@ def _gpus() -> list[str]:
     return named.split(",") if named else [str(at) for at in range(torch.cuda.device_count())]
 
 
+def _started(seat: Seat, number: int) -> subprocess.Popen[bytes]:
+    """A worker at the other end of the connection `number`, with imports of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM.format(path=sys.path, number=number)],
+        env={**os.environ, **seat.environment},
+        pass_fds=[number],
+        stdin=subprocess.DEVNULL,
+        stdout=2,  # what the user's code prints is not among the data
+    )
+
+
 class Member:
     """A worker as its pool sees it.
 
     Args:
         seat: from `seats`.
+        nursery: the warm process that it is forked from; None starts it afresh.
 
     Attributes:
         connection: to it.
@@ -77,19 +92,15 @@ class Member:
         asked: whether it has ever asked for a run.
     """
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: Seat, nursery: Nursery | None = None) -> None:
         self.seat, self.runs = seat, dict[str, Run]()
         self.shift: Shift | None = None
         self.asked = False
         self.connection, other = Pipe()
         with other:
             number = other.fileno()
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM.format(path=sys.path, number=number)],
-                env={**os.environ, **seat.environment},
-                pass_fds=[number],
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # what the user's code prints is not among the data
+            self.process: Forked | subprocess.Popen[bytes] = (
+                nursery.fork(number) if nursery else _started(seat, number)
             )
 
     @property

@@ -13,7 +13,8 @@ from idim_cli.environment import pick_device
 from idim_cli.errors import IdimError
 from idim_cli.execute import worker
 from idim_cli.execute.base import Result, Watcher
-from idim_cli.execute.member import Member, dismiss, seats
+from idim_cli.execute.member import Member, Seat, dismiss, seats
+from idim_cli.execute.nursery import Nursery, usable
 from idim_cli.execute.queue import Queue
 from idim_cli.plans import Run
 from idim_cli.training import outcome, stop
@@ -45,6 +46,7 @@ class Pool:
     def __init__(self, workers: int | None = None, threads: int | None = None, pack: int | None = 1) -> None:
         self.workers, self.threads, self.pack = workers, threads, pack
         self.members: list[Member] = []
+        self.nursery: Nursery | None = None
 
     def __enter__(self) -> Pool:
         return self
@@ -55,7 +57,21 @@ class Pool:
     def close(self) -> bool:
         """Have the workers save what is under way, and end; whether all did so in good order."""
         members, self.members = self.members, []
-        return dismiss(members)
+        nursery, self.nursery = self.nursery, None
+        try:
+            return dismiss(members)
+        finally:
+            if nursery is not None:
+                nursery.close()
+
+    def hire(self, seat: Seat) -> None:
+        """One more worker, forked from a warm process where that can be."""
+        if self.nursery is not None and self.nursery.gone:
+            self.nursery.close()
+            self.nursery = None
+        if self.nursery is None and seat.forks and usable():
+            self.nursery = Nursery(seat.environment)
+        self.members.append(Member(seat, self.nursery))
 
     def map(
         self, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher
@@ -104,7 +120,7 @@ class _Map:
         taken = {member.seat.number for member in members}
         for seat in self.seats:
             if len(members) < min(self.queue.workers, self.queue.open) and seat.number not in taken:
-                members.append(Member(seat))
+                self.pool.hire(seat)
         for member in members:
             if member.shift is None and self.queue.waiting:
                 member.shift = self.shift

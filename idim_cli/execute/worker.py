@@ -1,7 +1,8 @@
 """The other end of a pool: a process that asks for runs, trains them, and tells what came of them.
 
-It is started by `idim_cli.execute.member` as a plain program, not by `multiprocessing`, which would import
-the user's main script once more: that fails for a script without a main guard, and for code from a pipe.
+It is forked from a warm process or started as a plain program (`idim_cli.execute.member`), not by
+`multiprocessing`, which would import the user's main script once more: that fails for a script without a main
+guard, and for code from a pipe.
 The end of the connection is the sign to stop, whether the parent closed it or was killed.
 """
 

@@ -16,7 +16,7 @@ import torch
 
 from idim_cli import results
 from idim_cli.errors import IdimError
-from idim_cli.execute import member
+from idim_cli.execute import member, nursery
 from idim_cli.execute import pool as pools
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
@@ -228,7 +228,7 @@ def test_workers_save_and_end_when_their_parent_is_killed(tmp_path):
 
 
 def test_workers_that_cannot_start(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(member, "_PROGRAM", "raise SystemExit(3)")
+    monkeypatch.setattr(nursery if nursery.usable() else member, "_PROGRAM", "raise SystemExit(3)")
     with Pool(2) as pool, pytest.raises(IdimError, match="cannot start: exit code 3"):
         list(pool.map(runs(), tmp_path, CPU, Silent()))
 

@@ -1,0 +1,59 @@
+"""The warm process: its workers, how they ended, and what becomes of them when it is killed."""
+
+import os
+import signal
+import time
+from multiprocessing import Pipe
+
+import pytest
+
+from idim_cli.execute import nursery
+from idim_cli.execute.nursery import Nursery, usable
+
+pytestmark = pytest.mark.skipif(not usable(), reason="needs pidfd_open")
+
+
+@pytest.fixture
+def warm():
+    made = Nursery({"OMP_NUM_THREADS": "1"})
+    yield made
+    made.process.kill()
+    made.close()
+
+
+def worker(warm):
+    ours, theirs = Pipe()
+    with theirs:
+        return ours, warm.fork(theirs.fileno())
+
+
+def test_workers_are_forks_that_tell_how_they_ended(warm):
+    (first, one), (second, two) = worker(warm), worker(warm)
+    assert len({os.getpid(), warm.process.pid, one.pid, two.pid}) == 4
+    assert one.poll() is None
+    first.close()  # a worker without a parent ends
+    assert one.wait() == 0
+    two.kill()
+    assert (two.wait(), two.poll()) == (-signal.SIGKILL, -signal.SIGKILL)
+    two.kill()  # which is no other process now
+    second.close()
+
+
+def test_a_worker_outlives_its_nursery_and_is_known_to_be_alive(warm):
+    ours, one = worker(warm)
+    assert one.pid
+    warm.process.kill()
+    warm.process.wait()
+    until = time.monotonic() + 60
+    while not warm.gone and time.monotonic() < until:
+        assert one.poll() is None
+    ours.close()
+    assert one.wait() == -signal.SIGKILL  # how it ended is not known
+
+
+def test_a_nursery_that_cannot_start_is_gone(monkeypatch):
+    monkeypatch.setattr(nursery, "_PROGRAM", "raise SystemExit(3)")
+    cold = Nursery({})
+    _, one = worker(cold)
+    assert (one.pid, one.wait(), cold.gone) == (0, 3, True)
+    cold.close()
