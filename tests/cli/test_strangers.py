@@ -146,7 +146,7 @@ def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     assert line.startswith("idim sweep results/r/recipe.yaml")
     assert f"  # it names {strange}" in line
     cli("report", "results/r")
-    (place,) = here.rglob("report.html")
+    (place,) = here.rglob("*report.html")
     page = place.read_text()
     assert "# it names code that you did not make: model os:system" in html.unescape(page)
     with pytest.raises(IdimError):
