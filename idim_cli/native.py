@@ -57,6 +57,10 @@ def admit(module: nn.Module, trainable: Sequence[str] | None = None) -> list[Nat
         raise ComponentError(f"module is a {type(module).__name__}, and no Module", "give a torch.nn.Module")
     if any(getattr(type(part), "holds_native", False) for part in module.modules()):
         raise ComponentError("the model is in a subspace already", "a network of its own is wanted")
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise ComponentError(
+            "the model is TorchScript, whose parameters stay in place", "give the module itself"
+        )
     _refuse_lazy(module)
     chosen = _chosen(module, trainable)
     for name, parameter, _ in chosen:

@@ -180,6 +180,13 @@ def test_what_no_P_can_move_is_refused_before_any_training(make, words):
     assert caught.value.hint
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("make", [torch.jit.script, lambda net: torch.jit.trace(net, torch.ones(2, 3))])
+def test_torchscript_is_refused(make):
+    with pytest.raises(ComponentError, match="TorchScript"):
+        Subspace.of(nn.Sequential(make(nn.Linear(3, 3)), nn.Linear(3, 3)), 2)
+
+
 def test_a_complex_part_that_is_frozen_stays():
     net = nn.ModuleDict({"a": nn.Linear(3, 3), "b": nn.Linear(3, 3, dtype=torch.complex64)})
     net["b"].requires_grad_(False)
