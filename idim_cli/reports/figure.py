@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from idim_cli.thresholds import Reading
 
+_TICKS, _FEW, _LOW = 8, 5, 3.5  # names on the axis of performance; in a figure lower than so many inches
 _AXIS_WIDTH = 38  # characters of the names of ticks, in a figure of a page and in wider ones
 
 
@@ -99,7 +100,7 @@ def _figure(
         *(marks.solution(axes, reading) if reading else []),
         *_published(axes, published, labels.published),
     ]
-    _axis_of_performance(axes, labels.performance)
+    _axis_of_performance(axes, labels.performance, _FEW if form.size and form.size[1] < _LOW else _TICKS)
     if reading is not None:
         marks.value(axes, reading)
     share = percent(reading.fraction) if reading else ""
@@ -134,9 +135,9 @@ def _have_room(span: scale.Scale, ticks: Sequence[float], room: int) -> bool:
     return len(ticks) <= 9 and all(tick % 1 == 0 for tick in ticks) and all(one >= 1 for one in free)
 
 
-def _axis_of_performance(axes: Axes, label: str) -> None:
+def _axis_of_performance(axes: Axes, label: str, most: int) -> None:
     low, high = axes.get_ylim()
-    axes.set_yticks(scale.Scale(low, high).ticks(lambda ticks: len(ticks) <= 8))
+    axes.set_yticks(scale.Scale(low, high).ticks(lambda ticks: len(ticks) <= most))
     axes.set_ylim(low, high)
     axes.set_ylabel(label)
 
