@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import results, thresholds, trust
+from idim_cli import results, trust
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Result, Silent, Watcher
 from idim_cli.execute.seldom import Seldom
@@ -22,13 +22,14 @@ from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe
 from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
-from idim_cli.thresholds import Estimate, Options
 from idim_cli.trackers.tracking import Tracking
 from idim_cli.training.ended import done, results_folder, run_folder
 from idim_cli.training.where import Where, as_where
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from idim_cli.thresholds import Estimate
 
 
 @dataclass(frozen=True, repr=False)
@@ -276,7 +277,9 @@ def _remove(path: Path) -> None:
 
 
 def _read(recipe: Recipe, folder: Path, table: pd.DataFrame, planned: int) -> Outcome:
-    estimates = thresholds.threshold(table, Options(**recipe.reading()))
+    from idim_cli.thresholds import Options, threshold
+
+    estimates = threshold(table, Options(**recipe.reading()))
     failed = int((table["status"] == results.FAILED).sum())
     raced = recipe.sweep is not None and bool(recipe.sweep.search.params.get("lr"))
     return Outcome(folder, table, estimates, planned, len(table) - failed, failed, raced)

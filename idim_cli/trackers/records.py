@@ -6,14 +6,16 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from idim_cli.plans import Run
 from idim_cli.recipe.schema import Component
-from idim_cli.thresholds import Estimate, Reading
 from idim_cli.trackers.base import Figures, Settings
+
+if TYPE_CHECKING:
+    from idim_cli.thresholds import Estimate, Reading
 
 _RESULT = ("performance", "peak_memory_bytes")
 # Parts of a recipe that say nothing of one run.

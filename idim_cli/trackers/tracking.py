@@ -8,14 +8,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from idim_cli import results
 from idim_cli.plans import Run
 from idim_cli.recipe.schema import Component
-from idim_cli.thresholds import Estimate
 from idim_cli.trackers import records
 from idim_cli.trackers.base import Tracker, build
+
+if TYPE_CHECKING:
+    from idim_cli.thresholds import Estimate
 
 #: Seconds between two looks at a run's learning curve.
 LOOK_SECONDS = 2.0
