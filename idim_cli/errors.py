@@ -50,7 +50,7 @@ def described(error: BaseException) -> str:
     kind = type(error).__name__
     try:
         text = str(error)
-    except Exception:
+    except (Exception, SystemExit):
         return f"{kind}, which does not tell its message"
     return printable(f"{kind}: {text}" if text else kind, keep="\n\t")
 

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -332,6 +333,15 @@ def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> N
         temporary.unlink(missing_ok=True)
 
 
+def clear_temporaries(folder: Path, seconds: float = 0.0) -> None:
+    """Remove what writers that were killed have left: temporary files that are so old."""
+    now = time.time()
+    for path in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):  # its writer may have come to its end
+            if now - path.stat().st_mtime >= seconds:
+                path.unlink()
+
+
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """Hold a run's folder, by a lock on its log; the lock falls with the process, however that ends.
@@ -345,6 +355,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
             raise FileError(f"{folder / name} is not a regular file", "remove it")
     with (folder / LOG).open("a") as file:
         _lock(file, folder)
+        clear_temporaries(folder)
         yield
 
 

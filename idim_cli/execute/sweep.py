@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from idim_cli.thresholds import Estimate
 
+_STALE_SECONDS = 60.0  # of a temporary file whose writer must have been killed
+
 
 @dataclass(frozen=True, repr=False)
 class Outcome:
@@ -243,6 +245,7 @@ class _Work:
 
     def _lay_out(self) -> None:
         """Write recipe.yaml, plan.json and, if there is anything to tell, search.log."""
+        results.clear_temporaries(self.folder, _STALE_SECONDS)
         results.update(self.folder / results.RECIPE, self._signed)
         results.update(self.folder / results.PLAN, self._plan_text())
         if self.log:

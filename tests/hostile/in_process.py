@@ -35,6 +35,7 @@ def idim(*arguments: str) -> Answer:
     with (
         mock.patch.object(sys, "argv", ["idim", *arguments]),
         mock.patch.object(app, "keep_freed_memory"),
+        mock.patch.object(app, "no_exit"),
         mock.patch("signal.signal"),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
