@@ -73,7 +73,9 @@ class Sparse(Projector):
         parts = self.backward_start, self.backward_index, self.backward_value
         mark = [(part.data_ptr(), 0 if part.is_inference() else part._version) for part in parts]
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+            # The second one is of torch 2.11 on CUDA, where it names a choice that is made below.
+            for message in ("Sparse CSR tensor support is in beta", "Sparse invariant checks"):
+                warnings.filterwarnings("ignore", message=message)
             try:
                 matrix = torch.sparse_csr_tensor(
                     *parts[:2], parts[2].to(kind), (self.d, self.D), check_invariants=mark != self._sound
