@@ -60,7 +60,7 @@ def test_a_fixed_baseline_and_a_goal_are_known_at_once(recipe, tmp_path):
     fixed = loads(TEXT[:-1] + ", threshold: {baseline: 0.5}}").recipe
     assert Running(fixed, tmp_path).level(run) == 0.45
 
-    assert Running(recipe, tmp_path).level(replace(run, goal=Goal(0.3))) == 0.3
+    assert Running(recipe, tmp_path).level(replace(run, goal=Goal(0.3, ()))) == 0.3
 
 
 def test_it_reads_again_only_after_a_rest(recipe, tmp_path, monkeypatch):

@@ -105,7 +105,7 @@ def test_rounding_from_the_first_step_on(tmp_path):
 @pytest.mark.parametrize("reported", ["best", "final"])
 def test_only_the_end_has_few_values_and_counts(reported, tmp_path):
     overrides = ("quantise={levels: 2, after: 0.5}", f"training.performance={reported}")
-    result = run(replace(single(recipe(*overrides)), goal=Goal(0.2)), tmp_path)
+    result = run(replace(single(recipe(*overrides)), goal=Goal(0.2, ((0.0, 1.0),) * 4)), tmp_path)
     assert result["epoch"] == 4
     assert evaluate(tmp_path).metrics["accuracy"] == result["performance"]
 
