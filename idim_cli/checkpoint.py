@@ -91,6 +91,11 @@ def buffers(module: nn.Module) -> dict[str, Tensor]:
     return {name: buffer for name, buffer in module.named_buffers() if name in kept}
 
 
+def theta0(module: nn.Module) -> str:
+    """The fingerprint of a new network's parameters and buffers: where a training of it starts."""
+    return fingerprint.of({**dict(module.named_parameters()), **buffers(module)})
+
+
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors below `prefix`, which their names lose."""
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

@@ -238,6 +238,13 @@ def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
     write_atomic(run_folder / RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
 
 
+def discard(run_folder: Path) -> None:
+    """Remove result and checkpoint of a run that is to be made again, unless a process is at work on it."""
+    with contextlib.suppress(HeldError), sole_writer(run_folder):
+        for name in (RESULT, CHECKPOINT):
+            (run_folder / name).unlink(missing_ok=True)
+
+
 def write_csv(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Path:
     """Write results.csv of a results folder anew; returns its path. For `known` and `plan` see `finished`."""
     path = folder / TABLE

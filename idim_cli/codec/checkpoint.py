@@ -55,7 +55,9 @@ def read(path: Path) -> Solution:
     except ValueError as error:
         raise FileError(f"{path} is not a checkpoint of idim: {error}") from error
     ours = trust.is_ours(recipe, said.get("mark"))
-    return Solution(spec, said["D"], recipe.seeds, stored, buffers, recipe=recipe, trusted=ours)
+    return Solution(
+        spec, said["D"], recipe.seeds, stored, buffers, recipe=recipe, trusted=ours, origin=said.get("origin")
+    )
 
 
 def _stored(tensors: Mapping[str, Tensor], recipe: Recipe, D: object) -> Coords:

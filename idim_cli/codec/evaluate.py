@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from idim_cli import origin
 from idim_cli.codec import checkpoint, files, guard, solution
-from idim_cli.codec.rebuild import admit, rebuild
+from idim_cli.codec.rebuild import admit, rebuild, refuse_changed, refuse_edited
 from idim_cli.codec.solution import Solution
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data, Split
@@ -60,15 +61,27 @@ def evaluate(
         FileError: the file cannot be trusted, or is not what it claims to be.
         DataError: the data are absent, or there is no such split.
     """
-    found = guard.permit(_read(as_path(path), trust_code), trust_code, _KINDS)
+    found = _read(as_path(path), trust_code)
+    refuse_edited(found)
+    found = guard.permit(found, trust_code, _KINDS)
     module = rebuild(found).module.to(device)
-    chosen = _split(_data(found, data_root), split)
+    data = _data(found, data_root)
+    chosen = _split(data, split)
+    refuse_changed(found, changed_data(found, data, split))
     with guard.as_file_error("task", found.spec.task, found.source):
         task = tasks.build(found.spec.task)
         metrics = task.evaluate(module, chosen.to(device))
     if wrong := tasks.not_finite(metrics):
         raise FileError(f"{path}: {wrong} on the {split} split: the outputs of its network are not finite")
     return Score(split, len(chosen), metrics, task.metric, found.D, found.d)
+
+
+def changed_data(found: Solution, data: Data, split: str = "validation") -> str:
+    """Whether a split, or one of those that a training sees, is not what the solution was trained on."""
+    splits = dict.fromkeys(("train", "validation", split))
+    return origin.other_data(
+        found.origin, {name: data.digest(name) for name in splits}, found.spec.dataset.name
+    )
 
 
 def _read(path: Path, trust_code: bool) -> Solution:

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from idim_cli import rng, trust
+from idim_cli import origin, rng, trust
+from idim_cli.checkpoint import theta0 as start_of
 from idim_cli.codec import guard
 from idim_cli.codec.solution import Solution, to_bytes
 from idim_cli.codec.spec import Spec
@@ -54,9 +55,11 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
         FileError: it names code that is not trusted, does not fit its own claims, or leads to another start.
         CapacityError: the network or P does not fit this machine's memory.
     """
+    refuse_edited(solution)
     guard.permit(solution, trust_code)
     refuse_size(solution.D)
     module = _start(solution)
+    _compare_origin(module, solution)
     theta0 = checksum(module)
     _compare_start(solution, theta0)
     with guard.as_file_error("projector", solution.spec.projector, solution.source):
@@ -66,6 +69,27 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
     for name, buffer in _buffers(module, solution).items():
         put(buffer, solution.buffers[name])
     return Rebuilt(module.eval(), theta0, sign)
+
+
+def refuse_changed(solution: Solution, why: str) -> None:
+    """FileError for a solution that was made from something else than what is here now, if `why` says so."""
+    if why:
+        raise FileError(
+            f"{solution.source} cannot be scored: {why}",
+            "bring back what it was trained with, or train again: `idim train` notices the change",
+        )
+
+
+def refuse_edited(solution: Solution) -> None:
+    """FileError if the code that a solution names is not the code that it was trained with; none is run."""
+    named = {"model": solution.spec.model, "dataset": solution.spec.dataset}
+    refuse_changed(solution, origin.other_code(solution.origin, named))
+
+
+def _compare_origin(module: nn.Module, solution: Solution) -> None:
+    if solution.origin is not None:
+        other = origin.other_theta0(solution.origin, start_of(module), solution.spec.model.name)
+        refuse_changed(solution, other)
 
 
 def checksum(module: nn.Module) -> int:

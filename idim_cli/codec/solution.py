@@ -37,6 +37,7 @@ class Solution:
         checks: of theta0 and of P theta_d, to be met; None for a checkpoint, which has neither.
         recipe: that of a checkpoint, which says how it was trained and where its data lie; a file does not.
         trusted: whether code that it names may run: this user made it, or allows it.
+        origin: what a checkpoint says it was made from (`idim_cli.origin`); None if it does not.
     """
 
     spec: Spec
@@ -47,6 +48,7 @@ class Solution:
     checks: tuple[int, float] | None = None
     recipe: Recipe | None = None
     trusted: bool = False
+    origin: object = None
 
     @property
     def source(self) -> str:

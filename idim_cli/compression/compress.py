@@ -7,6 +7,7 @@ from pathlib import Path
 
 from idim_cli import results
 from idim_cli.codec import checkpoint, files, guard
+from idim_cli.codec.rebuild import refuse_edited
 from idim_cli.compression import record
 from idim_cli.compression.baseline import beside, direct_runs
 from idim_cli.compression.choose import choose
@@ -53,7 +54,9 @@ def compress(
     """
     wish = wish or Wish()
     path = results.checkpoint_of(results.as_path(run))
-    found = guard.permit(checkpoint.read(path), trust_code, ("model", "dataset"))
+    found = checkpoint.read(path)
+    refuse_edited(found)
+    found = guard.permit(found, trust_code, ("model", "dataset"))
     target = results.as_path(out) if out else path.with_suffix(results.COMPRESSED)
     files.check(target, path)
     assert found.recipe is not None

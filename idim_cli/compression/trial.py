@@ -14,7 +14,8 @@ from torch import nn
 from idim_cli import results
 from idim_cli.codec import bounds, checkpoint, container, guard, solution, write
 from idim_cli.codec.bounds import Bound
-from idim_cli.codec.rebuild import rebuild
+from idim_cli.codec.evaluate import changed_data
+from idim_cli.codec.rebuild import rebuild, refuse_changed
 from idim_cli.codec.solution import Solution
 from idim_cli.compression.sizes import Size
 from idim_cli.compression.wish import Wish
@@ -112,6 +113,7 @@ class Trials:
         self.task = tasks.build(self.recipe.task)
         self.device = pick_device(where.device or self.recipe.device)
         self.data = load_data(self.recipe, where, self.device)
+        refuse_changed(found, changed_data(found, self.data))
         self.made: list[Trial] = []
         self.asked: list[Run] = []
 

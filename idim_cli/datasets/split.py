@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from idim_cli import fingerprint
+from idim_cli.errors import FOREIGN
 
 
 @dataclass(frozen=True)
@@ -73,3 +77,20 @@ class Data:
     classes: int
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def digest(self, split: str) -> str | None:
+        """The fingerprint of ``train``, ``validation`` or ``test``, taken once; None if it cannot be read."""
+        if split not in self._digests:
+            self._digests[split] = self._digest(split)
+        return self._digests[split]
+
+    @functools.cached_property
+    def _digests(self) -> dict[str, str | None]:
+        return {}
+
+    def _digest(self, split: str) -> str | None:
+        try:
+            one = self.test() if split == "test" else getattr(self, split)
+        except FOREIGN:  # there may be none, and none may be needed
+            return None
+        return fingerprint.of({"x": one.x, "y": one.y})

@@ -6,6 +6,7 @@ import functools
 import html
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
 from idim_cli.trackers.tracking import Tracking
 from idim_cli.training.ended import done, results_folder, run_folder
+from idim_cli.training.unchanged import Unchanged
 from idim_cli.training.where import Where, as_where
 
 if TYPE_CHECKING:
@@ -152,12 +154,13 @@ class _Work:
         self.told: results.Known = {}
         self.log: list[str] = []
         self.trained = False
+        self.unchanged = Unchanged(where)
         self.table = Seldom(self._write_table)
 
     def carry_out(self, ask: Ask) -> None:
         """Say why, and bring the runs to their results; those that are done already are only read."""
         asked = merged([*ask.runs, *self._further(ask.runs)])
-        before = {run.run_id: done(run, run_folder(self.out, run)) for run in asked}
+        before = self._believed(asked, len(ask.runs))
         todo = [run for run in ask.runs if before[run.run_id] is None]
         if todo:
             self._preflight(todo)
@@ -173,9 +176,36 @@ class _Work:
         self.watcher.planned(self.runs, len(todo))
         for run, result in self._map(todo):
             self.trained = True
+            self._refuse_other_data(run, result)
             self.told[run.run_id] = dict(result)
             self.table.event()
             self.watcher.finished(run, result)
+
+    def _believed(self, asked: Sequence[Run], own: int) -> dict[str, dict[str, Any] | None]:
+        """The results of runs by run_id; None where there is none that stands.
+
+        Of the first `own` runs, those that were made from something else are named and put away.
+        """
+        before = {run.run_id: done(run, run_folder(self.out, run)) for run in asked}
+        whys = Counter[str]()
+        for at, run in enumerate(asked):
+            if (result := before[run.run_id]) and (why := self.unchanged.other(run, result)):
+                before[run.run_id] = None
+                if at < own:
+                    whys[why] += 1
+                    results.discard(run_folder(self.out, run))
+        for why, number in whys.items():
+            what = "1 finished run is" if number == 1 else f"{number} finished runs are"
+            self.watcher.say(f"{what} made again: {why}")
+        return before
+
+    def _refuse_other_data(self, run: Run, result: Result) -> None:
+        """IdimError if another process had other data than this one: their runs would not compare."""
+        if why := self.unchanged.other_data(run, result):
+            raise IdimError(
+                f"run {run.run_id}: in another process, {why} here",
+                "the data are drawn anew in each process: seed all that draws them",
+            )
 
     def native(self, group: Group) -> int:
         """D of a group's network, which a search wants to know before its runs."""

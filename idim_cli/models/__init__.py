@@ -11,3 +11,8 @@ REGISTRY = Registry(
         "toy": "idim_cli.models.toy:toy",
     },
 )
+
+
+def is_portable(name: str) -> bool:
+    """Whether a model's theta0 comes from `idim_cli.rng`: see `idim_cli.models.base.portable`."""
+    return name in REGISTRY and REGISTRY.target(name).startswith("idim_cli.")

@@ -12,7 +12,7 @@ from torch import nn
 from idim_cli import outside
 from idim_cli.environment import refuse_size
 from idim_cli.errors import CapacityError, ComponentError
-from idim_cli.models import REGISTRY
+from idim_cli.models import REGISTRY, is_portable
 from idim_cli.models.init import initialise
 from idim_cli.models.pretrained import torchvision_model
 from idim_cli.recipe.components import TORCHVISION
@@ -94,7 +94,7 @@ def portable(component: Component) -> bool:
     True for the shipped models. Others start as torch's generator makes them, which another version of
     torch may do in another way, so their theta0 is known for certain only on the machine of the run.
     """
-    return component.name in REGISTRY and REGISTRY.target(component.name).startswith("idim_cli.")
+    return is_portable(component.name)
 
 
 @contextmanager

@@ -49,16 +49,18 @@ def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any
         "columns_sampled": columns.sampled,
         "layer_share": columns.layer_share,
         "data": list(problem.data.notes),
+        "origin": problem.origin(run.recipe),
         "device": _device_name(problem.device),
     }
 
 
-def failed(run: Run, error: BaseException, D: int | None, device: str) -> dict[str, Any]:
+def failed(run: Run, error: BaseException, problem: Problem | None, device: str) -> dict[str, Any]:
     """The result of a run that came to no performance.
 
     Divergence is an outcome: the same run would diverge again. Anything else (memory, a lost disk, a bug)
     may be gone the next time, so `again` makes the same command try once more.
     """
+    D = None if problem is None else problem.subspace.D
     return {
         **_identity(run),
         "status": results.FAILED,
@@ -68,6 +70,7 @@ def failed(run: Run, error: BaseException, D: int | None, device: str) -> dict[s
         "D": D,
         "d": D if run.direct else run.recipe.d,
         "device": device,
+        "origin": None if problem is None else problem.origin(run.recipe),
     }
 
 

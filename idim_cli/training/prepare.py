@@ -6,9 +6,11 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
+from idim_cli import checkpoint, origin
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data
 from idim_cli.environment import data_root, free_bytes, pick_device
@@ -29,7 +31,8 @@ from idim_cli.training.where import Where as Where
 class Problem:
     """Everything that a training works on; module and data are on `device` (data only if they fit).
 
-    `quantise` says which few values the coordinates come to take; None leaves them free.
+    `quantise` says which few values the coordinates come to take; None leaves them free. `theta0` is the
+    fingerprint of the start.
     """
 
     device: torch.device
@@ -38,6 +41,12 @@ class Problem:
     subspace: Subspace
     columns: Columns
     quantise: Quantise | None = None
+    theta0: str = ""
+
+    def origin(self, recipe: Recipe) -> dict[str, Any]:
+        """What it was made from (`idim_cli.origin`); the test split is read for its fingerprint alone."""
+        data = {split: self.data.digest(split) for split in origin.SPLITS}
+        return origin.told(self.theta0, data, {"model": recipe.model, "dataset": recipe.dataset})
 
 
 def problem(run: Run, where: Where) -> Problem:
@@ -52,6 +61,7 @@ def problem(run: Run, where: Where) -> Problem:
     start = recipe.seeds.theta0
     module = models.build(recipe.model, data.shape, data.classes, start, where.download).to(device)
     sizes = [parameter.numel() for _, parameter in native_parameters(module, recipe.trainable)]
+    theta0 = checkpoint.theta0(module)
     d = sum(sizes) if recipe.d is None else recipe.d
     check_fits(recipe.projector, sizes, d, device)
     projector = projectors.build(recipe.projector, sizes, d, recipe.seeds.projector).to(device)
@@ -59,7 +69,7 @@ def problem(run: Run, where: Where) -> Problem:
     if recipe.start is not None:
         begin(subspace, recipe)
     columns = inspect(projector, subspace.sizes)
-    return Problem(device, data, tasks.build(recipe.task), subspace, columns, recipe.quantise)
+    return Problem(device, data, tasks.build(recipe.task), subspace, columns, recipe.quantise, theta0)
 
 
 def seeder(device: torch.device) -> Callable[[int], object]:

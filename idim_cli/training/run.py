@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +21,15 @@ from idim_cli.training.ended import pending as pending
 from idim_cli.training.ended import results_folder, run_folder
 from idim_cli.training.loop import Course, finish
 from idim_cli.training.preflight import preflight
+from idim_cli.training.prepare import Problem, problem
 from idim_cli.training.prepare import Where as Where
-from idim_cli.training.prepare import problem
 from idim_cli.training.record import Record
 from idim_cli.training.sitting import OnStep, Progress, Sitting
 from idim_cli.training.stop import StoppedError
+from idim_cli.training.unchanged import Unchanged
 from idim_cli.training.where import as_where
+
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -59,7 +63,7 @@ def train(
     one = single(loaded.recipe)
     folder = run_folder(out, one)
     with Tracking(loaded.recipe.trackers, results_folder(out, loaded.recipe)) as tracking:
-        new = pending(one, folder)
+        new = pending(one, folder) or _is_stale(one, folder, where)
         if new:
             preflight([one], where, loaded.source)
 
@@ -72,6 +76,16 @@ def train(
         if new:
             tracking.ended(one, result)
     return result
+
+
+def _is_stale(run: Run, folder: Path, where: Where) -> bool:
+    """Whether a finished run is not what it would be now; it is then named, and its result put away."""
+    result = done(run, folder)
+    if result is None or not (why := Unchanged(where).other(run, result)):
+        return False
+    _log.warning("%s: %s; the run is made again", run.run_id, why)
+    results.discard(folder)
+    return True
 
 
 def run(
@@ -119,13 +133,12 @@ def _attempt(
     run: Run, record: Record, where: Where, on_step: OnStep | None, clock: Clock | None
 ) -> Course[dict[str, Any]]:
     """Train, and turn every error into a result."""
-    D: int | None = None
+    here: Problem | None = None
     try:
         here = problem(run, where)
-        D = here.subspace.D
         return (yield from Sitting(run, here, record, on_step, clock).course())
     except StoppedError:
         raise
     except FOREIGN as error:
         record.log(f"failed: {error}" if isinstance(error, IdimError) else traceback.format_exc())
-        return outcome.failed(run, error, D, where.device or run.recipe.device)
+        return outcome.failed(run, error, here, where.device or run.recipe.device)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from idim_cli import checkpoint, results
+from idim_cli import checkpoint, origin, results
 from idim_cli.environment import resident_bytes
 from idim_cli.errors import FileError
 from idim_cli.plans import Run
@@ -124,11 +124,21 @@ class Sitting:
             tensors, metadata = checkpoint.load(self.path, unchecked=False)
             if (its := metadata.get("run_id")) != self.run.run_id:
                 raise FileError(f"{self.path} is the checkpoint of another run, {its}")
+            if why := self._other(metadata.get("origin")):
+                raise FileError(f"{self.path}: {why}")
             return tensors, metadata
         except FileError as error:
             self.record.log(f"starts afresh: {error}")
             _log.warning("%s; the run starts afresh", error)
             return None
+
+    def _other(self, then: object) -> str:
+        """What the state in a checkpoint was made from that this run is not; empty if there is nothing."""
+        recipe, data = self.run.recipe, self.problem.data
+        now = {split: data.digest(split) for split in ("train", "validation")}
+        return origin.other_theta0(then, self.problem.theta0, recipe.model.name) or origin.other_data(
+            then, now, recipe.dataset.name
+        )
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -174,6 +184,7 @@ class Sitting:
             "D": subspace.D,
             "d": subspace.d,
             "state": self.loop.counters(),
+            "origin": self.problem.origin(self.run.recipe),
         }
         checkpoint.save(self.path, self.loop.tensors(), metadata)
         self.saved = time.monotonic()
