@@ -29,7 +29,7 @@ from idim_cli.cli import (
 )
 from idim_cli.cli.verb import Verb, as_file_error, plain_types, verb
 from idim_cli.environment import check_variables, keep_freed_memory
-from idim_cli.errors import RUN_FAILED, Ended, IdimError, described
+from idim_cli.errors import INTERRUPTED, RUN_FAILED, Ended, IdimError, described
 from idim_cli.outside import no_exit
 from idim_cli.training.stop import SIGNALS
 
@@ -117,10 +117,10 @@ def _idim(
 
 def main() -> None:
     """Run the command line and end the process with the exit codes of `idim_cli.errors`."""
-    for number in SIGNALS:
-        # SIGINT is Python's own affair.
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _end)
     try:
+        for number in SIGNALS:
+            # SIGINT is Python's own affair.
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _end)
         console.begin()
         check_variables()
         keep_freed_memory()
@@ -130,6 +130,8 @@ def main() -> None:
         sys.exit(console.report_error(error))
     except Ended as end:
         sys.exit(end.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except OSError as error:
         sys.exit(console.report_error(as_file_error(error)))
     except Exception as error:
