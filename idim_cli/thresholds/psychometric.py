@@ -26,8 +26,8 @@ _LAPSES, _LAPSE_NOISE = 0.02, 5.0
 # Performance nears its plateau as d**-k, as learning curves do: k = 0.2 is nearly straight in log d.
 _BENDS, _BEND_WEIGHTS = np.array([0.2, 0.5, 1.0, 2.0, 4.0]), np.array([0.1, 0.25, 0.3, 0.25, 0.1])
 # Slope in log d, and noise of one run, as shares of the level: all that is looked at, the middle of what is
-# plausible, and its spread as a factor. Small networks have a noise of .025 to .056 near the level, large ones on
-# MNIST of .005 (docs/adaptive.md); with a prior that expects less, few runs that agree by chance end a search.
+# plausible, and its spread as a factor. Small networks have a noise of .025 to .056 near the level, that on
+# MNIST .005 (docs/adaptive.md); a prior that expects less lets a few runs that agree by chance end a search.
 _SLOPES, _SLOPE, _SLOPE_FACTOR = (0.01, 30.0), 0.2, 4.0
 _NOISES, _NOISE, _NOISE_FACTOR = (3e-4, 0.3), 0.03, 4.0
 # Each pass lays a grid of thresholds x slopes x noises over what the one before left plausible. The first
