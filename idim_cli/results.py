@@ -151,11 +151,11 @@ def _readable(run_folder: Path) -> dict[str, Any] | None:
 
 def misplaced(result: Mapping[str, Any], run_id: str) -> str:
     """Why a result is not that of the run called `run_id`, in words; empty if it is."""
+    named = _RUN_ID.fullmatch(run_id)
+    if named is None:  # a folder of another name, such as a copy's
+        return ""
     if result["run_id"] != run_id:
         return f"is the result of another run, {result['run_id']}"
-    named = _RUN_ID.fullmatch(run_id)
-    if named is None:
-        return ""
     seeds = (result.get(f"seed_{name}") for name in ("theta0", "projector", "data"))
     if named["seeds"] != ".".join(str(seed) for seed in seeds if seed is not None):
         return "has other seeds than its run"

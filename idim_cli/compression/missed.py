@@ -21,6 +21,7 @@ class NotReachedError(IdimError):
     """No file does what is asked.
 
     Attributes:
+        missed: what is not reached, without what is written.
         nearest: what came closest.
         written: its file, for which a frontier was asked; None if there is none.
     """
@@ -30,11 +31,11 @@ class NotReachedError(IdimError):
     def __init__(self, message: str, hint: str, nearest: Trial, written: Compressed | None = None) -> None:
         kept = "no file is written" if written is None else f"that is what {written.path} has"
         super().__init__(f"{message}; {kept}", hint)
-        self.message, self.nearest, self.written = message, nearest, written
+        self.missed, self.nearest, self.written = message, nearest, written
 
     def but(self, written: Compressed) -> NotReachedError:
         """The same where the nearest is written all the same."""
-        return NotReachedError(self.message, self.hint, self.nearest, written)
+        return NotReachedError(self.missed, self.hint, self.nearest, written)
 
 
 def missed(

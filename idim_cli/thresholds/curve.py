@@ -83,7 +83,7 @@ def crossing(runs: Sample, options: Options, level: float) -> Crossing:
 def prior(D: int | None, tried: tuple[int, int]) -> Prior:
     """Before any run: about the square root of D, and hardly more narrow than 1 .. D."""
     low, high = (1, D) if D else (tried[0] / 8, tried[1] * 8)
-    span = math.log(high / low)
+    span = max(math.log(high / low), _BEYOND)  # of a problem with one parameter too
     centre = math.log(low) + _CENTRE * span
     return Prior(math.log(low) - _BEYOND, math.log(high) + _BEYOND, centre, _SPREAD * span if D else span)
 

@@ -51,7 +51,7 @@ def test_every_help_names_exit_codes_that_there_are(name, command):
 
 
 def test_quiet_says_nothing_but_errors(cli):
-    Path("a.csv").write_text("d,performance,net\n10,.5,a\n20,.95,b\n0,1,a\n")
+    Path("a.csv").write_text("d,performance,net\n10,.5,a\n20,.95,b\n30,.96,b\n0,1,a\n")
     assert "note: all rows are read as one problem" in cli("threshold", "a.csv").stderr
     quiet = cli("threshold", "a.csv", "-q")
     assert quiet.stderr == ""

@@ -156,7 +156,7 @@ def test_what_no_file_reaches_is_said(swept, tmp_path):
     assert caught.value.exit_code == 3
     near = caught.value.nearest
     size = f"{near.size} bytes \\(d = 60, {near.content.coords.levels} values, {near.how}\\)"
-    assert re.search(rf"the closest has {near.performance:.4f} in {size}; no file is", str(caught.value))
+    assert re.search(rf"the closest has {near.performance:.4f} in {size}; no file is", caught.value.message)
     assert "--d auto" in caught.value.hint
     assert "--levels 4,6,8" in caught.value.hint
     assert "--epochs 16" in caught.value.hint

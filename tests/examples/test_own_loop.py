@@ -42,7 +42,8 @@ def test_plain(capsys):
     (state,) = names["optimizer"].state.values()
     assert state["exp_avg"].shape == (200,)
     torch.save(model.state_dict(), "digits.pt")
-    again = Subspace.of(copy.deepcopy(names["network"]), d=200)
+    # The subspace has frozen the network that it took over, and so its copy.
+    again = Subspace.of(copy.deepcopy(names["network"]).requires_grad_(True), d=200)
     assert not torch.equal(again(x), model(x))
     again.load_state_dict(torch.load("digits.pt"))
     assert torch.equal(again(x), model(x))

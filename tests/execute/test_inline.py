@@ -42,6 +42,7 @@ def test_what_another_process_holds_is_left_to_it_and_its_result_passed_on(tmp_p
         looks.append(seconds)
 
     theirs = {"run_id": runs[0].run_id, "config": runs[0].config, "direct": True, "reason": "theirs"}
+    theirs |= {"seed_theta0": 0, "seed_data": 0}
     looks = []
     monkeypatch.setattr(queue.time, "sleep", sleep)
     holder.__enter__()

@@ -39,7 +39,9 @@ def write(folder, runs, performance):
             "run_id": run.run_id, "recipe": "toy", "status": "ok", "direct": run.direct, "dataset": "toy",
             "model": "toy", "projector": "identity" if run.direct else "tied", "task": "toy", "D": 1000,
             "d": run.recipe.d or 1000, "performance": value, "config": run.config, "metric": "accuracy",
+            **{f"seed_{name}": seed for name, seed in run.recipe.seeds.model_dump().items()},
         }  # fmt: skip
+        told |= {"seed_projector": None} if run.direct else {}
         (home / results.RESULT).write_text(json.dumps(told))
 
 

@@ -2,7 +2,7 @@
 
 import logging
 
-import fuzz
+import fuzz_files
 import kill
 import pytest
 
@@ -13,11 +13,11 @@ from idim_cli.results import clear_temporaries, sole_writer
 def test_damaged_files_are_met_within_the_limits(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(logging.getLogger("idim_cli"), "disabled", True)
-    fared, slowest, grown = fuzz.fuzz(kind, 300, seed=7)
+    fared, slowest, grown = fuzz_files.fuzz(kind, 300, seed=7)
     assert sum(fared.values()) == 300
     assert len(fared) >= 2
-    assert slowest < fuzz.SECONDS
-    assert grown < fuzz.BYTES
+    assert slowest < fuzz_files.SECONDS
+    assert grown < fuzz_files.BYTES
 
 
 @pytest.mark.slow

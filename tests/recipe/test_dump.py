@@ -71,7 +71,7 @@ recipes = st.builds(
     seeds=st.builds(Seeds, theta0=seeds, data=seeds),
     training=trainings,
     sweep=st.none() | sweeps,
-    threshold=st.builds(Threshold, baseline=st.just("best") | positive, fraction=positive),
+    threshold=st.builds(Threshold, baseline=st.just("best") | positive, fraction=st.floats(1e-300, 2)),
     data_root=st.none() | st.text(),
 )
 

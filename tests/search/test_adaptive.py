@@ -229,3 +229,11 @@ def test_a_grid_asks_once():
     search = build(load("quickstart").recipe, lambda group: 1)
     assert len(search.ask({}).runs) == 54
     assert search.ask({}) is None
+
+
+def test_a_problem_with_one_parameter_has_a_threshold():
+    _, log = carried_out(Bounded(1, "power", 1, 0.004, 0.001), 1)
+    assert "not reached by d = D = 1" in log[-1]
+    easy = Bounded(1, "power", 1, 0.004, 0.001)
+    easy.height = 0.97
+    assert reading(carried_out(easy, 1)[0]).verdict == "reached at the smallest d"

@@ -1,8 +1,8 @@
 """Damages recipes, result.json and plan.json in every way and reads them: soon, in little memory, or refused.
 
-    python tests/hostile/fuzz.py recipe --mutations 100000 --seed 0
-    python tests/hostile/fuzz.py result --mutations 100000 --seed 0
-    python tests/hostile/fuzz.py plan --mutations 100000 --seed 0
+    python tests/hostile/fuzz_files.py recipe --mutations 100000 --seed 0
+    python tests/hostile/fuzz_files.py result --mutations 100000 --seed 0
+    python tests/hostile/fuzz_files.py plan --mutations 100000 --seed 0
 
 Begins with the shipped recipes, the corpus of hostile ones, and a sound results folder. What is read must be
 read again from what is written of it; every hundredth table is read to its d_int.
