@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import os
 import signal
 import sys
 import traceback
@@ -117,6 +118,7 @@ def _idim(
 
 def main() -> None:
     """Run the command line and end the process with the exit codes of `idim_cli.errors`."""
+    before, sys.unraisablehook = sys.unraisablehook, _swallowed
     try:
         for number in SIGNALS:
             # SIGINT is Python's own affair.
@@ -137,6 +139,7 @@ def main() -> None:
     except Exception as error:
         sys.exit(_unforeseen(error))
     finally:
+        sys.unraisablehook = before
         _deaf()
 
 
@@ -162,6 +165,18 @@ def _deaf() -> None:
 
 def _end(number: int, frame: FrameType | None) -> None:
     raise Ended(SIGNALS[signal.Signals(number)])
+
+
+_exit = os._exit  # which is forbidden to foreign code later
+
+
+def _swallowed(lost: sys.UnraisableHookArgs) -> None:
+    """A signal that came within a callback of the import system, where exceptions go no further."""
+    if isinstance(lost.exc_value, Ended):
+        _exit(lost.exc_value.exit_code)
+    elif isinstance(lost.exc_value, KeyboardInterrupt):
+        _exit(INTERRUPTED)
+    sys.__unraisablehook__(lost)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ from idim_cli.training.probe import Probe, probe
 
 # Where in the range of d the cost of a search's runs is measured, as a share of D: most lie below.
 _TYPICAL = 1 / 8
-# A search to a precision of 10 % takes 15 full runs in the median of simulated problems (docs/adaptive.md):
-# a bracket of four, and some eight that narrow the interval as 1 over the root of their number does.
+# A search to a precision of 10 % takes 19 full runs in the median of simulated problems (docs/adaptive.md):
+# a bracket of four, and eight or more that narrow the interval as 1 over the root of their number does.
 _PRECISION, _BRACKET, _USUAL = 0.1, 4, 8
 
 
