@@ -20,7 +20,7 @@ FEWEST = 8
 _NEAR = 0.1
 # Probability that a run's gain lies beyond its bound on one side at any of its evaluations, if gains are
 # normal (Bonferroni). docs/adaptive.md has the rate of false stops that this leads to on real problems.
-_BEYOND = 0.01
+_BEYOND = 0.003
 
 
 def goal(level: float, results: Sequence[Result]) -> Goal | None:
