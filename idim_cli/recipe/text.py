@@ -59,13 +59,13 @@ class Loader(yaml.SafeLoader):
         self._count = self._depth = 0
         self._sizes: dict[int, int] = {}
 
-    def check_token(self, *choices: Any) -> bool:
-        """Whether the next token is one of these; MarkedYAMLError for an escape beyond Unicode."""
+    def fetch_more_tokens(self) -> None:
+        """Scan on; MarkedYAMLError for what Python cannot turn into a character or a number."""
         try:
-            return super().check_token(*choices)
+            super().fetch_more_tokens()
         except (ValueError, OverflowError):
-            mark = self.get_mark()
-            raise _error(mark, "an escape beyond U+10FFFF, which is no character") from None
+            message = "an escape beyond U+10FFFF (no character), or a number too long"
+            raise _error(self.get_mark(), message) from None
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose the next node; MarkedYAMLError beyond the limits."""
