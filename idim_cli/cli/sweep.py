@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from idim_cli.cli import adaptive, again, console, dryrun, options, progress, short
+from idim_cli.cli import adaptive, console, dryrun, options, progress, short
 from idim_cli.cli.plots import plot
 from idim_cli.errors import NOT_REACHED, RUN_FAILED, SOME_FAILED
 from idim_cli.results import FAILED
 
 if TYPE_CHECKING:
     from idim_cli.execute.sweep import Outcome
-    from idim_cli.recipe.schema import Recipe
 
 
 def command(
@@ -80,6 +78,7 @@ def command(
         short.unused(changes, loaded.recipe.sweep.search.name)
     from idim_cli.execute.local import Local
     from idim_cli.execute.sweep import sweep
+    from idim_cli.thresholds import Origin
     from idim_cli.training.where import Where
 
     where = Where(options.device(device, loaded.recipe), data, download)
@@ -87,11 +86,12 @@ def command(
         return dryrun.show(loaded, out, where, jobs, pack, as_json, trust_code=trust_code)
     with console.resumable(), progress.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:
         outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher, trust_code=trust_code)
+    words = [recipe, *changes, *search, *options.given(out, data, device, jobs, pack, tracker)]
+    outcome = outcome.following(Origin(words, loaded.recipe))
     if as_json:
         console.document("sweep/1", outcome.as_dict())
     else:
-        words = [recipe, *changes, *search, *options.given(out, data, device, jobs, pack, tracker)]
-        console.out(_text(outcome, loaded.recipe, words))
+        console.out(_text(outcome))
     if outcome.failed:
         console.fail(f"{outcome.failed} of {outcome.planned} runs failed", _where(outcome))
         raise typer.Exit(SOME_FAILED if keep_going else RUN_FAILED)
@@ -99,19 +99,13 @@ def command(
         raise typer.Exit(NOT_REACHED)
 
 
-def _text(outcome: Outcome, recipe: Recipe, words: Sequence[str]) -> str:
-    """The summary for people: for each group a plot and its reading in words, or why it has none.
-
-    `words` came behind ``idim sweep``, and come again in the command that is to be run next.
-    """
+def _text(outcome: Outcome) -> str:
+    """The summary for people: for each group a plot and its reading in words, or why it has none."""
     titled, detailed = len(outcome.estimates) > 1, console.level() >= console.VERBOSE
     blocks = [
-        one.describe(
-            plot(one.sample, one.reading), titled, console.text_width(), detailed,
-            again.command(one.reading, recipe, words),
-        )
+        one.describe(plot(one.sample, one.reading), titled, console.text_width(), detailed)
         for one in outcome.estimates
-    ]  # fmt: skip
+    ]
     return "\n\n".join([*blocks, f"results: {outcome.folder}"])
 
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idim_cli.cli import again, console, options
+from idim_cli.cli import console, options
 from idim_cli.cli.plots import plot
 from idim_cli.errors import NOT_REACHED, IdimError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from idim_cli.thresholds import Estimate, Reading
+    from idim_cli.thresholds import Estimate, Origin, Reading
 
     Named = tuple[str, Reading | IdimError]
 
@@ -53,37 +51,36 @@ def command(
     table, notes = chosen.of(thresholds.swept(path), str(path))
     for note in notes:
         console.say(note)
-    left = thresholds.rest(path)
-    if left:
-        console.warn(left)
-    found = thresholds.threshold(table, how, by=chosen.by, source=str(path), left=left)
+    origin = thresholds.made(path)
+    if origin.warning:
+        console.warn(origin.warning)
+    found = thresholds.threshold(table, how, by=chosen.by, source=str(path), origin=origin)
     if every:
-        _print_all(found, how.confidence, left, as_json)
+        _print_all(found, how.confidence, origin, as_json)
         return
     thresholds.require_any(found)
     if as_json:
         console.document("threshold/1", {"estimates": [one.as_dict() for one in found]})
     else:
-        console.out("\n\n".join(_text(one, path) for one in found))
+        console.out("\n\n".join(_text(one) for one in found))
     if any(one.not_reached for one in found):
         raise typer.Exit(NOT_REACHED)
 
 
-def _text(one: Estimate, path: Path) -> str:
+def _text(one: Estimate) -> str:
     """The reading, and below it a plot of what it was read from."""
-    detailed, then = console.level() >= console.VERBOSE, again.of_folder(path, one.reading)
-    told = one.describe(width=console.text_width(), detailed=detailed, command=then)
+    told = one.describe(width=console.text_width(), detailed=console.level() >= console.VERBOSE)
     drawn = plot(one.sample, one.reading)
     return f"{told}\n\n{drawn}" if drawn else told
 
 
-def _print_all(found: Sequence[Estimate], confidence: float, left: str, as_json: bool) -> None:
+def _print_all(found: Sequence[Estimate], confidence: float, origin: Origin, as_json: bool) -> None:
     from idim_cli.thresholds import readings, require_any
 
     if all(one.sample is None for one in found):
         require_any(found)
     runs = [one.sample for one in found]
-    named = [list(readings(some, confidence, left)) if some is not None else [] for some in runs]
+    named = [list(readings(some, confidence, origin)) if some is not None else [] for some in runs]
     pairs = list(zip(found, named, strict=True))
     if as_json:
         console.document("readings/1", {"groups": [_as_json(one, some) for one, some in pairs]})

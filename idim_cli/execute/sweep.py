@@ -8,7 +8,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from idim_cli.training.where import Where, as_where
 if TYPE_CHECKING:
     import pandas as pd
 
-    from idim_cli.thresholds import Estimate
+    from idim_cli.thresholds import Estimate, Origin
 
 _STALE_SECONDS = 60.0  # of a temporary file whose writer must have been killed
 
@@ -71,6 +71,10 @@ class Outcome:
     def _repr_html_(self) -> str:
         told = [one.describe(titled=len(self.estimates) > 1) for one in self.estimates]
         return f"<pre>{html.escape(chr(10).join([*told, f'results: {self.folder}']))}</pre>"
+
+    def following(self, origin: Origin) -> Outcome:
+        """The same, with what to run next after a sweep that was asked for so."""
+        return replace(self, estimates=[one.following(origin) for one in self.estimates])
 
     def text(self) -> str:
         """summary.json itself."""
@@ -310,9 +314,10 @@ def _remove(path: Path) -> None:
 
 
 def _read(recipe: Recipe, folder: Path, table: pd.DataFrame, planned: int) -> Outcome:
-    from idim_cli.thresholds import Options, threshold
+    from idim_cli.thresholds import Options, Origin, threshold
 
-    estimates = threshold(table, Options(**recipe.reading()))
+    words = (str(folder / results.RECIPE), f"--out={folder.parent}")
+    estimates = threshold(table, Options(**recipe.reading()), origin=Origin(words, recipe))
     failed = int((table["status"] == results.FAILED).sum())
     raced = recipe.sweep is not None and bool(recipe.sweep.search.params.get("lr"))
     return Outcome(folder, table, estimates, planned, len(table) - failed, failed, raced)

@@ -31,12 +31,20 @@ def of(panel: Panel) -> dict[str, Any]:
         return {
             "heading": panel.heading, "name": reading.name, "value": reading.value_text,
             "interval": interval if reading.has_interval else "no interval", "verdict": reading.verdict,
-            "weak": reading.verdict != "reached", "facts": told, "next": reading.next,
+            "weak": reading.verdict != "reached", "facts": told, "next": reading.next_words,
+            "command": reading.next_command,
         }  # fmt: skip
     rows = part.rows.to_dict("records")
     single = rows[0] if len(rows) == 1 and "run_id" in rows[0] else {}
     problem = _LONE if single.get("status") == OK else part.problem
-    return {"heading": panel.heading, "name": "", "facts": _run(single), "next": "", "problem": problem}
+    return {
+        "heading": panel.heading,
+        "name": "",
+        "facts": _run(single),
+        "next": "",
+        "command": "",
+        "problem": problem,
+    }
 
 
 def _run(row: Mapping[Any, Any]) -> dict[str, str]:

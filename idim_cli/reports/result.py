@@ -11,7 +11,7 @@ from idim_cli import results
 from idim_cli.errors import FileError
 from idim_cli.recipe.files import read_text
 from idim_cli.reports.section import Section, Unread, sections, slugged
-from idim_cli.thresholds import Options, recorded, rest, swept
+from idim_cli.thresholds import Options, made, recorded, swept
 from idim_cli.thresholds.selection import ALL, Selection
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ def load(path: Path, options: Options | None = None, selection: Selection = ALL,
         IdimError: there are no results, they or their recipe cannot be read, or an option is wrong.
     """
     how = (options or recorded(path)).but(**changes)
-    (table, notes), left = selection.of(swept(path), str(path)), rest(path)
-    found, unread = sections(table, how, str(path), left, selection.by)
+    (table, notes), origin = selection.of(swept(path), str(path)), made(path)
+    found, unread = sections(table, how, str(path), origin, selection.by)
     folders = _folders(path, table)
     told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
     place = _recipe(path)
     recipe = read_text(place) if place else ""
     return Result(
-        path, _name(path, table), table, how, left, found, unread,
+        path, _name(path, table), table, how, origin.warning, found, unread,
         recipe=recipe,
         published=_published(recipe),
         folders=folders,

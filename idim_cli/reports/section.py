@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.errors import IdimError
 from idim_cli.reports.curve import Curve
-from idim_cli.thresholds import Group, Options, Reading, Sample, labels
+from idim_cli.thresholds import Group, Options, Origin, Reading, Sample, labels
 from idim_cli.thresholds.estimates import each
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def sections(
     table: DataFrame,
     options: Options | None = None,
     source: str = "",
-    left: str = "",
+    origin: Origin | None = None,
     by: Sequence[str] | None = None,
 ) -> tuple[list[Section], list[Unread]]:
     """Read every group of a table of runs.
@@ -89,7 +89,7 @@ def sections(
         table: one row a run, as `results.read` gives it.
         options: how to read d_int.
         source: the table's file, named in errors.
-        left: what its sweep has left to do.
+        origin: how its runs were made.
         by: columns to group by; None leaves it to the table.
 
     Returns:
@@ -98,7 +98,7 @@ def sections(
     Raises:
         IdimError: the table as a whole cannot be read.
     """
-    every = list(each(table, options or Options(), by, source, left))
+    every = list(each(table, options or Options(), by, source, origin))
     found, faults = [], []
     for (one, at), slug in zip(every, _slugs([one.group for one, _ in every]), strict=True):
         runs = table.iloc[at]

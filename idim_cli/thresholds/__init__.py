@@ -3,10 +3,11 @@
 from idim_cli.thresholds.estimate import estimate, read
 from idim_cli.thresholds.estimates import Estimate, require_any, threshold
 from idim_cli.thresholds.groups import Group, groups, label, select
+from idim_cli.thresholds.next_step import Origin
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.readings import readings
-from idim_cli.thresholds.recorded import recorded, rest, swept
+from idim_cli.thresholds.recorded import made, recorded, swept
 from idim_cli.thresholds.sample import Points, Sample, points, sample
 from idim_cli.thresholds.text import describe, facts, number
 
@@ -15,6 +16,7 @@ __all__ = [
     "Estimate",
     "Group",
     "Options",
+    "Origin",
     "Points",
     "Reading",
     "Sample",
@@ -23,13 +25,13 @@ __all__ = [
     "facts",
     "groups",
     "label",
+    "made",
     "number",
     "points",
     "read",
     "readings",
     "recorded",
     "require_any",
-    "rest",
     "sample",
     "select",
     "swept",

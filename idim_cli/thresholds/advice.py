@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from idim_cli.thresholds.reading import Reading
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 # An interval whose ends differ by more than this factor is called wide.
 WIDE = 1.25
@@ -21,10 +18,12 @@ class Advice(NamedTuple):
     Attributes:
         words: why, and what; empty if nothing need be run.
         arguments: of the `idim sweep` that made the runs, which do it; none where `idim` did not make them.
+        same: whether that command does it without further arguments.
     """
 
     words: str
     arguments: tuple[str, ...] = ()
+    same: bool = False
 
     @property
     def text(self) -> str:
@@ -112,27 +111,8 @@ def searched(low: float, high: float, ours: bool = True) -> Advice:
     if math.isfinite(low) and high / low <= WIDE:
         return NOTHING
     words = "the interval is wide: a search narrows it"
-    return Advice(words, ("--adaptive", "--precision=10%")) if ours else Advice("the interval is wide")
-
-
-def search_arguments(reading: Reading, search: Mapping[str, Any]) -> tuple[str, ...]:
-    """Arguments by which an adaptive search goes on beyond its end; none where the same command does.
-
-    Args:
-        reading: of what it has found.
-        search: its parameters, defaults included.
-    """
-    share, runs = (
-        search["precision"],
-        reading.baseline_runs + reading.runs + reading.solved + reading.unsolved,
-    )
-    if runs >= search["max_runs"]:
-        return (f"--max-runs={2 * search['max_runs']}",)
-    if reading.value and reading.low and reading.high:
-        ends = (1 - share) * reading.value, (1 + share) * reading.value
-        if ends[0] <= reading.low and reading.high <= ends[1]:
-            return (f"--precision={50 * share:.3g}%",)
-    return (f"--max-epochs={2 * search['max_epochs']}",) if search["max_epochs"] else ()
+    arguments = ("sweep.search.name=adaptive", "sweep.search.precision=0.1")
+    return Advice(words, arguments) if ours else Advice("the interval is wide")
 
 
 def _open_end(grid: Sequence[int], low: float, high: float, ours: bool) -> Advice:

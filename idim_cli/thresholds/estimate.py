@@ -40,8 +40,8 @@ def estimate(
     return read(sample(table, source), (options or Options()).but(**changes))
 
 
-def read(runs: Sample, options: Options, rest: str = "") -> Reading:
-    """Read d_int from the runs of one group; `rest` of its sweep is what to run next, before all else."""
+def read(runs: Sample, options: Options) -> Reading:
+    """Read d_int from the runs of one group."""
     kind, baseline = _baseline(runs, options)
     level = options.level(baseline)
     value, draws = _curve(runs, options, level) if options.rule == "curve" else _grid(runs, options, level)
@@ -78,8 +78,8 @@ def read(runs: Sample, options: Options, rest: str = "") -> Reading:
         D=runs.D,
         verdict=_verdict(value),
         cautions=doubts,
-        next=rest or then.text,
-        next_arguments=() if rest else then.arguments,
+        next=then.text,
+        next_arguments=then.arguments,
         bootstrap_mean=known(mean),
         bootstrap_sd=known(sd),
         performance_sd=tuple(known(float(sd)) for sd in runs.points.sd),

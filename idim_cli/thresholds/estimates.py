@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from idim_cli.errors import IdimError
 from idim_cli.thresholds.estimate import read
 from idim_cli.thresholds.foreign import understood
 from idim_cli.thresholds.groups import Group, label, places
+from idim_cli.thresholds.next_step import Origin, decide
 from idim_cli.thresholds.options import Options, as_options
 from idim_cli.thresholds.reading import Reading
-from idim_cli.thresholds.recorded import recorded, rest, swept
+from idim_cli.thresholds.recorded import made, recorded, swept
 from idim_cli.thresholds.run_table import Ints, RunTable
 from idim_cli.thresholds.sample import Sample, sample_at
 from idim_cli.thresholds.text import describe, sentence, wrapped
@@ -71,7 +72,6 @@ class Estimate:
         titled: bool = True,
         width: int = 80,
         detailed: bool = False,
-        command: str = "",
     ) -> str:
         """The reading with all that it rests on, or why there is none, in lines of at most `width` columns.
 
@@ -80,14 +80,17 @@ class Estimate:
             titled: whether to name the group.
             width: columns; an override or a command is longer if need be.
             detailed: with d_int100, the paper's bars and D.
-            command: for the shell, does what is to be run next.
         """
         if self.reading is not None:
-            told = describe(self.reading, width, detailed, command)
+            told = describe(self.reading, width, detailed)
         else:
             told = "\n".join(wrapped(self.problem, width, first="no estimate: ", then="  "))
         title = wrapped(self.label, width) if titled else []
         return "\n".join([*title, *([plot, ""] if plot else []), told])
+
+    def following(self, origin: Origin) -> Estimate:
+        """The same, with what to run next for runs that were made so."""
+        return self if self.reading is None else replace(self, reading=decide(self.reading, origin))
 
     def as_dict(self) -> dict[str, Any]:
         """The group, and the fields of the reading or `error` and `hint`, as JSON can hold them."""
@@ -103,7 +106,7 @@ def threshold(
     *,
     by: str | Sequence[str] | None = None,
     source: str = "",
-    left: str = "",
+    origin: Origin | None = None,
     **changes: Any,
 ) -> list[Estimate]:
     """Read d_int of every group of runs; a group that cannot be read does not stop the others.
@@ -114,7 +117,7 @@ def threshold(
         options: how to read; None is as the recipe of a results folder says, else the defaults.
         by: column, or columns, to group by, see `groups`.
         source: what a table is called in errors; a path speaks for itself.
-        left: what the sweep of a table has left to do, see `rest`; a path speaks for itself.
+        origin: how the runs of a table were made; a path speaks for itself.
         changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``; None is not given.
 
     Raises:
@@ -122,7 +125,7 @@ def threshold(
     """
     options = as_options(options)
     if isinstance(runs, str | Path):
-        options, source, left = options or recorded(runs), str(runs), rest(runs)
+        options, source, origin = options or recorded(runs), str(runs), origin or made(runs)
         runs = swept(runs)
     elif not hasattr(runs, "columns"):
         raise IdimError(f"a {type(runs).__name__} is no table of runs", "give a folder, a CSV or a DataFrame")
@@ -132,16 +135,20 @@ def threshold(
     if not isinstance(columns, Sequence | None) or not all(isinstance(name, str) for name in columns or ()):
         raise IdimError(f"by is {by!r}, which names no columns", 'for example by="projector"')
     runs, _ = understood(runs, source)
-    return [one for one, _ in each(runs, chosen, columns, source, left)]
+    return [one for one, _ in each(runs, chosen, columns, source, origin)]
 
 
 def each(
-    table: DataFrame, options: Options, by: Sequence[str] | None = None, source: str = "", left: str = ""
+    table: DataFrame,
+    options: Options,
+    by: Sequence[str] | None = None,
+    source: str = "",
+    origin: Origin | None = None,
 ) -> Iterator[tuple[Estimate, Ints]]:
     """The estimate of every group of a table, as `threshold`, and the places of the group's rows in it."""
     runs = RunTable(table, source)
     for group, at in places(table, by, source):
-        yield _estimate(group, runs, at, options, left), at
+        yield _estimate(group, runs, at, options).following(origin or Origin()), at
 
 
 def require_any(found: Sequence[Estimate]) -> None:
@@ -151,10 +158,10 @@ def require_any(found: Sequence[Estimate]) -> None:
         raise errors[0]
 
 
-def _estimate(group: Group, table: RunTable, at: Ints, options: Options, left: str) -> Estimate:
+def _estimate(group: Group, table: RunTable, at: Ints, options: Options) -> Estimate:
     runs = None
     try:
         runs = sample_at(table, at)
-        return Estimate(group, runs, read(runs, options, left))
+        return Estimate(group, runs, read(runs, options))
     except IdimError as error:
         return Estimate(group, runs, error=error)

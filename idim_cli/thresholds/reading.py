@@ -36,9 +36,9 @@ class Reading:
         D: number of native parameters, None if unknown.
         verdict: see `Verdict`.
         cautions: see `idim_cli.thresholds.cautions`.
-        next: what to run next, "" if nothing.
-        next_arguments: the last words of `next`, where they are arguments of the `idim sweep` that made the
-            runs.
+        next: what to run next, ending with the command or its arguments; "" if nothing.
+        next_arguments: of the `idim sweep` that made the runs, which do what `next` says.
+        next_command: the same as a whole command, quoted for the shell; empty where none is known.
         bootstrap_mean, bootstrap_sd: of the paper's 50 one-run readings by its rule `first` (its red bar);
             None for single runs, or if none of them reached the level.
         performance_sd: at each d (the paper's blue bars), None where there is one run.
@@ -81,6 +81,7 @@ class Reading:
     d_int100_sees: float | None
     d_int100_test: str
     next_arguments: tuple[str, ...] = ()
+    next_command: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON can hold them."""
@@ -90,6 +91,12 @@ class Reading:
     def name(self) -> str:
         """``d_int90`` for a fraction of 0.9."""
         return d_int(self.fraction)
+
+    @property
+    def next_words(self) -> str:
+        """What to run next, without the command or the arguments that do it."""
+        how = self.next_command or " ".join(self.next_arguments)
+        return self.next.removesuffix(f": {how}") if how else self.next
 
     @property
     def value_text(self) -> str:

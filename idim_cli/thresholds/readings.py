@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from idim_cli.errors import IdimError
 from idim_cli.thresholds.estimate import read
+from idim_cli.thresholds.next_step import Origin, decide
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.sample import Sample
@@ -26,14 +27,14 @@ READINGS: dict[str, Options] = {
 
 
 def readings(
-    runs: Sample, confidence: float = 0.95, rest: str = ""
+    runs: Sample, confidence: float = 0.95, origin: Origin | None = None
 ) -> Iterator[tuple[str, Reading | IdimError]]:
     """Name and reading for each of `READINGS`; the error instead where it cannot be made.
 
-    `rest` is what the sweep has left to do, see `read`.
+    `origin` says how the runs were made.
     """
     for name, options in READINGS.items():
         try:
-            yield name, read(runs, options.but(confidence=confidence), rest)
+            yield name, decide(read(runs, options.but(confidence=confidence)), origin or Origin())
         except IdimError as error:
             yield name, error

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idim_cli import results, trust
 from idim_cli.errors import IdimError
 from idim_cli.recipe.load import load
+from idim_cli.thresholds.next_step import Origin
 from idim_cli.thresholds.options import Options
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from idim_cli.recipe.schema import Recipe
 
 
 def recorded(path: str | Path) -> Options:
@@ -41,16 +44,27 @@ def swept(path: str | Path) -> DataFrame:
     return results.read(path)
 
 
-def rest(path: str | Path) -> str:
-    """What a sweep that was stopped has left to do, and the command for it; empty where all is done."""
-    path = Path(path)
-    done, planned = results.progress(path)
-    if done == planned:
-        return ""
-    recipe, out = path / results.RECIPE, os.path.normpath(path / "..")
-    command = f"idim sweep {shlex.quote(str(recipe))} --out {shlex.quote(out)}"
-    strange = trust.warning(recipe)
-    return f"{done} of {planned} planned runs are done; go on with `{command}`{strange and f' ({strange})'}"
+def made(path: str | Path) -> Origin:
+    """How the runs at `path` were made: by the recipe of a results folder; empty where there is none.
+
+    Behind its command stands, as a comment, which code of strangers that would run. Results that were moved
+    would be made anew elsewhere, and have no command.
+    """
+    folder = Path(path).parent if Path(path).name == results.TABLE else Path(path)
+    recipe = folder / results.RECIPE
+    known, (done, planned) = _recipe(recipe), results.progress(folder)
+    left = "" if done == planned else f"{done} of {planned} planned runs are done"
+    if known is None or known.name != folder.resolve().name:
+        return Origin(recipe=known, left=left)
+    words = (str(recipe), f"--out={os.path.normpath(folder / '..')}")
+    return Origin(words, known, left, trust.warning(recipe))
+
+
+def _recipe(file: Path) -> Recipe | None:
+    """A recipe, if there is one that can be read."""
+    with contextlib.suppress(IdimError):
+        return load(file).recipe if file.is_file() else None
+    return None
 
 
 def _planned(path: Path) -> bool:

@@ -18,22 +18,21 @@ _DETAILS = ("D", "d_int100", "by test", "paper bars")
 _HEAD = ("reading", "level", "value", "interval", "one run")
 
 
-def describe(reading: Reading, width: int = 80, detailed: bool = False, command: str = "") -> str:
+def describe(reading: Reading, width: int = 80, detailed: bool = False) -> str:
     """A reading with everything it rests on: a sentence, then a line or more for each fact.
 
     Args:
         reading: what is told.
         width: columns; a command that is to be copied is never broken, and may be longer.
         detailed: with d_int100, the paper's bars and D.
-        command: for the shell, does what `next` says.
     """
     told = {**facts(reading), reading.name: f"{reading.value_text}, {reading.verdict}"}
     lines = wrapped(sentence(reading), width, then="  ")
     for key, text in told.items():
         if detailed or key not in _DETAILS:
-            text = _words(reading) if key == "next" and command else text
+            text = reading.next_words if key == "next" and reading.next_command else text
             lines += wrapped(text, width, f"  {key:{_INDENT - 3}} ", " " * _INDENT)
-    return "\n".join([*lines, *([" " * _INDENT + command] if command and reading.next else [])])
+    return "\n".join([*lines, *([" " * _INDENT + reading.next_command] if reading.next_command else [])])
 
 
 def sentence(r: Reading) -> str:
@@ -116,11 +115,6 @@ def wrapped(text: str, width: int = 80, first: str = "", then: str = "") -> list
         text, width, initial_indent=first, subsequent_indent=then,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-
-
-def _words(r: Reading) -> str:
-    """What to run next, without the arguments that do it."""
-    return r.next.removesuffix(f": {' '.join(r.next_arguments)}") if r.next_arguments else r.next
 
 
 def _share(share: float | None) -> str:

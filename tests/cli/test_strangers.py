@@ -11,14 +11,13 @@ import yaml
 
 import idim_cli
 from idim_cli import checkpoint, fingerprint, trust
-from idim_cli.cli import again
 from idim_cli.codec import container
 from idim_cli.errors import IdimError
 from idim_cli.recipe.components import OPEN
 from idim_cli.recipe.schema import COMPONENTS, TRACKERS, Recipe
 from idim_cli.reports import redo
 from idim_cli.results import CHECKPOINT
-from idim_cli.thresholds import rest
+from idim_cli.thresholds import made
 
 #: Code that leaves a trace where it ran, as a component.
 HARM = {"name": "os:system", "command": "touch ran"}
@@ -139,9 +138,9 @@ def results_of(recipe):
 def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     results_of({"model": HARM})
     strange = 'code that you did not make: model os:system {"command": "touch ran"}'
-    assert strange in rest("results/r")
-    reading = SimpleNamespace(next_arguments=("sweep.seeds=5",))
-    assert f"  # it names {strange}" in again.of_folder(here / "results/r", reading)
+    origin = made("results/r")
+    assert strange in origin.warning
+    assert f"  # it names {strange}" in origin.command(["sweep.seeds=5"])
     line = redo._made(SimpleNamespace(path=Path("results/r"), folders={}, lone=False))
     assert line.startswith("idim sweep results/r/recipe.yaml")
     assert f"  # it names {strange}" in line
@@ -152,8 +151,9 @@ def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     with pytest.raises(IdimError):
         cli("threshold", "results/r")  # of one run there is no reading; and nothing was run
     write({"name": "r"}, "results/r/recipe.yaml")
-    assert "code" not in rest("results/r")
-    assert "#" not in again.of_folder(here / "results/r", reading)
+    assert "1 of 2 planned runs are done" in made("results/r").warning
+    assert "code" not in made("results/r").warning
+    assert "#" not in made("results/r").command(["sweep.seeds=5"])
 
 
 def planted(folder, component, kind="model", **extra):

@@ -85,7 +85,13 @@ def test_json(idim, tmp_path):
     done = idim("--json", "-q")
     assert done.stderr == ""
     summary = json.loads((tmp_path / "results/toy/summary.json").read_text())
-    assert json.loads(done.stdout) == {"schema": "idim/sweep/1", **summary}
+    told = json.loads(done.stdout)
+    (printed,), (written,) = told["estimates"], summary["estimates"]
+    # The next step goes on from the command that was given, or from the folder.
+    assert printed.pop("next_command").startswith("idim sweep toy.yaml sweep.")
+    assert written.pop("next_command").startswith("idim sweep results/toy/recipe.yaml sweep.")
+    assert printed.pop("next").partition(":")[0] == written.pop("next").partition(":")[0]
+    assert told == {"schema": "idim/sweep/1", **summary}
 
 
 @pytest.mark.parametrize(("flags", "code"), [([], 1), (["--keep-going"], 4)])

@@ -265,7 +265,7 @@ def stopped(cli) -> Path:
     return Path("out/mine")
 
 
-LEFT = "4 of 5 planned runs are done; go on with `idim sweep out/mine/recipe.yaml --out out`"
+LEFT = "4 of 5 planned runs are done; continue with: idim sweep out/mine/recipe.yaml --out=out"
 
 
 def test_a_sweep_that_was_stopped_is_not_read_as_one_that_has_ended(cli, stopped: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_sweep_that_was_stopped_is_not_read_as_one_that_has_ended(cli, stopped
 
 
 def test_the_command_that_a_stopped_sweep_is_told_of_goes_on_with_it(cli, stopped: Path) -> None:
-    cli(*LEFT.split("`")[1].split()[1:])
+    cli(*LEFT.partition(": idim ")[2].split())
     found = cli("threshold", str(stopped), "--json")
     assert found.stderr == ""
     (reading,) = json.loads(found.stdout)["estimates"]

@@ -1,0 +1,170 @@
+"""What to run next, decided in one place for the terminal, the report, its page and the JSON documents."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.thresholds.advice import NOTHING, WIDE, Advice
+from idim_cli.thresholds.reading import Reading
+
+if TYPE_CHECKING:
+    from idim_cli.recipe.schema import Recipe
+
+_SEEDS, _SEARCH = "sweep.seeds=", "sweep.search."
+# Recipe keys of a search as the options of `idim sweep` that set them.
+_OPTIONS = {
+    "precision": "--precision",
+    "max_runs": "--max-runs",
+    "max_epochs": "--max-epochs",
+    "max_time": "--max-time",
+    "lr": "--lr",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How the runs of a table were made, as far as it says how to go on; empty for runs of others.
+
+    Attributes:
+        words: behind ``idim sweep`` in the command that made them: a recipe, overrides, options.
+        recipe: of the sweep; None where none is known.
+        left: how far a sweep is that was stopped; empty if it has ended.
+        note: a comment behind the command: code of strangers that it would run.
+    """
+
+    words: Sequence[str] = ()
+    recipe: Recipe | None = None
+    left: str = ""
+    note: str = ""
+
+    def command(self, arguments: Sequence[str] = ()) -> str:
+        """`idim sweep` with its words and these further arguments, quoted for the shell; empty without words.
+
+        An argument takes the place of an earlier word for the same key.
+        """
+        if not self.words:
+            return ""
+        keys = {_key(one) for one in arguments}
+        kept = [word for word in map(_as_option, self.words) if not _within(_key(word), keys)]
+        # Recipe and overrides first, then options.
+        line = shlex.join(["idim", "sweep", *sorted([*kept, *arguments], key=lambda word: word[:2] == "--")])
+        return f"{line}  # {self.note}" if self.note else line
+
+    @property
+    def unfinished(self) -> Advice:
+        """How far a stopped sweep is, and that its command continues it; nothing if it has ended."""
+        if not self.left or not self.words:
+            return Advice(self.left)
+        return Advice(f"{self.left}; continue with", same=True)
+
+    @property
+    def warning(self) -> str:
+        """The same with the command, in one line."""
+        found = self.unfinished
+        return f"{found.words}: {self.command()}" if found.same else found.words
+
+
+def decide(reading: Reading, origin: Origin) -> Reading:
+    """The reading with what to run next: in words, and as a whole command where `idim` made its runs.
+
+    A sweep that was stopped continues before all else; a search has limits in place of a grid.
+    """
+    found = Advice(reading.next_words, reading.next_arguments)
+    if origin.left:
+        found = origin.unfinished
+    elif found.arguments and (search := _search(origin.recipe)) is not None:
+        found = _of_search(reading, search)
+    arguments = tuple(_as_option(_fitting(one, origin.recipe)) for one in found.arguments)
+    command = origin.command(arguments) if arguments or found.same else ""
+    how = command or " ".join(arguments)
+    text = f"{found.words}: {how}" if how else found.words
+    return replace(reading, next=text, next_arguments=arguments, next_command=command)
+
+
+def _of_search(reading: Reading, search: Mapping[str, Any]) -> Advice:
+    """How an adaptive search continues beyond its end.
+
+    Args:
+        reading: of what it has found.
+        search: its parameters, defaults included.
+    """
+    share, runs = search["precision"], search["max_runs"]
+    if _is_precise(reading, share):
+        if (reading.high or 0) <= WIDE * (reading.low or 0):
+            return NOTHING
+        words = f"requested precision reached (±{100 * share:.3g} %); for a narrower interval"
+        return Advice(words, (f"{_SEARCH}precision={share / 2:.3g}",))
+    if _made(reading) >= runs:
+        return Advice(f"the search used all {runs} runs; allow more", (f"{_SEARCH}max_runs={2 * runs}",))
+    if search["max_epochs"]:
+        words = f"the search used its {search['max_epochs']:,} epochs; allow more"
+        return Advice(words, (f"{_SEARCH}max_epochs={2 * search['max_epochs']}",))
+    # Of rates that race, all but the best are dropped before they are known precisely.
+    if search["lr"]:
+        return NOTHING
+    return Advice("the search ended before the requested precision; continue with", same=True)
+
+
+def _is_precise(r: Reading, share: float) -> bool:
+    if r.value is None or r.low is None or r.high is None:
+        return False
+    return (1 - share) * r.value <= r.low and r.high <= (1 + share) * r.value
+
+
+def _made(r: Reading) -> int:
+    return r.baseline_runs + r.runs + r.solved + r.unsolved + r.left_out
+
+
+def _search(recipe: Recipe | None) -> Mapping[str, Any] | None:
+    """The parameters of an adaptive search, defaults included; None for a grid and searches of others."""
+    from idim_cli.registry import registry
+
+    search = recipe.sweep.search if recipe and recipe.sweep else None
+    if search is None or search.name != "adaptive":
+        return None
+    return registry("search").filled(search.name, search.params)
+
+
+def _within(key: str, keys: Collection[str]) -> bool:
+    """Whether one of `keys` sets `key`, alone or together with others."""
+    return any(key == one or key.startswith(f"{one}.") for one in keys)
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _as_option(word: str) -> str:
+    """The option that sets a key of the search, as people write it; any other word as it is."""
+    key, _, value = word.removeprefix(_SEARCH).partition("=")
+    if not word.startswith(_SEARCH):
+        return word
+    if (key, value) == ("name", "adaptive"):
+        return "--adaptive"
+    if (key, value) == ("early_stop", "false"):
+        return "--no-early-stop"
+    if key == "precision":
+        value = f"{100 * float(value):.10g}%"
+    if key == "lr":
+        value = value.strip("[]").replace(" ", "")
+    return f"{_OPTIONS[key]}={value}" if key in _OPTIONS else word
+
+
+def _fitting(argument: str, recipe: Recipe | None) -> str:
+    """An argument in the form that the recipe has: of listed seeds, a longer list."""
+    seeds = recipe.sweep.seeds if recipe and recipe.sweep else None
+    if not argument.startswith(_SEEDS) or seeds is None or isinstance(seeds, int):
+        return argument
+    number = int(argument.removeprefix(_SEEDS))
+    if isinstance(seeds, list):
+        return f"{_SEEDS}{_longer(seeds, number)}"
+    return f"{_SEEDS[:-1]}.projector={_longer(seeds.projector, number)}"
+
+
+def _longer(seeds: Sequence[int], number: int) -> str:
+    """So many seeds: those there are, and the next ones."""
+    following = range(max(seeds) + 1, max(seeds) + 1 + max(number - len(seeds), 1))
+    return f"[{','.join(map(str, [*seeds, *following]))}]"
