@@ -86,7 +86,8 @@ def digest(name: str) -> str:
     """A digest of the file of ``module:object`` and of all that it imports from beside it; empty without one.
 
     Of what is installed the file alone counts, as its version does not change while a user works. Imports are
-    found in the text: those that are put together while it runs are not seen.
+    found in the text, also in ``import_module("name")``: a name that is put together at run time is not seen,
+    nor is code that is read from a file.
     """
     found = place(name.rpartition(":")[0])
     try:
@@ -201,7 +202,19 @@ def _parsed(content: bytes) -> list[tuple[int, list[str], list[str]]]:
         elif isinstance(node, ast.ImportFrom):
             source = node.module.split(".") if node.module else []
             found.append((node.level, source, [alias.name for alias in node.names if alias.name != "*"]))
+        elif isinstance(node, ast.Call) and (name := _called_for(node)):
+            bare = name.lstrip(".")
+            found.append((len(name) - len(bare), bare.split("."), []))
     return found
+
+
+def _called_for(node: ast.Call) -> str:
+    """The module that `importlib.import_module` or `__import__` is called for, if that stands in the text."""
+    function = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    first = node.args[0] if node.args else None
+    if function in ("import_module", "__import__") and isinstance(first, ast.Constant):
+        return first.value if isinstance(first.value, str) else ""
+    return ""
 
 
 def _read(path: Path) -> bytes:

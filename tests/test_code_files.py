@@ -80,6 +80,10 @@ def here(tmp_path, monkeypatch):
         ({"pkg/__init__": "", "pkg/sub/__init__": "", "pkg/sub/net": "from ..parts import x",
           "pkg/parts": "from pkg.deep import x", "pkg/deep": "x = 1"}, "./pkg/sub/net.py:x"),
         ({"loose/net": "from .parts import x", "loose/parts": "x = 1"}, "./loose/net.py:x"),
+        ({"net": "import importlib\nx = importlib.import_module('parts').x", "parts": "x = 1"}, "./net.py:x"),
+        ({"net": "x = __import__('parts').x", "parts": "x = 1"}, "net:x"),
+        ({"pkg/__init__": "", "pkg/net": "from importlib import import_module\n"
+          "x = import_module('.parts', __package__).x", "pkg/parts": "x = 1"}, "pkg.net:x"),
     ],
 )  # fmt: skip
 def test_neighbours_are_imported_and_count(here, files, name):

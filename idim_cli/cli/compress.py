@@ -190,7 +190,7 @@ def _tell(done: Compressed, frontier: bool, as_json: bool) -> None:
     if not frontier:
         _undrawn(done)
     if as_json:
-        console.document("compress/2", {**done.as_dict(), **({"frontier": drawn[1]} if drawn else {})})
+        console.document("compress/3", {**done.as_dict(), **({"frontier": drawn[1]} if drawn else {})})
     else:
         console.out("\n".join([*map(_wrapped, _lines(done)), *(["", drawn[0]] if drawn else [])]))
     if drawn:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from idim_cli import trust
 from idim_cli.checkpoint import load, part
-from idim_cli.codec import solution
+from idim_cli.codec import scored, solution
 from idim_cli.codec.quantise import Coords, Exact, listed
 from idim_cli.codec.solution import Solution
 from idim_cli.codec.spec import KINDS, Spec
@@ -56,7 +56,15 @@ def read(path: Path) -> Solution:
         raise FileError(f"{path} is not a checkpoint of idim: {error}") from error
     ours = trust.is_ours(recipe, said.get("mark"))
     return Solution(
-        spec, said["D"], recipe.seeds, stored, buffers, recipe=recipe, trusted=ours, origin=said.get("origin")
+        spec,
+        said["D"],
+        recipe.seeds,
+        stored,
+        buffers,
+        recipe=recipe,
+        trusted=ours,
+        origin=said.get("origin"),
+        figures=scored.figures(tensors, said.get("state"), stored.values()),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from idim_cli import origin
-from idim_cli.codec import checkpoint, files, guard, solution
+from idim_cli.codec import checkpoint, files, guard, scored, solution
 from idim_cli.codec.rebuild import admit, rebuild, refuse_changed, refuse_edited
 from idim_cli.codec.solution import Solution
 from idim_cli.datasets import base as datasets
@@ -73,6 +73,13 @@ def evaluate(
         metrics = task.evaluate(module, chosen.to(device))
     if wrong := tasks.not_finite(metrics):
         raise FileError(f"{path}: {wrong} on the {split} split: the outputs of its network are not finite")
+    known = split if split in found.figures else next(iter(found.figures), split)  # the test split has none
+    looked = chosen if known == split else _split(data, known)
+
+    def again() -> dict[str, float]:
+        return task.evaluate(module, looked.to(device))
+
+    scored.refuse_other(found, known, metrics if known == split else again(), again, task.metric, len(looked))
     return Score(split, len(chosen), metrics, task.metric, found.D, found.d)
 
 
@@ -88,7 +95,7 @@ def _read(path: Path, trust_code: bool) -> Solution:
     if not path.exists():
         raise FileError(f"no file {path}", "give an .idim file, a run folder, or its checkpoint.safetensors")
     if files.is_compressed(path):
-        return solution.read(path, admit(trust_code, _KINDS))
+        return scored.beside(solution.read(path, admit(trust_code, _KINDS)), path)
     try:
         return checkpoint.read(checkpoint_of(path))
     except checkpoint.NotACheckpointError as error:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from idim_cli import bounded
+from idim_cli import bounded, results
 from idim_cli.codec import container
 from idim_cli.environment import free_bytes, in_units
 from idim_cli.errors import CapacityError, FileError
 from idim_cli.results import write_atomic
+
+_LARGEST, _RECORD = 2**32, 2**22  # bytes of a file, and of what is known of one
 
 
 def is_compressed(path: Path) -> bool:
@@ -45,6 +51,21 @@ def _read(path: Path, whole: bool) -> bytes | None:
             return mark + file.read() if whole else mark
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
+
+
+def digest(path: Path) -> str:
+    """A digest of a whole file; its CRC-32 would be the same for all, as each ends in that of the rest."""
+    with bounded.opened(path, _LARGEST) as file:
+        return hashlib.file_digest(file, functools.partial(hashlib.blake2b, digest_size=16)).hexdigest()
+
+
+def record(path: Path) -> Mapping[str, Any]:
+    """What `idim compress` wrote beside an `.idim` file; empty if that is of another file, or not there."""
+    try:
+        said = bounded.parse_json(bounded.read_bytes(path.with_name(path.name + results.RECORD), _RECORD))
+        return said if isinstance(said, dict) and said.get("digest") == digest(path) else {}
+    except (OSError, ValueError, FileError):
+        return {}
 
 
 def check(path: Path, source: Path) -> None:

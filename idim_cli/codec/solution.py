@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,9 @@ class Solution:
         checks: of theta0 and of P theta_d, to be met; None for a checkpoint, which has neither.
         recipe: that of a checkpoint, which says how it was trained and where its data lie; a file does not.
         trusted: whether code that it names may run: this user made it, or allows it.
-        origin: what a checkpoint says it was made from (`idim_cli.origin`); None if it does not.
+        origin: what it was made from (`idim_cli.origin`), as a checkpoint, or what lies beside a file, says;
+            None if neither does.
+        figures: of exactly this solution as it was trained or packed, by split and name; empty if not known.
     """
 
     spec: Spec
@@ -49,6 +51,7 @@ class Solution:
     recipe: Recipe | None = None
     trusted: bool = False
     origin: object = None
+    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def source(self) -> str:

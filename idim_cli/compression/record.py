@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ class Compressed:
     Attributes:
         path: the file.
         bytes: its size on disk.
-        crc32: of all of them.
+        digest: of all of them.
         D, d: native parameters and coordinates.
         levels: values that a coordinate takes; None if they are float32.
         how: ``exact``, ``rounded`` or ``trained`` coordinates.
         ratio: D x 4 bytes over `bytes`.
         parts: bytes of header, book, coords, buffers, checks and checksum; they add up to `bytes`.
         performance: of the decoded network, in `metric`, on the split `score_on`; None without the data.
+        metrics: all figures there, by name.
         own: performance of the checkpoint.
         goal: what was asked, in words; ends in "; not reached" if the file, of a frontier, does not do it.
         level: performance that the smallest file was wanted for.
@@ -37,12 +38,13 @@ class Compressed:
         tried: all files that were looked at.
         compared: other forms of the network: `form`, `bytes`, `performance`.
         dataset, model, projector, recipe: names.
+        origin: what its run was made from (`idim_cli.origin`); None if that is not known.
         warning: why the file may not expand elsewhere, or "".
     """
 
     path: Path
     bytes: int
-    crc32: int
+    digest: str
     D: int
     d: int
     levels: int | None
@@ -54,6 +56,7 @@ class Compressed:
     projector: str
     recipe: str
     performance: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
     own: float | None = None
     metric: str | None = None
     score_on: str | None = None
@@ -64,6 +67,7 @@ class Compressed:
     bound: Bound | None = None
     tried: list[dict[str, Any]] = field(default_factory=list)
     compared: list[dict[str, Any]] = field(default_factory=list)
+    origin: Any = None
     warning: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,7 +90,7 @@ def save(trial: Trial, out: Path, source: Path, **known: Any) -> Compressed:
     return Compressed(
         path=out,
         bytes=size,
-        crc32=zlib.crc32(data),
+        digest=files.digest(out),
         D=content.D,
         d=content.coords.d,
         levels=content.coords.levels or None,
@@ -96,6 +100,8 @@ def save(trial: Trial, out: Path, source: Path, **known: Any) -> Compressed:
         dataset=found.spec.dataset.name,
         model=found.spec.model.name,
         projector=found.spec.projector.name,
+        metrics=dict(trial.metrics),
+        origin=found.origin,
         warning=write.warning(found),
         **known,
     )

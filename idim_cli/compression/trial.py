@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from idim_cli import results
-from idim_cli.codec import bounds, checkpoint, container, guard, solution, write
+from idim_cli.codec import bounds, checkpoint, container, guard, scored, solution, write
 from idim_cli.codec.bounds import Bound
 from idim_cli.codec.evaluate import changed_data
 from idim_cli.codec.rebuild import rebuild, refuse_changed
@@ -45,6 +45,7 @@ class Trial:
         performance: of what it decodes to, on the split that the task scores.
         how: ``exact``, ``rounded`` or ``trained``.
         run_id: of the training with few values; empty without one.
+        metrics: all figures there, by name.
     """
 
     solution: Solution
@@ -53,6 +54,7 @@ class Trial:
     performance: float
     how: str
     run_id: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def unscored(cls, found: Solution) -> Trial:
@@ -128,7 +130,7 @@ class Trials:
     def _few(self, levels: int) -> Solution:
         quantiser, coords = Quantiser(levels, self.codebook), self.found.coords
         quantiser.fit(coords)
-        return replace(self.found, stored=checkpoint.quantised(quantiser, coords))
+        return replace(self.found, stored=checkpoint.quantised(quantiser, coords), figures={})
 
     @property
     def run_epochs(self) -> int:
@@ -206,8 +208,9 @@ class Trials:
         """Pack, decode, and score what was decoded."""
         content = write.content(found)
         data = container.pack(content)
-        performance = self.score(data)[self.task.metric]
-        trial = Trial(found, content, len(data), performance, how, run_id)
+        figures, n, metric = self.score(data), len(self._scored_on), self.task.metric
+        scored.refuse_other(found, self.task.score_on, figures, lambda: self.score(data), metric, n)
+        trial = Trial(found, content, len(data), figures[metric], how, run_id, figures)
         self.made.append(trial)
         return trial
 
@@ -226,6 +229,9 @@ class Trials:
 
     def figures(self, module: nn.Module, split: Split | None = None) -> dict[str, float]:
         """All figures of a network."""
-        if split is None:
-            split = self.data.train if self.task.score_on == "train" else self.data.validation
+        split = self._scored_on if split is None else split
         return self.task.evaluate(module.to(self.device), split)
+
+    @property
+    def _scored_on(self) -> Split:
+        return self.data.train if self.task.score_on == "train" else self.data.validation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,12 +13,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from idim_cli import bounded, foreign, results
 from idim_cli.codec import bounds
+from idim_cli.codec import files as compressed
 from idim_cli.codec.bounds import Bound
 from idim_cli.errors import FileError
 
 _ENDING = results.COMPRESSED + results.RECORD
 _AGAIN = "write the file anew with `idim compress`"
-_BYTES, _FILE = 2**22, 2**32  # of a record, and of a compressed file
+_BYTES = 2**22  # of a record
 _EXAMPLES = 10**9  # in a training split
 _Count = Annotated[int, Field(gt=0)]
 _Levels = Annotated[int | None, Field(ge=2)]
@@ -53,7 +53,7 @@ class Record:
 
     path: Path
     bytes: _Count
-    crc32: Annotated[int, Field(ge=0)]
+    digest: str
     D: _Count
     d: _Count
     levels: _Levels
@@ -151,17 +151,9 @@ def read(path: Path) -> Record:
         raise FileError(f"{path}: the file {file.name} is gone", _AGAIN)
     if (size := file.stat().st_size) != found.bytes:
         raise FileError(f"{path} tells of {found.bytes:,} bytes, {file.name} has {size:,}", _AGAIN)
-    if _crc32(file) != found.crc32:
+    if compressed.digest(file) != found.digest:
         raise FileError(f"{path} tells of another {file.name}", _AGAIN)
     return replace(found, path=file)
-
-
-def _crc32(path: Path) -> int:
-    total = 0
-    with bounded.opened(path, _FILE) as file:
-        for block in iter(lambda: file.read(2**20), b""):
-            total = zlib.crc32(block, total)
-    return total
 
 
 def _text(path: Path) -> str:

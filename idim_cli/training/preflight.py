@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from idim_cli import checkpoint
 from idim_cli.environment import pick_device
 from idim_cli.errors import CapacityError, ExitedError, Fault, IdimError, RecipeError
 from idim_cli.models import base as models
@@ -96,7 +97,7 @@ class _Check:
             self._once([*network, recipe.projector, d], lambda: self._projector(recipe, sizes, d, device))
             if recipe.start is not None:
                 begun = [*network, recipe.projector, recipe.seeds, d, recipe.start]
-                self._once(begun, lambda: self._start(recipe, d))
+                self._once(begun, lambda: self._start(recipe, d, device))
         return sum(sizes)
 
     def _once(self, parts: Sequence[object], look: Callable[[], T]) -> T:
@@ -151,6 +152,10 @@ class _Check:
         with self._at("projector"):
             check_fits(recipe.projector, sizes, d, device)
 
-    def _start(self, recipe: Recipe, d: int) -> None:
+    def _start(self, recipe: Recipe, d: int, device: torch.device) -> None:
+        data = load_data(recipe, self.where, device)
+        module = models.build(
+            recipe.model, data.shape, data.classes, recipe.seeds.theta0, self.where.download
+        )
         with self._at("start"):
-            start.read(recipe, d)
+            start.read(recipe, d, checkpoint.theta0(module), data)

@@ -67,7 +67,7 @@ def problem(run: Run, where: Where) -> Problem:
     projector = projectors.build(recipe.projector, sizes, d, recipe.seeds.projector).to(device)
     subspace = Subspace(module, projector, recipe.trainable)
     if recipe.start is not None:
-        begin(subspace, recipe)
+        begin(subspace, recipe, theta0, data)
     columns = inspect(projector, subspace.sizes)
     return Problem(device, data, tasks.build(recipe.task), subspace, columns, recipe.quantise, theta0)
 

@@ -59,7 +59,7 @@ def test_a_frontier_is_drawn_beside_the_file_and_on_the_terminal(cli, trained):
     before = [Path(name).read_bytes() for name in files]
     told = json.loads(compressed(cli, trained, *FLAGS, "--json").stdout)  # the trainings are not made twice
     assert [Path(name).read_bytes() for name in files] == before
-    jsonschema.validate(told, documents.schema("compress/2"), jsonschema.Draft202012Validator)
+    jsonschema.validate(told, documents.schema("compress/3"), jsonschema.Draft202012Validator)
     assert told["frontier"] == files
     assert told["level"] == 0.45
     assert "frontier" not in json.loads(Path("small.idim.json").read_text())

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from idim_cli import results
+from idim_cli.codec import checkpoint
 from idim_cli.codec.evaluate import evaluate
 from idim_cli.compression.compress import compress
 from idim_cli.compression.wish import Wish
-from idim_cli.errors import FileError, IdimError
+from idim_cli.errors import FileError, IdimError, RecipeError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.pool import Pool
 from idim_cli.execute.sweep import sweep
@@ -72,8 +73,8 @@ def here(tmp_path, monkeypatch):
     _load_data.cache_clear()
 
 
-def recipe(dataset="./data.py:data", model="{name: fc, width: 6}"):
-    return loads(RECIPE.replace("DATASET", dataset).replace("MODEL", model))
+def recipe(dataset="./data.py:data", model="{name: fc, width: 6}", overrides=()):
+    return loads(RECIPE.replace("DATASET", dataset).replace("MODEL", model), overrides=list(overrides))
 
 
 def another_process():
@@ -235,3 +236,125 @@ def test_results_of_an_earlier_version_are_taken_with_a_warning(here, caplog):
     another_process()
     assert train(loaded)["performance"] == first["performance"]
     assert "the idim that made them did not say" in caplog.text
+
+
+HIDDEN = """
+import importlib, pathlib, sys
+from torch import nn
+HERE = pathlib.Path(__file__).parent
+def computed(shape, classes):
+    part = importlib.import_module("".join(["act", "ive"]))
+    return nn.Sequential(nn.Linear(4, 6), part.ACT(), nn.Linear(6, classes))
+def read(shape, classes):
+    space = {}
+    exec((HERE / "active.py").read_text(), space)
+    return nn.Sequential(nn.Linear(4, 6), space["ACT"](), nn.Linear(6, classes))
+"""
+
+
+def rows(figures):
+    return {name: pytest.approx(value) for name, value in figures.items()}
+
+
+@pytest.fixture(params=["computed", "read"])
+def hidden(here, request):
+    """A trained run of a network whose activation no digest covers, and a copy with a file."""
+    Path("hidden.py").write_text(HIDDEN)
+    Path("active.py").write_text("from torch.nn import Tanh as ACT")
+    loaded = recipe(model=f"./hidden.py:{request.param}")
+    train(loaded)
+    folder = folder_of(loaded)
+    first = evaluate(folder, "train").metrics
+    compress(folder, "a.idim", Wish(lossless=True))
+    Path("active.py").write_text(
+        "from torch import nn\nclass ACT(nn.Module):\n    def forward(self, x): return -x * 3"
+    )
+    return folder, first
+
+
+def test_code_that_no_digest_covers_shows_in_the_score(hidden):
+    folder, _ = hidden
+    for call in (
+        evaluate,
+        lambda path: evaluate(path, "test"),
+        lambda path: compress(path, wish=Wish(levels=[2])),
+        lambda path: compress(path, wish=Wish(lossless=True)),
+    ):
+        with pytest.raises(
+            FileError, match=r"cannot be scored: on the validation split it comes to .*, not "
+        ) as e:
+            call(folder)
+        assert "bring that back" in e.value.hint
+    assert not (folder / "checkpoint.idim").exists()
+
+
+def test_a_compressed_file_is_compared_with_what_lies_beside_it(hidden):
+    with pytest.raises(
+        FileError, match=r"the file cannot be scored: on the validation split it comes to nll"
+    ):
+        evaluate("a.idim", trust_code=True)
+    Path("a.idim.json").unlink()
+    assert evaluate("a.idim", trust_code=True).examples == 10
+
+
+def test_data_that_have_changed_since_a_file_was_written_are_refused(here):
+    loaded = recipe("./fresh.py:data")
+    train(loaded)
+    compress(folder_of(loaded), "a.idim", Wish(lossless=True))
+    another_process()
+    with pytest.raises(FileError, match=r"the data of ./fresh.py:data are not those that it was trained on"):
+        evaluate("a.idim", trust_code=True)
+
+
+def test_what_lies_beside_a_file_of_other_bytes_says_nothing_of_it(here):
+    for seed in (0, 1):
+        train(loaded := recipe(overrides=[f"seeds.data={seed}"]))
+        compress(folder_of(loaded), f"{seed}.idim", Wish(lossless=True))
+    Path("1.idim").replace("0.idim")
+    assert evaluate("0.idim", trust_code=True).metrics == evaluate(folder_of(loaded)).metrics
+
+
+def test_a_network_that_draws_numbers_in_evaluation_is_scored(here):
+    Path("noisy.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, shape, classes):\n"
+        "        super().__init__()\n"
+        "        self.last = nn.Linear(4, classes)\n"
+        "    def forward(self, x):\n"
+        "        return self.last(x + torch.randn_like(x))\n"
+    )
+    loaded = recipe(model="./noisy.py:Net")
+    train(loaded)
+    assert evaluate(folder_of(loaded)).examples == 10
+
+
+@pytest.mark.parametrize("performance", ["final", "best"])
+def test_the_figures_of_a_checkpoint_are_those_of_its_coordinates(here, performance):
+    loaded = recipe("digits", "fc", [f"training.performance={performance}"])
+    result = train(loaded)
+    found = checkpoint.read(folder_of(loaded) / results.CHECKPOINT)
+    assert found.figures["validation"] == {
+        name: result["metrics"][f"validation_{name}"] for name in ("accuracy", "nll")
+    }
+    assert evaluate(folder_of(loaded)).metrics == pytest.approx(found.figures["validation"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda: weights(2), "gives another theta_0"),
+        (lambda: Path("sizes.py").write_text("width = 6 # edited"), "the code of ./net.py:net has changed"),
+        (lambda: Path("data.py").write_text(DATA.replace("GENERATOR", FRESH)), "the code of ./data.py:data"),
+        (lambda: another_process(), "the data of ./fresh.py:data"),
+    ],
+)  # fmt: skip
+def test_a_start_from_another_problem_is_refused(here, change, said):
+    first = recipe("./fresh.py:data" if "fresh" in said else "./data.py:data", "./net.py:net")
+    train(first)
+    text = RECIPE.replace("MODEL", "./net.py:net").replace("DATASET", first.recipe.dataset.name)
+    on = loads(f"{text}start: {folder_of(first)}\n", overrides=["training.epochs=1"])
+    train(on, "on")
+    change()
+    with pytest.raises(RecipeError, match=rf"start: .* is of another problem: .*{said}"):
+        train(on, "again")
