@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.errors import CapacityError, IdimError, printable
+from idim_cli.errors import DISTRIBUTION, CapacityError, IdimError, printable
 
 if TYPE_CHECKING:
     import torch
@@ -93,7 +93,7 @@ def extras() -> dict[str, bool]:
 @functools.cache
 def version() -> str:
     """Of idim; ``unknown`` where it is used without being installed."""
-    return _version("idim") or "unknown"
+    return _version(DISTRIBUTION) or "unknown"
 
 
 def versions() -> dict[str, str | None]:
@@ -286,7 +286,7 @@ def _rate(call: Any, seconds: float) -> float:
 def _packages() -> dict[str, str | None]:
     """Versions of idim and of all that it requires."""
     names = {_name(line) for line in _requires() if "extra ==" not in line}
-    return {name: _version(name) for name in ["idim", *sorted(names)]}
+    return {name: _version(name) for name in [DISTRIBUTION, *sorted(names)]}
 
 
 def _requires() -> list[str]:
@@ -294,7 +294,7 @@ def _requires() -> list[str]:
     from importlib import metadata
 
     try:
-        return metadata.requires("idim") or []
+        return metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return []
 

@@ -6,6 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+#: Name of the installable package; the one called `idim` on PyPI is another project.
+DISTRIBUTION = "idim-cli"
+
 OK, RUN_FAILED, USAGE, NOT_REACHED, SOME_FAILED = 0, 1, 2, 3, 4
 REQUEUE, INTERRUPTED, TERMINATED = 75, 130, 143
 #: Exit codes of the command line; 75 is the system's own for "try again", 130 and 143 for SIGINT and SIGTERM.
@@ -109,7 +112,7 @@ class MissingExtraError(IdimError):
     """An optional dependency is absent; the hint names the extra that brings it."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"this needs the package {package!r}", f"pip install 'idim[{extra}]'")
+        super().__init__(f"this needs the package {package!r}", f"pip install '{DISTRIBUTION}[{extra}]'")
 
 
 class RunError(IdimError):

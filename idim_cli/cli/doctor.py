@@ -9,7 +9,7 @@ import typer
 
 from idim_cli.cli import console, options
 from idim_cli.environment import describe, in_units
-from idim_cli.errors import RUN_FAILED
+from idim_cli.errors import DISTRIBUTION, RUN_FAILED
 
 
 def command(
@@ -38,7 +38,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         ("data root", data["root"] or "not set (--data or IDIM_DATA)"),
     ]
     rows += [(name, "found" if there else "not there") for name, there in data["found"].items()]
-    rows += [(f"idim[{name}]", "yes" if there else "no") for name, there in found["extras"].items()]
+    rows += [(f"{DISTRIBUTION}[{name}]", "yes" if there else "no") for name, there in found["extras"].items()]
     rows += [("PROBLEM", problem) for problem in found["problems"]]
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}} {value}" for name, value in rows]

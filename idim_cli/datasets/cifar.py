@@ -22,8 +22,8 @@ def cifar10(root: Path | None, download: bool, *, normalise: bool = False) -> So
 
     The last 5,000 training images are held out for validation unless the recipe says otherwise. Pixels are
     scaled to 0..1; an example has shape [3, 32, 32]. The original files are pickles: they are opened only
-    after torchvision has compared their checksums with the published ones. Parquet files (idim[hf]) may hold
-    the images in another order, and so hold out others.
+    after torchvision has compared their checksums with the published ones. Parquet files (idim-cli[hf]) may
+    hold the images in another order, and so hold out others.
 
     Args:
         root: holds cifar-10-batches-py/ with the original files, or cifar10/ with train.parquet and

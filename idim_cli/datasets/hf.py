@@ -31,7 +31,7 @@ def hf(
     label: str = "label",
     features: list[str] | None = None,
 ) -> Source:
-    """Images or numbers from CSV or parquet files, or from the Hugging Face hub; the last two need idim[hf].
+    """Images or numbers from CSV or parquet files, or the Hugging Face hub (these two need idim-cli[hf]).
 
     Images become float32 [channels, height, width] in 0..1: 8 bits from 0 to 255, deeper pixels from the
     lowest to the highest of the training split. Grey images among colour ones get three equal channels.

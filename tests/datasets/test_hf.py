@@ -123,7 +123,7 @@ def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(MissingExtraError) as caught:
         hf(tmp_path)
-    assert "idim[hf]" in caught.value.hint
+    assert "idim-cli[hf]" in caught.value.hint
 
 
 def test_the_rooms_load_without_torch():

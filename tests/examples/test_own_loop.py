@@ -64,7 +64,7 @@ def test_measure(capsys):
 # Of the library and of what it imports, none of it about what is tested here.
 @pytest.mark.filterwarnings("ignore")
 def test_lightning(capsys):
-    pytest.importorskip("lightning", reason="needs idim[loops]")
+    pytest.importorskip("lightning", reason="needs idim-cli[loops]")
     names = run(LIGHTNING)
     model = trained(names, 200, capsys)
     before = names["trainer"].model.subspace
@@ -77,8 +77,8 @@ def test_lightning(capsys):
 # As above.
 @pytest.mark.filterwarnings("ignore")
 def test_trainer(capsys):
-    pytest.importorskip("accelerate", reason="needs idim[loops]")
-    transformers = pytest.importorskip("transformers", reason="needs idim[loops]")
+    pytest.importorskip("accelerate", reason="needs idim-cli[loops]")
+    transformers = pytest.importorskip("transformers", reason="needs idim-cli[loops]")
     names = run(TRAINER)
     model = trained(names, 500, capsys)
     (saved,) = Path("vit").glob("checkpoint-*")

@@ -51,7 +51,7 @@ def test_parameters_are_kept():
 
 
 def test_a_train_with_one(idim, tmp_path):
-    pytest.importorskip("tensorboard", reason="needs idim[tensorboard]")
+    pytest.importorskip("tensorboard", reason="needs idim-cli[tensorboard]")
     done = idim("--tracker", "tensorboard")
     assert done.exit_code == 0
     assert len(done.stdout.splitlines()) == 3

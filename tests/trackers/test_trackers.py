@@ -43,7 +43,7 @@ def kind(request, monkeypatch):
     with warnings.catch_warnings():
         # Libraries of this size import others, which warn of what is to come in them.
         warnings.simplefilter("ignore")
-        pytest.importorskip(request.param, reason=f"needs idim[{request.param}]")
+        pytest.importorskip(request.param, reason=f"needs idim-cli[{request.param}]")
         yield request.param
 
 
@@ -134,7 +134,7 @@ def test_a_finished_sweep_is_read_again_without_a_figure_twice(kind, tmp_path):
 @pytest.fixture
 def mlflow(monkeypatch):
     """MLflow's parameters, with a library that notes what store it is asked for."""
-    client = pytest.importorskip("mlflow.tracking", reason="needs idim[mlflow]").MlflowClient
+    client = pytest.importorskip("mlflow.tracking", reason="needs idim-cli[mlflow]").MlflowClient
     asked = []
     monkeypatch.setattr("mlflow.tracking.MlflowClient", lambda store: asked.append(store) or FakeClient())
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -168,7 +168,7 @@ def test_mlflow_is_asked_for_the_store_that_is_meant(mlflow, tmp_path, monkeypat
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "no-such-scheme:7"])
 @pytest.mark.filterwarnings("ignore")
 def test_an_mlflow_that_cannot_be_reached_is_told_before_the_first_run(uri, tmp_path, monkeypatch):
-    pytest.importorskip("mlflow", reason="needs idim[mlflow]")
+    pytest.importorskip("mlflow", reason="needs idim-cli[mlflow]")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(IdimError, match="MLflow's store cannot be used") as error:
         sweep(recipe("mlflow", f"trackers=[{{name: mlflow, uri: '{uri}'}}]"), tmp_path)

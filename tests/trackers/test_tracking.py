@@ -158,7 +158,7 @@ def test_a_missing_library_is_told_before_the_first_run(name, tmp_path, monkeypa
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=repr(name)) as error:
         sweep(recipe(f"trackers={name}"), tmp_path)
-    assert error.value.hint == f"pip install 'idim[{name}]'"
+    assert error.value.hint == f"pip install 'idim-cli[{name}]'"
     assert not list(tmp_path.rglob("runs"))
 
 
