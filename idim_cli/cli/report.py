@@ -16,6 +16,7 @@ from idim_cli.errors import IdimError
 if TYPE_CHECKING:
     from idim_cli.reports.entries import Entry
     from idim_cli.reports.report import Report
+    from idim_cli.reports.section import Section
 
 
 class Format(StrEnum):
@@ -90,13 +91,15 @@ def command(
 ) -> None:
     """Write a page about results (NAME-report.html) and its figures; print a table.
 
+    The table has one row for each group of runs (model, projector, swept keys);
+    -v adds the performance at each d.
+
     The page lies beside results.csv, is named after RESULTS, and needs no
     network. Its figures lie in the folder NAME-report as PNG, SVG and PDF; an
     earlier page goes, with its figures. Where results lie on a disk that cannot
-    be written to, the table comes alone. A group of runs (model, projector,
-    swept keys) that cannot be read is named on stderr. Several RESULTS come
-    side by side. Compressed files in them are listed with what their sizes
-    prove.
+    be written to, the table comes alone. A group that cannot be read is named
+    on stderr. Several RESULTS come side by side. Compressed files in them are
+    listed with what their sizes prove.
 
     Examples: idim report results/mnist-fc; idim report runs.csv --format latex --baseline best
 
@@ -167,7 +170,7 @@ def _print(made: Report, form: Format, log: bool | None) -> None:
 
     listed, files = _entries(made), made.compressed
     found = [one.section for one in listed]
-    each = [] if made.undrawn else listed
+    each = [] if made.undrawn else listed  # of many groups, what is said of each takes its time
     of_runs = {
         Format.table: lambda: _tables(listed, each, log),
         Format.markdown: lambda: _markdown(listed, each),
@@ -198,20 +201,37 @@ def _markdown(found: Sequence[Entry], each: Sequence[Entry]) -> str:
 
 
 def _tables(found: Sequence[Entry], each: Sequence[Entry], log: bool | None) -> str:
-    """A row for each group, then all of each: in colours on a terminal, plain elsewhere."""
-    from rich.console import Console
-
-    from idim_cli.reports import entries, levels, table
+    """A row for each group and what speaks against its reading; all of a group that is alone, or with -v."""
+    from idim_cli.reports import entries, levels
     from idim_cli.thresholds.text import wrapped
 
-    screen = Console(file=console.data(), highlight=False)
     blocks = [entries.summary(found, console.width())] if len(found) > 1 else []
-    if told := levels.advice(found):
-        blocks.append("\n".join(wrapped(told, console.text_width())))
-    for section in (one.section for one in each):
-        with screen.capture() as shown:
-            if screen.is_terminal:
-                table.terminal([section], screen)
-        text = shown.get() if screen.is_terminal else table.text([section])
-        blocks.append(f"{text.rstrip()}\n\n{plot(section.sample, section.reading, log)}")
-    return "\n\n".join(blocks)
+    notes = [levels.advice(found), *(entries.cautions(found) if len(found) > 1 else [])]
+    blocks += ["\n".join(wrapped(note, console.text_width())) for note in notes if note]
+    if console.level() >= console.VERBOSE:
+        return "\n\n".join([*blocks, *(_whole(one.section, log) for one in each)])
+    if len(found) > 1:
+        console.say("-v adds each group's reading and its performance at each d")
+    return "\n\n".join([*blocks, *(_brief(one.section, log) for one in found if len(found) == 1)])
+
+
+def _brief(section: Section, log: bool | None) -> str:
+    """A group as `idim threshold` tells it."""
+    from idim_cli.thresholds import describe
+
+    told = describe(section.reading, console.text_width())
+    return "\n\n".join(["\n".join([section.heading, told]), plot(section.sample, section.reading, log)])
+
+
+def _whole(section: Section, log: bool | None) -> str:
+    """A group with its performance at each d: in colours on a terminal, plain elsewhere."""
+    from rich.console import Console
+
+    from idim_cli.reports import table
+
+    screen = Console(file=console.data(), highlight=False)
+    with screen.capture() as shown:
+        if screen.is_terminal:
+            table.terminal([section], screen)
+    text = shown.get() if screen.is_terminal else table.text([section])
+    return f"{text.rstrip()}\n\n{plot(section.sample, section.reading, log)}"

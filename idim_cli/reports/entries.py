@@ -92,6 +92,15 @@ def summary(found: Sequence[Entry], width: int) -> str:
     return "\n".join(columns.fitted(rows, width, going))
 
 
+def cautions(found: Sequence[Entry]) -> list[str]:
+    """What speaks against the readings, each once with the groups that it is said of."""
+    groups: dict[str, list[str]] = {}
+    for one in found:
+        for caution in one.section.reading.cautions:
+            groups.setdefault(caution, []).append(one.label)
+    return [f"Caution: {caution} ({'; '.join(labels)})." for caution, labels in groups.items()]
+
+
 def _line(one: Entry, named: bool, mixed: bool) -> list[str]:
     """Of one group; with the name of its reading and the confidence of its interval where they are mixed."""
     reading = one.section.reading

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from idim_cli import results
 from idim_cli.cli import report, threshold
 from idim_cli.cli.verb import verb
-from idim_cli.errors import IdimError
+from idim_cli.errors import FileError, IdimError
 
 RUNS = Path(__file__).parents[1] / "reports" / "mnist-fc.csv"
 KINDS = ("pdf", "png", "svg")
@@ -23,7 +23,7 @@ threshold: {baseline: best, fraction: 0.95}
 """
 
 app = typer.Typer()
-app.command()(report.command)
+app.command()(verb(report.command))
 
 
 def call(*arguments):
@@ -66,15 +66,43 @@ def no_drawing(monkeypatch):
 def test_table_on_stdout_figures_beside_the_results_and_talk_on_stderr(folder):
     result = call(folder)
     assert sorted(path.name for path in (folder / "made-report").iterdir()) == FIGURES
-    first, _, third, *more = result.stdout.splitlines()
+    first, second, third = result.stdout.splitlines()
     assert first.split()[:3] == ["problem", "D", "d_int90"]
+    assert second.split()[:3] == ["tied", "199,210", "726"]
     assert third.split()[:3] == ["sparse", "199,210", "739"]
-    assert more[1] == "mnist, fc, tied, D = 199,210"
-    assert more[2].startswith("726 of 199,210 numbers (0.36 %) are enough; ")
-    assert "wrote" not in result.stdout
+    assert "-v adds" in result.stderr
     page = folder / "made-report.html"
     # A slow machine is told how far it is before.
     assert result.stderr.endswith(f"wrote {page} and {len(FIGURES)} files of figures beside it\n")
+
+
+def test_each_group_and_its_performance_at_each_d_come_with_v(folder, no_drawing):
+    first, *_ = told = call(folder, "-v").stdout.splitlines()
+    assert first.split()[:3] == ["problem", "D", "d_int90"]
+    at = told.index("mnist, fc, tied, D = 199,210")
+    assert told[at + 1].startswith("726 of 199,210 numbers (0.36 %) are enough; ")
+    header = [line.split() for line in told if line.split()[:2] == ["d", "runs"]]
+    assert header == [["d", "runs", "mean", "sd", "min", "max", "solved"]] * 2
+
+
+def test_a_group_that_is_alone_is_told_as_threshold_tells_it(folder, no_drawing):
+    done = call(folder, "--where", "projector=tied", "--where", "projector=identity")
+    assert done.stdout.startswith(
+        "mnist, fc, tied, D = 199,210\n726 of 199,210 numbers (0.36 %) are enough; "
+    )
+    assert "validation accuracy against" in done.stdout
+    assert "sd     min" not in done.stdout
+    assert "d_int100" not in done.stdout
+
+
+def test_what_speaks_against_readings_is_said_once(tmp_path, no_drawing):
+    lines = ["model,d,performance,direct,chance"]
+    for model in "ab":
+        lines += [f"{model},{d},{0.5 + d / 100},0,.9" for d in (1, 2, 3)] + [f"{model},9,.95,1,.9"]
+    (tmp_path / "runs.csv").write_text("\n".join(lines))
+    done = call(tmp_path / "runs.csv", "--group-by", "model")
+    assert done.stdout.replace("\n", " ").count("a constant answer reaches the level") == 1
+    assert "(a; b)" in done.stdout.replace("\n", " ")
 
 
 def test_threshold_draws_the_same_plot(folder, no_drawing):
@@ -82,11 +110,11 @@ def test_threshold_draws_the_same_plot(folder, no_drawing):
     other.command()(threshold.command)
     for plot in CliRunner().invoke(other, [str(folder)]).stdout.rstrip().split("\n\n")[1::2]:
         assert plot.startswith("validation accuracy against subspace dimension d")
-        assert plot in call(folder).stdout
+        assert plot in call(folder, "-v").stdout
 
 
 def test_a_plot_of_plain_characters_stands_below_each_table(folder, no_drawing):
-    lines = call(folder).stdout.splitlines()
+    lines = call(folder, "-v").stdout.splitlines()
     assert sum(line.startswith("validation accuracy against subspace dimension d") for line in lines) == 2
     plots = "\n".join(lines)
     assert "━ d_int90 " in plots
@@ -115,7 +143,7 @@ def test_results_that_cannot_be_written_beside_have_their_table_alone(folder, no
     assert "--out DIR" in result.stderr
     assert json.loads(call(folder, "--json").stdout)["page"] is None
     refused = CliRunner().invoke(app, [str(folder), "--out", str(folder / "elsewhere")])
-    assert isinstance(refused.exception, OSError)
+    assert isinstance(refused.exception, FileError)  # as the verb tells an OSError
 
 
 def test_several_results_come_side_by_side_in_one_page(folder, no_drawing, tmp_path, monkeypatch):
@@ -156,7 +184,7 @@ def test_groups_of_several_results_say_whose_they_are(folder, no_drawing, tmp_pa
     other.write_text(text)
     flags = ["--format", form, "--out", tmp_path / "out"]
     assert "results" not in call(folder, *flags).stdout.partition("\n")[0]
-    told = call(folder, other, folder, *flags).stdout
+    told = call(folder, other, folder, "-v", *flags).stdout
     if form == "csv":
         rows = told.splitlines()
         assert rows[0].startswith("results,")
@@ -197,9 +225,9 @@ def test_report_reads_as_threshold_does(folder, no_drawing):
         told = (
             CliRunner().invoke(other, [str(folder), "-v", *flags]).stdout.split("\n\n")[::2]
         )  # the others are plots
-        reported = call(folder, *flags).stdout
+        reported = call(folder, "-v", *flags).stdout
         for block in told:
-            reading = block.partition("\n")[2].partition("  next ")[0].strip()  # which is a whole command
+            reading = block.partition("\n")[2].strip()
             assert "\n  d_int" in reading
             assert reading in reported
         for line in told[0].splitlines():
