@@ -25,6 +25,16 @@ def span(tensor: Tensor) -> tuple[str, int, int] | None:
     return str(tensor.device), begin, begin + reach * tensor.element_size()
 
 
+def overlaps_itself(tensor: Tensor) -> bool:
+    """Whether some elements of a tensor lie in one place, as those of an expanded one do."""
+    reach = 0  # of the dimensions so far, the closest elements first
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1 and stride <= reach:
+            return True
+        reach += (size - 1) * stride
+    return False
+
+
 def apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors on the CPU, contiguous, no two of them in one memory, as files of tensors want it."""
     seen, found = set[int](), dict[str, Tensor]()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from typing import NamedTuple
 
 import torch
@@ -46,7 +47,7 @@ def native_parameters(
     Raises:
         ComponentError: the model is no module or has no parameters to move, a pattern matches none, there is
             no pattern, the model has a Subspace in it, or a parameter cannot be moved by real numbers: a
-            lazy, complex or sparse one, one of whole numbers, one that shares part of its memory.
+            lazy, complex, sparse or expanded one, one of whole numbers, one that shares part of its memory.
     """
     return [(one.name, one.parameter) for one in admit(module, trainable)]
 
@@ -67,6 +68,7 @@ def admit(module: nn.Module, trainable: Sequence[str] | None = None) -> list[Nat
         _refuse_kind(name, parameter)
     _refuse_sparse(module, {id(one.parameter) for one in chosen})
     _refuse_shared(module, chosen)
+    _refuse_hooks(module, chosen)
     if not sum(one.parameter.numel() for one in chosen):
         raise ComponentError("the parameters have no elements", "there is nothing to train")
     return chosen
@@ -167,6 +169,25 @@ def _refuse_kind(name: str, parameter: nn.Parameter) -> None:
         kind = str(parameter.dtype if parameter.layout == torch.strided else parameter.layout)
         kind = kind.removeprefix("torch.")
         raise ComponentError(f"the parameter {name!r} is {kind}, which no P moves", freeze)
+    if memory.overlaps_itself(parameter):
+        raise ComponentError(
+            f"elements of the parameter {name!r} share their memory (it is expanded): none can move alone",
+            "expand it in forward instead, or clone it before: nn.Parameter(tensor.clone())",
+        )
+
+
+def _refuse_hooks(module: nn.Module, chosen: Sequence[Native]) -> None:
+    """Refuse hooks that have no gradient to run on; those on a parameter's first name run on theta's."""
+    for one in chosen:
+        for name in (one.name, *one.places):
+            parameter = attrgetter(name)(module)
+            if parameter._post_accumulate_grad_hooks or (
+                parameter is not one.parameter and parameter._backward_hooks
+            ):
+                raise ComponentError(
+                    f"a hook of the parameter {name!r} waits for a gradient that a subspace does not make",
+                    "only register_hook works, of tied parameters on the first one: use that, or remove it",
+                )
 
 
 def _refuse_sparse(module: nn.Module, chosen: set[int]) -> None:

@@ -141,6 +141,7 @@ class Subspace(nn.Module):
         start = self._start()
         shaped = [move.view(p.shape).to(p.dtype) for move, p in zip(moves, start, strict=True)]
         moved = _sums(start, shaped)
+        _hook(start, moved)
         return dict(zip((name for name, _ in self.sizes), moved, strict=True))
 
     def _refuse_stack(self) -> None:
@@ -223,6 +224,14 @@ def _version(tensor: Tensor) -> int:
 
 def _equal(tensor: Tensor, other: Tensor) -> bool:
     return bool(((tensor == other) | (tensor != tensor)).all())  # NaN is as it was
+
+
+def _hook(start: list[Tensor], moved: Sequence[Tensor]) -> None:
+    """Gradient hooks of the parameters (`register_hook`) run on the gradient of theta, before P' does."""
+    for parameter, theta in zip(start, moved, strict=True):
+        for hook in (parameter._backward_hooks or {}).values():
+            if theta.requires_grad:
+                theta.register_hook(hook)
 
 
 def _sums(tensors: list[Tensor], others: list[Tensor]) -> Sequence[Tensor]:

@@ -239,3 +239,61 @@ def test_a_network_that_changed_under_its_subspace_is_told_so():
         model.module[0] = other
         with pytest.raises(ComponentError, match="changed under its subspace"):
             model(torch.ones(2, 4))
+
+
+def gradients(net, x):
+    """Of theta: taken natively, and through a subspace of all dimensions."""
+    other = copy.deepcopy(net)
+    add_hooks(net)
+    add_hooks(other)
+    inside = Subspace.of(other, sum(p.numel() for p in net.parameters()), "identity")
+    net(x).square().sum().backward()
+    inside(x).square().sum().backward()
+    return torch.cat([p.grad.reshape(-1) for p in net.parameters()]), inside.coords.grad
+
+
+def add_hooks(net):
+    net[0].weight.register_hook(lambda g: g * 0)
+    net[2].bias.register_hook(lambda g: g.clamp(-0.1, 0.1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_gradient_hooks_and_other_precisions_have_the_gradient_that_they_have_natively(dtype):
+    net = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2)).to(dtype)
+    native, inside = gradients(net, torch.randn(5, 4, dtype=dtype))
+    assert inside.dtype == torch.float32
+    assert torch.equal(inside, native.float())
+    assert not inside[:24].any()
+    assert inside[-2:].abs().max() == torch.tensor(0.1, dtype=dtype).float()
+
+
+def test_hooks_that_have_no_gradient_to_run_on_are_refused():
+    late = nn.Sequential(nn.Linear(4, 6))
+    late[0].weight.register_post_accumulate_grad_hook(lambda p: None)
+    alias = LM("data")
+    alias.head.weight.register_hook(lambda g: g)
+    for net, name in ((late, "0.weight"), (alias, "head.weight")):
+        with pytest.raises(ComponentError, match=f"a hook of the parameter '{name}'"):
+            admit(net)
+    first = LM("data")
+    first.embed.weight.register_hook(lambda g: g)
+    assert len(admit(first)) == 3
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.zeros(1).expand(10), torch.zeros(3, 1).expand(3, 4), torch.zeros(5).as_strided((3, 3), (1, 1))],
+)
+def test_elements_that_share_memory_are_refused(tensor):
+    net = nn.Linear(2, 2)
+    net.extra = nn.Parameter(tensor)
+    with pytest.raises(ComponentError, match="elements of the parameter 'extra' share their memory"):
+        admit(net)
+    assert len(admit(net, ["weight"])) == 1
+
+
+@pytest.mark.parametrize("tensor", [torch.zeros(4, 3).t(), torch.zeros(4, 4)[::2, 1:3], torch.zeros(1, 1, 3)])
+def test_views_of_distinct_elements_are_native(tensor):
+    net = nn.Linear(2, 2)
+    net.extra = nn.Parameter(tensor)
+    assert len(admit(net)) == 3

@@ -158,6 +158,7 @@ class _Work:
         self.told: results.Known = {}
         self.log: list[str] = []
         self.trained = False
+        self.seen: dict[str, object] = {}  # by preflight
         self.unchanged = Unchanged(where)
         self.table = Seldom(self._write_table)
 
@@ -216,13 +217,13 @@ class _Work:
         self._say_what_loads("a search")
         from idim_cli.training.preflight import native
 
-        return native(group, self.where, self.loaded.source)
+        return native(group, self.where, self.loaded.source, self.seen)
 
     def _preflight(self, todo: Sequence[Run]) -> None:
         self._say_what_loads(f"{len(todo)} runs" if len(todo) > 1 else "1 run")
         from idim_cli.training.preflight import preflight
 
-        preflight(todo, self.where, self.loaded.source, "sweep.d")
+        preflight(todo, self.where, self.loaded.source, "sweep.d", self.seen)
 
     def _say_what_loads(self, what: str) -> None:
         """Say it before the first import of torch, which takes a second or more."""

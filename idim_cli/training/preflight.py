@@ -30,7 +30,13 @@ _STEP = {"batch_size", "steps", "precision"}  # what the first and the last batc
 _LISTED = 3  # faults of one kind at one place; of more the first stands for all
 
 
-def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d") -> list[int]:
+def preflight(
+    runs: Sequence[Run],
+    where: Where,
+    source: Source,
+    d_key: str = "d",
+    seen: dict[str, object] | None = None,
+) -> list[int]:
     """Check that data, models, optimisers, projectors and starts of all `runs` can be had, and every d <= D.
 
     Data are loaded and stay in memory for the runs. Each model makes one real step on the run's device, see
@@ -41,6 +47,7 @@ def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d
         where: device and data.
         source: the places in the recipe.
         d_key: the recipe key that d came from.
+        seen: what was looked at and need not be so again; what is looked at now is added.
 
     Returns:
         D of each run.
@@ -49,19 +56,19 @@ def preflight(runs: Sequence[Run], where: Where, source: Source, d_key: str = "d
         RecipeError: all that is wrong, each fault at its place in the recipe.
         IdimError: there is no such device.
     """
-    check = _Check(where, source, d_key)
+    check = _Check(where, source, d_key, {} if seen is None else seen)
     sizes = [check.run(run) for run in runs]
     if check.faults:
         raise RecipeError(_few(dict.fromkeys(check.faults)))
     return sizes
 
 
-def native(group: Group, where: Where, source: Source) -> int:
+def native(group: Group, where: Where, source: Source, seen: dict[str, object] | None = None) -> int:
     """D of a group's network, checked as by `preflight`, before any d of it is known."""
     if group.recipe.start is not None:
         why = "a search chooses d, and the run to start from has one"
         raise RecipeError([source.fault("start", why, "leave it out, or sweep over that d alone")])
-    return preflight(group.at([(1, Seeds())]), where, source, "sweep")[0]
+    return preflight(group.at([(1, Seeds())]), where, source, "sweep", seen)[0]
 
 
 def _few(faults: Iterable[Fault]) -> list[Fault]:
@@ -76,13 +83,26 @@ def _first(faults: Sequence[Fault]) -> Fault:
     return replace(faults[0], message=f"{faults[0].message}, and {len(faults) - 1} more faults of this kind")
 
 
+def _warn_of_idle(recipe: Recipe, rehearsal: Rehearsal) -> None:
+    """Say which parameters count in D though nothing trains them."""
+    idle, D = rehearsal.idle, sum(rehearsal.sizes)
+    if not idle:
+        return
+    names = ", ".join(one.name for one in idle[:_LISTED]) + (", ..." if len(idle) > _LISTED else "")
+    size = sum(one.parameter.numel() for one in idle)
+    _log.warning(
+        "%s: no gradient reaches %d of its parameters in the first batch (%s): %s of D = %s (%.1f %%) count "
+        "in D though nothing may train them; freeze them (requires_grad=False), or name others in trainable",
+        recipe.model.name, len(idle), names, f"{size:,}", f"{D:,}", 100 * size / D,
+    )  # fmt: skip
+
+
 class _Check:
     """Collects faults; what several runs share is looked at once."""
 
-    def __init__(self, where: Where, source: Source, d_key: str) -> None:
-        self.where, self.source, self.d_key = where, source, d_key
+    def __init__(self, where: Where, source: Source, d_key: str, seen: dict[str, object]) -> None:
+        self.where, self.source, self.d_key, self.seen = where, source, d_key, seen
         self.faults: list[Fault] = []
-        self.seen: dict[str, object] = {}
 
     def run(self, run: Run) -> int:
         """Look at one run; its D, 0 when it cannot be known."""
@@ -140,6 +160,7 @@ class _Check:
                         rehearsal.first()
                         with self._at("training.batch_size"):
                             rehearsal.last()
+                    _warn_of_idle(recipe, rehearsal)
                     return rehearsal.sizes
         return []
 

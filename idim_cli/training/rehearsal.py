@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,12 @@ from idim_cli.training.stacked import TOLERANCE
 _AWAY = 0.05  # of theta_0: how far from it the step is made, so that theta_0 in theta's place is noticed
 #: No step is made: faults of these are told elsewhere.
 _ANY = {"optimizer": Component(name="adam"), "schedule": Component(name="constant"), "l2": 0.0}
+# How torch says that a model casts to another kind of numbers than its parameters are.
+_MIXED = re.compile("same dtype|scalar type|Input type|but got (Double|Half|BFloat16|Float)")
+_FLOAT32 = (
+    "parameters and examples are float32 here, whatever the model makes: let its code cast to the kind of "
+    "its parameters; training.precision: bf16 computes in fewer bits"
+)
 _UNSEEN = Columns(0, 1.0, 1.0, None, {})
 
 
@@ -42,6 +49,9 @@ class Rehearsal:
         recipe: of the run.
         data: its data, on any device.
         device: where it will be trained.
+
+    Attributes:
+        idle: parameters that got no gradient from the first batch.
 
     Raises:
         ComponentError: the network is refused, see `native_parameters`.
@@ -55,6 +65,7 @@ class Rehearsal:
         problem = Problem(device, data, tasks.build(recipe.task), subspace, _UNSEEN)
         self.loop = Loop(problem, recipe.training.model_copy(update=_ANY), recipe.seeds.data)
         self.returned = ""
+        self.idle: list[Native] = []
 
     @property
     def sizes(self) -> list[int]:
@@ -142,6 +153,11 @@ class Rehearsal:
     def _outside(self, examples: Tensor, parameters: list[list[nn.Parameter]]) -> Tensor:
         self.module.zero_grad()
         self._backward(examples, self.module)
+        self.idle = [
+            one
+            for one, tied in zip(self.native, parameters, strict=True)
+            if all(parameter.grad is None for parameter in tied)
+        ]
         return torch.cat([torch.stack([_grad(one) for one in tied]).sum(0) for tied in parameters])
 
     def _backward(self, examples: Tensor, model: Callable[[Tensor], Any]) -> None:
@@ -189,7 +205,7 @@ class Rehearsal:
             raise ExitedError(f"{name} asked to end the program: {described(error)}") from error
         names = f"model {self.recipe.model.name!r} with task {self.recipe.task.name!r}"
         shape, what = tuple(self.data.shape), described(error).partition("\n")[0]
-        hint = _place(error)
+        hint = "; ".join(filter(None, (_place(error), _FLOAT32 if _MIXED.search(what) else "")))
         if self.returned:
             hint = f"there the model returns {self.returned}; the task takes one tensor"
         raise ComponentError(f"{names} fails {when} of shape {shape}: {what}", hint) from error

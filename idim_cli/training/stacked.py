@@ -132,6 +132,8 @@ def obstacle(batch: Batch, leader: Loop | None = None) -> str | None:
         leader: the first of the pack, whose code is run for all; None if there is none yet.
     """
     loop = batch.loop
+    if any(parameter._backward_hooks for parameter in loop.subspace.module.parameters()):
+        return "its parameters have gradient hooks"
     if leader is not None and not alike(loop, leader):
         return "its shape differs"
     pack = Pack([loop])

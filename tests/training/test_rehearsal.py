@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from idim_cli import checkpoint
 from idim_cli.errors import ExitedError, IdimError, RecipeError
 from idim_cli.execute.forecast import forecast
+from idim_cli.execute.sweep import sweep
 from idim_cli.models import base as models
 from idim_cli.plans import plan, single
 from idim_cli.training import rehearsal
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
 from idim_cli.training.rehearsal import Rehearsal
+from idim_cli.training.run import run
 
 CODE = '''
 import random
@@ -88,6 +91,22 @@ class Evaluated(Plain):
     def forward(self, x):
         return super().forward(x) if self.training else {}["no such thing"]
 
+class Spare(Plain):
+    """Has a layer that nothing uses."""
+    def __init__(self, classes):
+        super().__init__(classes)
+        self.extra = nn.Linear(8, 100)
+
+class Hooked(Plain):
+    """Half of it is frozen by its gradient hook."""
+    def __init__(self, classes):
+        super().__init__(classes)
+        self.first.weight.register_hook(lambda g: g * 0)
+
+class Double(Plain):
+    def forward(self, x):
+        return super().forward(x.double())
+
 class Follower(Plain):
     def forward(self, x):
         with torch.no_grad():
@@ -114,7 +133,7 @@ def fault(recipe):
     return one
 
 
-@pytest.mark.parametrize("name", ["Plain", "Checkpointed", "Restless", "noisy"])
+@pytest.mark.parametrize("name", ["Plain", "Checkpointed", "Restless", "noisy", "Hooked"])
 def test_what_trains_passes(made, name):
     recipe = made(name)
     assert preflight(plan(recipe.recipe), Where(), recipe.source)
@@ -237,3 +256,40 @@ def test_a_direct_run_is_rehearsed_too(made):
 def test_a_forecast_ends_in_an_error_of_idims_own(made, tmp_path, name):
     with pytest.raises(IdimError):
         forecast(made(name), tmp_path, Where(), 1, 1)
+
+
+def test_parameters_that_no_gradient_reaches_are_named_once(made, caplog):
+    recipe, seen = made("Spare"), {}
+    for _ in range(2):
+        (D,) = preflight([single(recipe.recipe)], Where(), recipe.source, seen=seen)
+    size = D - 900
+    assert caplog.text.count("no gradient reaches 2 of its parameters in the first batch") == 1
+    share = f"(extra.weight, extra.bias): 900 of D = {D:,} ({100 * 900 / D:.1f} %) count in D"
+    assert share in caplog.text
+    caplog.clear()
+    others = made("Spare", "trainable=['first.*', 'last.*']")
+    assert preflight([single(others.recipe)], Where(), others.source) == [size]
+    assert not caplog.text
+
+
+def test_a_search_looks_at_a_network_once(made, tmp_path, caplog):
+    search = "sweep: {seeds: 2, baseline: {seeds: 1}, search: {name: adaptive, precision: 0.5, max_runs: 4}}"
+    sweep(made("Spare", "training.epochs=1", extra=search), tmp_path)
+    assert caplog.text.count("no gradient reaches 2 of its parameters") == 1
+
+
+def test_a_model_that_casts_to_other_numbers_is_told_that_all_is_float32(made):
+    one = fault(made("Double"))
+    assert "dtype" in one.message
+    assert "parameters and examples are float32 here" in one.hint
+    assert ".py:" in one.hint
+
+
+def test_hooked_parameters_train_as_they_do_natively(made, tmp_path):
+    """A hook that zeroes a gradient leaves direct training where it was."""
+    recipe = made("Hooked", "projector=identity", "d=null")
+    result = run(single(recipe.recipe), tmp_path / "run")
+    coords = checkpoint.load(tmp_path / "run" / "checkpoint.safetensors")[0]["coords"]
+    assert result["status"] == "ok"
+    assert not coords[:16].any()
+    assert coords[16:].all()
