@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from idim_cli import bounded, code_files, results
+from idim_cli import bounded, code_files, results, rng_version
 from idim_cli.errors import FileError, IdimError
 from idim_cli.goal import Goal
 from idim_cli.recipe.components import is_code
@@ -243,8 +243,6 @@ def _point(recipe: Recipe) -> str:
 
 def _content(recipe: Recipe) -> str:
     """All that decides what comes of a run, but for d and seeds, as canonical text."""
-    from idim_cli.rng import VERSION  # brings numpy along
-
     code = _code(recipe)
     named = {kind: _component(recipe, kind, code_files.canonical) for kind in code}
     plain = dump(recipe.model_copy(update=named), defaults=True)
@@ -252,7 +250,7 @@ def _content(recipe: Recipe) -> str:
     content |= {"projector": plain["projector"]}
     content |= {"quantise": plain["quantise"]} if recipe.quantise else {}
     content |= {"start": _start(recipe.start)} if recipe.start else {}
-    return json.dumps({**content, "code": code, "rng": VERSION}, sort_keys=True)
+    return json.dumps({**content, "code": code, "rng": rng_version.VERSION}, sort_keys=True)
 
 
 def _start(run: str) -> str:

@@ -69,7 +69,7 @@ class Registry:
         return iter(sorted(self._targets))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._targets
+        return name in self._own or name in self._targets
 
     @functools.cached_property
     def _targets(self) -> dict[str, str]:
@@ -81,6 +81,8 @@ class Registry:
 
     def target(self, name: str) -> str:
         """Where `name` is defined, as ``"module:object"``; ComponentError with near misses if unknown."""
+        if name in self._own:  # at once: nothing replaces them
+            return self._own[name]
         if name not in self._targets:
             raise ComponentError(f"unknown {self.kind} {name!r}", did_you_mean(name, self))
         return self._targets[name]

@@ -21,9 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.errors import IdimError
-
-#: Version of every derivation in this module; stored in compressed files.
-VERSION = 1
+from idim_cli.rng_version import VERSION as VERSION
 
 _CHUNK = 1 << 15  # words at a time: intermediate arrays stay in the processor's cache
 _LN2 = 0.6931471805599453

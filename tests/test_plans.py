@@ -198,7 +198,7 @@ def test_another_default_is_another_run(monkeypatch):
 
 def test_another_random_stream_is_another_run(monkeypatch):
     before = single(recipe("d: 5"))
-    monkeypatch.setattr("idim_cli.rng.VERSION", 99)
+    monkeypatch.setattr("idim_cli.rng_version.VERSION", 99)
     assert single(recipe("d: 5")).run_id != before.run_id
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _KEPT = "\n\t"  # control characters of our own messages
+_FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}  # by which rich takes a pipe for a terminal
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 _level = NORMAL
 _data: TextIO | None = None  # while a verb runs: the stdout that data go to
@@ -82,8 +83,8 @@ def talk() -> Console:
 
 
 def on_terminal() -> bool:
-    """Whether a person watches stderr."""
-    return talk().is_terminal
+    """Whether a person watches stderr; rich, whose import takes time, is asked where it may be one."""
+    return (sys.stderr.isatty() or not _FORCED.isdisjoint(os.environ)) and talk().is_terminal
 
 
 def drawable() -> bool:
@@ -117,13 +118,13 @@ def text_width() -> int:
 def say(message: str) -> None:
     """One plain line of talk, on stderr; nothing when quiet."""
     if _level > QUIET:
-        talk().print(_fitted(printable(message, _KEPT)), markup=False)
+        _tell(message)
 
 
 def warn(message: str) -> None:
     """What may be wrong, but is no error; nothing when quiet."""
     if _level > QUIET:
-        _labelled("warning", "bold yellow", message)
+        _tell(message, "warning", "bold yellow")
 
 
 def out(text: str) -> None:
@@ -165,15 +166,15 @@ def report_error(error: IdimError) -> int:
     for message in messages:
         fail(message, label=getattr(error, "label", "error"))
     if error.hint:
-        _labelled("hint", "bold", error.hint)
+        _tell(error.hint, "hint", "bold")
     return error.exit_code
 
 
 def fail(message: str, hint: str = "", label: str = "error") -> None:
     """An error on stderr, and what to do about it."""
-    _labelled(label, "bold red", message)
+    _tell(message, label, "bold red")
     if hint:
-        _labelled("hint", "bold", hint)
+        _tell(hint, "hint", "bold")
 
 
 @contextlib.contextmanager
@@ -208,18 +209,21 @@ def _shown(text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _labelled(label: str, style: str, text: str) -> None:
+def _tell(message: str, label: str = "", style: str = "") -> None:
+    """A line on stderr, its label in `style`; on a terminal wrapped at words, elsewhere as it is."""
+    text = printable(f"{label}: {message}" if label else message, _KEPT)
+    if not on_terminal():
+        print(text, file=sys.stderr, flush=True)
+        return
     from rich.text import Text
 
-    line = Text(_fitted(printable(f"{label}: {text}", _KEPT)))
+    line = Text(_fitted(text))
     line.stylize(style, 0, len(label) + 1)
     talk().print(line)
 
 
 def _fitted(text: str) -> str:
-    """On a terminal, wrapped at words; elsewhere as it is. Long words, such as paths, stay whole."""
-    if not on_terminal():
-        return text
+    """Text wrapped at words; long words, such as paths, stay whole."""
     columns = max(width(), 20)
     return "\n".join(
         textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)

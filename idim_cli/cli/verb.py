@@ -67,7 +67,10 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
                 _end(time.perf_counter() - began)
             console.set_level(console.NORMAL)
 
-    command.__signature__ = _with_options(inspect.signature(function, eval_str=True))  # type: ignore[attr-defined]
+    signature = _with_options(inspect.signature(function, eval_str=True))
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    # Typer reads these several times, and compiles annotations that are text each time.
+    command.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
     return command
 
 

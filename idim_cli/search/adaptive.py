@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -12,8 +12,9 @@ from idim_cli.errors import ComponentError
 from idim_cli.plans import Group, groups, merged
 from idim_cli.recipe.schema import Recipe
 from idim_cli.search.base import RATE, Ask, Native, Result
-from idim_cli.search.hunt import Hunt, Limits
-from idim_cli.search.race import Race
+
+if TYPE_CHECKING:
+    from idim_cli.search.race import Race
 
 
 class Adaptive:
@@ -49,12 +50,14 @@ class Adaptive:
     ) -> None:
         _check(recipe, early_stop, bool(lr))
         self.end = None if max_time is None else time.monotonic() + max_time
+        sizes = [(group, native(group)) for group in groups(_with_rates(recipe, lr or ()))]
+        from idim_cli.search.hunt import Hunt, Limits  # numpy with them, after `native` has said what loads
+        from idim_cli.search.race import Race
+
         limits = Limits(precision, max_runs, max_epochs, batch, early_stop, seed)
-        hunts = [
-            Hunt(recipe, group, native(group), limits) for group in groups(_with_rates(recipe, lr or ()))
-        ]
+        hunts = [Hunt(recipe, group, D, limits) for group, D in sizes]
         rivals = len(lr) if lr else 1
-        self.left = [Race(hunts[i : i + rivals]) for i in range(0, len(hunts), rivals)]
+        self.left: list[Race] = [Race(hunts[i : i + rivals]) for i in range(0, len(hunts), rivals)]
 
     def ask(self, told: Mapping[str, Result]) -> Ask | None:
         """A batch for every group that is not known well enough yet."""

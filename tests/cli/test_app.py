@@ -156,19 +156,27 @@ def test_a_folder_that_cannot_be_made_is_one_message(idim, tmp_path):
     assert err == f"error: cannot use {out}: Not a directory\n"
 
 
-def test_talk_wraps_at_words_on_a_terminal_and_not_elsewhere(monkeypatch):
+def test_talk_wraps_at_words_on_a_terminal_and_not_elsewhere(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "40")
     for on_terminal, most in (("1", 40), ("", 200)):
         monkeypatch.setenv("FORCE_COLOR", on_terminal)
         console.talk.cache_clear()
-        with console.talk().capture() as shown:
-            console.fail("one message of more than forty columns in all", "/a/path/" + "x" * 50)
-        lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.get()).splitlines()
+        console.fail("one message of more than forty columns in all", "/a/path/" + "x" * 50)
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().err).splitlines()
         assert " ".join(lines).startswith(
             "error: one message of more than forty columns in all hint: /a/path"
         )
         assert lines[-1].endswith("/a/path/" + "x" * 50)
         assert len(lines) == (4 if most == 40 else 2)
+    console.talk.cache_clear()
+
+
+@pytest.mark.parametrize("terminal", ["1", ""])
+def test_what_is_said_is_neither_markup_nor_emoji(monkeypatch, capsys, terminal):
+    monkeypatch.setenv("FORCE_COLOR", terminal)
+    console.talk.cache_clear()
+    console.say("[bold]a:smile:b")
+    assert capsys.readouterr().err == "[bold]a:smile:b\n"
     console.talk.cache_clear()
 
 
