@@ -88,6 +88,7 @@ def test_runs_side_by_side(kind, tmp_path):
 
 def test_runs_of_several_processes(tmp_path):
     """Only the parent writes, whatever the tracker."""
+    pytest.importorskip("tensorboard", reason="needs idim-cli[tensorboard]")
     with Pool(2) as executor:
         outcome = sweep(recipe("tensorboard", "sweep.seeds=3"), tmp_path, executor=executor)
     all_curves_are_there("tensorboard", outcome)
