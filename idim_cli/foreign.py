@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from idim_cli import bounded
 from idim_cli.errors import printable
 
 MAX_CELL = 300  # letters of a name: more would take a layout for ever
+# What `cell` may have to change in ASCII text: an escape, DEL (which JSON allows as it is), a long text.
+_CHANGED = re.compile(rb'[\\\x7f]|"[^"]{%d}' % MAX_CELL)
 # What spreadsheets take for the beginning of a formula, and the mark that makes it text again.
 _FORMULA, _MARK = ("=", "+", "@"), "'"
 
@@ -40,8 +43,8 @@ def loads(data: bytes) -> Any:
     """JSON with its texts as `tree` makes them; ValueError as by `bounded.parse_json`."""
     value = bounded.parse_json(data)
     try:
-        # What idim writes is ASCII, and nearly always without escapes: then there is nothing to look for.
-        simple = data.isascii() and b"\\" not in data and len(data) < 2**14
+        # What idim writes is ASCII, and nearly always without escapes: then nothing has to change.
+        simple = data.isascii() and not _CHANGED.search(data)
         return value if simple else tree(value)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error

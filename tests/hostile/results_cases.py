@@ -14,7 +14,7 @@ from typing import Any
 
 Damage = Callable[[Path], object]
 HALF = "\ud800"
-NASTY = "\x1b]0;t\a\x9b31m\x00\x0b\ufffe\n=1|<b>$\\frac$&amp;_%#{}~^"  # what each output must not obey
+NASTY = "\x1b]0;t\a\x7f\x9b31m\x00\x0b\ufffe\n=1|<b>$\\frac$&amp;_%#{}~^"  # what each output must not obey
 
 
 def build(folder: Path) -> Path:
