@@ -12,9 +12,9 @@ from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section
 from idim_cli.thresholds import labels, number
 from idim_cli.thresholds.rows import is_of_coords
-from idim_cli.thresholds.text import percent
+from idim_cli.thresholds.text import percent, share_text
 
-_HEAD = ("problem", "D", "{name}", "{interval}", "verdict", "baseline", "level", "rule", "runs")
+_HEAD = ("problem", "D", "{name}", "% of D", "{interval}", "verdict", "baseline", "level", "rule", "runs")
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,11 @@ def overview(found: Sequence[Entry]) -> list[list[str]]:
 def summary(found: Sequence[Entry], width: int) -> str:
     """The same as plain text in as many columns as fit into `width`."""
     rows = overview(found)
-    d_int, interval = rows[0][2:4]
+    d_int, _, interval = rows[0][2:5]
     going = [
-        name for name in ("rule", "runs", "baseline", "D", "level", "verdict", interval) if name != d_int
+        name
+        for name in ("rule", "runs", "baseline", "% of D", "D", "level", "verdict", interval)
+        if name != d_int
     ]
     return "\n".join(columns.fitted(rows, width, going))
 
@@ -111,6 +113,7 @@ def _line(one: Entry, named: bool, mixed: bool) -> list[str]:
         one.label,
         f"{reading.D:,}" if reading.D else "",
         f"{reading.name} {reading.value_text}" if named else reading.value_text,
+        share_text(reading),
         f"{level}{reading.interval_text}",
         reading.verdict,
         f"{kind} {number(reading.baseline)}",

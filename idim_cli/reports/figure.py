@@ -20,6 +20,7 @@ from idim_cli.reports.look import (
     Form,
     across,
     blank,
+    legend_columns,
     math_name,
     named_across,
     titled,
@@ -106,7 +107,8 @@ def _figure(
     share = percent(reading.fraction) if reading else ""
     named_across(axes, lines, {"baseline": "baseline", "level": f"{share} % level"}, form)
     axes.legend(
-        handles=shown, loc="lower left", bbox_to_anchor=(0, 1.08 if form.narrow else 1), ncols=form.columns,
+        handles=shown, loc="lower left", bbox_to_anchor=(0, 1.08 if form.narrow else 1),
+        ncols=legend_columns([str(one.get_label()) for one in shown], form),
         frameon=False, borderaxespad=0.2, fontsize=8, handletextpad=0.6,
         columnspacing=1.5 if form.narrow else 2.5,
     )  # fmt: skip
@@ -162,7 +164,7 @@ def _points(axes: Axes, curve: Curve) -> list[Any]:
 def _stopped(axes: Axes, curve: Curve) -> list[Any]:
     """Runs that ended early, at the performance that they had then."""
     shown = []
-    kinds = (("^", "stopped as solved", curve.solved), ("v", "stopped as unsolved", curve.unsolved))
+    kinds = (("^", "stopped: level reached", curve.solved), ("v", "stopped: out of reach", curve.unsolved))
     for mark, label, runs in kinds:
         if runs:
             d, performance = zip(*runs, strict=True)

@@ -10,6 +10,7 @@ from idim_cli.reports.panels import Panel
 from idim_cli.reports.section import Section
 from idim_cli.results import OK
 from idim_cli.thresholds import facts, number
+from idim_cli.thresholds.text import sentence
 
 _LONE = (
     "One run alone tells how well it does at its d, not how many dimensions the problem needs: "
@@ -31,8 +32,8 @@ def of(panel: Panel) -> dict[str, Any]:
         return {
             "heading": panel.heading, "name": reading.name, "value": reading.value_text,
             "interval": interval if reading.has_interval else "no interval", "verdict": reading.verdict,
-            "weak": reading.verdict != "reached", "facts": told, "next": reading.next_words,
-            "command": reading.next_command,
+            "sentence": f"{sentence(reading)}.", "weak": reading.verdict != "reached", "facts": told,
+            "next": reading.next_words, "command": reading.next_command,
         }  # fmt: skip
     rows = part.rows.to_dict("records")
     single = rows[0] if len(rows) == 1 and "run_id" in rows[0] else {}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from idim_cli.reports.entries import Entry
 from idim_cli.thresholds import number
 
-AT_ONE = "--baseline VALUE reads all of them at one level"
+AT_ONE = "`--baseline VALUE` reads all of them at one level"
 
 
 def differ(found: Sequence[Entry]) -> str:

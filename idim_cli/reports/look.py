@@ -30,10 +30,11 @@ RAMP = ("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#7CC24A", "#B5A8
 MOST_NAMED = 24  # series that a legend has room for
 _ROW = 0.17  # inches of a line of a legend below the axes
 _LINE = 60  # characters of a label in a legend
-_SHORT = 18  # characters of labels of which two fit beside each other in a narrow figure
+_SHORT = 20  # characters of labels of which two fit beside each other in a narrow figure
 SIZE = (6.4, 4.8)  # inches, of a file
 PAGE_SIZE = (4.1, 3.15)  # of a figure within a page: its words stay readable on a telephone
 _NARROW = 5.0  # inches
+_ABREAST = 48  # characters of two columns of a legend above the axes of a figure of PAGE_SIZE
 _TITLE_WIDTH, _SMALL_WIDTH = 66, 118  # characters of a line of the title and of the small print
 DPI = 200
 #: The files of each figure.
@@ -83,11 +84,6 @@ class Form:
     def narrow(self) -> bool:
         """Whether there is room for few words beside each other."""
         return self.usual[0] < _NARROW
-
-    @property
-    def columns(self) -> int:
-        """Of a legend above the axes."""
-        return 1 if self.usual[0] < PAGE_SIZE[0] else 2
 
     def fitted(self, text: str, characters: int) -> str:
         """`text` in lines of so many characters at the usual width, of fewer in a narrower figure."""
@@ -210,6 +206,14 @@ def looks(count: int) -> list[tuple[str, str]]:
         return list(LOOKS[:count])
     places = (round(at * (len(RAMP) - 1) / (count - 1)) for at in range(count))
     return [(RAMP[place], LOOKS[at % len(LOOKS)][1]) for at, place in enumerate(places)]
+
+
+def legend_columns(labels: Sequence[str], form: Form) -> int:
+    """Columns of a legend above the axes, in which matplotlib goes down before it goes to the right."""
+    lengths = [len(_OURS.sub("d_int90", label)) for label in labels]
+    half = -(-len(lengths) // 2)
+    longest = max(lengths[:half], default=0) + max(lengths[half:], default=0)
+    return 2 if longest <= _ABREAST * form.usual[0] / PAGE_SIZE[0] else 1
 
 
 def below(labels: Sequence[str], form: Form) -> tuple[int, float]:

@@ -23,7 +23,7 @@ def solution(axes: Axes, reading: Reading, colour: str = RED) -> list[Any]:
     style: dict[str, Any] = {"color": colour, "zorder": _ABOVE_POINTS, "clip_on": False}
     label = math_name(reading.name)
     if (ends := words.interval_ends(reading)) is not None:
-        label += f" and its {percent(reading.confidence)} % interval"
+        label += f", {percent(reading.confidence)} % interval"
         _interval(axes, ends, reading.level, style)
     if reading.value is None:
         return [_handle(label, colour, "")] if ends else []

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from idim_cli.reports import entries, headline, levels, made, redo, runs, shares, table
+from idim_cli.reports import entries, headline, levels, made, redo, runs, shares, table, terms
 from idim_cli.reports.chart import Chart
 from idim_cli.reports.compare import Comparison
 from idim_cli.reports.entries import Entry
@@ -17,7 +17,7 @@ from idim_cli.reports.layout import Layout
 from idim_cli.reports.panels import Panel, prefers_log
 from idim_cli.reports.result import Result
 from idim_cli.reports.section import Section, Unread
-from idim_cli.thresholds.text import percent
+from idim_cli.thresholds.text import facts, percent, sentence
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE = "page.html.j2"
 _MOST_CARDS = 50  # groups that are told one by one, beside those that cannot be read
+_SHORT_CODE = 32  # characters
 _MOST_RUNS = 2000  # rows of the table of all runs: a browser sorts no more with ease
 _UNREAD = "Without a reading: the lines of baseline and level are missing."
 
@@ -63,6 +64,8 @@ def render(content: Content) -> str:
     told = [_result(result) for result in found.results]
     return _template().render(
         title=_title(content),
+        lead=_lead(shown),
+        terms=terms.terms(found.entries, _facts(shown)),
         files=content.files,
         made=_made(found.results),
         written=made.written(),
@@ -99,7 +102,15 @@ def _code(text: str) -> Markup:
     from markupsafe import Markup, escape
 
     parts = [escape(part) for part in text.split("`")]
-    return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else p for i, p in enumerate(parts))
+    return Markup("").join(_piece(p) if i % 2 else p for i, p in enumerate(parts))
+
+
+def _piece(text: Markup) -> Markup:
+    """Short code stays in one line: a browser would break it behind a hyphen."""
+    from markupsafe import Markup
+
+    short = Markup(' class="short"') if len(text) <= _SHORT_CODE else Markup("")
+    return Markup("<code{}>{}</code>").format(short, text)
 
 
 def _short(content: Content) -> list[Panel]:
@@ -123,6 +134,17 @@ def _title(content: Content) -> str:
     one = len(content.panels) == 1
     names = (result.name for result in content.found.results)
     return f"Intrinsic dimension: {content.panels[0].heading if one else ', '.join(names)}"
+
+
+def _lead(shown: Sequence[Panel]) -> str:
+    """The result of the only group in a sentence; empty where there are several, or none was read."""
+    alone = shown[0].part if len(shown) == 1 else None
+    return f"{sentence(alone.reading)}." if isinstance(alone, Section) else ""
+
+
+def _facts(shown: Sequence[Panel]) -> set[str]:
+    """The names of what stands beside readings."""
+    return {name for one in shown if isinstance(one.part, Section) for name in facts(one.part.reading)}
 
 
 def _read(found: Sequence[Result]) -> dict[str, str]:

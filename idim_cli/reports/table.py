@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _PLAIN_WIDTH = 1000  # columns: wide enough that plain text is never wrapped
-_COLUMNS = ("d", "runs", "mean", "sd", "min", "max", "solved")
+_COLUMNS = ("d", "runs", "mean", "sd", "min", "max", "reached")
+_EARLY = {"solved": "level reached", "unsolved": "out of reach"}
 _FIRST_TO_GO = ("min", "max", "stopped early", "sd", "runs")  # on a terminal that is too narrow for all
 _INDENT = "  "
 _STOPPED = ("stopped_solved", "stopped_unsolved")
@@ -150,7 +151,7 @@ def cells(section: Section) -> list[list[str]]:
 def _texts(row: dict[str, Any]) -> list[str]:
     scores = [number(row[key]) for key in _SCORES]
     solved = {True: "yes", False: "no", None: ""}[row["solved"]]
-    early = [f"{row[f'stopped_{kind}']} {kind}" for kind in ("solved", "unsolved") if row[f"stopped_{kind}"]]
+    early = [f"{row[f'stopped_{kind}']} {told}" for kind, told in _EARLY.items() if row[f"stopped_{kind}"]]
     return [_d(row), str(row["runs"]), *scores, solved, ", ".join(early)]
 
 

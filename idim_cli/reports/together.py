@@ -95,7 +95,7 @@ def _note(found: Sequence[Entry], drawn: Sequence[Entry]) -> str:
     at = f"the level {number(drawn[0].section.reading.level)}" if same else "its own level"
     told = [f"Diamonds: {names} of each group, at {at}."]
     if any(one.section.curve.solved or one.section.curve.unsolved for one in drawn):
-        told.append("Triangles: runs that were stopped early, as solved (up) or unsolved (down).")
+        told.append("Triangles: runs that were stopped early: level reached (up), or out of reach (down).")
     if differ := levels.differ(drawn):
         told.append(differ)
     if len(drawn) > len(look.LOOKS):

@@ -83,6 +83,6 @@ def legend(curve: Curve, reading: Reading | None) -> list[tuple[str, str]]:
 
 def _stopped(curve: Curve) -> list[tuple[str, str]]:
     """The marks of runs that were stopped early, as far as there are any."""
-    found = [("up", "stopped, solved") if curve.solved else None]
-    found.append(("down", "stopped, unsolved") if curve.unsolved else None)
+    found = [("up", "stopped early, level reached") if curve.solved else None]
+    found.append(("down", "stopped early, level out of reach") if curve.unsolved else None)
     return [entry for entry in found if entry]

@@ -11,6 +11,7 @@ _LONGEST = 500  # characters of a value that is still put into words
 # The last part of keys whose values say by themselves what they are.
 _BY_VALUE = (
     "results", "dataset", "model", "projector", "task", "recipe", "optimizer", "schedule", "trainable",
+    "name",
 )  # fmt: skip
 
 

@@ -287,7 +287,7 @@ def _seeds(table: RunTable, at: Ints) -> tuple[str, bool]:
     repeated = bool(runs.max() > 1)
     own = [word for column, word in recorded.items() if len(np.unique(codes[column])) == len(at)]
     if own and len(at) > 1:
-        return f"{', '.join(own)} (others in every run)", repeated
+        return f"{', '.join(own)} (different in every run)", repeated
     if not repeated:
         return "one run at each d", False
     if not recorded:

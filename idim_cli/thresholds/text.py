@@ -117,9 +117,16 @@ def wrapped(text: str, width: int = 80, first: str = "", then: str = "") -> list
     )  # fmt: skip
 
 
-def _share(share: float | None) -> str:
-    """A share of one in percent, two digits: 4.6, 0.27, 12, 100."""
-    percents = 100 * (share or 0.0)
+def share_text(r: Reading) -> str:
+    """The value as a share of D in percent, two digits: 4.6, 0.27, 12; ``> 12`` if it was not reached."""
+    if r.share is None:
+        return ""
+    beyond = {"not reached": "> ", "reached at the smallest d": "<= ", "reached": ""}[r.verdict]
+    return f"{beyond}{_share(r.share)}"
+
+
+def _share(share: float) -> str:
+    percents = 100 * share
     return f"{percents:.0f}" if percents >= 9.95 else f"{percents:.2g}"
 
 
@@ -160,8 +167,9 @@ def _rule(r: Reading) -> str:
 def _runs(r: Reading) -> str:
     out = f" ({r.left_out} not ok left out)" if r.left_out else ""
     if r.solved or r.unsolved:
-        stopped = f"{r.solved} stopped as solved, {r.unsolved} as unsolved"
-        return f"{r.runs} to the end, {stopped}, at d from {r.d_min} to {r.d_max}{out}"
+        kinds = ((r.solved, "level reached"), (r.unsolved, "level out of reach"))
+        stopped = ", ".join(f"{number} {why}" for number, why in kinds if number)
+        return f"{r.runs} to the end, stopped early: {stopped}; d from {r.d_min} to {r.d_max}{out}"
     low, high = min(r.runs_per_d), max(r.runs_per_d)
     each = f"{low}" if low == high else f"{low} to {high}"
     return f"{r.runs}, {each} at each of {len(r.d_values)} d from {r.d_min} to {r.d_max}{out}"

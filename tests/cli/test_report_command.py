@@ -82,7 +82,7 @@ def test_each_group_and_its_performance_at_each_d_come_with_v(folder, no_drawing
     at = told.index("mnist, fc, tied, D = 199,210")
     assert told[at + 1].startswith("726 of 199,210 numbers (0.36 %) are enough; ")
     header = [line.split() for line in told if line.split()[:2] == ["d", "runs"]]
-    assert header == [["d", "runs", "mean", "sd", "min", "max", "solved"]] * 2
+    assert header == [["d", "runs", "mean", "sd", "min", "max", "reached"]] * 2
 
 
 def test_a_group_that_is_alone_is_told_as_threshold_tells_it(folder, no_drawing):

@@ -34,10 +34,10 @@ def test_labels_say_in_what_the_groups_differ(family):
     assert [one.label for one in found] == ["width 5", "width 10", "width 20"]
     assert {one.family for one in found} == {""}
     head, *lines = overview(found)
-    assert head[:4] == ["problem", "D", "d_int90", "95 % interval"]
+    assert head[:5] == ["problem", "D", "d_int90", "% of D", "95 % interval"]
     assert [line[1] for line in lines] == ["100", "1,000", "10,000"]
     assert all(len(line) == len(head) and "" not in line for line in lines)
-    assert lines[2][2:5] == ["> 40", "> 40", "not reached"]
+    assert lines[2][2:6] == ["> 40", "> 0.4", "> 40", "not reached"]
 
 
 def test_the_only_group_keeps_its_title(swept):
@@ -165,8 +165,8 @@ def test_intervals_tell_their_confidence(family, runs):
     other = dataclasses.replace(load(runs.folder, confidence=0.8), name="other")
     found = entries([family, other])
     head, *lines = overview(found)
-    assert head[3] == "interval"
-    assert [line[3].partition(" ")[0] for line in lines] == ["95"] * 3 + ["80"] * 3
+    assert head[4] == "interval"
+    assert [line[4].partition(" ")[0] for line in lines] == ["95"] * 3 + ["80"] * 3
     assert "95 % or 80 % intervals" in compare(found, [None], "f").problems.note
 
 

@@ -191,7 +191,7 @@ def test_files_alone_make_a_page_of_their_own(packed, small, tmp_path):
     assert f"idim report {packed} --out {tmp_path / 'out'}" in page.text
     for word in ("Reading", "All runs", "d_int", "Variance by seed"):
         assert word not in page.text
-    assert {one["href"] for one in page.all("a")} == {"#compressed", "#redo"}
+    assert {one["href"] for one in page.all("a")} == {"#compressed", "#reproduce"}
     assert sorted({path.stem for path in done.figures}) == ["compressed-bits", "digits-fc-small-frontier"]
     assert done.found.notes == (f"no runs at {packed}: its compressed files are all there is to report",)
 

@@ -200,3 +200,19 @@ def test_pyplot_and_matplotlib_stay_out_until_needed():
         "made.files(); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("runs", [(3, 3), (1, 2), (10, 100)])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_legend_lies_within_a_figure_of_a_page(tied_points, tied_reading, runs, stopped):
+    curve = Curve.of(tied_points)
+    n = [runs[at % 2] for at in range(len(curve.n))]
+    early = ((curve.d[0], 0.5),) if stopped else ()
+    curve = dataclasses.replace(curve, n=tuple(n), solved=early, unsolved=early)
+    with look.style(page=True):
+        made = figure._figure(curve, tied_reading, Curve.of(None), LABELS, None, look.PAGE)
+        FigureCanvasAgg(made).draw()
+        (legend,) = (one.get_legend() for one in made.axes)
+        box = legend.get_window_extent()
+        assert box.x1 <= made.bbox.x1
+        assert box.y1 <= made.bbox.y1

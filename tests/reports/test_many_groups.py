@@ -38,7 +38,7 @@ def test_many_groups_are_drawn_on_request_alone(many, drawn):
     groups = 2 * (MOST_DRAWN // 2 + 1)
     assert said == [f"{groups} groups: figures of each, which take their time, are drawn with `--figures`."]
     page = made.page.read_text()
-    assert "drawn with <code>--figures</code>" in page
+    assert 'drawn with <code class="short">--figures</code>' in page
     assert page.count('class="missing"></p>') == 0
     assert "idim report" in page
     report(many, many.parent / "out", figures=True)

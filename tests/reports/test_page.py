@@ -172,7 +172,7 @@ def test_runs_that_were_stopped(runs, no_drawing):
         runs.add(d, performance, status=status, **early)
     page, done = drawn(runs.folder, rule="curve")
     assert done.entries[0].section.reading.solved == 1
-    assert "1 stopped as solved, 2 as unsolved" in page.text
+    assert "stopped early: 1 level reached, 2 level out of reach" in page.text
     assert "Variance by seed" not in page.text  # of which nothing can be told
 
 
@@ -217,9 +217,9 @@ def sections(page):
 
 def test_no_section_is_empty(swept, runs_csv, tmp_path, no_drawing):
     one = drawn(swept)[0]
-    assert sections(one)[0] == ["reading", "performance", "learning", "variance", "runs", "redo"]
+    assert sections(one)[0] == ["reading", "performance", "learning", "variance", "runs", "reproduce"]
     several = drawn(Path(shutil.copy(runs_csv, tmp_path)))[0]
-    assert sections(several)[0] == ["reading", "performance", "problems", "variance", "runs", "redo"]
+    assert sections(several)[0] == ["reading", "performance", "problems", "variance", "runs", "reproduce"]
     for page in (one, several):
         assert sections(page)[0] == sections(page)[1]
         assert "This takes" not in page.text
@@ -394,3 +394,25 @@ def test_no_results_is_an_error(tmp_path):
     with pytest.raises(IdimError, match="no results"):
         report(tmp_path / "nowhere", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_result_comes_first_and_its_words_are_told_once(swept, runs_csv, tmp_path, no_drawing):
+    page = drawn(swept)[0]
+    (lead,) = page.texts_of("lead")
+    assert re.fullmatch(r"\d+ of [\d,]+ numbers \([\d.]+ %\) are enough; 95 % interval .*\.", lead)
+    assert page.text.index(lead) < page.text.index("d_int90 =")
+    several = drawn(Path(shutil.copy(runs_csv, tmp_path)))[0]
+    assert not several.texts_of("lead")
+    assert several.text.count(" are enough; 95 % interval ") == 2
+    for one in (page, several):
+        assert one.text.count("the performance that counts as 100 %") == 1
+        assert one.text.count("the smallest dimension d of a random subspace") == 1
+
+
+def test_solved_and_unsolved_are_told_where_runs_were_stopped(runs, no_drawing):
+    runs.add(100, 0.9)
+    for d, status in ((10, "unsolved"), (40, "solved")):
+        runs.add(d, 0.7 + d / 300, status=status, stop_level=0.81, final_low=0.4, final_high=0.9)
+    assert (
+        "solved, unsolved status of a run that was stopped early" in drawn(runs.folder, rule="curve")[0].text
+    )

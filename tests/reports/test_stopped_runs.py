@@ -40,7 +40,7 @@ def files(points, reading):
 
 def test_the_table_has_every_d_that_was_tried(section):
     text = table.text([section])
-    assert "2 unsolved" in text
+    assert "2 out of reach" in text
     assert [row["d"] for row in table.rows(section)] == [20, 40, 50, 60, 80, 1000]
     assert table.rows(section)[0]["mean"] is None
 
@@ -55,10 +55,10 @@ def test_plots_show_them_apart(section):
     points = section.sample.points
     drawn = terminal.plot(points, section.reading)
     assert drawn.count("▲") == 3  # two runs and the legend
-    assert "▽ stopped, unsolved" in drawn
+    assert "▽ stopped early, level out of reach" in drawn
     assert "▲" not in terminal.plot(points, section.reading, unicode=False)
     svg = files(points, section.reading)["svg"].decode()
-    assert "stopped as solved" in svg or "<use" in svg
+    assert "stopped: level reached" in svg or "<use" in svg
 
 
 def test_all_runs_stopped_still_make_a_plot(section):
