@@ -1,10 +1,12 @@
-"""Numbers as other programs and countries write them: decimal commas, separators between thousands."""
+"""Numbers as other programs and countries write them: decimal commas, spaces between thousands, percent."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from idim_cli.errors import FileError
 
@@ -35,8 +37,8 @@ _HINT = "write numbers with a decimal point and nothing between thousands"
 
 
 def kind(cell: str) -> Kind:
-    """The sign that is certainly the decimal point of a number, or what else the text is."""
-    text = _unspaced(cell)
+    """The sign that is certainly the decimal point of a number or percentage, or what else the text is."""
+    text = _unspaced(_bare(cell))
     for found, pattern in (("whole", _WHOLE), ("either", _EITHER), (".", _POINT), (",", _COMMA)):
         if pattern.fullmatch(text):
             return found  # type: ignore[return-value]
@@ -58,6 +60,7 @@ def read_numbers(frame: pd.DataFrame, place: Place, as_text: Callable[[], pd.Dat
     """`frame` with numbers for the columns of text whose cells are all numbers in some writing.
 
     ``1,234`` may be a decimal or a thousand: the other cells of its column decide, then those of the table.
+    ``27 %`` is 0.27.
 
     Args:
         frame: as read with a decimal point.
@@ -75,6 +78,11 @@ def read_numbers(frame: pd.DataFrame, place: Place, as_text: Callable[[], pd.Dat
         _refuse_thousands(frame, as_text, place)
     numbers = {name: _read(frame[name], found, signs, place) for name, found in written.items()}
     return frame.assign(**numbers)
+
+
+def _bare(cell: str) -> str:
+    """A number without the sign of percent behind it."""
+    return cell.strip().removesuffix("%")
 
 
 def _unspaced(cell: str) -> str:
@@ -127,10 +135,12 @@ def _read(
     (sign,) = own or set(signs) or {"."}
     other = {".": ",", ",": "."}[sign]
     plain = [
-        _unspaced(cell).replace(other, "").replace(sign, ".") if isinstance(cell, str) else cell
+        _unspaced(_bare(cell)).replace(other, "").replace(sign, ".") if isinstance(cell, str) else cell
         for cell in column
     ]
-    return pd.to_numeric(pd.Series(plain, index=column.index, name=name))
+    numbers: pd.Series[float] = pd.to_numeric(pd.Series(plain, index=column.index, name=name))
+    in_percent = [isinstance(cell, str) and cell.strip().endswith("%") for cell in column]
+    return numbers.where(~np.array(in_percent), numbers / 100) if any(in_percent) else numbers
 
 
 def _unclear(cell: str, place: str) -> FileError:

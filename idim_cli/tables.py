@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import itertools
+import re
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from idim_cli import bounded, foreign
 from idim_cli.errors import FileError
@@ -18,14 +20,16 @@ if TYPE_CHECKING:
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # At most: a table of 100,000 runs has some 5 million cells.
 _BYTES, _HEADER, _COLUMNS, _CELLS = 2**28, 2**20, 5000, 20_000_000
+_SAID = re.compile(r'"?sep=([,;\t|])?"?')  # what spreadsheets write, and take, as the first line
 _LOOKED_AT = 4096  # bytes that tell the encoding
 
 
 def read_csv(path: Path, words: bool = False) -> pd.DataFrame:
     """A CSV file as a table.
 
-    Cells may be parted by commas, semicolons or tabs, numbers be written with a decimal comma or with
-    separators between thousands, and the text be UTF-8 or UTF-16, with or without a byte order mark.
+    Cells may be parted by commas, semicolons or tabs, numbers be written with a decimal comma, with
+    separators between thousands or in percent, and the text be UTF-8 or UTF-16, with or without a byte order
+    mark. Lines that begin with ``#``, or say ``sep=;``, may stand before the header.
 
     Args:
         path: the file.
@@ -38,13 +42,10 @@ def read_csv(path: Path, words: bool = False) -> pd.DataFrame:
 
     try:
         encoding = _encoding(path)
-        _bounded(path)
-        separator = _checked_header(path, encoding)
+        form = {**_checked_header(path, encoding), "keep_default_na": not words, "na_values": [""]}
 
         def parsed(**given: Any) -> pd.DataFrame:
-            return _parsed(
-                path, sep=separator, encoding=encoding, keep_default_na=not words, na_values=[""], **given
-            )
+            return _parsed(path, encoding=encoding, **form, **given)
 
         frame = parsed()
     except UnicodeDecodeError as error:
@@ -83,14 +84,15 @@ def line_of(path: Path, row: int) -> int:
     try:
         encoding = _encoding(path)
         with path.open(encoding=encoding, errors="replace", newline="") as file:
-            reader = csv.reader(file, delimiter=_separator(file.readline()), skipinitialspace=True)
-            begins = 2
+            before, _, separator = _header(file)
+            reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
+            begins = first = before + 2
             for cells in reader:
                 if any(cells):
                     if row == 0:
                         return begins
                     row -= 1
-                begins = reader.line_num + 2
+                begins = reader.line_num + first
     except (OSError, csv.Error):
         pass
     return row + 2
@@ -108,12 +110,11 @@ def _parsed(path: Path, **given: Any) -> pd.DataFrame:
     return frame.rename(columns=str.strip)
 
 
-def _bounded(path: Path) -> None:
+def _bounded(path: Path, header: str) -> None:
     """FileError for a table whose cells would fill the memory: each row has as many as the header."""
     with path.open("rb") as file:
-        header = file.readline(_HEADER + 1)
         rows = sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
-    columns = 1 + max(map(header.count, (b",", b";", b"\t")))
+    columns = 1 + max(map(header.count, ",;\t|"))
     if len(header) > _HEADER or columns > _COLUMNS or rows * columns > _CELLS:
         what = f"a header of {columns:,} columns, and {rows:,} lines"
         raise FileError(
@@ -132,16 +133,29 @@ def _encoding(path: Path) -> str:
     return "utf-8"
 
 
-def _checked_header(path: Path, encoding: str) -> str:
-    """The separator of a CSV file; FileError if two of its columns have one name."""
+def _checked_header(path: Path, encoding: str) -> dict[str, Any]:
+    """How pandas is to read a CSV file; FileError if two of its columns have one name."""
     with path.open(encoding=encoding, newline="") as file:
-        separator = _separator(file.readline())
-        file.seek(0)
-        names = [name.strip() for name in next(csv.reader(file, delimiter=separator), [])]
+        before, header, separator = _header(file)
+        rest = itertools.chain([header], file)  # a name in quotes may hold a line break
+        _bounded(path, header)
+        names = [name.strip() for name in next(csv.reader(rest, delimiter=separator), [])]
     for name in names:
         if name and names.count(name) > 1:
-            raise FileError(f"{path}:1: there are {names.count(name)} columns {name!r}", "rename all but one")
-    return separator
+            what = f"there are {names.count(name)} columns {name!r}"
+            raise FileError(f"{path}:{before + 1}: {what}", "rename all but one")
+    return {"sep": separator, "skiprows": before}
+
+
+def _header(file: TextIO) -> tuple[int, str, str]:
+    """How many comments and ``sep=`` stand before the header of a CSV file; the header; the separator."""
+    told = None
+    for before, line in enumerate(iter(lambda: file.readline(_HEADER + 1), "")):
+        if found := _SAID.fullmatch(line.strip()):
+            told = found[1]
+        elif line.strip() and not line.startswith("#"):
+            return before, line, told or _separator(line)
+    return 0, "", ","
 
 
 def _line_of_byte(path: Path) -> int:

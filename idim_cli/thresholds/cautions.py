@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from idim_cli.thresholds.sample import Sample
+from idim_cli.thresholds.sample import Floats, Sample
 
 _FEWEST = 3  # d at which one performance in all runs is no accident
 _DIGITS = 4
+_PERCENT = 25  # as many times is a percentage at least what is the same share as a decimal, or nearly so
 
 
 def cautions(runs: Sample, level: float, baseline: float) -> tuple[str, ...]:
@@ -37,8 +38,52 @@ def _cautions(runs: Sample, level: float, baseline: float) -> Iterator[str]:
         )
     elif start is not None and level <= start:
         yield f"the runs reach the level {_short(level)} before any training: theta_0 has {_short(start)}"
+    yield from _rows(runs)
+    yield from _scale(runs)
     if not runs.idle and len(runs.d) >= _FEWEST and len(done) and np.ptp(done) == 0:
         yield f"the performance is {_short(float(done[0]))} in every run: it may not depend on d at all"
+
+
+def _rows(runs: Sample) -> Iterator[str]:
+    """What the rows of a table are beside runs of their own."""
+    if runs.copies:
+        rows = "1 row is a copy" if runs.copies == 1 else f"{runs.copies} rows are copies"
+        yield f"{rows} of other rows, and left out: the same run twice says no more than once"
+    if runs.clashes:
+        some = "1 run has" if runs.clashes == 1 else f"{runs.clashes} runs have"
+        yield (
+            f"{some} the d and the seed of another run, and another performance: what else they differ in, "
+            "--where or --group-by may keep apart"
+        )
+
+
+def _scale(runs: Sample) -> Iterator[str]:
+    """Percentages among shares, and accuracies that are no shares, in tables of others."""
+    if runs.ours:
+        return
+    # By d, and the best first.
+    swept = np.concatenate([*(np.sort(some)[::-1] for some in runs.runs), np.empty(0)])
+    every = np.concatenate([swept, runs.direct])
+    ends = np.array([runs.direct.min(), swept.max()]) if len(swept) and len(runs.direct) else every[:0]
+    if mixed := _mixed(every) or _mixed(ends):
+        shown = " and ".join(map(_short, mixed))
+        yield f"percentages and shares may stand in one column ({shown}): write all performances in one way"
+    elif "acc" in runs.measure and len(every) and every.max() > 1:
+        yield (
+            f"an accuracy of {_short(float(every.max()))} is above 1: if it is a percentage, a fixed "
+            "baseline has to be one too"
+        )
+
+
+def _mixed(performance: Floats) -> tuple[float, float] | None:
+    """A percentage and a share behind it, of about a hundredth, as performance seldom falls so with d."""
+    if not len(performance):
+        return None
+    best = np.maximum.accumulate(performance)
+    ratio = best / np.where(performance > 0, performance, np.inf)
+    found = (best > 1) & (best <= 100) & (performance <= 1) & (ratio > _PERCENT) & (ratio < 100**2 / _PERCENT)
+    at = int(found.argmax()) if found.any() else None
+    return None if at is None else (float(best[at]), float(performance[at]))
 
 
 def _short(value: float) -> str:

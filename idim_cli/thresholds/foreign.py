@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from idim_cli.errors import IdimError
-from idim_cli.thresholds.rows import PREFIXES, Columns
+from idim_cli.thresholds.copies import seed_columns
+from idim_cli.thresholds.rows import PREFIXES, SEEDS, Columns
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -39,9 +40,26 @@ def understood(table: DataFrame, source: str = "") -> tuple[DataFrame, list[str]
         (Columns.performance, _score(renamed, source)),
     ):
         if theirs is not None and ours not in renamed:
-            renamed = renamed.rename(columns={theirs: ours})
+            renamed = measured(renamed.rename(columns={theirs: ours}), ours, theirs)
             notes.append(f"column {theirs!r} is read as {ours}")
     return renamed, notes
+
+
+def measured(table: DataFrame, ours: str, theirs: str) -> DataFrame:
+    """The table with what its performance is, where the name of the column that is read as it says so."""
+    known = ours == Columns.performance and _is_accuracy(theirs) and Columns.metric not in table
+    return table.assign(**{Columns.metric: "accuracy"}) if known else table
+
+
+def seed_note(table: DataFrame) -> list[str]:
+    """A note on the column that may tell the seed of P; none where one is read, or `idim` made the table."""
+    seeds = [] if is_ours(table) else seed_columns(table)
+    if not seeds or set(seeds) & set(SEEDS):
+        return []
+    return [
+        f"note: column {seeds[0]!r} may be the seed of P, of which the interval should know: "
+        f"--column seed_projector={seeds[0]} reads it so"
+    ]
 
 
 def _unprefixed(table: DataFrame) -> DataFrame:
@@ -66,14 +84,17 @@ def _only(table: DataFrame, known: tuple[str, ...]) -> str | None:
 def _score(table: DataFrame, source: str) -> str | None:
     if Columns.performance in table:
         return None
-    known = {f"{split}{metric}" for split in _SPLITS for metric in ("accuracy", "acc")}
-    found = [name for name in map(str, table) if _plain(name) in known]
+    found = [name for name in map(str, table) if _is_accuracy(name)]
     if len(found) > 1:
         message = f"{source or 'the table'} has several columns that may be the performance"
         raise IdimError(
             f"{message}: {', '.join(found)}", f"say which: --column {Columns.performance}={found[0]}"
         )
     return found[0] if found else None
+
+
+def _is_accuracy(name: str) -> bool:
+    return _plain(name) in {f"{split}{metric}" for split in _SPLITS for metric in ("accuracy", "acc")}
 
 
 def _plain(name: str) -> str:

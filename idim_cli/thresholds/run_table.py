@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from idim_cli.errors import IdimError
 from idim_cli.number_formats import as_floats, kind
+from idim_cli.thresholds.copies import copies
 from idim_cli.thresholds.rows import (
     Columns,
     is_finished,
@@ -65,6 +66,7 @@ class RunTable:
         require_columns(frame, (Columns.d,), source)
         self.frame, self.source = frame, source
         self.finished, self.stopped = is_finished(frame).to_numpy(bool), is_stopped(frame).to_numpy(bool)
+        self.copies = copies(frame)
         self.direct = rows_are_direct(frame).to_numpy(bool)
         self._numbers: dict[str, tuple[NDArray[np.float64], Mask]] = {}
         self._codes: dict[str, tuple[Ints, Any]] = {}
@@ -90,14 +92,14 @@ class RunTable:
 
         A row is direct if its column `direct` says so; where that is absent or empty, if its projector is
         ``identity``, or d is 0, or d equals D. Rows whose `status` is there and not ``ok`` are left out;
-        those that say ``solved`` or ``unsolved`` are kept apart.
+        those that say ``solved`` or ``unsolved`` are kept apart. Copies of other rows are none.
 
         Raises:
             IdimError: there is no performance, a cell is not a number (named by file and line), d is below 1
                 or not whole.
         """
         require_columns(self.frame, (Columns.performance,), self.source)
-        at = np.arange(len(self.frame)) if at is None else at
+        at = self.distinct(at)
         finished, early = at[self.finished[at]], at[self.stopped[at]]
         if not len(finished) and not len(early):
             raise IdimError(f"{self.source or 'the table'} has no finished run", self._why_empty(at))
@@ -105,6 +107,11 @@ class RunTable:
             self._check(kept)
         direct = self.direct[finished]
         return Rows(finished[~direct], finished[direct], early, len(at) - len(finished) - len(early))
+
+    def distinct(self, at: Ints | None = None) -> Ints:
+        """These places (None: all) without those of rows that are copies of others."""
+        at = np.arange(len(self.frame)) if at is None else at
+        return at[~self.copies[at]]
 
     def _number(self, column: str) -> tuple[NDArray[np.float64], Mask]:
         """A column as numbers, and where it has something else."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from idim_cli.errors import IdimError
 from idim_cli.goal import SOLVED
+from idim_cli.thresholds.copies import clashes
 from idim_cli.thresholds.groups import label, plain, whole
 from idim_cli.thresholds.noise import Swept
 from idim_cli.thresholds.options import Centre
@@ -76,6 +77,8 @@ class Sample:
             coordinates do not start at zero.
         idle: whether all of them ended with the performance that they started with.
         ours: whether `idim` made the runs, so that its overrides make more of them.
+        copies: rows that say what another row says, and are not used.
+        clashes: runs with d and seeds of another one; 0 where `idim` made them.
     """
 
     d: NDArray[np.int64]
@@ -96,6 +99,8 @@ class Sample:
     start: float | None = None
     idle: bool = False
     ours: bool = True
+    copies: int = 0
+    clashes: int = 0
 
     def centres(self, centre: Centre) -> Floats:
         """What stands for the runs at each d, [m]: their mean or their median."""
@@ -186,6 +191,8 @@ def sample_at(table: RunTable, at: Ints | None = None) -> Sample:
         start=start,
         idle=idle,
         ours=_RUN_ID in table,
+        copies=(len(table.frame) if at is None else len(at)) - len(table.distinct(at)),
+        clashes=0 if _RUN_ID in table else clashes(table.frame.iloc[rows.swept]),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from idim_cli.thresholds.foreign import understood
+from idim_cli.thresholds.foreign import measured, seed_note, understood
 from idim_cli.thresholds.groups import mixed, select
 from idim_cli.thresholds.rows import rename
 
@@ -35,8 +35,9 @@ class Selection:
             IdimError: there is no such column, or no such value.
         """
         for ours, theirs in self.columns.items():
-            table = rename(table, ours, theirs, source)
+            table = measured(rename(table, ours, theirs, source), ours, theirs)
         table, notes = understood(table, source)
+        notes += seed_note(table)
         table = select(table, self.where, source)
         if words := mixed(table, self.by, self.where):
             notes.append(

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from idim_cli.thresholds import describe, estimate
+from idim_cli.thresholds.selection import Selection
 
 SWEPT = {10: (0.93, 0.92), 40: (0.95, 0.94), 160: (0.99, 0.98)}
 
@@ -51,3 +52,73 @@ def test_one_performance_in_all_runs():
     (told,) = estimate(table(dict.fromkeys(SWEPT, (0.92, 0.92)))).cautions
     assert "the performance is 0.92 in every run: " in told
     assert not estimate(table(dict.fromkeys((10, 20), (0.92, 0.92)))).cautions
+
+
+FOREIGN = [(d, seed, p) for d, runs in SWEPT.items() for seed, p in enumerate(runs)]
+
+
+def foreign(*more, **columns):
+    rows = [*FOREIGN, (0, 0, 0.99), (0, 1, 0.99), *more]
+    return pd.DataFrame(rows, columns=["d", "seed", "performance"]).assign(**columns)
+
+
+def test_copies_of_rows_are_left_out_and_counted():
+    once, twice = estimate(foreign()), estimate(foreign(*FOREIGN, *FOREIGN))
+    assert not once.cautions
+    (told,) = twice.cautions
+    assert told.startswith("12 rows are copies of other rows, and left out")
+    assert (twice.value, twice.low, twice.high, twice.runs) == (once.value, once.low, once.high, once.runs)
+    # Nothing says that these are not two runs of the same performance.
+    unnamed = foreign(*FOREIGN).drop(columns="seed")
+    assert estimate(unnamed).runs == 12
+    assert not estimate(unnamed).cautions
+
+
+def test_an_export_that_was_put_together_twice():
+    rows = foreign().assign(Name=[f"swift-{k}" for k in range(8)]).drop(columns="seed")
+    assert estimate(pd.concat([rows, rows], ignore_index=True)).runs == 6
+
+
+def test_runs_of_one_d_and_seed_with_two_performances():
+    reading = estimate(foreign((10, 0, 0.5), (40, 1, 0.6)))
+    assert reading.runs == 8
+    (told,) = reading.cautions
+    assert told.startswith("2 runs have the d and the seed of another run, and another performance")
+    assert not estimate(foreign((10, 0, 0.5), (40, 1, 0.6), seed=3)).cautions  # it says nothing
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ([(40, 2, 94.5)], "percentages and shares may stand in one column (94.5 and 0.95)"),
+        ([(640, 0, 0.3), (160, 2, 91.2)], "percentages and shares may stand in one column (91.2 and 0.99)"),
+        ([(0, 2, 1.2)], ""),
+    ],
+)
+def test_percentages_among_shares(more, told):
+    found = [one for one in estimate(foreign(*more)).cautions if "percentages" in one]
+    assert [one.startswith(told) for one in found] == [True] * bool(told)
+
+
+def test_a_baseline_in_percent_above_shares():
+    table = foreign()
+    table.loc[table["d"] == 0, "performance"] = 97.0
+    assert "(97 and 0.99)" in estimate(table).cautions[0]
+
+
+def test_rewards_may_grow_from_little_to_much():
+    rewards = foreign().assign(performance=[0.5, 0.7, 12, 15, 60, 64, 70, 71])
+    assert not estimate(rewards).cautions
+
+
+def test_an_accuracy_above_1(tmp_path):
+    table = foreign().rename(columns={"performance": "val_acc"})
+    table["val_acc"] *= 100
+    read, notes = Selection().of(table)
+    (told,) = estimate(read).cautions
+    assert told.startswith("an accuracy of 99 is above 1")
+    assert estimate(read).value == estimate(foreign()).value
+    chosen, _ = Selection({"performance": "val_acc"}).of(table)
+    assert estimate(chosen).cautions == (told,)
+    assert any("--column seed_projector=seed reads it so" in note for note in notes)
+    assert "seed_projector=seed" not in str(Selection({"seed_projector": "seed"}).of(table)[1])
