@@ -181,10 +181,11 @@ def readable(folder: Path, run_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def progress(folder: Path) -> tuple[int, int]:
-    """How many runs of the plan below `folder` have ended, and how many there are; 0 of 0 without a plan."""
-    if not (folder / PLAN).is_file():
-        return 0, 0
-    planned = {run["run_id"] for run in _planned(folder)}
+    """How many runs of the plan below `folder` have ended, and how many there are; 0 of 0 without one."""
+    try:
+        planned = {run["run_id"] for run in _plan(folder) or ()}
+    except FileError:  # the table says so
+        planned = set()
     return sum((folder / RUNS / run_id / RESULT).is_file() for run_id in planned), len(planned)
 
 
@@ -381,17 +382,36 @@ def _lock(file: IO[str], folder: Path) -> None:
 
 
 def _planned(folder: Path) -> list[dict[str, Any]]:
+    """The runs of the plan; without one that can be read all that lie there, which then serve none."""
     try:
-        plan = foreign.loads(bounded.read_bytes(folder / PLAN, _MOST[PLAN]))
-        runs = [_sound_plan({key: run[key] for key in _PLANNED}) for run in plan["runs"]]
+        if (plan := _plan(folder)) is not None:
+            return plan
+    except FileError as error:
+        _log.warning(
+            "%s; all runs of the folder are read, as no plan says what for (%s)", error.message, error.hint
+        )
+    names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
+    return [{"run_id": name, "baseline_config": None} for name in names]
+
+
+def _plan(folder: Path) -> list[dict[str, Any]] | None:
+    """The runs that plan.json names; None if it is not there, FileError if it is damaged."""
+    try:
+        runs = _runs_of(foreign.loads(bounded.read_bytes(folder / PLAN, _MOST[PLAN])))
         return [run for run in runs if _is_inside(run["run_id"])]
     except FileNotFoundError:
-        names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
-        return [{"run_id": name, "baseline_config": None} for name in names]
-    except (OSError, ValueError, KeyError, TypeError, FileError) as error:
-        raise FileError(
-            f"{folder / PLAN} is damaged: {error}", "the next `idim sweep` writes it anew"
-        ) from error
+        return None
+    except (OSError, ValueError, KeyError, FileError) as error:
+        again = "run the same `idim sweep` again: it trains nothing twice, and writes the plan anew"
+        raise FileError(f"{folder / PLAN} is damaged: {error}", again) from error
+
+
+def _runs_of(plan: Any) -> list[dict[str, Any]]:
+    """The runs of the content of plan.json; ValueError if that is none."""
+    runs = plan.get("runs") if isinstance(plan, dict) else None
+    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise ValueError("it holds no list of runs")
+    return [_sound_plan({key: run[key] for key in _PLANNED}) for run in runs]
 
 
 def _is_inside(run_id: str) -> bool:

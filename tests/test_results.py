@@ -70,11 +70,18 @@ def test_known_results_are_not_read_again(tmp_path):
     assert list(results.table(tmp_path, known)["run_id"]) == ["a", "b"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"runs": ["a"]}', '{"runs": [{"run_id": "a"}]}'])
-def test_a_damaged_plan_is_named(tmp_path, content):
-    results.write_atomic(store(tmp_path, result("a")) / results.PLAN, content)
-    with pytest.raises(FileError, match=r"plan\.json"):
-        results.table(tmp_path)
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", "null", "3", '{"runs": null}', '{"runs": ["a"]}', '{"runs": [{"run_id": "a"}]}', ""],
+)
+def test_of_a_damaged_plan_the_runs_are_read_and_it_is_named(tmp_path, caplog, content):
+    results.write_atomic(store(tmp_path, result("a"), result("b")) / results.PLAN, content)
+    assert list(results.table(tmp_path)["run_id"]) == ["a", "b"]
+    assert results.progress(tmp_path) == (0, 0)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith(f"{tmp_path / results.PLAN} is damaged: ")
+    assert "run the same `idim sweep` again" in told
+    assert "NoneType" not in told
 
 
 def test_unknown_figures_are_empty_cells_and_counts_stay_whole(tmp_path):
