@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from idim_cli.cli import console
 from idim_cli.cli.progress import Watching, line, score, values, waiting
 from idim_cli.plans import purposes
-from idim_cli.thresholds.rows import is_of_coords
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -222,6 +221,8 @@ class Live(Watching):
 
 def _group(run: Run) -> str:
     """What tells a run from those of other groups."""
+    from idim_cli.thresholds.rows import is_of_coords
+
     group = [str(value) for key, value in run.group.items() if not is_of_coords(key)]
     return " ".join(filter(None, (*group, values(run))))[:_LABEL]
 

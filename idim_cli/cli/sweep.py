@@ -78,7 +78,6 @@ def command(
         short.unused(changes, loaded.recipe.sweep.search.name)
     from idim_cli.execute.local import Local
     from idim_cli.execute.sweep import sweep
-    from idim_cli.thresholds import Origin
     from idim_cli.training.where import Where
 
     where = Where(options.device(device, loaded.recipe), data, download)
@@ -86,6 +85,8 @@ def command(
         return dryrun.show(loaded, out, where, jobs, pack, as_json, trust_code=trust_code)
     with console.resumable(), progress.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:
         outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher, trust_code=trust_code)
+    from idim_cli.thresholds import Origin  # numpy with it, which the first line does not wait for
+
     words = [recipe, *changes, *search, *options.given(out, data, device, jobs, pack, tracker)]
     outcome = outcome.following(Origin(words, loaded.recipe))
     if as_json:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
-from idim_cli import results, thresholds
+from idim_cli import results
 from idim_cli.errors import IdimError
 from idim_cli.plans import Run
 from idim_cli.recipe.schema import Recipe
-from idim_cli.thresholds import Estimate, Options
+
+if TYPE_CHECKING:
+    from idim_cli.thresholds import Estimate, Options
 
 #: Seconds between two readings at least, and the share of the time that may go into them.
 REST_SECONDS, TIME_SHARE = 1.0, 0.03
@@ -33,8 +37,7 @@ class Running:
     """
 
     def __init__(self, recipe: Recipe, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.folder, self.clock = folder, clock
-        self.options = Options(**recipe.reading())
+        self.recipe, self.folder, self.clock = recipe, folder, clock
         self.over = tuple(recipe.sweep.over) if recipe.sweep else ()
         self.known: results.Known = {}
         self.plan: results.Plan | None = None
@@ -42,13 +45,22 @@ class Running:
         self.due, self.warm = clock(), False
         self.silent = recipe.sweep is not None and recipe.sweep.search.name != "grid"
 
+    @functools.cached_property
+    def options(self) -> Options:
+        """How d_int is read; with numpy, which a sweep loads after its first line."""
+        from idim_cli.thresholds import Options
+
+        return Options(**self.recipe.reading())
+
     def estimates(self) -> list[Estimate]:
         """Of all groups, as of the last reading; reads anew if the last one is long enough ago."""
         began = self.clock()
         if began >= self.due and not self.silent:
+            from idim_cli.thresholds import threshold
+
             with contextlib.suppress(IdimError, OSError):  # nothing to be read yet
                 table = results.table(self.folder, self.known, self.plan)
-                self.found = thresholds.threshold(table, self.options)
+                self.found = threshold(table, self.options)
             ended = self.clock()
             # The first reading imports what it needs, which the sweep would do at its end.
             cost = ended - began if self.warm else 0.0

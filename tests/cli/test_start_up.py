@@ -34,8 +34,8 @@ main()
 SMALL = ["sweep.d=[16, 32]", "sweep.seeds=1", "sweep.baseline.seeds=1", "training.epochs=1"]
 
 
-def idim(*args, cwd):
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+def idim(*args, cwd, **more):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **more}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *args], capture_output=True, text=True, cwd=cwd, env=env, timeout=120
     )
@@ -69,6 +69,13 @@ def test_the_first_line_of_a_search_and_of_a_run_too(tmp_path):
         more = ["--adaptive", "sweep.search.max_runs=2"] if verb == "sweep" else []
         _, lines = idim(verb, "quickstart", "training.epochs=1", *more, cwd=tmp_path)
         assert lines[0] == told
+
+
+def test_on_a_terminal_rich_alone_comes_before_the_first_line(tmp_path):
+    _, lines = idim("sweep", "quickstart", *SMALL, "--jobs", "1", cwd=tmp_path, FORCE_COLOR="1", TERM="xterm")
+    first = next(at for at, line in enumerate(lines) if "loading torch" in line)
+    assert [line for line in lines[:first] if "imports" in line] == ["imports rich"]
+    assert any("imports numpy" in line for line in lines[first:])
 
 
 def test_growing_a_network_needs_neither_numba_nor_a_compiler(tmp_path):
