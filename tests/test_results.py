@@ -7,6 +7,7 @@ import pytest
 from idim_cli import results
 from idim_cli.errors import FileError
 from idim_cli.recipe.schema import Seeds
+from idim_cli.thresholds import threshold
 
 
 def result(run_id, **changes):
@@ -82,6 +83,44 @@ def test_of_a_damaged_plan_the_runs_are_read_and_it_is_named(tmp_path, caplog, c
     assert told.startswith(f"{tmp_path / results.PLAN} is damaged: ")
     assert "run the same `idim sweep` again" in told
     assert "NoneType" not in told
+
+
+def runs_without_a_plan(folder, *baselines):
+    """Runs of two networks, told apart by D, and direct runs of these configurations."""
+    for D, scale in ((100, 1.0), (400, 0.5)):
+        swept = [
+            result(
+                f"{D}-{d}-{seed}",
+                d=d,
+                config=f"swept-{D}",
+                performance=scale * y,
+                seed_projector=seed,
+                **common,
+            )
+            for d, y in ((10, 0.3), (20, 0.95), (40, 0.99))
+            for seed in range(2)
+        ]
+        direct = [
+            result(f"{D}-{name}", D=D, d=D, config=f"{name}-{D}", performance=scale, direct=True)
+            for name in baselines
+        ]
+        store(folder, *swept, *direct)
+    return folder
+
+
+def test_without_a_plan_the_baseline_is_of_the_same_network(tmp_path, caplog):
+    found = threshold(runs_without_a_plan(tmp_path, "direct"))
+    assert [(one.reading.D, one.reading.baseline, one.reading.value) for one in found] == [
+        (100, 1.0, 19), (400, 0.5, 19)
+    ]  # fmt: skip
+    assert not caplog.text
+
+
+def test_without_a_plan_no_baseline_is_mixed_from_several(tmp_path, caplog):
+    folder = runs_without_a_plan(tmp_path, "slow", "fast")
+    assert all(one.reading is None and "no direct run" in one.problem for one in threshold(folder))
+    assert caplog.text.count("2 kinds of direct runs may be the baseline, and no plan says which") == 1
+    assert [one.reading.value for one in threshold(folder, baseline="best")] == [19, 19]
 
 
 def test_unknown_figures_are_empty_cells_and_counts_stay_whole(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import logging
 import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ _OF_THE_PROBLEM = ("dataset", "model", "task", "recipe")
 _NO_GROUPS = (Columns.d, Columns.performance, Columns.direct, Columns.status)
 
 Group = dict[str, Any]
+_log = logging.getLogger(__name__)
 
 
 def groups(
@@ -163,8 +165,9 @@ class _Baselines:
     """
 
     def __init__(self, table: DataFrame, direct: Ints, strict: bool) -> None:
-        self.rows, self.at, self.strict = table.iloc[direct], direct, strict
+        self.table, self.rows, self.at, self.strict = table, table.iloc[direct], direct, strict
         named = {"config", "baseline_config"} <= set(table.columns)
+        self.warned = False
         self.named = table["baseline_config"].astype(object) if named else None
         self.of_config: Mapping[Any, Ints] = {}
         if self.named is not None:
@@ -179,7 +182,22 @@ class _Baselines:
             if len(names):
                 found = [self.of_config[name] for name in names if name in self.of_config]
                 return np.sort(np.concatenate([*found, self.at[:0]]))
+            return self._of_one_kind(self.at[self._like(group)], rows)
         return self.at[self._like(group)]
+
+    def _of_one_kind(self, direct: Ints, rows: Ints) -> Ints:
+        """Of direct runs that no plan ties to a group those of its D; none if they differ beyond seeds."""
+        if Columns.D in self.table and len(D := self.table[Columns.D].iloc[rows].dropna().unique()):
+            direct = direct[self.table[Columns.D].iloc[direct].isin(D).to_numpy(bool)]
+        kinds = self.table["config"].iloc[direct].nunique()
+        if kinds > 1 and not self.warned:
+            self.warned = True
+            _log.warning(
+                "%d kinds of direct runs may be the baseline, and no plan says which: none is taken "
+                "(run the same `idim sweep` again, or give --baseline)",
+                kinds,
+            )
+        return direct[:0] if kinds > 1 else direct
 
     def _like(self, group: Group) -> NDArray[np.bool_]:
         shared = [c for c in group if not c.startswith(_NOT_OF_DIRECT) and c in self.rows]
