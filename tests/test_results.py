@@ -95,7 +95,6 @@ def runs_without_a_plan(folder, *baselines):
                 config=f"swept-{D}",
                 performance=scale * y,
                 seed_projector=seed,
-                **common,
             )
             for d, y in ((10, 0.3), (20, 0.95), (40, 0.99))
             for seed in range(2)
