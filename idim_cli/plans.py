@@ -109,6 +109,8 @@ def plan(recipe: Recipe | Loaded | str | Path) -> list[Run]:
         recipe = as_loaded(recipe).recipe
     if recipe.sweep is None:
         return [single(recipe)]
+    if "sweep" not in recipe.usable:
+        raise IdimError("sweep.d is missing", "say which d, such as [100, 200, 400], or take a search")
     return merged(run for group in groups(recipe) for run in _grid(recipe.sweep, group))
 
 

@@ -121,7 +121,7 @@ def check(
         raise typer.Exit(USAGE if found else 0)
     for file, one in checked.items():
         if not one.faults:
-            console.out("\n".join([f"ok {file}", *(f"  runs {code}" for code in one.code)]))
+            console.out("\n".join([f"ok {file}", *one.limits(), *(f"  runs {code}" for code in one.code)]))
     if found:
         raise RecipeError(found)
 
@@ -192,14 +192,25 @@ def _hanging(head: str, text: str, indent: int | None = None) -> str:
 
 @dataclass(frozen=True)
 class _Checked:
-    """What is wrong with a recipe, and the code that it would run."""
+    """What is wrong with a recipe, what it is enough for, and the code that it would run."""
 
     faults: Sequence[Fault] = ()
     code: Sequence[Listed] = ()
+    usable: Sequence[str] = ()
 
     def as_dict(self, file: str) -> dict[str, Any]:
         faults, code = list(map(asdict, self.faults)), [one.as_dict() for one in self.code]
-        return {"file": file, "ok": not faults, "faults": faults, "code": code}
+        return {"file": file, "ok": not faults, "usable": self.usable, "faults": faults, "code": code}
+
+    def limits(self) -> list[str]:
+        """What a verb would need besides."""
+        from idim_cli.recipe.load import NO_GRID
+
+        needs = {
+            "train": "no d for `idim train`: say which with --d 100",
+            "sweep": f"no d for `idim sweep`: {NO_GRID}",
+        }
+        return [f"  {told}" for verb, told in needs.items() if verb not in self.usable]
 
 
 def _checked(file: str) -> _Checked:
@@ -208,7 +219,7 @@ def _checked(file: str) -> _Checked:
 
     try:
         loaded = load(file)
-        return _Checked(list(_absent(loaded)), trust.listed(loaded))
+        return _Checked(list(_absent(loaded)), trust.listed(loaded), loaded.recipe.usable)
     except RecipeError as error:
         return _Checked(error.faults)
     except IdimError as error:

@@ -118,6 +118,8 @@ def forecast(
         RecipeError: the recipe cannot be run here.
     """
     trust.permit(loaded, trust_code)
+    if loaded.recipe.sweep is not None:
+        loaded.require_sweep()
     asked = _Asked(loaded, out, where)
     further = asked.further()
     number = workers([*asked.todo, *(one for one, more in further for _ in range(more))], where, jobs, pack)

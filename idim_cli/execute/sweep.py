@@ -128,8 +128,7 @@ def sweep(
     loaded, where = as_loaded(loaded), as_where(where)
     trust.permit(loaded, trust_code)
     recipe = loaded.recipe
-    if recipe.sweep is None:
-        raise IdimError("the recipe has no sweep", "add a grid: 'sweep.d=[100, 200, 400]', or use idim train")
+    loaded.require_sweep()
 
     with Tracking(recipe.trackers, results_folder(out, recipe)) as tracking:
         watched = Tracked(watcher or Silent(), tracking)

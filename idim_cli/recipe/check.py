@@ -55,9 +55,6 @@ def _normalise(tree: Tree, problems: list[Problem]) -> Tree:
         normal["sweep"] = dict(sweep)
         if isinstance(sweep.get("d"), dict):
             normal["sweep"]["d"] = _grid(sweep["d"], problems)
-        if "d" not in sweep and _search(sweep) == "grid":
-            hint = "or search: adaptive, which chooses d itself"
-            problems.append(Problem(("sweep", "d"), "is missing", hint, at_key=True))
     if type(tree.get("seeds")) is int:
         normal["seeds"] = _seeds(tree["seeds"], problems)
     _normalise_components(normal, problems)
@@ -71,11 +68,6 @@ def _published(name: Any) -> list[Problem]:
         return []
     hint = f"{did_you_mean(name, known)}; or a CSV file"
     return [Problem(("published",), f"no published points {name!r} come with idim", hint)]
-
-
-def _search(sweep: Tree) -> Any:
-    spec = sweep.get("search", "grid")
-    return spec.get("name") if isinstance(spec, dict) else spec
 
 
 def _normalise_components(normal: Tree, problems: list[Problem]) -> None:

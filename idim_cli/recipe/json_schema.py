@@ -17,7 +17,6 @@ _CODE = {
     "pattern": "^.+:.+$",
     "description": "Your own: package.module:callable or ./file.py:callable.",
 }
-_GRID = {"properties": {"search": {"enum": ["grid", {"name": "grid"}]}}}  # also where there is no search
 
 
 def json_schema() -> Schema:
@@ -48,7 +47,6 @@ def _open_short_forms(whole: Schema, defs: Schema) -> None:
     _allow(whole["properties"], "seeds", defs["Seeds"]["properties"]["theta0"])
     sweep, training = defs["Sweep"], defs["Training"]
     _allow(sweep["properties"], "d", {"$ref": "#/$defs/Grid"})
-    sweep |= {"if": _GRID, "then": {"required": ["d"]}}
     budgets = [
         {"required": [key], "properties": {key: {"type": "integer"}, other: {"type": "null"}}}
         for key, other in (("epochs", "steps"), ("steps", "epochs"))

@@ -21,6 +21,8 @@ from idim_cli.recipe.find import find
 from idim_cli.recipe.schema import Recipe
 from idim_cli.recipe.source import Source
 
+#: What to do where a recipe says no d to sweep over.
+NO_GRID = "say which d with --d 100,200,400, or have them chosen with --adaptive"
 _log = logging.getLogger(__name__)
 
 
@@ -30,6 +32,11 @@ class Loaded:
 
     recipe: Recipe
     source: Source
+
+    def require_sweep(self) -> None:
+        """Raise RecipeError unless the recipe says which runs a sweep is made of."""
+        if "sweep" not in self.recipe.usable:
+            raise RecipeError([self.source.fault("sweep.d", "is missing", NO_GRID, at_key=True)])
 
 
 def load(source: str | Path, overrides: str | Sequence[str] = ()) -> Loaded:

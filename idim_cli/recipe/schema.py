@@ -298,6 +298,14 @@ class Recipe(Frozen):
     trackers: list[Component] = []
     """Where runs are shown beside the results folder: one tracker, or a list of them."""
 
+    @property
+    def usable(self) -> list[str]:
+        """The verbs that it says enough for: ``train`` needs d, ``sweep`` a grid of d or a search."""
+        sweep = self.sweep
+        one = self.d is not None or self.projector.name == "identity"
+        many = sweep is not None and bool(sweep.d or sweep.search.name != "grid")
+        return [verb for verb, ready in (("train", one), ("sweep", many)) if ready]
+
     def reading(self) -> dict[str, Any]:
         """How d_int is read from its runs, with the rule that fits its search."""
         complete = self.sweep is None or self.sweep.search.name == "grid"

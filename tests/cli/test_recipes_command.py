@@ -96,8 +96,29 @@ def test_copy_into_a_folder_that_is_not_there(run, home):
     assert not list(home.iterdir())
 
 
-def test_check_one_good(run):
-    assert run("check", "good") == ("ok good\n", 0)
+def test_check_one_good(run, home):
+    told, code = run("check", "good")
+    assert (told.splitlines()[0], code) == ("ok good", 0)
+    (home / "whole.yaml").write_text(f"{GOOD}d: 3\nsweep: {{d: [1, 2]}}\n")
+    assert run("check", "whole.yaml") == ("ok whole.yaml\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("more", "missing"),
+    [
+        ("d: 3\nsweep: {baseline: {seeds: 2}}", ["sweep"]),
+        ("sweep: {search: adaptive}", ["train"]),
+        ("sweep: {d: [1]}\nprojector: identity", []),
+        ("", ["train", "sweep"]),
+    ],
+)
+def test_check_names_what_a_recipe_is_not_enough_for(run, home, more, missing):
+    (home / "some.yaml").write_text(f"{GOOD}{more}\n")
+    told, code = run("check", "some.yaml")
+    assert code == 0
+    assert [verb for verb in ("train", "sweep") if f"no d for `idim {verb}`" in told] == missing
+    (file,) = json.loads(run("check", "some.yaml", "--json")[0])["files"]
+    assert file["usable"] == [verb for verb in ("train", "sweep") if verb not in missing]
 
 
 def test_check_names_all_faults_of_all_files(run, home, capsys):
@@ -105,7 +126,7 @@ def test_check_names_all_faults_of_all_files(run, home, capsys):
     with pytest.raises(RecipeError) as caught:
         run("check", "good", "paper/bad", "tab.yaml", "absent.yaml")
     assert caught.value.exit_code == 2
-    assert capsys.readouterr().out == "ok good\n"
+    assert capsys.readouterr().out.splitlines()[0] == "ok good"
     lines = str(caught.value).splitlines()
     assert len(lines) == 5
     assert any(line.startswith("absent.yaml: no recipe 'absent.yaml'") for line in lines)
@@ -151,7 +172,7 @@ def test_check_json(run):
     out, code = run("check", "good", "paper/bad", "--json")
     good, bad = json.loads(out)["files"]
     assert code == 2
-    assert good == {"file": "good", "ok": True, "faults": [], "code": []}
+    assert good == {"file": "good", "ok": True, "usable": [], "faults": [], "code": []}
     assert (bad["file"], bad["ok"], len(bad["faults"])) == ("paper/bad", False, 3)
     assert bad["faults"][0]["path"] == "dataset"
     assert run("check", "good", "--json")[1] == 0

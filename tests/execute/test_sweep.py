@@ -277,7 +277,7 @@ def test_faults_come_before_anything_is_written(tmp_path):
 
 
 def test_a_recipe_without_a_grid_is_refused(tmp_path):
-    with pytest.raises(IdimError, match="no sweep"):
+    with pytest.raises(IdimError, match=r"sweep\.d: is missing"):
         sweep(loads(RECIPE, overrides=["sweep=null", "d=5"]), tmp_path)
 
 

@@ -56,6 +56,7 @@ def test_all_shipped_recipes_are_valid():
         {"sweep": {"search": "adaptive"}},
         {"sweep": {"search": {"name": "adaptive", "precision": 0.2}}},
         {"sweep": {"d": [5, 20], "baseline": None}},
+        {"sweep": {"baseline": {"seeds": 2}}},  # which is enough for `idim train`
         {"sweep": {"d": {"from": 5, "to": 20, "steps": 3}, "seeds": {"theta0": [1, 2]}}},
         {"training": {"steps": 10, "schedule": {"name": "step", "every": 2}}},
         {"threshold": {"baseline": 0.9, "rule": "curve"}},
@@ -84,7 +85,6 @@ def test_what_check_accepts_is_valid(change):
         {"training": {"epochs": 1, "steps": 2}},
         {"training": {"epochs": 1, "schedule": "step"}},
         {"training": {"epochs": 1, "precision": "fp16"}},
-        {"sweep": {"seeds": 2}},
         {"sweep": {"d": []}},
         {"sweep": {"d": {"from": 5, "to": 20}}},
         {"sweep": {"d": [5], "search": {"name": "adaptive", "precision": 2}}},
