@@ -89,15 +89,9 @@ def runs_without_a_plan(folder, *baselines):
     """Runs of two networks, told apart by D, and direct runs of these configurations."""
     for D, scale in ((100, 1.0), (400, 0.5)):
         swept = [
-            result(
-                f"{D}-{d}-{seed}",
-                d=d,
-                config=f"swept-{D}",
-                performance=scale * y,
-                seed_projector=seed,
-            )
+            result(f"{D}-{d}-{n}", D=D, d=d, config=f"swept-{D}", performance=scale * y, seed_projector=n)
             for d, y in ((10, 0.3), (20, 0.95), (40, 0.99))
-            for seed in range(2)
+            for n in range(2)
         ]
         direct = [
             result(f"{D}-{name}", D=D, d=D, config=f"{name}-{D}", performance=scale, direct=True)
