@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import logging
 import os
@@ -107,7 +106,7 @@ def recipe(data: bytes) -> str:
 
 def _content(recipe: Recipe) -> str:
     """As text, because NaN equals nothing; the order of a mapping's keys means nothing."""
-    return repr(_ordered(dataclasses.asdict(recipe)))
+    return repr(_ordered(recipe.model_dump()))
 
 
 def _ordered(value: Any) -> Any:
