@@ -155,6 +155,7 @@ class _Work:
         self.folder = results_folder(out, loaded.recipe)
         self.runs: list[Run] = []
         self.told: results.Known = {}
+        self.before: results.Known = {}  # of `told`, what was read from the disk
         self.log: list[str] = []
         self.trained = False
         self.seen: dict[str, object] = {}  # by preflight
@@ -168,7 +169,8 @@ class _Work:
         todo = [run for run in ask.runs if before[run.run_id] is None]
         if todo:
             self._preflight(todo)
-        self.told.update({run_id: result for run_id, result in before.items() if result is not None})
+        self.before.update({run_id: result for run_id, result in before.items() if result is not None})
+        self.told.update(self.before)
         missing = {run.run_id for run in asked[len(ask.runs) :] if before[run.run_id] is None}
         known = [run for run in asked if run.run_id not in missing]
         self.runs, self.log = merged([*self.runs, *known]), [*self.log, *ask.why]
@@ -247,16 +249,16 @@ class _Work:
         return further(asked, results.readable(self.folder, others))
 
     def outcome(self) -> Outcome:
-        """Read everything, and leave all files of the folder as those of this sweep.
+        """Read what is not known yet, and leave all files of the folder as those of this sweep.
 
         Where nothing was trained they may be as they are, on a disk that cannot be written to.
         """
-        known: results.Known = {}
+        known = {**self.before}
         table = results.table(self.folder, known, self.plan)
         found = _read(self.loaded.recipe, self.folder, table, len(self.plan))
         try:
             self._lay_out()
-            results.write_csv(self.folder, known, self.plan)
+            results.update(self.folder / results.TABLE, results.to_csv(table))
             results.update(self.folder / results.SUMMARY, found.text())
         except OSError as error:
             if self.trained:

@@ -62,12 +62,8 @@ def test_the_first_event_counts_at_once_and_the_last_is_caught_up():
 @pytest.fixture
 def writes(monkeypatch):
     """The numbers of rows of each table that is written."""
-    rows, write = [], results.write_csv
-    monkeypatch.setattr(
-        results,
-        "write_csv",
-        lambda folder, known, plan: rows.append(len(known)) or write(folder, known, plan),
-    )
+    rows, text = [], results.to_csv
+    monkeypatch.setattr(results, "to_csv", lambda frame: rows.append(len(frame)) or text(frame))
     return rows
 
 

@@ -213,6 +213,10 @@ def test_each_result_is_read_once_while_runs_go_on(tmp_path, monkeypatch):
     outcome = sweep(loads(RECIPE), tmp_path)
     # Once at the end, for all that other processes may have written.
     assert sorted(reads) == sorted(outcome.table["run_id"])
+    reads.clear()
+    again = sweep(loads(RECIPE), tmp_path)
+    assert sorted(reads) == sorted(outcome.table["run_id"])
+    pd.testing.assert_frame_equal(again.table, outcome.table)
 
 
 @pytest.mark.slow
