@@ -121,7 +121,7 @@ def command(
         bool, typer.Option("--compare", help="Also other forms of the network: float16, zstd, xz, pruned.")
     ] = False,
     data: options.Data = None,
-    device: options.DeviceHere = "auto",
+    device: options.Device = None,
     jobs: options.Jobs = None,
     trust_code: options.TrustCode = False,
     as_json: options.Json = False,
@@ -165,7 +165,7 @@ def command(
     )
     try:
         with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
-            where = Where(device, data)
+            where = Where(options.stored_device(device, checkpoint), data)
             done = compress(
                 checkpoint,
                 out,

@@ -31,7 +31,7 @@ def command(
     ],
     split: Annotated[SplitName, typer.Option(help="What to score on.")] = SplitName.VALIDATION,
     data: options.Data = None,
-    device: options.DeviceHere = "auto",
+    device: options.Device = None,
     trust_code: options.TrustCode = False,
     as_json: options.Json = False,
 ) -> None:
@@ -48,7 +48,9 @@ def command(
     from idim_cli.codec.evaluate import evaluate
     from idim_cli.environment import pick_device
 
-    score = evaluate(file, split.value, data, str(pick_device(device)), trust_code)
+    score = evaluate(
+        file, split.value, data, str(pick_device(options.stored_device(device, file))), trust_code
+    )
     if as_json:
         console.document("evaluate/1", asdict(score))
         return

@@ -101,12 +101,29 @@ Device = Annotated[
         **_DEVICE,
     ),
 ]
-DeviceHere = Annotated[str, typer.Option("--device", envvar="IDIM_DEVICE", **_DEVICE)]
+DeviceHere = Annotated[str, typer.Option("--device", envvar="IDIM_DEVICE", **_DEVICE)]  # where no recipe is
 
 
 def device(given: str | None, recipe: schema.Recipe) -> str | None:
     """What `--device` says; None leaves it to the recipe. IDIM_DEVICE speaks where neither does."""
     return given or ("device" not in recipe.model_fields_set and os.environ.get("IDIM_DEVICE")) or None
+
+
+def stored_device(given: str | None, path: Path) -> str:
+    """As `device`, for a run folder or a checkpoint, or for a compressed file, which has no recipe."""
+    return given or _recorded_device(path) or os.environ.get("IDIM_DEVICE") or "auto"
+
+
+def _recorded_device(path: Path) -> str | None:
+    """What the recipe in a checkpoint says; None where there is none, which the command itself will name."""
+    from idim_cli import results
+    from idim_cli.codec import checkpoint, files
+
+    try:
+        found = None if files.is_compressed(path) else checkpoint.read(results.checkpoint_of(path)).recipe
+    except IdimError:
+        return None
+    return found.device if found is not None and "device" in found.model_fields_set else None
 
 
 Download = Annotated[bool, typer.Option("--download", help="Fetch absent data sets and weights.")]

@@ -14,6 +14,8 @@ from torch import Tensor
 from idim_cli.errors import ComponentError
 from idim_cli.projectors.base import Cost, Projector
 
+_BEYOND = "P is not as it was made: an index is out of range", "make P anew, from its seed"
+
 
 class Sparse(Projector):
     """Each entry is nonzero with probability `density`, positive or negative alike, then columns are scaled.
@@ -52,6 +54,8 @@ class Sparse(Projector):
     def _project(self, v: Tensor) -> Tensor:
         """P v: of the rows, those with most nonzeros first, their first nonzero, then their second, ..."""
         v = v * self.scale
+        _refuse_beyond(self.pick, 2 * self.d)
+        _refuse_beyond(self.place, self.D)
         table, out = torch.cat([v, -v], dim=-1), v.new_zeros(*v.shape[:-1], self.D)
         for pick in self.pick.split(self.levels):
             out[..., : len(pick)] += table.index_select(-1, pick)
@@ -65,11 +69,15 @@ class Sparse(Projector):
         return (matrix @ g.reshape(-1, self.D).T).T.reshape(*g.shape[:-1], self.d)
 
     def _transposed(self, kind: torch.dtype) -> Tensor:
-        """P' as a sparse matrix, whose product follows any index: they are looked at when they are others.
+        """P' as a sparse matrix, whose product follows any index.
+
+        On the CPU all are looked at each time, elsewhere, where looking means waiting, when they are others.
 
         Raises:
             ComponentError: P is not as it was made.
         """
+        _refuse_beyond(self.backward_index, self.D)
+        _refuse_beyond(self.backward_start, len(self.backward_index) + 1)
         parts = self.backward_start, self.backward_index, self.backward_value
         mark = [(part.data_ptr(), 0 if part.is_inference() else part._version) for part in parts]
         with warnings.catch_warnings():
@@ -81,8 +89,7 @@ class Sparse(Projector):
                     *parts[:2], parts[2].to(kind), (self.d, self.D), check_invariants=mark != self._sound
                 )
             except RuntimeError as error:
-                message = "P is not as it was made: an index is out of range"
-                raise ComponentError(message, "make P anew, from its seed") from error
+                raise ComponentError(*_BEYOND) from error
         self._sound = mark
         return matrix
 
@@ -114,6 +121,17 @@ class Sparse(Projector):
         levels = [pick[start[order[:size]] + level] for level, size in enumerate(self.levels)]
         self._hold("pick", np.concatenate(levels))
         self._hold("place", place)
+
+
+def _refuse_beyond(index: Tensor, size: int) -> None:
+    """ComponentError unless all of an index is in 0 .. size - 1; on the CPU, as that takes a pass over it.
+
+    Its version says nothing: a write through ``.data`` does not count.
+    """
+    if index.device.type == "cpu" and len(index):
+        least, most = index.aminmax()
+        if least < 0 or most >= size:
+            raise ComponentError(*_BEYOND)
 
 
 def _density(D: int, density: float | None) -> float:

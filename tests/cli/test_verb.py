@@ -117,6 +117,20 @@ def test_what_is_said_goes_before_the_environment(cli, monkeypatch):
         cli("train", "toy", "device=cpu", "--device", "abacus", "d=3")
 
 
+def test_the_recipe_stored_in_a_run_goes_before_the_environment_too(cli, monkeypatch):
+    said = json.loads(cli("train", "toy", "device=cpu", "--json").stdout)
+    left = json.loads(cli("train", "toy", "d=3", "--json").stdout)
+    monkeypatch.setenv("IDIM_DEVICE", "gpu")
+    for command, *more in (("evaluate", "--split", "train"), ("compress", "--lossless", "--out", "a.idim")):
+        assert cli(command, said["folder"], *more).exit_code == 0
+        with pytest.raises(IdimError, match="no device 'gpu'"):
+            cli(command, left["folder"], *more)
+        with pytest.raises(IdimError, match="no device 'abacus'"):
+            cli(command, said["folder"], *more, "--device", "abacus")
+    with pytest.raises(IdimError, match="no device 'gpu'"):
+        cli("evaluate", "a.idim", "--split", "train")
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no SIGPIPE here")
 @pytest.mark.parametrize("arguments", ["recipes list", "recipes schema", "sweep --help", "--help", "doctor"])
 def test_a_reader_that_leaves_ends_it_quietly(arguments):

@@ -279,6 +279,24 @@ def test_an_index_out_of_range_is_told_and_never_followed(name, value):
                 P.project(torch.ones(7))
 
 
+@pytest.mark.parametrize("name", ["tied", "fastfood", "sparse"])
+@pytest.mark.parametrize("value", [-1, 10_000_000])
+def test_an_index_that_is_overwritten_through_data_is_never_followed(name, value):
+    """Averages of weights write so, which no version counts; P was used and found sound before."""
+    held = build(Component(name=name), [200], 7, 1).held
+    for key in (key for key, tensor in held.items() if tensor.dtype in (torch.int32, torch.int64)):
+        P = build(Component(name=name), [200], 7, 1)
+
+        def used(P=P):
+            P.project(torch.ones(7))
+            P.adjoint(torch.ones(200))
+
+        used()
+        getattr(P, key).data[1] = value
+        with pytest.raises(ComponentError, match="P is not as it was made"):
+            used()
+
+
 @pytest.mark.parametrize("name", ["tied", "fastfood", "sparse", "dense"])
 def test_a_P_of_another_shape_or_kind_is_told_so(name):
     for change in (lambda t: t[:-1], lambda t: t[None], lambda t: t.bool()):
