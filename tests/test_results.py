@@ -1,5 +1,6 @@
 import json
 import math
+import os
 
 import pandas as pd
 import pytest
@@ -244,7 +245,7 @@ def test_a_damaged_learning_curve_is_left_out(tmp_path, text, caplog):
 def test_write_atomic_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
     path = tmp_path / "x"
     results.write_atomic(path, "old")
-    monkeypatch.setattr(results.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         results.write_atomic(path, "new")
     assert path.read_text() == "old"

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import torch
 
+import idim_cli
 from idim_cli import results
 from idim_cli.errors import IdimError
 from idim_cli.execute import member, nursery
@@ -214,7 +215,7 @@ def test_workers_save_and_end_when_their_parent_is_killed(tmp_path):
             os.kill(os.getpid(), signal.SIGKILL)
         list(pool.map(runs("training.steps=30000")[:1], Path({str(tmp_path)!r}), CPU, Watch(kill)))
     """
-    root = str(Path(results.__file__).parents[1])
+    root = str(Path(idim_cli.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], cwd=root, capture_output=True, text=True, timeout=120
     )
@@ -257,7 +258,7 @@ def test_a_notice_of_a_cluster_saves_all_and_asks_to_be_queued_again(tmp_path, e
     process = subprocess.Popen(
         [sys.executable, "-m", "idim_cli.cli.app", *asked.split()],
         cwd=tmp_path, start_new_session=True, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(results.__file__).parents[1])},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(idim_cli.__file__).parents[1])},
     )  # fmt: skip
     folder = tmp_path / "results" / "net" / "runs"
     while process.poll() is None and len(list(folder.glob(f"*/{results.METRICS}"))) < 2:

@@ -63,7 +63,13 @@ def test_the_first_event_counts_at_once_and_the_last_is_caught_up():
 def writes(monkeypatch):
     """The numbers of rows of each table that is written."""
     rows, text = [], results.to_csv
-    monkeypatch.setattr(results, "to_csv", lambda frame: rows.append(len(frame)) or text(frame))
+
+    def counted(frame):
+        rows.append(len(frame))
+        return text(frame)
+
+    monkeypatch.setattr(results, "to_csv", counted)
+    monkeypatch.setattr("idim_cli.results.frame.to_csv", counted)
     return rows
 
 

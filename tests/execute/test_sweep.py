@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
+import idim_cli
 from idim_cli import results, thresholds
 from idim_cli.errors import IdimError, RecipeError
 from idim_cli.execute.sweep import sweep
@@ -149,7 +150,9 @@ def test_a_result_in_the_folder_of_another_run_is_named_and_made_again(tmp_path,
 
 
 def readings(outcome):
-    return [(one.group, one.as_dict()) for one in outcome.estimates]
+    """All that is said of each group, but for where the results lie."""
+    told = json.dumps([(one.group, one.as_dict()) for one in outcome.estimates])
+    return json.loads(told.replace(str(outcome.folder.parent), "OUT"))
 
 
 DEPTHS = """
@@ -210,6 +213,7 @@ def test_each_result_is_read_once_while_runs_go_on(tmp_path, monkeypatch):
         return result
 
     monkeypatch.setattr(results, "read_result", counted)
+    monkeypatch.setattr("idim_cli.results.reading.read_result", counted)
     outcome = sweep(loads(RECIPE), tmp_path)
     # Once at the end, for all that other processes may have written.
     assert sorted(reads) == sorted(outcome.table["run_id"])
@@ -248,7 +252,7 @@ def test_two_processes_share_a_folder(tmp_path):
 def started(code):
     """A process of its own, with the threads of this one."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    root = str(Path(results.__file__).parents[1])
+    root = str(Path(idim_cli.__file__).parents[1])
     command = [sys.executable, "-c", textwrap.dedent(code)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=root, env=environment, **pipes)
@@ -312,7 +316,7 @@ def test_kill_9_in_the_middle_of_a_run(tmp_path):
         sweep(loads(RECIPE), Path({str(tmp_path / "killed")!r}), watcher=Watch((3, 4), kill))
     """
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    root = str(Path(results.__file__).parents[1])
+    root = str(Path(idim_cli.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], cwd=root, env={**os.environ, **threads}, timeout=120
     )
@@ -395,7 +399,7 @@ def test_a_sweep_that_is_done_writes_nothing(tmp_path, monkeypatch):
     def refuse(path, *content, **settings):
         raise OSError(30, "Read-only file system", str(path))
 
-    monkeypatch.setattr(results, "write_atomic", refuse)
+    monkeypatch.setattr("idim_cli.results.files.write_atomic", refuse)
     assert sweep(loads(RECIPE, overrides=["sweep.d=[5]"]), tmp_path).as_dict() == other.as_dict()
     watch = Watch()
     watch.say = told.append

@@ -1,0 +1,103 @@
+"""What runs have left in their folders: results and learning curves."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from idim_cli import bounded, sound_result
+from idim_cli.errors import FileError
+from idim_cli.results.names import METRICS, RESULT, RUNS, Known, Plan, misplaced
+from idim_cli.results.plan import planned as planned_in
+
+# Bytes, at most, and cells of a learning curve.
+_MOST = {RESULT: 2**22, METRICS: 2**25}
+_CELLS = 2_000_000
+_log = logging.getLogger(__name__)
+
+
+def finished(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Iterator[dict[str, Any]]:
+    """What is known of each run that has a result.json, in the order of the plan.
+
+    The plan says what a run is for (`over`, `baseline_config`), and result.json what came of it: a run may
+    serve another plan later. Without a plan it serves none.
+
+    Args:
+        folder: a recipe's, as `idim sweep` makes it.
+        known: results by run_id that need not be read again; those read now are added.
+        plan: None is what plan.json says; a sweep at work has its own, as another may replace the file.
+    """
+    known = {} if known is None else known
+    for planned in planned_in(folder) if plan is None else plan:
+        run_id = planned["run_id"]
+        result = known.get(run_id) or _readable(folder / RUNS / run_id)
+        if result is not None:
+            known[run_id] = result
+            yield serving(result, planned)
+
+
+def serving(result: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's result with what it is for; that nothing asked for it leaves what its coordinates may be."""
+    return {**result, "over": result.get("coords") or {}, **planned}
+
+
+def readable(folder: Path, run_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The results of these runs below `folder`, but for those that cannot be read, of which it warns."""
+    found = (_readable(folder / RUNS / run_id) for run_id in run_ids)
+    return (result for result in found if result is not None)
+
+
+def _readable(run_folder: Path) -> dict[str, Any] | None:
+    """A run's result; None, with a warning, where it is damaged or another run's: the others can be read."""
+    try:
+        result = read_result(run_folder)
+    except FileError as error:
+        _log.warning("%s; the run is left out (%s)", error.message, error.hint)
+        return None
+    if result is not None and (why := misplaced(result, run_folder.name)):
+        _log.warning("%s %s; the run is left out (delete it and run again)", run_folder / RESULT, why)
+        return None
+    return result
+
+
+def read_result(run_folder: Path) -> dict[str, Any] | None:
+    """The content of a run's result.json; None when the run has not ended.
+
+    Raises:
+        FileError: the file is not what `idim` wrote.
+    """
+    path = run_folder / RESULT
+    try:
+        return sound_result.parsed(bounded.read_bytes(path, _MOST[RESULT]))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except FileError as error:
+        raise FileError(str(error), "delete it and run again") from error
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error}", "delete it and run again") from error
+    except ValueError as error:
+        raise FileError(f"{path} is not the result of a run: {error}", "delete it and run again") from error
+
+
+def metrics(run_folder: Path) -> list[dict[str, float]]:
+    """The learning curve of a run so far: the figures of each evaluation, without those that are empty.
+
+    Empty before the first evaluation; also when the run is still being trained.
+    """
+    try:
+        text = bounded.read_bytes(run_folder / METRICS, _MOST[METRICS]).decode()
+        whole = text[: text.rfind("\n") + 1]  # a line that is being written is left for the next time
+        if (text.partition("\n")[0].count(",") + 1) * whole.count("\n") > _CELLS:
+            raise ValueError(f"it has more than {_CELLS:,} cells")
+        return [
+            {name: float(cell) for name, cell in row.items() if cell}
+            for row in csv.DictReader(whole.splitlines())
+        ]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (FileError, OSError, ValueError, TypeError, csv.Error) as error:
+        _log.warning("cannot read %s: %s; the learning curve is left out", run_folder / METRICS, error)
+        return []
