@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from idim_cli.errors import FileError
 
 if TYPE_CHECKING:
@@ -140,6 +138,8 @@ def _read(
     ]
     numbers: pd.Series[float] = pd.to_numeric(pd.Series(plain, index=column.index, name=name))
     in_percent = [isinstance(cell, str) and cell.strip().endswith("%") for cell in column]
+    import numpy as np
+
     return numbers.where(~np.array(in_percent), numbers / 100) if any(in_percent) else numbers
 
 

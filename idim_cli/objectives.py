@@ -81,7 +81,7 @@ def measure(
 ) -> Measurement:
     """Find the smallest d at which `objective` reaches a share of the baseline, with its interval.
 
-    The search and the estimate are those of ``idim sweep --adaptive``: a first bracket, then calls where the
+    The search and the estimate are those of ``idim sweep --adaptive``: initial bracket, then calls where the
     crossing most likely is, until the interval is narrow enough. Nothing is written, and nothing ends early.
 
     Args:

@@ -50,7 +50,7 @@ def test_the_same_numbers_every_time_and_at_the_same_time():
 def test_it_says_what_it_does(capsys):
     found = idim_cli.measure(score, D, 0.8, max_runs=8)
     told = capsys.readouterr().out.splitlines()
-    assert "a first bracket" in told[0]
+    assert "initial bracket" in told[0]
     assert sum(line.startswith("  d = ") for line in told) == len(found.table) == 8
     assert [line for line in told if not line.startswith("  ")] == list(found.log)
 

@@ -16,7 +16,7 @@ def share(text: str | float) -> float:
     try:
         return float(whole.removesuffix("%")) / (100 if whole.endswith("%") else 1)
     except ValueError:
-        raise typer.BadParameter(f"{whole!r} is no share, such as 10% or 0.1") from None
+        raise typer.BadParameter(f"{whole!r} is not a share; write for example 10% or 0.1") from None
 
 
 def seconds(text: str | float) -> float:
@@ -28,7 +28,7 @@ def seconds(text: str | float) -> float:
             raise ValueError
         return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
     except ValueError:
-        raise typer.BadParameter(f"{whole!r} is no time, such as 90s, 4m or 1h30m") from None
+        raise typer.BadParameter(f"{whole!r} is not a duration; write for example 90s, 4m or 1h30m") from None
 
 
 def rates(text: str | None) -> str | None:
@@ -38,7 +38,9 @@ def rates(text: str | None) -> str | None:
     try:
         return str([float(part) for part in text.split(",")])
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no list of learning rates, such as 0.01,0.02") from None
+        raise typer.BadParameter(
+            f"{text!r} is not a list of learning rates; write for example 0.01,0.02"
+        ) from None
 
 
 _PANEL = "Adaptive search"
@@ -75,7 +77,7 @@ MaxTime = Annotated[
     typer.Option(
         "--max-time",
         metavar="TIME",
-        help="Ask for nothing new after 90s, 4m, 1h30m.",
+        help="Start no new runs after this long: 90s, 4m, 1h30m.",
         show_default="none",
         parser=seconds,
         rich_help_panel=_PANEL,

@@ -146,12 +146,12 @@ def main() -> None:
 def _unforeseen(error: Exception) -> int:
     """What nobody thought of, in one line; the traceback with -v."""
     if isinstance(error, ImportError | MemoryError):
-        hint = "is it installed whole, and is there enough memory (ulimit -v)?"
-        console.fail(f"cannot go on: {described(error)}", hint)
+        hint = "is the installation complete, and is there enough memory (ulimit -v)?"
+        console.fail(f"cannot continue: {described(error)}", hint)
         return RUN_FAILED
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    console.fail(f"a fault of idim itself{place}: {described(error)}", "-v tells more; please report it")
+    console.fail(f"internal error{place}: {described(error)}", "-v shows the traceback; please report it")
     if {"-v", "--verbose"} & {*sys.argv}:
         console.fail("".join(traceback.format_exception(error)), label="traceback")
     return RUN_FAILED

@@ -200,7 +200,7 @@ def resumable() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Ended):
-        fail("what was finished or saved is kept", "the same command goes on from there", "stopped")
+        fail("finished and saved work is kept", "the same command continues from there", "stopped")
         raise
 
 

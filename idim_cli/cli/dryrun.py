@@ -39,7 +39,11 @@ def show(
 
 def text(found: Forecast) -> list[str]:
     """A forecast in lines of at most 80 columns, but for long names."""
-    rows = [_HEAD, *(_row(kind) for kind in found.kinds)]
+    from idim_cli.thresholds import labels
+
+    over = [{key: value for key, value in kind.over.items() if key != "projector"} for kind in found.kinds]
+    names = labels.joined(over, {key for one in over for key in one})
+    rows = [_HEAD, *(_row(kind, name) for kind, name in zip(found.kinds, names, strict=True))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
@@ -47,8 +51,7 @@ def text(found: Forecast) -> list[str]:
     return [*lines, "", *_summary(found)]
 
 
-def _row(kind: Kind) -> tuple[str, ...]:
-    over = [f"{key.rpartition('.')[2]} {value}" for key, value in kind.over.items() if key != "projector"]
+def _row(kind: Kind, group: str) -> tuple[str, ...]:
     name = "direct" if kind.projector == "identity" else kind.projector
     if kind.seconds is None:
         measured = ["", "", "", ""]
@@ -60,7 +63,13 @@ def _row(kind: Kind) -> tuple[str, ...]:
             duration(kind.seconds),
         ]
     most = "<= " if kind.at_most else ""
-    return (" ".join([name, *over]), _span(kind), f"{most}{kind.runs}", str(kind.done), *measured)
+    return (
+        " ".join(filter(None, (name, group))),
+        _span(kind),
+        f"{most}{kind.runs}",
+        str(kind.done),
+        *measured,
+    )
 
 
 def _span(kind: Kind) -> str:

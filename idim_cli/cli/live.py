@@ -221,9 +221,10 @@ class Live(Watching):
 
 def _group(run: Run) -> str:
     """What tells a run from those of other groups."""
+    from idim_cli.thresholds import labels
     from idim_cli.thresholds.rows import is_of_coords
 
-    group = [str(value) for key, value in run.group.items() if not is_of_coords(key)]
+    group = [labels.named(key, value) for key, value in run.group.items() if not is_of_coords(key)]
     return " ".join(filter(None, (*group, values(run))))[:_LABEL]
 
 
@@ -268,7 +269,8 @@ def _told(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]
     """The estimates so far, with what they rest on; `over` are the keys that tell their groups apart."""
     from idim_cli.thresholds.text import so_far
 
-    read = [(_label(one, estimates, over), one.reading) for one in estimates if one.reading]
+    named = zip(_labels(estimates, over), estimates, strict=True)
+    read = [(label, one.reading) for label, one in named if one.reading]
     for label, reading in read[:_GROUPS]:
         yield f"{label}: {so_far(reading)}" if label else so_far(reading)
     if len(read) > _GROUPS:
@@ -278,12 +280,13 @@ def _told(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]
         yield f"  rule {one.rule}, level {one.fraction:g} x baseline {one.baseline_kind}"
 
 
-def _label(one: Estimate, all_: Sequence[Estimate], over: Collection[str]) -> str:
-    """What tells a group apart, in values alone."""
-    differ = [
-        key for key in one.group if key in over or any(o.group.get(key) != one.group[key] for o in all_)
-    ]
-    return " ".join(str(one.group[key]) for key in differ)
+def _labels(found: Sequence[Estimate], over: Collection[str]) -> list[str]:
+    """What tells each group apart, in the words of reports."""
+    from idim_cli.thresholds import labels
+
+    groups = [one.group for one in found]
+    keys = {*over, *labels.differing(groups)}
+    return labels.joined(groups, keys)
 
 
 def _aligned(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:

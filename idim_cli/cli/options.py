@@ -151,7 +151,9 @@ Pack = Annotated[
         parser=number_or_auto,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and what it takes.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be done and what it takes; run nothing.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Exit with 4 instead of 1 when runs failed.")]
@@ -246,7 +248,7 @@ Centre = Annotated[
         rich_help_panel=_READING,
         metavar="mean|median",
         autocompletion=complete.words("mean", "median"),
-        help="What stands for the runs at one d.",
+        help="How the runs at one d are averaged.",
         show_default="recipe, then mean",
     ),
 ]
@@ -255,18 +257,18 @@ Paper = Annotated[
     typer.Option(
         "--paper",
         rich_help_panel=_READING,
-        help="As Li et al. 2018, whatever the recipe: rule first, their bootstrap.",
+        help="Read as Li et al. 2018 did, whatever the recipe says: rule first, their bootstrap.",
     ),
 ]
 
 
 Column = Annotated[
     list[str] | None,
-    typer.Option(metavar="OURS=THEIRS", help="Take a column of another name, e.g. d=x."),
+    typer.Option(metavar="OURS=THEIRS", help="Read the column THEIRS as OURS, e.g. d=x."),
 ]
 Where = Annotated[
     list[str] | None,
-    typer.Option(metavar="COLUMN=VALUE", help="Keep these rows; the same column again: either value."),
+    typer.Option(metavar="COLUMN=VALUE", help="Keep rows with this value; repeat for several values."),
 ]
 GroupBy = Annotated[
     list[str] | None, typer.Option(metavar="COLUMN", help="One estimate for each of its values.")

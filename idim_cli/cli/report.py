@@ -63,7 +63,7 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME|CSV",
-            help="Points to draw faintly behind: mnist-fc, ..., or columns d and performance.",
+            help="Published points to draw in grey: mnist-fc, ..., or a CSV of d and performance.",
             show_default="recipe, then none",
         ),
     ] = None,
@@ -71,7 +71,7 @@ def command(
         bool | None,
         typer.Option(
             "--figures/--no-figures",
-            help="Draw every group for itself.",
+            help="Draw figures of each group.",
             show_default="up to 8 groups",
         ),
     ] = None,
@@ -80,7 +80,7 @@ def command(
         typer.Option(
             "--figure-size",
             metavar="WxH",
-            help="Of the files of figures, in inches, e.g. 3.3x2.5.",
+            help="Size of the figure files in inches, e.g. 3.3x2.5.",
             show_default="6.4x4.8, or taller",
         ),
     ] = None,
@@ -185,7 +185,7 @@ def _print(made: Report, form: Format, log: bool | None) -> None:
     }
     blocks = [of_runs[form]()] if found else []
     if files and found and form is Format.csv:  # a CSV has one header
-        console.say("the CSV is that of the runs: name compressed files alone for theirs")
+        console.say("the CSV holds the runs only; name compressed files alone for a CSV of those")
     elif files:
         blocks.append(of_files[form](files))
     if blocks:

@@ -75,7 +75,7 @@ def _of_sweep(override: str) -> str:
         return override
     key, _, value = override.partition("=")
     meant = f"sweep.{key}={_listed(value) if key == 'd' else value}"
-    console.say(f"note: {key} is of `idim train`; {override} is taken as {meant}")
+    console.say(f"note: `idim sweep` reads {override} as {meant}")
     return meant
 
 
@@ -87,4 +87,4 @@ def unused(overrides: Sequence[str], search: str) -> None:
     """Warn of dimensions and seeds that a search, which chooses them itself, does not use."""
     given = [one for one in overrides if one.startswith(("sweep.d=", "sweep.d.", "sweep.seeds"))]
     if given and search != "grid":
-        console.warn(f"{', '.join(given)}: not used, as the search {search} chooses d and seeds itself")
+        console.warn(f"{', '.join(given)}: ignored: the search {search} chooses d and seeds itself")

@@ -44,7 +44,7 @@ def command(
     """Train the recipe's grid of d and seeds with its direct baseline, and estimate d_int.
 
     --adaptive chooses d and seeds itself, ends runs that are decided, and stops
-    when the interval is as narrow as asked.
+    when the requested precision is reached.
 
     results.csv is written anew as runs end. The same command goes on where it
     was interrupted, and prints the summary again when all is done. A run that

@@ -20,8 +20,13 @@ from typer.models import OptionInfo
 from idim_cli.cli import console
 from idim_cli.errors import ExitedError, FileError, IdimError, RecipeError, described
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing but errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Say what is loaded and decided.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print errors only.")]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", metavar="", help="Print more detail: versions, what is loaded and decided."
+    ),
+]
 _METAVARS = {bool: "", int: "N", float: "X"}
 _OURS = logging.getLogger("idim_cli")
 #: Packages whose version is told if the verb has loaded them.
@@ -91,7 +96,7 @@ def _contained(function: Callable[[], Any]) -> Any:
     try:
         return function()
     except SystemExit as end:
-        raise ExitedError(f"foreign code asked to end the program: {described(end)}") from end
+        raise ExitedError(f"user code tried to end the program: {described(end)}") from end
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -106,7 +111,7 @@ def as_file_error(error: OSError) -> FileError:
     """A full disk, a folder that is a file or may not be written to: no fault of the program."""
     reason = error.strerror or str(error) or type(error).__name__
     return FileError(
-        f"cannot use {error.filename}: {reason}" if error.filename else f"cannot go on: {reason}"
+        f"cannot use {error.filename}: {reason}" if error.filename else f"cannot continue: {reason}"
     )
 
 

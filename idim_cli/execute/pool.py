@@ -176,11 +176,9 @@ class _Map:
             return
         self.stillborn += not member.asked
         if self.stillborn == DEATHS:
-            raise IdimError(f"worker processes cannot start: {_how(code)}", "--jobs 1 does without them")
+            raise IdimError(f"worker processes cannot start: {_how(code)}", "--jobs 1 starts none")
         if member.runs:
-            self.watcher.say(
-                f"worker process {member.process.pid}: {_how(code)}; its runs are taken up again"
-            )
+            self.watcher.say(f"worker process {member.process.pid}: {_how(code)}; its runs are restarted")
         for run in member.runs.values():
             if self.queue.died(run) == DEATHS:
                 self.queue.give_up(run)

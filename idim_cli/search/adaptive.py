@@ -62,7 +62,7 @@ class Adaptive:
     def ask(self, told: Mapping[str, Result]) -> Ask | None:
         """A batch for every group that is not known well enough yet."""
         if self.left and self.end is not None and time.monotonic() > self.end:
-            ended = [line for race in self.left for line in race.ended(told, "the time is over")]
+            ended = [line for race in self.left for line in race.ended(told, "time limit reached")]
             self.left = []
             return Ask([], ended)
         asked = [(race, race.ask(told)) for race in self.left]

@@ -72,19 +72,19 @@ class Hunt:
         """The next runs, and why; no runs when the search has come to its end. Call `look` before."""
         if self.seeds and not self.direct and self.left > 0:
             self.direct = self.group.direct(self.seeds[: self.left])
-            return self._say(f"{_runs(len(self.direct))}: what is 100 % here?", self.direct)
+            return self._say(f"training {_runs(len(self.direct))} to establish the baseline", self.direct)
         if self.level is None:
-            return self._end("ended: no direct run succeeded")
+            return self._end("search ended: no direct run succeeded")
         if not self.swept and self.left > 0:
             d = bracket(self.D, min(self.limits.batch, self.left))
-            return self._say(f"d = {_listed(d)}: a first bracket", self._at(d, None))
+            return self._say(f"d = {_listed(d)}: initial bracket", self._at(d, None))
         if self.swept and self.found is None:
-            return self._end("ended: all runs in subspaces failed")
+            return self._end("search ended: all runs in subspaces failed")
         return self._next(told)
 
     def ended(self, why: str) -> Ask:
         """Nothing more, and what is known."""
-        return self._end(f"ended, {why}: {self._reading}")
+        return self._end(f"search ended ({why}): {self._reading}")
 
     @property
     def summary(self) -> str:
@@ -94,7 +94,7 @@ class Hunt:
     @property
     def _reading(self) -> str:
         if self.found is None:
-            return f"{self.options.name} is not known"
+            return f"{self.options.name} is unknown"
         ends = (self.found.value, *self.found.draws.interval(self.options.confidence))
         value, low, high = (_whole(end, self.found.tried) for end in ends)
         return f"{self.options.name} {value} ({low} .. {high})"
@@ -104,10 +104,10 @@ class Hunt:
         if found is not None and self._precise(found):
             return self.ended(self._why_enough(found))
         if left <= 0 or found is None or level is None:
-            return self.ended("a limit is reached")
+            return self.ended("limit of runs or epochs reached")
         again = self._one_more_direct() if left > 1 and self._baseline_is_the_doubt(found) else []
         d = places(found, self.D, max(1, min(self.limits.batch, left) - len(again)))
-        why = f"{self._reading}: d = {_listed(d)}" + (", and the baseline again" if again else "")
+        why = f"{self._reading} so far; next d = {_listed(d)}" + (", and 1 more direct run" if again else "")
         return self._say(why, [*again, *self._at(d, self._goal(told, level))])
 
     def _level(self, told: Mapping[str, Result]) -> float | None:
@@ -137,8 +137,12 @@ class Hunt:
 
     def _why_enough(self, found: Crossing) -> str:
         if math.isinf(found.value):
-            return "reached by d = 1 already" if found.value < 0 else f"not reached by d = D = {self.D:,}"
-        return f"as narrow as {self.limits.precision:.0%} either way"
+            return (
+                "level reached at d = 1 already"
+                if found.value < 0
+                else f"level not reached even at d = D = {self.D:,}"
+            )
+        return f"requested precision reached (±{100 * self.limits.precision:.3g} %)"
 
     def _left(self, told: Mapping[str, Result]) -> int:
         """How many runs the limits leave."""

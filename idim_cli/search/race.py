@@ -39,7 +39,7 @@ class Race:
                 ask = rival.ask(told)
                 why, runs = [*why, *ask.why], [*runs, *ask.runs]
         if not runs and leader is not None and len(self.rivals) > 1:
-            why = [*why, f"the best rate: {leader.summary}"]
+            why = [*why, f"best learning rate: {leader.summary}"]
         return Ask(runs, why)
 
     def ended(self, told: Mapping[str, Result], why: str) -> list[str]:
@@ -58,7 +58,7 @@ class Race:
         limit = _threshold(leader, _SURE)
         behind = [r for r in self.left if r is not leader and r.found and _threshold(r, 1 - _SURE) > limit]
         self.left = [rival for rival in self.left if rival not in behind]
-        return [f"{rival.summary}: dropped, behind {leader.name}" for rival in behind]
+        return [f"{rival.summary}: dropped: its d_int is above that of {leader.name}" for rival in behind]
 
     def _leader(self) -> Hunt | None:
         known = [rival for rival in self.left if rival.found is not None]

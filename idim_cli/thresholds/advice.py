@@ -58,7 +58,7 @@ def beyond(grid: Sequence[int], native: int | None, ours: bool = True) -> Advice
     if native is not None and top * 1.5 >= native > top:
         more = [*more, native]
     if not more:
-        return Advice("even d = D does not reach it: train longer, or look at the baseline")
+        return Advice("even d = D does not reach the level: train longer, or check the baseline")
     return _grid("add larger d", grid, more, ours)
 
 
@@ -110,7 +110,7 @@ def searched(low: float, high: float, ours: bool = True) -> Advice:
     """Advice for a level that the rule `curve` has found: a search knows itself where to run next."""
     if math.isfinite(low) and high / low <= WIDE:
         return NOTHING
-    words = "the interval is wide: a search narrows it"
+    words = "the interval is wide: an adaptive search narrows it"
     arguments = ("sweep.search.name=adaptive", "sweep.search.precision=0.1")
     return Advice(words, arguments) if ours else Advice("the interval is wide")
 
@@ -120,7 +120,7 @@ def _open_end(grid: Sequence[int], low: float, high: float, ours: bool) -> Advic
     more = [_round(grid[-1] * f) for f in (1.5, 2)] if high == math.inf else []
     if not less and not more:
         return NOTHING
-    return _grid("the interval leaves the grid: add d", grid, [*less, *more], ours)
+    return _grid("the interval extends beyond the grid: add d", grid, [*less, *more], ours)
 
 
 def _round(d: float) -> int:

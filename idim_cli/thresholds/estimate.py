@@ -132,7 +132,7 @@ def _inside(value: float, runs: Sample) -> int:
 
 def _ends(draws: Draws | None, runs: Sample, options: Options) -> dict[str, Any]:
     if draws is None:
-        reason = "none: the runs are too few to show their noise"
+        reason = "none: too few runs to estimate their noise"
         return {"low": None, "high": None, "low_is_open": False, "high_is_open": False, "interval": reason}
     low, high = draws.interval(options.confidence)
     return {

@@ -128,7 +128,9 @@ def threshold(
         options, source, origin = options or recorded(runs), str(runs), origin or made(runs)
         runs = swept(runs)
     elif not hasattr(runs, "columns"):
-        raise IdimError(f"a {type(runs).__name__} is no table of runs", "give a folder, a CSV or a DataFrame")
+        raise IdimError(
+            f"a {type(runs).__name__} is not a table of runs", "give a folder, a CSV or a DataFrame"
+        )
     given = {key: value for key, value in changes.items() if value is not None}
     chosen = (options or Options()).but(**given)
     columns = [by] if isinstance(by, str) else by

@@ -81,7 +81,7 @@ def _refuse_own(by: Sequence[str]) -> None:
     wrong = [name for name in by if name in _NO_GROUPS]
     if wrong:
         hint = "take a column that tells problems, models or projectors apart"
-        raise IdimError(f"cannot group by {wrong[0]!r}: it is what is read of each run", hint)
+        raise IdimError(f"cannot group by {wrong[0]!r}: it holds what is read from each run", hint)
 
 
 def label(group: Mapping[str, Any]) -> str:

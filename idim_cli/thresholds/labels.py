@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 _NAME = "name"
@@ -43,6 +43,15 @@ def short_names(groups: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]
     """For each key and the text of each of its values, a name with no more than tells it from the others."""
     known = dict.fromkeys(key for one in groups for key in one)
     return {key: _names(key, [one[key] for one in groups if one.get(key) is not None]) for key in known}
+
+
+def joined(groups: Sequence[Mapping[str, Any]], keys: Collection[str]) -> list[str]:
+    """Each group in one line, told by these of its keys."""
+    names = short_names(groups)
+    told = [key for key in names if key in keys]
+    return [
+        ", ".join(names[key][str(one[key])] for key in told if one.get(key) is not None) for one in groups
+    ]
 
 
 def parsed(value: Any) -> Any:

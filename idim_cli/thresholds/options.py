@@ -92,14 +92,14 @@ class Options:
         fields = [field.name for field in dataclasses.fields(self)]
         for name in changes:
             if name not in fields:
-                raise IdimError(f"{name} is no option of a reading", did_you_mean(name, fields))
+                raise IdimError(f"{name} is not an option of a reading", did_you_mean(name, fields))
         return dataclasses.replace(self, **changes)
 
 
 def as_options(options: Options | None) -> Options | None:
     """`options` as they are; IdimError for anything else."""
     if not isinstance(options, Options | None):
-        raise IdimError(f"options is {options!r}, and no Options", 'for example Options(rule="first")')
+        raise IdimError(f"options is {options!r}, not an Options", 'for example Options(rule="first")')
     return options
 
 

@@ -55,18 +55,18 @@ def plateau(sample: Sample, confidence: float, fraction: float = 0.9, value: flo
     needed = best * (1 - fraction if fraction < 1 else _MISSING)
     limits = np.array([_limit(sample, i, best, confidence, needed) for i in range(len(means))])
     if np.isnan(limits).all():
-        return Plateau(None, np.nan, "not tested: the runs are too few to show their noise")
+        return Plateau(None, np.nan, "not tested: too few runs to estimate their noise")
     passes = shortfall <= limits
     if fraction < 1:
         if value == np.inf and passes.any():  # of another baseline, which is higher
-            return Plateau(None, np.nan, "not told: runs pass the test, but none reaches the level")
+            return Plateau(None, np.nan, "not reported: runs pass the test, but none reaches the level")
         passes &= sample.d >= value
     passed = np.flatnonzero(passes)
     d = int(sample.d[passed[0]]) if len(passed) else None
     sees = float(limits[passed[0] if len(passed) else -1])
     test = f"one-sided Welch t-test, {1 - confidence:.2g} level, variances pooled over d"
     if sees > needed:
-        weak = f"{TOO_WEAK}: it sees a shortfall of {number(sees)} or more, d_int has {number(needed)}"
+        weak = f"{TOO_WEAK}: it detects a shortfall of {number(sees)} or more, d_int has {number(needed)}"
         return Plateau(None, sees, f"{weak}; {test}")
     return Plateau(d, sees, test)
 

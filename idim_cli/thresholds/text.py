@@ -179,7 +179,7 @@ def _plateau(r: Reading) -> str:
     if r.d_int100_sees is None or r.d_int100_test.startswith(TOO_WEAK):
         return f"unknown ({r.d_int100_test})"
     found = str(r.d_int100) if r.d_int100 is not None else f"> {r.d_max}"
-    return f"{found}; sees a shortfall of {number(r.d_int100_sees)} or more ({r.d_int100_test})"
+    return f"{found}; detects a shortfall of {number(r.d_int100_sees)} or more ({r.d_int100_test})"
 
 
 def _bars(r: Reading) -> str:

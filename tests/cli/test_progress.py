@@ -217,8 +217,8 @@ def test_groups_are_told_apart_by_what_differs(terminal):
     rows = [(d, y, net) for net in ("a", "b") for d, y in ((0, 1.0), (0, 0.98), (8, 0.5), (16, 0.95))]
     found = threshold(pandas.DataFrame(rows, columns=["d", "performance", "net"]), by=["net"])
     lines = list(live._told(found, ()))
-    assert [line.partition(":")[0] for line in lines[:2]] == ["a", "b"]
-    assert next(live._told(found[:1], ["net"])).startswith("a: d_int90 ")
+    assert [line.partition(":")[0] for line in lines[:2]] == ["net a", "net b"]
+    assert next(live._told(found[:1], ["net"])).startswith("net a: d_int90 ")
     assert list(live._told(found * 3, ()))[3] == "  + 3 more"
 
 
@@ -258,7 +258,7 @@ def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):
     with progress.Plain() as plain:
         plain.planned(runs[:1] * 1, 1)
         plain.finished(runs[0], ended(runs[0]))
-        plain.say("d = 4: a first bracket")
+        plain.say("d = 4: initial bracket")
         plain.planned(runs[:1] * 3, 2)
         plain.finished(runs[1], ended(runs[1], status="solved", epoch=3, epochs=10))
     lines = capsys.readouterr().err.splitlines()
@@ -266,6 +266,6 @@ def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):
     assert [re.sub(r"-[0-9a-f]{8} ", " ", line) for line in lines] == [
         "1 run",
         "[1/1] direct-s0.0  train accuracy 0.5000  1.0 s",
-        "d = 4: a first bracket",
+        "d = 4: initial bracket",
         "[2/3] tied-d4-s0.0.0  train accuracy 0.5000  1.0 s  solved after 3 of 10 epochs",
     ]

@@ -16,8 +16,8 @@ def kinds(done):
 @pytest.mark.parametrize(
     ("words", "d", "runs", "said"),
     [
-        (["d=5", "seeds=2"], [5], 2, ["d=5 is taken as sweep.d=[5]", "seeds=2 is taken as sweep.seeds=2"]),
-        (["d=[5, 6]", "sweep.seeds=1"], [5, 6], 2, ["d=[5, 6] is taken as sweep.d=[5, 6]"]),
+        (["d=5", "seeds=2"], [5], 2, ["reads d=5 as sweep.d=[5]", "reads seeds=2 as sweep.seeds=2"]),
+        (["d=[5, 6]", "sweep.seeds=1"], [5, 6], 2, ["reads d=[5, 6] as sweep.d=[5, 6]"]),
         (["--d", "5,6", "--seeds", "3"], [5, 6], 6, []),
         (["--d", "7", "--seeds", "3,4"], [7], 2, []),
     ],
@@ -25,7 +25,7 @@ def kinds(done):
 def test_a_sweep_takes_them_for_its_own_and_says_so(cli, words, d, runs, said):
     done = cli("sweep", "toy", *words, "--epochs", "1", "--dry-run", "--json")
     assert kinds(done) == [(d, runs)]
-    notes = [line.partition("; ")[2] for line in done.stderr.splitlines() if line.startswith("note: ")]
+    notes = [line.partition("sweep` ")[2] for line in done.stderr.splitlines() if line.startswith("note: ")]
     assert notes == said
 
 
@@ -47,7 +47,6 @@ def test_what_is_no_number_is_refused(cli, value):
 def test_a_search_says_what_it_does_not_use(cli):
     done = cli("sweep", "toy", "--adaptive", "d=5", "--seeds", "2", "--dry-run")
     assert (
-        "sweep.d=[5], sweep.seeds=2: not used, as the search adaptive chooses d and seeds itself"
-        in done.stderr
+        "sweep.d=[5], sweep.seeds=2: ignored: the search adaptive chooses d and seeds itself" in done.stderr
     )
     assert "not used" not in cli("sweep", "toy", "--adaptive", "--dry-run").stderr

@@ -132,7 +132,7 @@ def test_ctrl_c_between_two_runs_says_how_to_go_on(idim, monkeypatch):
     monkeypatch.setattr(progress.Plain, "finished", interrupted)
     stopped = idim()
     assert stopped.exit_code == 130
-    assert "stopped: what was finished or saved is kept\nhint: the same command goes on" in stopped.stderr
+    assert "stopped: finished and saved work is kept\nhint: the same command continues" in stopped.stderr
 
 
 def test_a_level_beyond_the_grid_is_told_by_the_exit_code(idim):

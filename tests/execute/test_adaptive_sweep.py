@@ -74,7 +74,7 @@ def test_every_decision_is_in_the_log(whole):
     lines = (whole.folder / "search.log").read_text().splitlines()
     assert lines[0].startswith("2 direct runs")
     assert "bracket" in lines[1]
-    assert lines[-1].startswith("ended, a limit is reached")
+    assert lines[-1].startswith("search ended (limit of runs or epochs reached)")
 
 
 def test_the_same_call_again_only_reads(whole):

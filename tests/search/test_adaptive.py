@@ -25,7 +25,7 @@ def test_it_finds_the_threshold_as_narrow_as_asked():
     assert found.low <= 500 <= found.high
     assert found.low >= 0.9 * found.value
     assert found.high <= 1.1 * found.value
-    assert "as narrow as 10%" in log[-1]
+    assert "requested precision reached (±10 %)" in log[-1]
     assert sum(result["epoch"] for result in told.values()) < 190
 
 
@@ -39,7 +39,7 @@ def test_the_same_search_asks_for_the_same_runs_and_says_why():
     assert list(first[0]) == list(second[0])
     assert first[1] == second[1]
     assert len(first[1]) == len(
-        [line for line in first[1] if "d_int90" in line or "?" in line or "bracket" in line]
+        [line for line in first[1] if "d_int90" in line or "baseline" in line or "bracket" in line]
     )
 
 
@@ -58,7 +58,7 @@ def test_every_run_has_seeds_of_its_own():
 def test_the_limit_of_runs_holds(most):
     told, log = carried_out(SMOOTH, 5, f"sweep.search.max_runs={most}", "sweep.search.precision=0.01")
     assert len(told) == most
-    assert "ended, a limit is reached" in log[-1]
+    assert "search ended (limit of runs or epochs reached)" in log[-1]
 
 
 @pytest.mark.parametrize("most", [10, 40, 60, 200])
@@ -71,7 +71,7 @@ def test_the_limit_of_epochs_holds(most):
 
 def test_no_time_left_ends_it():
     _, log = carried_out(SMOOTH, 5, "sweep.search.max_time=1e-9")
-    assert log == ["ended, the time is over: d_int90 is not known"]
+    assert log == ["search ended (time limit reached): d_int90 is unknown"]
 
 
 def test_when_time_ends_it_the_last_batch_is_told_too(monkeypatch):
@@ -80,7 +80,9 @@ def test_when_time_ends_it_the_last_batch_is_told_too(monkeypatch):
     noisy = Problem(truth=500, shape="power", D=200_000, noise=0.02, direct_noise=0.005, jitter=0.001)
     told, log = carried_out(noisy, 5, "sweep.search.max_time=10", "sweep.search.precision=0.01")
     found = reading(told)
-    assert log[-1] == f"ended, the time is over: d_int90 {found.value} ({found.low} .. {found.high})"
+    assert (
+        log[-1] == f"search ended (time limit reached): d_int90 {found.value} ({found.low} .. {found.high})"
+    )
 
 
 def test_without_early_stop_all_runs_have_their_final_performance():
@@ -179,7 +181,7 @@ def test_what_ended_says_so_once():
 
 def test_learning_rates_race():
     _, log = carried_out(Rated(500, "power", 200_000, 0.004, 0.001), 1, "sweep.search.lr=[0.005, 0.02, 0.08]")
-    assert "the best rate: training.optimizer.lr 0.02" in log[-1]
+    assert "best learning rate: training.optimizer.lr 0.02" in log[-1]
     dropped = [line.partition(":")[0] for line in log if "dropped" in line]
     assert dropped
     assert "training.optimizer.lr 0.02" not in dropped
@@ -233,7 +235,7 @@ def test_a_grid_asks_once():
 
 def test_a_problem_with_one_parameter_has_a_threshold():
     _, log = carried_out(Bounded(1, "power", 1, 0.004, 0.001), 1)
-    assert "not reached by d = D = 1" in log[-1]
+    assert "level not reached even at d = D = 1" in log[-1]
     easy = Bounded(1, "power", 1, 0.004, 0.001)
     easy.height = 0.97
     assert reading(carried_out(easy, 1)[0]).verdict == "reached at the smallest d"

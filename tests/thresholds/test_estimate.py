@@ -154,9 +154,7 @@ def test_d_int100_sees_a_small_shortfall_when_noise_is_small() -> None:
     weak = estimate(table(blunt, [1.2, 1.0, 0.8]))
     assert weak.d_int100 is None
     assert weak.d_int100_sees > 0.1
-    told = (
-        f"unknown (the test is too weak: it sees a shortfall of {number(weak.d_int100_sees)} or more, d_int"
-    )
+    told = f"unknown (the test is too weak: it detects a shortfall of {number(weak.d_int100_sees)} or more"
     assert facts(weak)["d_int100"].startswith(told)
 
 
