@@ -17,7 +17,7 @@ import traceback
 from collections import deque
 from collections.abc import Mapping
 from multiprocessing.connection import wait
-from typing import IO, Any
+from typing import Any
 
 # What asks to stop is the parent's business, whose end is the end of the connection.
 _PROGRAM = """
@@ -162,11 +162,12 @@ def serve(number: int) -> None:
 
     gc.freeze()  # pages that are shared stay so
     children: dict[int, int] = {}  # pid by handle
-    with socket.socket(fileno=number) as parent, parent.makefile("w") as answer:
+    # A parent that was killed resets the connection if it left something unread.
+    with socket.socket(fileno=number) as parent, contextlib.suppress(ConnectionError):
         while True:
             ready: list[Any] = wait([parent, *children])
             for handle in [one for one in ready if one in children]:
-                _tell(answer, {"ended": children[handle], "code": _reaped(children.pop(handle))})
+                _tell(parent, {"ended": children[handle], "code": _reaped(children.pop(handle))})
                 os.close(handle)
             if parent in ready:
                 data, connections, *_ = socket.recv_fds(parent, 1, 1)
@@ -175,13 +176,12 @@ def serve(number: int) -> None:
                 pid = _born(connections[0], parent)
                 os.close(connections[0])
                 children[os.pidfd_open(pid)] = pid
-                _tell(answer, {"born": pid})
+                _tell(parent, {"born": pid})
 
 
-def _tell(answer: IO[str], told: Mapping[str, int]) -> None:
+def _tell(parent: socket.socket, told: Mapping[str, int]) -> None:
     with contextlib.suppress(OSError):  # nobody listens any more
-        answer.write(json.dumps(told) + "\n")
-        answer.flush()
+        parent.sendall(json.dumps(told).encode() + b"\n")
 
 
 def _reaped(pid: int) -> int:

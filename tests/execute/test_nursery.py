@@ -51,6 +51,20 @@ def test_a_worker_outlives_its_nursery_and_is_known_to_be_alive(warm):
     assert one.wait() == -signal.SIGKILL  # how it ended is not known
 
 
+@pytest.mark.parametrize("unread", [False, True])
+def test_a_nursery_whose_parent_is_killed_ends_in_silence(warm, unread, capfd):
+    """It answers into a connection that is closed, or was closed with an answer unread."""
+    (_, one), (_, two) = worker(warm), worker(warm)
+    if unread:
+        assert one.pid
+        assert two.pid
+        two.kill()  # how it ended is told, and not heard
+        time.sleep(0.5)
+    warm.socket.close()
+    assert warm.process.wait(60) == 0
+    assert capfd.readouterr().err == ""
+
+
 def test_a_nursery_that_cannot_start_is_gone(monkeypatch):
     monkeypatch.setattr(nursery, "_PROGRAM", "raise SystemExit(3)")
     cold = Nursery({})
