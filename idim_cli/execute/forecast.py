@@ -18,6 +18,7 @@ from idim_cli.plans import Group, Run, merged, single
 from idim_cli.projectors.check import expected
 from idim_cli.recipe.load import Loaded
 from idim_cli.recipe.schema import Seeds
+from idim_cli.search import REGISTRY
 from idim_cli.search import base as searches
 from idim_cli.search.base import Search
 from idim_cli.training.ended import done, run_folder
@@ -28,9 +29,12 @@ from idim_cli.training.probe import Probe, probe
 
 # Where in the range of d the cost of a search's runs is measured, as a share of D: most lie below.
 _TYPICAL = 1 / 8
-# A search to a precision of 10 % takes 19 full runs in the median of simulated problems (docs/adaptive.md):
-# a bracket of four, and eight or more that narrow the interval as 1 over the root of their number does.
-_PRECISION, _BRACKET, _USUAL = 0.1, 4, 8
+# A search to a precision of 10 % takes 19 to 25 full runs in the median (docs/adaptive.md), direct ones
+# included: a bracket of four, then runs that narrow the interval as 1 over the root of their number does.
+_PRECISION, _BRACKET, _USUAL, _FEWEST = 0.1, 4, 14, 8
+# Seconds that a command takes beside its runs: imports, data and the reading at the end; and, in a search,
+# for each batch of runs to look at the results and choose the next d. Measured with the recipe quickstart.
+_START, _DECISION = 4.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Forecast:
         runs, done: how many; runs of a search at most.
         at_most: whether a search decides as it goes how many runs there are.
         workers: processes that would train.
-        seconds: until all is done.
+        seconds: until all is done, the start of the command included.
         flops: matrix products and convolutions of networks, and projections, of what is to be done.
         typical_runs, typical_seconds: of a search that is not stopped by its limits; None without a search.
     """
@@ -121,27 +125,30 @@ def forecast(
     if loaded.recipe.sweep is not None:
         loaded.require_sweep()
     asked = _Asked(loaded, out, where)
-    further = asked.further()
+    further, batch = asked.further(), asked.batch
     number = workers([*asked.todo, *(one for one, more in further for _ in range(more))], where, jobs, pack)
     with _threads(number, asked.todo, where):
         found = [asked.kind(alike, pack) for alike in kinds(asked.runs).values()]
         found += [
-            _measured(_named([one], more, 0, at_most=True), [one] * more, where, pack)
+            _measured(_named([one], more, 0, at_most=True), [one] * more, where, min(pack or more, batch))
             for one, more in further
         ]
     runs = sum(kind.runs for kind in found)
-    seconds = sum(kind.seconds or 0.0 for kind in found) / number + (START_SECONDS if number > 1 else 0.0)
+    start = _START + (START_SECONDS if number > 1 else 0.0) if asked.todo else 0.0
+    trained = sum(kind.seconds or 0.0 for kind in found) / number
+    decided = _DECISION / batch * sum(more for _, more in further)
+    seconds = start + trained + decided
     flops = sum(kind.flops or 0.0 for kind in found)
     left = len(asked.todo)
     usual = [min(more, asked.usual) for _, more in further]
     saved = sum(
-        (kind.seconds or 0.0) * (1 - few / kind.runs)
+        (kind.seconds or 0.0) / number * (1 - few / kind.runs) + _DECISION / batch * (kind.runs - few)
         for few, kind in zip(usual, found[len(found) - len(usual) :], strict=True)
     )
     return Forecast(
         out / loaded.recipe.name, found, runs, len(asked.runs) - left, bool(further), number, seconds, flops,
         typical_runs=len(asked.runs) + sum(usual) if further else None,
-        typical_seconds=seconds - saved / number if further else None,
+        typical_seconds=seconds - saved if further else None,
     )  # fmt: skip
 
 
@@ -185,9 +192,19 @@ class _Asked:
     @property
     def usual(self) -> int:
         """How many full runs in subspaces a group of a search usually takes."""
+        precision = float(self._params.get("precision", _PRECISION))
+        return round(_BRACKET + max(_FEWEST, _USUAL * (_PRECISION / precision) ** 2))
+
+    @property
+    def batch(self) -> int:
+        """How many runs a search asks for at a time, which is as many as can be packed."""
+        return int(self._params.get("batch", 1))
+
+    @property
+    def _params(self) -> dict[str, Any]:
+        """Of the search, defaults included; none without a sweep."""
         search = self.recipe.sweep.search if self.recipe.sweep else None
-        precision = search.params.get("precision", _PRECISION) if search else _PRECISION
-        return round(_BRACKET + _USUAL * (_PRECISION / precision) ** 2)
+        return REGISTRY.filled(search.name, search.params) if search else {}
 
     def further(self) -> list[tuple[Run, int]]:
         """For each group of a search that goes on: a typical run, and how many more its limits allow."""
