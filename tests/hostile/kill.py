@@ -3,7 +3,8 @@
     python tests/hostile/kill.py --kills 500 --seed 0
 
 Each sweep is killed a few times, by SIGKILL, SIGTERM or SIGINT, in one process or several, and then ends
-undisturbed: with the same results as one that never was killed. After each kill all files are whole.
+undisturbed: with the same results as one that never was killed. After each kill all files are whole. How far it
+is stands on stderr.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def campaign(folder: Path, kills: int, seed: int) -> Counter[str]:
     began = time.monotonic()
     reference = finish(folder, _WAYS[0])
     seconds = 1.2 * (time.monotonic() - began)
+    print(f"undisturbed: {seconds / 1.2:.1f} s", file=sys.stderr, flush=True)
     while sum(ended.values()) - ended["had ended"] < kills:
         shutil.rmtree(folder / "results", ignore_errors=True)
         (folder / "said.txt").unlink(missing_ok=True)
@@ -109,8 +111,16 @@ def campaign(folder: Path, kills: int, seed: int) -> Counter[str]:
             now = whole(folder)
             assert now >= before, "a result is lost"
             before = now
+            tell(began, ended, kills, f"{now} of {RUNS} runs have ended")
         assert finish(folder, rng.choice(_WAYS)) == reference, "other numbers than undisturbed"
+        tell(began, ended, kills, "finished with the same numbers")
     return ended
+
+
+def tell(began: float, ended: Counter[str], kills: int, what: str) -> None:
+    """A line on stderr, so that a long campaign can be followed."""
+    done = sum(ended.values()) - ended["had ended"]
+    print(f"{time.monotonic() - began:6.0f} s  {done} of {kills} kills: {what}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
