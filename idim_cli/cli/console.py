@@ -42,7 +42,8 @@ def begin() -> None:
     ours = before is sys.__stdout__ and isinstance(before, io.TextIOWrapper) and before.fileno() == 1
     if not ours:  # somebody catches what this process says
         return
-    sys.stdout = open(os.dup(1), "w", encoding=before.encoding, errors=before.errors)  # noqa: SIM115
+    # Open until the process ends: nobody is to close it, or to warn of that.
+    sys.stdout = open(os.dup(1), "w", encoding=before.encoding, errors=before.errors, closefd=False)  # noqa: SIM115
     os.dup2(2, 1)
 
 

@@ -3,8 +3,8 @@
     python tests/hostile/kill.py --kills 500 --seed 0
 
 Each sweep is killed a few times, by SIGKILL, SIGTERM or SIGINT, in one process or several, and then ends
-undisturbed: with the same results as one that never was killed. After each kill all files are whole. How far it
-is stands on stderr.
+undisturbed: with the same results as one that never was killed. After each kill all files are whole. Progress
+goes to stderr.
 """
 
 from __future__ import annotations
