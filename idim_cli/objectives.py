@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import html
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from idim_cli import results
 from idim_cli.errors import IdimError
+from idim_cli.thresholds.next_step import is_precise
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -109,10 +111,7 @@ def measure(
     """
     from idim_cli.search.base import build
 
-    if not callable(objective):
-        raise IdimError(f"objective is {objective!r}, and no function", "give a function of (d, seed)")
-    if type(D) is not int or D < 1:
-        raise IdimError(f"D is {D!r}, and no whole number from 1 on")
+    D = _checked(objective, D, baseline)
     limits = {"precision": precision, "max_runs": max_runs, "batch": batch, "seed": seed}
     recipe = _recipe(baseline, baseline_runs, limits, fraction, confidence)
     search = build(recipe, lambda group: D)
@@ -127,6 +126,38 @@ def measure(
             told[run.run_id] = outcome
             _say(say, _line(outcome))
     return _measured(recipe, list(told.values()), log)
+
+
+def _checked(objective: Any, D: Any, baseline: Any) -> int:
+    """D as Python's own whole number; IdimError for arguments that cannot be meant."""
+    if not callable(objective):
+        hint = "give a function objective(d, seed) that returns the performance"
+        raise IdimError(f"objective must be a function, got {objective!r}", hint)
+    if isinstance(D, bool) or not hasattr(type(D), "__index__") or operator.index(D) < 1:
+        raise IdimError(f"D must be a whole number from 1 on, got {D!r}", "give the number of parameters")
+    if not callable(baseline) and not (_is_number(baseline) and math.isfinite(float(baseline))):
+        hint = "give the performance that counts as 100 %, or a function of a seed that returns it"
+        raise IdimError(f"baseline must be a number or a function, got {baseline!r}", hint)
+    return operator.index(D)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is one number: Python's, numpy's, or a tensor of one element; text is none."""
+    if isinstance(value, str | bytes | bool) or not hasattr(type(value), "__float__"):
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError, RuntimeError):  # an array of several
+        return False
+    return True
+
+
+def _score(value: Any, call: str) -> float:
+    """What a call has returned as a number; IdimError if it is none."""
+    if not _is_number(value):
+        told = f"a {type(value).__name__}" if value is not None else "None"
+        raise IdimError(f"{call} returned {told}", "it must return the performance as one number")
+    return float(value)
 
 
 def _recipe(
@@ -160,7 +191,10 @@ def _recipe(
 def _outcome(objective: Callable[[int, int], float], baseline: Any, D: int, run: Run) -> dict[str, Any]:
     """What came of one call, in the form of a result.json."""
     d, seed = run.recipe.d, run.recipe.seeds.theta0
-    score = float(baseline(seed) if run.direct or d is None else objective(d, seed))
+    if run.direct or d is None:
+        score = _score(baseline(seed), f"baseline({seed})")
+    else:
+        score = _score(objective(d, seed), f"objective(d={d}, seed={seed})")
     known = {
         "run_id": run.run_id,
         "direct": run.direct,
@@ -186,6 +220,14 @@ def _say(say: Callable[[str], None] | None, line: str) -> None:
         say(line)
 
 
+def _next(recipe: Recipe, reading: Reading, calls: int) -> str:
+    """What to do next: nothing after a search that has what was asked for."""
+    limits = recipe.sweep.search.params if recipe.sweep else {}
+    if calls >= limits["max_runs"] and not is_precise(reading, limits["precision"]):
+        return f"the search used all {calls} calls; allow more: max_runs={2 * calls}"
+    return ""
+
+
 def _measured(recipe: Recipe, outcomes: Sequence[dict[str, Any]], log: Sequence[str]) -> Measurement:
     import pandas as pd
 
@@ -196,5 +238,9 @@ def _measured(recipe: Recipe, outcomes: Sequence[dict[str, Any]], log: Sequence[
     table = pd.DataFrame(rows, columns=columns)
     table["performance"] = table["performance"].astype(float)
     (found,) = threshold(table, Options(**recipe.reading()), source="the calls of the objective")
+    if found.reading is not None:
+        found = replace(
+            found, reading=replace(found.reading, next=_next(recipe, found.reading, len(outcomes)))
+        )
     shown = table[["d", "direct", "status", "performance"]].assign(seed=table["seed_theta0"])
     return Measurement(found, shown, tuple(log))

@@ -82,9 +82,18 @@ def test_no_call_that_succeeds_is_an_error():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"D": 0}, "D is 0"),
-        ({"D": 10.5}, "D is 10.5"),
-        ({"objective": 3}, "no function"),
+        ({"D": 0}, "D must be a whole number from 1 on, got 0"),
+        ({"D": -3}, "got -3"),
+        ({"D": 10.5}, "got 10.5"),
+        ({"D": 100.0}, r"got 100\.0"),
+        ({"D": True}, "got True"),
+        ({"D": "100"}, "got '100'"),
+        ({"objective": 3}, "objective must be a function, got 3"),
+        ({"objective": None}, "objective must be a function, got None"),
+        ({"baseline": None}, "baseline must be a number or a function, got None"),
+        ({"baseline": "0.9"}, "baseline must be a number"),
+        ({"baseline": math.nan}, "got nan"),
+        ({"baseline": lambda seed: None}, r"baseline\(0\) returned None"),
         ({"precision": 2}, "precision"),
         ({"fraction": -1}, "fraction"),
         ({"baseline_runs": 0}, "seeds"),
@@ -93,6 +102,33 @@ def test_no_call_that_succeeds_is_an_error():
 def test_arguments_out_of_range(change, message):
     with pytest.raises(IdimError, match=message):
         idim_cli.measure(**{"objective": score, "D": D, "baseline": direct, "say": None, **change})
+
+
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [(None, "None"), ((0.5, 1), "a tuple"), ("0.5", "a str"), (np.zeros(2), "a ndarray"), ([0.5], "a list")],
+)
+def test_what_is_not_one_number_stops_the_search(returned, told):
+    with pytest.raises(IdimError, match=rf"objective\(d=\d+, seed=0\) returned {told} \(it must return"):
+        idim_cli.measure(lambda d, seed: returned, D, 0.8, say=None)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers():
+    import torch
+
+    kinds = (np.float32, np.array, torch.tensor)
+    found = [
+        idim_cli.measure(lambda d, s, k=k: k(score(d, s)), np.int64(D), 0.8, precision=0.3, say=None)
+        for k in kinds
+    ]
+    assert len({one.value for one in found}) == 1
+
+
+def test_what_is_next_is_said_for_python():
+    done = idim_cli.measure(score, D, 0.8, precision=0.3, say=None)
+    assert done.reading.next == ""
+    short = idim_cli.measure(score, D, 0.8, precision=0.01, max_runs=8, say=None)
+    assert short.reading.next == "the search used all 8 calls; allow more: max_runs=16"
 
 
 def test_errors_of_the_function_are_its_own():
@@ -113,6 +149,7 @@ def test_in_a_notebook_results_are_short_and_readable():
 def test_errors_carry_their_hint_in_their_text():
     with pytest.raises(IdimError) as error:
         idim_cli.measure(3, D, 0.8)
-    assert str(error.value) == "objective is 3, and no function (give a function of (d, seed))"
-    assert error.value.message == "objective is 3, and no function"
+    hint = "give a function objective(d, seed) that returns the performance"
+    assert str(error.value) == f"objective must be a function, got 3 ({hint})"
+    assert error.value.message == "objective must be a function, got 3"
     assert str(IdimError("alone")) == "alone"

@@ -23,10 +23,12 @@ PATIENCE = 60.0
 _LAYERS = 3  # that are named in P's check
 
 
-def shown(recipe: Recipe | None, out: Path) -> AbstractContextManager[Watcher | None]:
-    """What watches a sweep, or runs without one, with results below `out`; None when quiet."""
+def shown(recipe: Recipe | None, out: Path) -> AbstractContextManager[Watcher]:
+    """What watches a sweep, or runs without one, with results below `out`; silent when quiet."""
     if console.level() == console.QUIET:
-        return nullcontext()
+        from idim_cli.execute.base import Silent
+
+        return nullcontext(Silent())
     if not console.drawable():
         return Plain()
     from idim_cli.cli.live import Live

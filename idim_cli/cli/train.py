@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def command(
     if dry_run:
         return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json, trust_code=trust_code)
     with console.resumable(), progress.shown(one.recipe, out) as watcher:
-        tell = (lambda state: watcher.progress(run, state)) if watcher else None
+        tell = partial(watcher.progress, run)
         result = train(loaded, out, where=where, on_step=tell, trust_code=trust_code)
     folder = run_folder(out, run)
     if as_json:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli import results, trust
 from idim_cli.errors import IdimError
-from idim_cli.execute.base import Executor, Result, Silent, Watcher
+from idim_cli.execute.base import Executor, Result, Watcher
+from idim_cli.execute.lines import usual
 from idim_cli.execute.seldom import Seldom
 from idim_cli.execute.tracked import Tracked
 from idim_cli.plans import Group, Run, further, merged, purposes
@@ -117,7 +118,8 @@ def sweep(
         out: folder of all results; these go to ``out/RECIPE``.
         where: device and data.
         executor: one run after the other by default.
-        watcher: told how it goes on.
+        watcher: told how it goes on; None prints a line for each finished run to stderr where that is a
+            terminal, and in notebooks. `Silent()` of `idim_cli.execute.base` prints nothing.
         trust_code: whether code that the recipe names may run although it is a stranger's (`idim_cli.trust`).
 
     Raises:
@@ -131,7 +133,7 @@ def sweep(
     loaded.require_sweep()
 
     with Tracking(recipe.trackers, results_folder(out, recipe)) as tracking:
-        watched = Tracked(watcher or Silent(), tracking)
+        watched = Tracked(watcher or usual(), tracking)
         work = _Work(loaded, Path(out), where, executor, watched)
         search = searches.build(recipe, work.native)
         try:

@@ -92,7 +92,7 @@ def _of_search(reading: Reading, search: Mapping[str, Any]) -> Advice:
         search: its parameters, defaults included.
     """
     share, runs = search["precision"], search["max_runs"]
-    if _is_precise(reading, share):
+    if is_precise(reading, share):
         if (reading.high or 0) <= WIDE * (reading.low or 0):
             return NOTHING
         words = f"requested precision reached (±{100 * share:.3g} %); for a narrower interval"
@@ -108,7 +108,8 @@ def _of_search(reading: Reading, search: Mapping[str, Any]) -> Advice:
     return Advice("the search ended before the requested precision; continue with", same=True)
 
 
-def _is_precise(r: Reading, share: float) -> bool:
+def is_precise(r: Reading, share: float) -> bool:
+    """Whether the interval reaches no further than this share below and above the value."""
     if r.value is None or r.low is None or r.high is None:
         return False
     return (1 - share) * r.value <= r.low and r.high <= (1 + share) * r.value
