@@ -138,9 +138,9 @@ def _read(
     ]
     numbers: pd.Series[float] = pd.to_numeric(pd.Series(plain, index=column.index, name=name))
     in_percent = [isinstance(cell, str) and cell.strip().endswith("%") for cell in column]
-    import numpy as np
-
-    return numbers.where(~np.array(in_percent), numbers / 100) if any(in_percent) else numbers
+    return (
+        numbers.mask(pd.Series(in_percent, index=column.index), numbers / 100) if any(in_percent) else numbers
+    )
 
 
 def _unclear(cell: str, place: str) -> FileError:

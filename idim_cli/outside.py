@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import ctypes
 import difflib
 import hashlib
 import importlib
@@ -19,8 +21,19 @@ from typing import Any, NoReturn
 
 from idim_cli import bounded, importing
 from idim_cli.code_files import MAX_SOURCE, place
-from idim_cli.errors import FOREIGN, ComponentError, ExitedError, FileError, IdimError, brief, described
+from idim_cli.errors import (
+    FOREIGN,
+    RUN_FAILED,
+    ComponentError,
+    ExitedError,
+    FileError,
+    IdimError,
+    brief,
+    described,
+)  # fmt: skip
 from idim_cli.registry import did_you_mean
+
+_UNSEEN = b"error: foreign code ended the program by C's exit(): the run under way has failed"
 
 
 def find(name: str) -> Any:
@@ -88,6 +101,29 @@ def no_exit() -> None:
         raise SystemExit(f"os._exit({status})")
 
     os._exit = refuse
+
+
+def no_c_exit() -> None:
+    """From now on `exit` of C in this process, unless `ending` was said, has the exit code 1 and says so.
+
+    Foreign code comes to it past Python. The hooks are functions of C: there may be no interpreter by then.
+    """
+    _at_c_exit(("_exit", RUN_FAILED), ("warnx", _UNSEEN))
+
+
+def ending(code: int) -> None:
+    """The process is about to end in order, with this exit code."""
+    _at_c_exit(("_exit", code), ("fflush", None))
+
+
+def _at_c_exit(*calls: tuple[str, Any]) -> None:
+    """Functions of C, each with its one argument, for the end of the process; the last one runs first."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # a system without them
+        libc = ctypes.CDLL(None)
+        register = libc.__cxa_atexit
+        register.argtypes = [ctypes.c_void_p] * 3
+        for name, argument in calls:
+            register(ctypes.cast(getattr(libc, name), ctypes.c_void_p), argument, None)
 
 
 def look(name: str) -> None:

@@ -22,10 +22,16 @@ def main() -> None:
             signal.signal(getattr(signal, name), _end)
     try:
         from idim_cli.cli import app
+        from idim_cli.outside import ending, no_c_exit
 
+        no_c_exit()
         app.main()
+        ending(0)
     except KeyboardInterrupt:  # between Python's own handler and the command's
         _exit(_CODES["SIGINT"])
+    except SystemExit as end:
+        ending(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from idim_cli.thresholds.rows import SEEDS, Columns
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
 _SEED = re.compile(r"(?i)(^|[^a-z])(seed|rng|random_state)s?([^a-z]|$)")
@@ -27,6 +26,8 @@ def copies(table: DataFrame) -> NDArray[np.bool_]:
 
     Without a seed or a name, equal rows may be runs that came to the same performance.
     """
+    import numpy as np
+
     names = [column for column in table.columns if str(column).strip().lower() in _NAMES]
     telling = [column for column in {*names, *seed_columns(table)} if table[column].nunique() > 1]
     if not telling or any(table[column].is_unique for column in names):

@@ -14,7 +14,7 @@ from in_process import idim, raw
 from idim_cli.errors import described, printable
 
 CODE = """
-import os, sys
+import ctypes, os, sys
 import torch
 
 class Unspeakable(Exception):
@@ -30,6 +30,8 @@ def _do(how):
         sys.exit(3)
     elif how == "_exit":
         os._exit(0)
+    elif how == "C exit":
+        ctypes.CDLL(None).exit(0)
     elif how == "surrogate":
         raise ValueError("half \\ud800 of it")
     elif how == "escape":
@@ -127,6 +129,20 @@ def test_the_process_cannot_be_ended_unseen():
     assert json.loads(done.stdout)["status"] == "failed"
     assert "os._exit(0)" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_exit_below_python_is_a_failure_too(late):
+    done = _started("train", _recipe("C exit", late), "--json", "--trust-code")
+    assert done.returncode == 1
+    assert "foreign code ended the program by C's exit()" in done.stderr
+
+
+def test_a_worker_that_ends_below_python_fails_its_run():
+    done = _started("sweep", _recipe("C exit", True), "--json", "--trust-code", "--jobs", "2", "--pack", "1")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["runs"] == {"planned": 3, "ok": 0, "failed": 3}
+    assert "its process ended 3 times before it did: exit code 0" in done.stderr
 
 
 def test_output_below_python_goes_to_stderr():
