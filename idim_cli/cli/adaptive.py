@@ -66,11 +66,15 @@ Precision = Annotated[
 ]
 MaxRuns = Annotated[
     int | None,
-    typer.Option("--max-runs", min=1, help="For each d_int.", show_default="100", rich_help_panel=_PANEL),
+    typer.Option(
+        "--max-runs", min=1, help="Most runs for each d_int.", show_default="100", rich_help_panel=_PANEL
+    ),
 ]
 MaxEpochs = Annotated[
     int | None,
-    typer.Option("--max-epochs", min=1, help="For each d_int.", show_default="none", rich_help_panel=_PANEL),
+    typer.Option(
+        "--max-epochs", min=1, help="Most epochs for each d_int.", show_default="none", rich_help_panel=_PANEL
+    ),
 ]
 MaxTime = Annotated[
     float | None,

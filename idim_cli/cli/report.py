@@ -47,9 +47,9 @@ def command(
             show_default="beside RESULTS; report for several",
         ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Of the table on stdout.")] = Format.table,
-    log: Annotated[bool, typer.Option("--log", help="Axis of d; else by how d is spread.")] = False,
-    linear: Annotated[bool, typer.Option("--linear", help="Axis of d; else by how d is spread.")] = False,
+    form: Annotated[Format, typer.Option("--format", help="Format of the table on stdout.")] = Format.table,
+    log: Annotated[bool, typer.Option("--log", help="Log axis of d; default: what fits its values.")] = False,
+    linear: Annotated[bool, typer.Option("--linear", help="Linear axis of d.")] = False,
     baseline: options.Baseline = None,
     fraction: options.Fraction = None,
     rule: options.Rule = None,
@@ -85,7 +85,7 @@ def command(
         ),
     ] = None,
     caption: Annotated[
-        bool, typer.Option("--caption/--no-caption", help="Title and small print in the files of figures.")
+        bool, typer.Option("--caption/--no-caption", help="Print title and details in the figure files.")
     ] = True,
     as_json: options.Json = False,
 ) -> None:

@@ -46,13 +46,13 @@ def command(
     --adaptive chooses d and seeds itself, ends runs that are decided, and stops
     when the requested precision is reached.
 
-    results.csv is written anew as runs end. The same command goes on where it
-    was interrupted, and prints the summary again when all is done. A run that
+    results.csv is updated as runs end. The same command continues after an
+    interruption, and prints the summary again when all is done. A run that
     fails does not stop the others. --dry-run tells what it would take.
 
-    Runs are shared out to --jobs processes, and each trains up to --pack of
-    them at once as one batched network. Packed runs agree with single ones up
-    to rounding; --pack 1 gives the same bits every time.
+    --jobs processes share the runs, and each trains up to --pack of them at
+    once as one batched network. Packed runs agree with single ones up to
+    rounding; --pack 1 gives the same bits every time.
 
     Example: idim sweep mnist-fc 'sweep.d=[500, 600, 700]' sweep.seeds=5
     Example: idim sweep mnist-fc --adaptive --precision 5%

@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Train one run: the recipe's model in its subspace of dimension d.
 
-    The same command goes on where it was interrupted, and prints the result
+    The same command continues after an interruption, and prints the result
     again when all is done. Direct training: projector=identity. --dry-run tells
     what it would take.
 

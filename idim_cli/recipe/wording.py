@@ -85,6 +85,8 @@ def _problem(path: KeyPath, errors: list[ErrorDetails], model: type[pydantic.Bas
     if first["type"] == "extra_forbidden":
         known = known_keys(model, path[:-1])
         hint = did_you_mean(str(path[-1]), known) if known else "it takes no parameters"
+        if deeper := [key for key in _deeper(model) if len(path) == 1 and key.endswith(f".{path[0]}")]:
+            hint = f"did you mean {' or '.join(deeper)}?"
         return Problem(path, "unknown key", hint, at_key=True)
     expected = list(dict.fromkeys(filter(None, map(_expected, errors))))
     if not expected:
@@ -117,6 +119,14 @@ def _in_percent(kind: str, value: Any, context: dict[str, Any]) -> str:
     most = context.get({"less_than": "lt", "less_than_equal": "le"}.get(kind, ""), math.inf)
     is_share = isinstance(most, float) and most <= 2 and type(value) in (int, float) and most < value <= 100
     return f"did you mean {value / 100:g}?" if is_share else ""
+
+
+def _deeper(model: type[pydantic.BaseModel]) -> Iterator[str]:
+    """The keys one level down, such as ``training.epochs``."""
+    for name, field in model.model_fields.items():
+        for kind in {field.annotation, *_members(field.annotation)}:
+            if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
+                yield from (f"{name}.{key}" for key in kind.model_fields)
 
 
 def _path(error: ErrorDetails, model: type[pydantic.BaseModel]) -> KeyPath:

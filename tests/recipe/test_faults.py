@@ -90,6 +90,7 @@ ONE = {
     "threshold: {confidence: 95}": (
         "7:25: threshold.confidence: should be less than 1, not 95 (did you mean 0.95?)"
     ),
+    "epochs: 3": "7:1: epochs: unknown key (did you mean training.epochs?)",
     "sweep:": "",
     "sweep: 3": "7:8: sweep: should be a mapping of keys to values, not 3",
     "sweep: {d: []}": "7:12: sweep.d: should be a list of at least 1, not an empty list",
