@@ -72,7 +72,7 @@ def test_it_ends_with_a_reading_from_stopped_runs(whole):
 
 def test_every_decision_is_in_the_log(whole):
     lines = (whole.folder / "search.log").read_text().splitlines()
-    assert lines[0].startswith("2 direct runs")
+    assert lines[0].startswith("training 2 direct runs")
     assert "bracket" in lines[1]
     assert lines[-1].startswith("search ended (limit of runs or epochs reached)")
 
