@@ -39,6 +39,7 @@ RUNS = 8
 _WAYS = (["--jobs", "1", "--pack", "1"], ["--jobs", "2", "--pack", "1"])
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _exit = os._exit  # which the command line forbids to foreign code
+_RESULTS = "results/killed/runs/*/result.json"
 _KEPT = ("run_id", "performance", "d", "epoch", "status")
 
 
@@ -100,10 +101,17 @@ def start(folder: Path, way: list[str], warm: bool) -> Forked | subprocess.Popen
         )
 
 
-def kill(rng: random.Random, running: Forked | subprocess.Popen[bytes], seconds: float) -> str:
-    """Wait for a random moment and send a signal; how the process ended."""
-    number = rng.choice(_SIGNALS)
-    time.sleep(rng.uniform(0, seconds))
+def kill(rng: random.Random, running: Forked | subprocess.Popen[bytes], folder: Path) -> str:
+    """Wait until a random number of runs has ended, and a moment more, and send a signal; how it ended."""
+
+    def done() -> int:
+        return len(list(folder.glob(_RESULTS)))
+
+    number, before = rng.choice(_SIGNALS), done()
+    until = rng.randint(min(before, RUNS - 1), RUNS - 1)
+    while running.poll() is None and done() < until:
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, 0.5 if until > before else 4))  # it is a long way to the first run
     if running.poll() is not None:
         return "had ended"
     if number == signal.SIGKILL and rng.random() < 0.5:
@@ -117,7 +125,7 @@ def kill(rng: random.Random, running: Forked | subprocess.Popen[bytes], seconds:
 def whole(folder: Path) -> int:
     """How many runs have a result; AssertionError if a file is half written, or a run is there twice."""
     results = folder / "results/killed"
-    ended = [json.loads(path.read_bytes()) for path in (results / "runs").glob("*/result.json")]
+    ended = [json.loads(path.read_bytes()) for path in folder.glob(_RESULTS)]
     assert all(one["status"] == "ok" for one in ended), ended
     for name in ("plan.json", "summary.json"):
         if (results / name).exists():
@@ -153,14 +161,12 @@ def campaign(folder: Path, kills: int, seed: int, warm: float = 0.0) -> Counter[
     began = time.monotonic()
     shutil.rmtree(folder / "results")
     assert finish(folder, _WAYS[0], warm > 0) == reference, "a fork has other numbers"
-    seconds = time.monotonic() - began
-    print(f"undisturbed: {seconds:.1f} s", file=sys.stderr, flush=True)
     while sum(ended.values()) - ended["had ended"] < kills:
         shutil.rmtree(folder / "results", ignore_errors=True)
         (folder / "said.txt").unlink(missing_ok=True)
         before = 0
         for _ in range(rng.choice([1, 2, 4])):
-            ended[kill(rng, start(folder, rng.choice(_WAYS), rng.random() < warm), seconds)] += 1
+            ended[kill(rng, start(folder, rng.choice(_WAYS), rng.random() < warm), folder)] += 1
             now = whole(folder)
             assert now >= before, "a result is lost"
             before = now
