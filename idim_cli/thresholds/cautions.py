@@ -39,7 +39,7 @@ def _cautions(runs: Sample, level: float, baseline: float) -> Iterator[str]:
     elif start is not None and level <= start:
         yield f"the runs reach the level {_short(level)} before any training: theta_0 has {_short(start)}"
     yield from _rows(runs)
-    yield from _scale(runs)
+    yield from _scale(runs, level)
     if not runs.idle and len(runs.d) >= _FEWEST and len(done) and np.ptp(done) == 0:
         yield f"the performance is {_short(float(done[0]))} in every run: it may not depend on d at all"
 
@@ -57,22 +57,23 @@ def _rows(runs: Sample) -> Iterator[str]:
         )
 
 
-def _scale(runs: Sample) -> Iterator[str]:
-    """Percentages among shares, and accuracies that are no shares, in tables of others."""
-    if runs.ours:
-        return
+def _scale(runs: Sample, level: float) -> Iterator[str]:
+    """Accuracies and a level that are not both shares or both percentages, or are mixed."""
     # By d, and the best first.
     swept = np.concatenate([*(np.sort(some)[::-1] for some in runs.runs), np.empty(0)])
     every = np.concatenate([swept, runs.direct])
     ends = np.array([runs.direct.min(), swept.max()]) if len(swept) and len(runs.direct) else every[:0]
-    if mixed := _mixed(every) or _mixed(ends):
+    best = float(every.max()) if "acc" in runs.measure and len(every) else np.nan
+    if not runs.ours and (mixed := _mixed(every) or _mixed(ends)):
         shown = " and ".join(map(_short, mixed))
         yield f"percentages and shares may stand in one column ({shown}): write all performances in one way"
-    elif "acc" in runs.measure and len(every) and every.max() > 1:
+    elif best > 1 >= level:
         yield (
-            f"an accuracy of {_short(float(every.max()))} is above 1: if it is a percentage, a fixed "
-            "baseline has to be one too"
+            f"accuracies up to {_short(best)} are held against a level of {_short(level)}: if they are "
+            "percentages, the baseline has to be one too (--baseline 100)"
         )
+    elif best <= 1 < level:
+        yield f"no accuracy reaches a level of {_short(level)}: lower the fraction or the baseline"
 
 
 def _mixed(performance: Floats) -> tuple[float, float] | None:

@@ -106,6 +106,14 @@ def test_a_baseline_in_percent_above_shares():
     assert "(97 and 0.99)" in estimate(table).cautions[0]
 
 
+def test_a_level_above_every_accuracy():
+    table = foreign().assign(metric="accuracy")
+    assert not estimate(table).cautions
+    for options in ({"fraction": 1.5}, {"baseline": 2.0}):
+        (told,) = estimate(table, **options).cautions
+        assert told.startswith("no accuracy reaches a level of 1.")
+
+
 def test_rewards_may_grow_from_little_to_much():
     rewards = foreign().assign(performance=[0.5, 0.7, 12, 15, 60, 64, 70, 71])
     assert not estimate(rewards).cautions
@@ -115,10 +123,11 @@ def test_an_accuracy_above_1(tmp_path):
     table = foreign().rename(columns={"performance": "val_acc"})
     table["val_acc"] *= 100
     read, notes = Selection().of(table)
-    (told,) = estimate(read).cautions
-    assert told.startswith("an accuracy of 99 is above 1")
+    assert not estimate(read).cautions  # the baseline is a percentage as the runs are
     assert estimate(read).value == estimate(foreign()).value
+    (told,) = estimate(read, baseline=1.0).cautions
+    assert told.startswith("accuracies up to 99 are held against a level of 0.9")
     chosen, _ = Selection({"performance": "val_acc"}).of(table)
-    assert estimate(chosen).cautions == (told,)
+    assert estimate(chosen, baseline=1.0).cautions == (told,)
     assert any("--column seed_projector=seed reads it so" in note for note in notes)
     assert "seed_projector=seed" not in str(Selection({"seed_projector": "seed"}).of(table)[1])
