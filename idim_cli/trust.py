@@ -28,6 +28,8 @@ from idim_cli.recipe.schema import Component, Recipe
 from idim_cli.registry import split
 
 HINT = "read that code; if you trust it, add --trust-code (from Python: trust_code=True)"
+# Of files that `idim` wrote: also code of the user's own, if it is another by now.
+STRANGE = "code that you did not make, or that changed since"
 _SIGNED = "# made by idim: "  # before the mark, in the last line of recipes in run folders
 _SHOWN = 2000  # characters of parameters that are shown
 _log = logging.getLogger(__name__)
@@ -139,7 +141,7 @@ def announce(file: object, found: Iterable[Reference]) -> None:
 def refuse(file: object, found: Sequence[Reference]) -> None:
     """FileError for code that a file of another kind than a recipe names."""
     named = "; ".join(map(str, found))
-    raise FileError(f"{file} asks to run code that you did not make, or that changed since: {named}", HINT)
+    raise FileError(f"{file} asks to run {STRANGE}: {named}", HINT)
 
 
 def strangers(loaded: Loaded) -> list[Reference]:
@@ -164,7 +166,8 @@ def warning(recipe: Path) -> str:
         found = strangers(load(recipe))
     except IdimError:
         return ""
-    return f"it names code that you did not make: {'; '.join(map(str, found))}" if found else ""
+    named = "; ".join(map(str, found))
+    return f"it names {STRANGE}: {named}" if found else ""
 
 
 def _settings(tree: Tree) -> Iterator[tuple[str, tuple[str, ...], Any]]:

@@ -137,7 +137,7 @@ def results_of(recipe):
 
 def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     results_of({"model": HARM})
-    strange = 'code that you did not make: model os:system {"command": "touch ran"}'
+    strange = 'code that you did not make, or that changed since: model os:system {"command": "touch ran"}'
     origin = made("results/r")
     assert strange in origin.warning
     assert f"  # it names {strange}" in origin.command(["sweep.seeds=5"])
@@ -147,7 +147,8 @@ def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     cli("report", "results/r")
     (place,) = here.rglob("*report.html")
     page = place.read_text()
-    assert "# it names code that you did not make: model os:system" in html.unescape(page)
+    said = "# it names code that you did not make, or that changed since: model os:system"
+    assert said in html.unescape(page)
     with pytest.raises(IdimError):
         cli("threshold", "results/r")  # of one run there is no reading; and nothing was run
     write({"name": "r"}, "results/r/recipe.yaml")
