@@ -96,7 +96,8 @@ def checksum(module: nn.Module) -> int:
     """The lower half of the CRC-32 of all parameters in the module's order, each once, little-endian."""
     total = 0
     for parameter in module.parameters():
-        total = zlib.crc32(to_bytes(parameter.detach().to(torch.float32)), total)
+        values = torch.view_as_real(parameter) if parameter.is_complex() else parameter
+        total = zlib.crc32(to_bytes(values.detach().to(torch.float32)), total)
     return total & 0xFFFF
 
 

@@ -32,8 +32,9 @@ def build(
 ) -> nn.Module:
     """The model that a recipe names, at theta0 of `seed`, as float32 on the CPU, in training mode.
 
-    Names are those of the registry, ``torchvision:NAME``, ``module:callable`` or ``./file.py:callable``.
-    A callable gets the recipe's parameters and, if its signature names them, `shape` and `classes`.
+    Whole and complex numbers keep their kind. Names are those of the registry, ``torchvision:NAME``,
+    ``module:callable`` or ``./file.py:callable``. A callable gets the recipe's parameters and, if its
+    signature names them, `shape` and `classes`.
     torch's own generator is left as it was.
 
     Args:
@@ -85,7 +86,7 @@ def _module(component: Component, shape: Sequence[int], classes: int, download: 
     module = _make(component, tuple(shape), classes, download)
     if not isinstance(module, nn.Module):
         raise ComponentError(f"{component.name} returned a {type(module).__name__}, not a torch.nn.Module")
-    return module.to(torch.float32)
+    return module.float()  # and no complex numbers: `to` would take their real parts
 
 
 def portable(component: Component) -> bool:

@@ -346,3 +346,9 @@ def test_every_flipped_byte_with_a_good_checksum(tmp_path):
     assert not [at for at in read if at < 5]
     assert coords in read
     assert len(body) - 4 not in read, "theta0"
+
+
+def test_the_checksum_covers_imaginary_parts():
+    one, other = nn.Module(), nn.Module()
+    one.w, other.w = (nn.Parameter(torch.tensor([1 + 2j * at])) for at in (1, 2))
+    assert rebuild.checksum(one) != rebuild.checksum(other)

@@ -25,6 +25,15 @@ def none(shape):
 def broken():
     raise ValueError("so it goes")
 
+class Kinds(nn.Module):
+    def __init__(self):
+        super().__init__()
+        kinds = {"half": torch.half, "double": torch.double, "whole": torch.int8, "complex": torch.complex64}
+        for name, kind in kinds.items():
+            held = torch.tensor([1.5 + 2j] if kind.is_complex else [1.5]).to(kind)
+            self.register_parameter(f"{name}_parameter", nn.Parameter(held, requires_grad=False))
+            self.register_buffer(f"{name}_buffer", held.clone())
+
 number = 3
 """
 
@@ -48,6 +57,17 @@ def test_a_class_in_a_file_gets_params_and_the_context_it_names(own):
     module = make("./net.py:Net", hidden=9)
     assert module.layers[2].weight.shape == (5, 9)
     assert all(p.dtype == torch.float32 for p in module.parameters())
+
+
+@pytest.mark.filterwarnings("error")
+def test_real_numbers_become_float32_and_others_stay(own):
+    module = make("./net.py:Kinds")
+    held = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    assert len(held) == 8
+    for name, tensor in held.items():
+        kind = {"w": torch.int8, "c": torch.complex64}.get(name[0], torch.float32)
+        assert tensor.dtype == kind
+        assert tensor.item() == {"w": 1, "c": 1.5 + 2j}.get(name[0], 1.5)
 
 
 def test_its_start_goes_by_the_seed_and_torch_is_left_alone(own):

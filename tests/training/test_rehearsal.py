@@ -107,6 +107,13 @@ class Double(Plain):
     def forward(self, x):
         return super().forward(x.double())
 
+class Complex(Plain):
+    def __init__(self, classes):
+        super().__init__(classes)
+        self.turn = nn.Parameter(torch.ones(8, dtype=torch.complex64))
+    def inner(self, x):
+        return (super().inner(x) * self.turn).real
+
 class Follower(Plain):
     def forward(self, x):
         with torch.no_grad():
@@ -199,6 +206,12 @@ def test_a_gradient_that_is_another_one_in_a_subspace_is_refused(made, name):
 
 def test_a_model_that_moves_its_own_parameters_is_refused(made):
     assert "changes the parameter 'last.weight'" in fault(made("Follower")).message
+
+
+def test_complex_parameters_are_refused_and_not_cast(made):
+    one = fault(made("Complex"))
+    assert (one.path, one.message) == ("model", "the parameter 'turn' is complex, and P is real")
+    assert "torch.view_as_real" in one.hint
 
 
 def test_code_that_ends_the_program_is_an_error(made):
