@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from idim_cli import checkpoint
+from idim_cli.datasets.split import Data
 from idim_cli.environment import pick_device
-from idim_cli.errors import CapacityError, ExitedError, Fault, IdimError, RecipeError
+from idim_cli.errors import CapacityError, ComponentError, ExitedError, Fault, IdimError, RecipeError
 from idim_cli.models import base as models
 from idim_cli.plans import Group, Run
 from idim_cli.projectors.check import check_fits
@@ -27,6 +28,10 @@ from idim_cli.training.rehearsal import Rehearsal
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _STEP = {"batch_size", "steps", "precision"}  # what the first and the last batch of a training hang on
+_SEEDED = (
+    "torch, numpy and random are seeded before each call: draw from these alone, and do not seed them "
+    "anew (torch.seed())"
+)
 _LISTED = 3  # faults of one kind at one place; of more the first stands for all
 
 
@@ -152,8 +157,7 @@ class _Check:
                 _log.warning("%s: %s", recipe.dataset.name, warning)
             with self._at("model"):
                 models.refuse_large(recipe.model, data.shape, data.classes)
-                start, fetch = recipe.seeds.theta0, self.where.download
-                module = models.build(recipe.model, data.shape, data.classes, start, fetch)
+                module = self._seeded_module(recipe, data)
                 with self._at("model" if recipe.trainable is None else "trainable"):
                     rehearsal = Rehearsal(module, recipe, data, device)
                     with self._at("model"), self._at("training.batch_size", CapacityError):
@@ -175,8 +179,24 @@ class _Check:
 
     def _start(self, recipe: Recipe, d: int, device: torch.device) -> None:
         data = load_data(recipe, self.where, device)
-        module = models.build(
-            recipe.model, data.shape, data.classes, recipe.seeds.theta0, self.where.download
-        )
+        module = self._module(recipe, data)
         with self._at("start"):
             start.read(recipe, d, checkpoint.theta0(module), data)
+
+    def _module(self, recipe: Recipe, data: Data) -> nn.Module:
+        seed, fetch = recipe.seeds.theta0, self.where.download
+        return models.build(recipe.model, data.shape, data.classes, seed, fetch)
+
+    def _seeded_module(self, recipe: Recipe, data: Data) -> nn.Module:
+        """The model; ComponentError if its code makes another one of the same seed each time."""
+        if models.portable(recipe.model):
+            return self._module(recipe, data)
+        # Only the fingerprint is kept: two large networks may not fit the memory.
+        first = self._once(
+            [recipe.dataset, recipe.model, recipe.seeds.theta0],
+            lambda: checkpoint.theta0(self._module(recipe, data)),
+        )
+        module = self._module(recipe, data)
+        if checkpoint.theta0(module) != first:
+            raise ComponentError(f"{recipe.model.name} gives another theta_0 each time it is called", _SEEDED)
+        return module

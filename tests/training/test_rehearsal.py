@@ -107,6 +107,24 @@ class Double(Plain):
     def forward(self, x):
         return super().forward(x.double())
 
+def unseeded(classes):
+    torch.seed()
+    return Plain(classes)
+
+def drawn(classes):
+    import numpy
+    made = Plain(classes)
+    with torch.no_grad():
+        made.last.bias.fill_(numpy.random.default_rng().random())
+    return made
+
+def seeded_otherwise(classes):
+    import numpy
+    made = Plain(classes)
+    with torch.no_grad():
+        made.last.bias.fill_(random.random() + numpy.random.rand())
+    return made
+
 class Complex(Plain):
     def __init__(self, classes):
         super().__init__(classes)
@@ -140,7 +158,7 @@ def fault(recipe):
     return one
 
 
-@pytest.mark.parametrize("name", ["Plain", "Checkpointed", "Restless", "noisy", "Hooked"])
+@pytest.mark.parametrize("name", ["Plain", "Checkpointed", "Restless", "noisy", "Hooked", "seeded_otherwise"])
 def test_what_trains_passes(made, name):
     recipe = made(name)
     assert preflight(plan(recipe.recipe), Where(), recipe.source)
@@ -206,6 +224,14 @@ def test_a_gradient_that_is_another_one_in_a_subspace_is_refused(made, name):
 
 def test_a_model_that_moves_its_own_parameters_is_refused(made):
     assert "changes the parameter 'last.weight'" in fault(made("Follower")).message
+
+
+@pytest.mark.parametrize("name", ["unseeded", "drawn"])
+def test_a_start_that_the_seed_does_not_give_again_is_refused(made, name):
+    one = fault(made(name, extra="sweep: {d: [5, 6], over: {training.batch_size: [8, 13]}}"))
+    assert one.path == "model"
+    assert "gives another theta_0 each time it is called" in one.message
+    assert "torch.seed()" in one.hint
 
 
 def test_complex_parameters_are_refused_and_not_cast(made):
