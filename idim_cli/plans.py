@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from idim_cli import bounded, code_files, results, rng_version
+from idim_cli.agreement import prefix
 from idim_cli.errors import FileError, IdimError
 from idim_cli.goal import Goal
 from idim_cli.recipe.components import is_code
@@ -223,7 +223,7 @@ def _runs(
     """Runs that differ in nothing but d and seeds."""
     whole = filled(recipe.model_copy(update={"sweep": None, "trackers": []}))
     content, direct = _content(whole), recipe.projector.name == "identity"
-    kind = "direct" if direct else re.sub(r"[^A-Za-z0-9_]", "_", recipe.projector.name)
+    kind = prefix(recipe.projector.name)
     config = f"{kind}-{_digest(content)}"
     if direct:
         group = {key: value for key, value in group.items() if key.partition(".")[0] not in _OF_COORDS}

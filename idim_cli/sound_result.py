@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from idim_cli import foreign
+from idim_cli import agreement, foreign
 from idim_cli.goal import SOLVED, UNSOLVED
 
 # What each figure is; any of them may be absent or null where it is unknown.
@@ -64,6 +64,7 @@ def _wrong(result: Any) -> Iterator[str]:
             yield f"{name} is {_shown(value)}"
     if result.get("status") in _SCORED:
         yield from _unscored(result)
+        yield from agreement.disagreement(result)
 
 
 def _unscored(result: Mapping[str, Any]) -> Iterator[str]:

@@ -21,7 +21,9 @@ def result(run_id, **changes):
         "column_norm_max": 1.0, "coherence": 0.0, "seconds": 1.5, "peak_memory_bytes": 10, "device": "cpu",
         "idim": "0.1.0", "date": "2026-01-31T12:00:00+00:00", "torch": "2.6.0", "config": "abcd0123",
     }  # fmt: skip
-    return content | changes
+    content |= changes
+    told = {"validation_accuracy": content["performance"], "validation_nll": 0.4}
+    return content | {"metrics": changes.get("metrics", told)}
 
 
 def store(folder, *contents):
@@ -79,7 +81,7 @@ def test_known_results_are_not_read_again(tmp_path):
 def test_of_a_damaged_plan_the_runs_are_read_and_it_is_named(tmp_path, caplog, content):
     results.write_atomic(store(tmp_path, result("a"), result("b")) / results.PLAN, content)
     assert list(results.table(tmp_path)["run_id"]) == ["a", "b"]
-    assert results.progress(tmp_path) == (0, 0)
+    assert results.progress(tmp_path, "ab") == (0, 0)
     (told,) = [record.getMessage() for record in caplog.records]
     assert told.startswith(f"{tmp_path / results.PLAN} is damaged: ")
     assert "run the same `idim sweep` again" in told
@@ -267,4 +269,4 @@ def test_a_plan_leads_to_no_run_outside_its_folder(tmp_path, caplog, way):
     here = planned(store(tmp_path / "here", result("b")), way.format(elsewhere), "b")
     assert list(results.table(here)["run_id"]) == ["b"]
     assert "no folder's name" in caplog.text
-    assert results.progress(here) == (1, 1)
+    assert results.progress(here, "b") == (1, 1)

@@ -48,10 +48,11 @@ def command(
     given = {"baseline": baseline, "fraction": fraction, "rule": rule}
     how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
     chosen = options.selection(column, where, group_by)
-    table, notes = chosen.of(thresholds.swept(path), str(path))
+    runs = thresholds.swept(path)
+    table, notes = chosen.of(runs, str(path))
     for note in notes:
         console.say(note)
-    origin = thresholds.made(path)
+    origin = thresholds.made(path, runs)
     if origin.warning:
         console.warn(origin.warning)
     found = thresholds.threshold(table, how, by=chosen.by, source=str(path), origin=origin)

@@ -27,7 +27,7 @@ from idim_cli.quantiser import Quantiser
 from idim_cli.recipe.schema import Quantise
 from idim_cli.recipe.source import Source
 from idim_cli.tasks import base as tasks
-from idim_cli.training.ended import done, run_folder
+from idim_cli.training.ended import done, put_away, run_folder
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
 
@@ -162,6 +162,8 @@ class Trials:
         runs = {size: self.run(size) for size in sizes}
         todo = self._todo([*runs.values()])
         self.asked += merged(runs.values())
+        for run in todo:
+            put_away(run, run_folder(self.out, run))
         if todo:
             preflight(todo, self.where, Source(self.recipe.name), "d")
             self.watcher.planned(self.asked, len(todo))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import json
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import results, trust
+from idim_cli import agreement, results, trust
 from idim_cli.errors import IdimError
 from idim_cli.execute.base import Executor, Result, Watcher
 from idim_cli.execute.lines import usual
@@ -25,7 +26,7 @@ from idim_cli.recipe.schema import Recipe
 from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
 from idim_cli.trackers.tracking import Tracking
-from idim_cli.training.ended import done, results_folder, run_folder
+from idim_cli.training.ended import done, put_away, results_folder, run_folder
 from idim_cli.training.unchanged import Unchanged
 from idim_cli.training.where import Where, as_where
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from idim_cli.thresholds import Estimate, Origin
 
+_log = logging.getLogger(__name__)
 _STALE_SECONDS = 60.0  # of a temporary file whose writer must have been killed
 
 
@@ -195,6 +197,7 @@ class _Work:
         Of the first `own` runs, those that were made from something else are named and put away.
         """
         before = {run.run_id: done(run, run_folder(self.out, run)) for run in asked}
+        self._put_away(asked[:own], before)
         whys = Counter[str]()
         for at, run in enumerate(asked):
             if (result := before[run.run_id]) and (why := self.unchanged.other(run, result)):
@@ -206,6 +209,18 @@ class _Work:
             what = "1 finished run is" if number == 1 else f"{number} finished runs are"
             self.watcher.say(f"{what} made again: {why}")
         return before
+
+    def _put_away(self, runs: Sequence[Run], before: dict[str, dict[str, Any] | None]) -> None:
+        """Put results away that cannot be believed; those that contradict the others are named here."""
+        odd = agreement.odd([result for result in before.values() if result is not None])
+        for run in runs:
+            folder = run_folder(self.out, run)
+            if why := odd.get(run.run_id):
+                _log.warning("%s %s; the run is made again", folder / results.RESULT, why)
+                before[run.run_id] = None
+                results.discard(folder)
+            elif before[run.run_id] is None:
+                put_away(run, folder)
 
     def _refuse_other_data(self, run: Run, result: Result) -> None:
         """IdimError if another process had other data than this one: their runs would not compare."""
@@ -269,7 +284,7 @@ class _Work:
             return self._told_apart(found)
         # Another process may have ended a run, or written files of its own, in the meantime.
         seen = len(list(results.finished(self.folder, {**known}, self.plan)))
-        return self._told_apart(found) if seen == len(known) and self._is_ours() else self.outcome()
+        return self._told_apart(found) if seen == len(table) and self._is_ours() else self.outcome()
 
     @property
     def plan(self) -> results.Plan:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import results
+from idim_cli import agreement, results
 from idim_cli.errors import FileError
 from idim_cli.recipe.files import read_text
 from idim_cli.reports.section import Section, Unread, sections, slugged
@@ -74,7 +74,8 @@ def load(path: Path, options: Options | None = None, selection: Selection = ALL,
         IdimError: there are no results, they or their recipe cannot be read, or an option is wrong.
     """
     how = (options or recorded(path)).but(**changes)
-    (table, notes), origin = selection.of(swept(path), str(path)), made(path)
+    runs = swept(path)
+    (table, notes), origin = selection.of(runs, str(path)), made(path, runs)
     found, unread = sections(table, how, str(path), origin, selection.by)
     folders = _folders(path, table)
     told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
@@ -88,7 +89,7 @@ def load(path: Path, options: Options | None = None, selection: Selection = ALL,
         told=told,
         notes=tuple(notes),
         selection=selection,
-        left_out=_left_out(path, folders),
+        left_out=_left_out(path, told),
     )  # fmt: skip
 
 
@@ -106,9 +107,9 @@ def _folders(path: Path, table: DataFrame) -> dict[str, Path]:
     return {run_id: place for run_id, place in places.items() if place.is_dir()}
 
 
-def _left_out(path: Path, known: Mapping[str, Path]) -> list[tuple[str, str]]:
+def _left_out(path: Path, known: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
     """The runs below a results folder that have a result which cannot be read, and why not."""
-    found = []
+    found, others = [], {}
     for place in sorted((path / results.RUNS).glob(f"*/{results.RESULT}")) if path.is_dir() else ():
         if place.parent.name not in known:
             try:
@@ -118,7 +119,11 @@ def _left_out(path: Path, known: Mapping[str, Path]) -> list[tuple[str, str]]:
                 continue
             if result and (why := results.misplaced(result, place.parent.name)):
                 found.append((place.parent.name, f"{place} {why}"))
-    return found
+            elif result:
+                others[place.parent.name] = result
+    odd = agreement.odd([*(one for one in known.values() if one), *others.values()])
+    found += [(name, f"{name} {odd[one['run_id']]}") for name, one in others.items() if one["run_id"] in odd]
+    return sorted(found)
 
 
 def _recipe(path: Path) -> Path | None:

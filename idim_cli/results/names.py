@@ -8,6 +8,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from idim_cli.agreement import prefix
 from idim_cli.errors import FileError
 from idim_cli.goal import SOLVED as SOLVED
 from idim_cli.goal import UNSOLVED as UNSOLVED
@@ -26,7 +27,7 @@ TRAININGS = "compressed"  # below a results folder: one of the trainings that `i
 COMPRESSED, RECORD = ".idim", ".json"  # endings of a compressed file, and behind it of what is known of it
 
 # What `plans` calls a run: kind, d unless it is direct, seeds, digest.
-_RUN_ID = re.compile(r"\w+?-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{8}")
+_RUN_ID = re.compile(r"(?P<prefix>\w+?)-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{8}")
 
 
 def misplaced(result: Mapping[str, Any], run_id: str) -> str:
@@ -39,6 +40,8 @@ def misplaced(result: Mapping[str, Any], run_id: str) -> str:
     seeds = (result.get(f"seed_{name}") for name in ("theta0", "projector", "data"))
     if named["seeds"] != ".".join(str(seed) for seed in seeds if seed is not None):
         return "has other seeds than its run"
+    if (projector := result.get("projector")) is not None and prefix(projector) != named["prefix"]:
+        return "has another projector than its run"
     return "" if named["d"] in (None, str(result.get("d"))) else f"has d = {result.get('d')}, unlike its run"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,13 @@ def unplanned(folder: Path, plan: Plan) -> list[str]:
     return sorted(name for name in names if name not in planned)
 
 
-def progress(folder: Path) -> tuple[int, int]:
-    """How many runs of the plan below `folder` have ended, and how many there are; 0 of 0 without one."""
+def progress(folder: Path, ended: Collection[str]) -> tuple[int, int]:
+    """How many runs of the plan below `folder` `ended`, and how many there are; 0 of 0 without one."""
     try:
         planned = {run["run_id"] for run in _plan(folder) or ()}
     except FileError:  # the table says so
         planned = set()
-    return sum((folder / RUNS / run_id / RESULT).is_file() for run_id in planned), len(planned)
+    return len(planned.intersection(ended)), len(planned)
 
 
 def plan_text(recipe: str, runs: Plan) -> str:

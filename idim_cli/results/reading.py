@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from idim_cli import bounded, sound_result
+from idim_cli import agreement, bounded, sound_result
 from idim_cli.errors import FileError
 from idim_cli.results.names import METRICS, RESULT, RUNS, Known, Plan, misplaced
 from idim_cli.results.plan import planned as planned_in
@@ -16,6 +16,8 @@ from idim_cli.results.plan import planned as planned_in
 # Bytes, at most, and cells of a learning curve.
 _MOST = {RESULT: 2**22, METRICS: 2**25}
 _CELLS = 2_000_000
+_ANEW = "run the same sweep again: it is made anew"
+_REMOVED = "remove it and run the same sweep again: it is made anew"
 _log = logging.getLogger(__name__)
 
 
@@ -30,13 +32,17 @@ def finished(folder: Path, known: Known | None = None, plan: Plan | None = None)
         known: results by run_id that need not be read again; those read now are added.
         plan: None is what plan.json says; a sweep at work has its own, as another may replace the file.
     """
-    known = {} if known is None else known
+    known, found = {} if known is None else known, list[dict[str, Any]]()
     for planned in planned_in(folder) if plan is None else plan:
         run_id = planned["run_id"]
         result = known.get(run_id) or _readable(folder / RUNS / run_id)
         if result is not None:
             known[run_id] = result
-            yield serving(result, planned)
+            found.append(serving(result, planned))
+    odd = agreement.odd(found)
+    for run_id, why in odd.items():
+        _leave_out(f"{folder / RUNS / run_id / RESULT} {why}")
+    return (one for one in found if one["run_id"] not in odd)
 
 
 def serving(result: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,12 +61,16 @@ def _readable(run_folder: Path) -> dict[str, Any] | None:
     try:
         result = read_result(run_folder)
     except FileError as error:
-        _log.warning("%s; the run is left out (%s)", error.message, error.hint)
+        _leave_out(error.message, error.hint)
         return None
     if result is not None and (why := misplaced(result, run_folder.name)):
-        _log.warning("%s %s; the run is left out (delete it and run again)", run_folder / RESULT, why)
+        _leave_out(f"{run_folder / RESULT} {why}")
         return None
     return result
+
+
+def _leave_out(why: str, hint: str = _ANEW) -> None:
+    _log.warning("%s; the run is left out (%s)", why, hint)
 
 
 def read_result(run_folder: Path) -> dict[str, Any] | None:
@@ -75,11 +85,11 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except FileError as error:
-        raise FileError(str(error), "delete it and run again") from error
+        raise FileError(str(error), _REMOVED) from error
     except OSError as error:
-        raise FileError(f"cannot read {path}: {error}", "delete it and run again") from error
+        raise FileError(f"cannot read {path}: {error}", _REMOVED) from error
     except ValueError as error:
-        raise FileError(f"{path} is not the result of a run: {error}", "delete it and run again") from error
+        raise FileError(f"{path} is not the result of a run: {error}", _ANEW) from error
 
 
 def metrics(run_folder: Path) -> list[dict[str, float]]:

@@ -125,8 +125,8 @@ def threshold(
     """
     options = as_options(options)
     if isinstance(runs, str | Path):
-        options, source, origin = options or recorded(runs), str(runs), origin or made(runs)
-        runs = swept(runs)
+        path, runs = runs, swept(runs)
+        options, source, origin = options or recorded(path), str(path), origin or made(path, runs)
     elif not hasattr(runs, "columns"):
         raise IdimError(
             f"a {type(runs).__name__} is not a table of runs", "give a folder, a CSV or a DataFrame"

@@ -44,15 +44,18 @@ def swept(path: str | Path) -> DataFrame:
     return results.read(path)
 
 
-def made(path: str | Path) -> Origin:
+def made(path: str | Path, table: DataFrame) -> Origin:
     """How the runs at `path` were made: by the recipe of a results folder; empty where there is none.
+
+    `table` is what `swept` gave for it: runs that cannot be read are still to be done.
 
     Behind its command stands, as a comment, which code of strangers that would run. Results that were moved
     would be made anew elsewhere, and have no command.
     """
     folder = Path(path).parent if Path(path).name == results.TABLE else Path(path)
     recipe = folder / results.RECIPE
-    known, (done, planned) = _recipe(recipe), results.progress(folder)
+    known, ended = _recipe(recipe), set(table["run_id"]) if "run_id" in table else ()
+    done, planned = results.progress(folder, ended)
     left = "" if done == planned else f"{done} of {planned} planned runs are done"
     if known is None or known.name != folder.resolve().name:
         return Origin(recipe=known, left=left)

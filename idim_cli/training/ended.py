@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,16 +36,28 @@ def done(run: Run, folder: Path) -> dict[str, Any] | None:
 
     One that cannot be read, or is of another run, is none: a warning names it, and the run is made again.
     """
+    result, why = _read(run, folder)
+    if why:
+        _log.warning("%s; the run is made again", why)
+    # What made a run crash may not hold any more.
+    return None if result is None or result.get("again") else result
+
+
+def put_away(run: Run, folder: Path) -> None:
+    """Remove a result that cannot be believed, and was named by `done`, so that it is not named again."""
+    if _read(run, folder)[1]:
+        with contextlib.suppress(FileError, OSError), results.sole_writer(folder):  # or another process's
+            (folder / results.RESULT).unlink(missing_ok=True)
+
+
+def _read(run: Run, folder: Path) -> tuple[dict[str, Any] | None, str]:
+    """The result of a run, if there is one, and why what lies there is none."""
     try:
         result = results.read_result(folder)
     except FileError as error:
-        _log.warning("%s; the run is made again", error)
-        return None
-    if result is not None and (why := _foreign(run, result)):
-        _log.warning("%s %s; the run is made again", folder / results.RESULT, why)
-        return None
-    # What made a run crash may not hold any more.
-    return None if result is None or result.get("again") else result
+        return None, str(error.message)
+    why = "" if result is None else _foreign(run, result)
+    return (None, f"{folder / results.RESULT} {why}") if why else (result, "")
 
 
 def _foreign(run: Run, result: Mapping[str, Any]) -> str:

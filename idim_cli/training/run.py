@@ -18,7 +18,7 @@ from idim_cli.training import outcome
 from idim_cli.training.clock import Clock
 from idim_cli.training.ended import done as done
 from idim_cli.training.ended import pending as pending
-from idim_cli.training.ended import results_folder, run_folder
+from idim_cli.training.ended import put_away, results_folder, run_folder
 from idim_cli.training.loop import Course, finish
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Problem, problem
@@ -65,6 +65,7 @@ def train(
     with Tracking(loaded.recipe.trackers, results_folder(out, loaded.recipe)) as tracking:
         new = pending(one, folder) or _is_stale(one, folder, where)
         if new:
+            put_away(one, folder)
             preflight([one], where, loaded.source)
 
         def tell(progress: Progress) -> None:

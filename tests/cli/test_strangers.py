@@ -17,7 +17,7 @@ from idim_cli.recipe.components import OPEN
 from idim_cli.recipe.schema import COMPONENTS, TRACKERS, Recipe
 from idim_cli.reports import redo
 from idim_cli.results import CHECKPOINT
-from idim_cli.thresholds import made
+from idim_cli.thresholds import made, swept
 
 #: Code that leaves a trace where it ran, as a component.
 HARM = {"name": "os:system", "command": "touch ran"}
@@ -138,7 +138,7 @@ def results_of(recipe):
 def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     results_of({"model": HARM})
     strange = 'code that you did not make, or that changed since: model os:system {"command": "touch ran"}'
-    origin = made("results/r")
+    origin = made("results/r", swept("results/r"))
     assert strange in origin.warning
     assert f"  # it names {strange}" in origin.command(["sweep.seeds=5"])
     line = redo._made(SimpleNamespace(path=Path("results/r"), folders={}, lone=False))
@@ -152,9 +152,9 @@ def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     with pytest.raises(IdimError):
         cli("threshold", "results/r")  # of one run there is no reading; and nothing was run
     write({"name": "r"}, "results/r/recipe.yaml")
-    assert "1 of 2 planned runs are done" in made("results/r").warning
-    assert "code" not in made("results/r").warning
-    assert "#" not in made("results/r").command(["sweep.seeds=5"])
+    assert "1 of 2 planned runs are done" in made("results/r", swept("results/r")).warning
+    assert "code" not in made("results/r", swept("results/r")).warning
+    assert "#" not in made("results/r", swept("results/r")).command(["sweep.seeds=5"])
 
 
 def planted(folder, component, kind="model", **extra):

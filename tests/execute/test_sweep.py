@@ -17,6 +17,7 @@ import idim_cli
 from idim_cli import results, thresholds
 from idim_cli.errors import IdimError, RecipeError
 from idim_cli.execute.sweep import sweep
+from idim_cli.recipe.load import load as recipe_load
 from idim_cli.recipe.load import loads
 from idim_cli.training.run import train
 
@@ -405,3 +406,19 @@ def test_a_sweep_that_is_done_writes_nothing(tmp_path, monkeypatch):
     watch.say = told.append
     assert sweep(loads(RECIPE), tmp_path, watcher=watch).as_dict() == whole.as_dict()
     assert told == [f"the tables in {tmp_path / 'toy'} stay as they are: Read-only file system"]
+
+
+def test_damaged_and_edited_results_are_named_once_and_made_anew(tmp_path, caplog):
+    recipe = recipe_load("toy", ["name=r", "sweep.d=[2, 4]", "sweep.seeds=2", "training.steps=20"])
+    first = sweep(recipe, tmp_path)
+    torn, edited = (next(first.folder.glob(f"runs/*-d{d}-s0.*/result.json")) for d in (2, 4))
+    whole = json.loads(edited.read_text())
+    torn.write_text("{")
+    edited.write_text(json.dumps({**whole, "D": 7}))
+    caplog.clear()
+    sweep(recipe, tmp_path)
+    told = [record.getMessage() for record in caplog.records]
+    assert sorted(line.partition(" ")[0] for line in told) == sorted([str(torn), str(edited)])
+    assert all(line.endswith("; the run is made again") for line in told)
+    assert json.loads(edited.read_text())["D"] == whole["D"]
+    assert json.loads(torn.read_text())["status"] == "ok"

@@ -136,6 +136,7 @@ def _no_runs(folder: Path) -> None:
 
 
 _DEEP = "[" * 100_000
+_OWN = {"task": "./mine.py:Mine"}  # whose performance may be any number
 DAMAGES: dict[str, Damage] = {
     # --- one result.json that is none
     "empty": _raw(b""),
@@ -180,6 +181,18 @@ DAMAGES: dict[str, Damage] = {
     "D-negative": _change(D=-1),
     "D-below-d": _change(D=3),
     "D-10-to-400": _text('"D": 1000', f'"D": {10**400}'),
+    "performance-unlike-its-metric": _change(performance=0.99, metrics={"validation_accuracy": 0.19}),
+    "performance-unlike-its-curve": _change(performance=0.99, curve=[0.1, 0.19]),
+    "performance-unlike-its-best": _change(performance=0.19, performance_is="best", curve=[0.5, 0.19]),
+    "accuracy-of-5": _change(performance=5.0),
+    "accuracy-below-0": _change(performance=-3.0),
+    "chance-above-1": _change(chance=1.5),
+    "metric-without-a-figure": _change(metric="d", metrics={"validation_accuracy": 0.85}),
+    "epoch-beyond-all": _change(epoch=3),
+    "epoch-before-the-last": _change(epoch=1),
+    "direct-in-a-subspace": _change(direct=True),
+    "another-projector": _change(projector="dense"),
+    "D-unlike-the-others": _change(D=2000),
     "performance-null": _change(performance=None),
     "performance-missing": _change(performance=...),
     "performance-text": _change(performance="0.85"),
@@ -190,11 +203,11 @@ DAMAGES: dict[str, Damage] = {
     "performance-1e400": _text('"performance": 0.85', '"performance": 1e400'),
     "performance-10-to-400": _text('"performance": 0.85', f'"performance": {10**400}'),
     "performance-a-list": _change(performance=[0.85]),
-    "all-performances-1e308": _everywhere(performance=1e308),
-    "all-performances-1e99": _everywhere(performance=1e99),
-    "all-performances-zero": _everywhere(performance=0.0),
-    "all-performances-negative": _everywhere(performance=-1.0),
-    "all-performances-tiny": _everywhere(performance=5e-324),
+    "all-performances-1e308": _everywhere(**_OWN, performance=1e308),
+    "all-performances-1e99": _everywhere(**_OWN, performance=1e99),
+    "all-performances-zero": _everywhere(**_OWN, performance=0.0),
+    "all-performances-negative": _everywhere(**_OWN, performance=-1.0),
+    "all-performances-tiny": _everywhere(**_OWN, performance=5e-324),
     "seed-10-to-400": _text('"seed_data": 0', f'"seed_data": {10**400}'),
     "seed-negative": _change(seed_data=-1),
     "seconds-nan": _text('"seconds": 1.0', '"seconds": NaN'),

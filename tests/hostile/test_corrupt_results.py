@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from in_process import BYTES, SECONDS, idim, most_bytes, raw
-from results_cases import DAMAGES, NASTY, build
+from results_cases import DAMAGES, NASTY, build, first
 
 import idim_cli.codec.evaluate
 import idim_cli.compression.compress  # noqa: F401 (torch and others take their memory before it is measured)
@@ -66,6 +66,46 @@ def test_what_is_sound_is_read_and_the_rest_named(name):
     assert answer.code in (0, 3)
     values = [one.get("value") for one in told["estimates"]]
     assert any(value is not None and 20 <= value <= 80 for value in values) or name in LESS
+
+
+#: Damages that make the fields of one result contradict each other, or other runs: the words that tell.
+CONTRADICTIONS = {
+    "performance-unlike-its-metric": "performance is 0.99, but metrics.validation_accuracy 0.19",
+    "performance-unlike-its-curve": "performance is 0.99, but the last of curve 0.19",
+    "performance-unlike-its-best": "performance is 0.19, but the best of curve 0.5",
+    "accuracy-of-5": "performance is 5, which is no accuracy",
+    "accuracy-below-0": "performance is -3, which is no accuracy",
+    "chance-above-1": "chance is 1.5, which is no accuracy",
+    "metric-without-a-figure": "metrics holds no figure of this metric and split",
+    "epoch-beyond-all": "epoch is 3 and epochs 2, with status ok",
+    "epoch-before-the-last": "epoch is 1 and epochs 2, with status ok",
+    "direct-in-a-subspace": "d is 40 and D 1,000",
+    "another-projector": "has another projector than its run",
+    "D-unlike-the-others": "has D = 2,000, unlike other runs of its kind",
+    "D-below-d": "d is 40 and D 3",
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_result_that_contradicts_itself_is_left_out_and_named(name):
+    answer = _checked("threshold", _damaged(name), "--json")
+    assert answer.err.count(CONTRADICTIONS[name]) == 1
+    assert "the run is left out (run the same sweep again: it is made anew)" in answer.err
+    assert json.loads(answer.out)["estimates"][0]["runs"] == 7
+    assert "9 of 10 planned runs are done" in answer.err
+
+
+def test_chance_is_the_same_on_the_same_examples():
+    folder = build(Path("chance"))
+    for path in (folder / "runs").glob("*/result.json"):
+        told = {"chance": 0.1, "origin": {"data": {"validation": "ab12"}}}
+        path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    assert "warning" not in _checked("threshold", str(folder)).err
+    path = first(folder)
+    path.write_text(path.read_text().replace('"chance": 0.1', '"chance": 0.99'))
+    answer = _checked("threshold", str(folder), "--json")
+    assert "has chance = 0.99, unlike other runs of its kind" in answer.err
+    assert json.loads(answer.out)["estimates"][0]["runs"] == 7
 
 
 #: Damages that touch every run, so that another number is right.
