@@ -24,16 +24,20 @@ READINGS: dict[str, Options] = {
     "interpolated, .90 x own baseline": Options(rule="interpolate"),
     "isotonic, .90 x own baseline": Options(),
 }
+#: Also shown for runs of a search, and wherever some were stopped early.
+SMOOTH: dict[str, Options] = {"smooth curve, .90 x own baseline": Options(rule="curve")}
 
 
 def readings(
     runs: Sample, confidence: float = 0.95, origin: Origin | None = None
 ) -> Iterator[tuple[str, Reading | IdimError]]:
-    """Name and reading for each of `READINGS`; the error instead where it cannot be made.
+    """Name and reading of each of `READINGS`, and `SMOOTH` where it is due; else the error.
 
     `origin` says how the runs were made.
     """
-    for name, options in READINGS.items():
+    found = origin.recipe.reading() if origin and origin.recipe else {}
+    smooth = found.get("rule") == "curve" or len(runs.stopped.d)
+    for name, options in (READINGS | (SMOOTH if smooth else {})).items():
         try:
             yield name, decide(read(runs, options.but(confidence=confidence)), origin or Origin())
         except IdimError as error:

@@ -361,3 +361,14 @@ def test_readings_that_cannot_be_made_say_why_below_their_table() -> None:
     below = list(readings(sample(table({10: [-5.0], 20: [-3.0]}, [-2.0]))))
     assert "[1] the baseline is -2, of which no fraction can be taken" in side_by_side(below)
     assert max(map(len, [*text.splitlines(), *side_by_side(below).splitlines()])) <= 80
+
+
+def test_runs_that_were_stopped_early_have_a_reading_among_all() -> None:
+    name, runs = "smooth curve, .90 x own baseline", table(noisy(GRID), [1.0, 1.0, 1.0]).assign(status="ok")
+    assert name not in dict(readings(sample(runs)))
+    stopped = runs.index[runs["performance"] < 0.9][0]
+    runs.loc[stopped, ["status", "stop_level"]] = ["unsolved", 0.9]
+    named = dict(readings(sample(runs)))
+    assert isinstance(named["isotonic, .90 x own baseline"], IdimError)
+    assert not isinstance(named[name], IdimError)
+    assert named[name].value
