@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -167,7 +168,7 @@ def test_a_finished_search_says_how_to_go_further_wherever_it_is_read(cli):
     reported = json.loads(cli("report", "some where/toy", "--json", "-q").stdout)["groups"][0]["reading"]
     assert reported["next_command"] == told
     (page,) = Path("some where").rglob("*report.html")
-    assert told in html.unescape(page.read_text())
+    assert told in html.unescape(re.sub(r"<[^>]*>", "", page.read_text()))  # its words may be wrapped
     summary = json.loads(Path("some where/toy/summary.json").read_text())["estimates"][0]
     assert summary["next_command"] == told
     assert printed(cli("threshold", "some where/toy/results.csv"))[:2] == ["idim", "sweep"]

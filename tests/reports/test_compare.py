@@ -49,7 +49,7 @@ def test_coordinates_that_are_not_free_are_told_also_where_all_groups_share_them
         runs.add(D, 0.98, D=D)
         for d, performance in ((10, 0.5), (40, 0.95)):
             over = {"quantise.levels": 3, "model.width": D}
-            runs.add(d, performance, D=D, over=over, config="tied")
+            runs.add(d, performance, D=D, over=over, config=f"tied-{D}")
     labels = [one.label for one in entries([load(runs.folder)])]
     assert labels == ["levels 3, width 100", "levels 3, width 200"]
 
