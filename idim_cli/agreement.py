@@ -117,5 +117,5 @@ def _unlike(performance: float, other: float, name: str) -> str:
 
 
 _RULES = (_shares, _metric, _curve, _epochs, _dimensions)
-# What runs have in common that have ... in common.
+# Field that runs share -> what they must have in common for that; None where nothing is known.
 _COMMON: dict[str, Callable[[Result], Hashable]] = {"D": lambda result: result.get("config"), "chance": _data}

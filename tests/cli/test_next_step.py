@@ -7,23 +7,12 @@ import shlex
 from pathlib import Path
 
 import pytest
+from toy_recipe import RECIPE
 
 from idim_cli.cli import adaptive
 from idim_cli.recipe.load import loads
 from idim_cli.thresholds import Origin, Reading
 from idim_cli.thresholds.next_step import decide
-
-RECIPE = """
-dataset: toy
-model: toy
-task: toy
-device: cpu
-training: {steps: 150, evaluate_every: 50, optimizer: {name: adam, lr: 0.5}}
-sweep:
-  d: [5, 20]
-  seeds: 1
-  baseline: {set: {training.optimizer.lr: 0.05}}
-"""
 
 
 def printed(done):

@@ -7,24 +7,13 @@ import sys
 
 import pytest
 import typer
+from toy_recipe import RECIPE
 from typer.testing import CliRunner
 
 from idim_cli.cli import console, progress, sweep
 from idim_cli.cli.verb import verb
 from idim_cli.errors import RecipeError
 
-RECIPE = """
-name: toy
-dataset: toy
-model: toy
-task: toy
-device: cpu
-training: {steps: 150, evaluate_every: 50, optimizer: {name: adam, lr: 0.5}}
-sweep:
-  d: [5, 20]
-  seeds: 1
-  baseline: {set: {training.optimizer.lr: 0.05}}
-"""
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(verb(sweep.command))
 
