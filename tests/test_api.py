@@ -8,7 +8,7 @@ import pytest
 from torch.nn import Linear
 
 import idim_cli
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 
 ROOT = Path(__file__).parents[1]
 

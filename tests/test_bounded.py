@@ -8,13 +8,15 @@ import time
 import pytest
 
 import idim_cli
-from idim_cli import bounded, checkpoint, results
-from idim_cli.codec import bounds
-from idim_cli.codec.evaluate import evaluate
-from idim_cli.errors import FileError, IdimError
+from idim_cli.compression import bounds
+from idim_cli.compression.evaluate import evaluate
+from idim_cli.core import bounded_io
+from idim_cli.core.csv_io import read_csv
+from idim_cli.core.errors import FileError, IdimError
 from idim_cli.recipe.files import read_text
-from idim_cli.reports import beside, records
-from idim_cli.tables import read_csv
+from idim_cli.reports.inputs import records
+from idim_cli.reports.page import figure_files
+from idim_cli.runs import checkpoint, results
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and devices are those of POSIX")
 
@@ -40,7 +42,7 @@ READERS = {
     "record": ("x.idim.json", records.read),
     "table": ("x.csv", read_csv),
     "run": ("run", evaluate),
-    "page": ("report.html", beside.named),
+    "page": ("report.html", figure_files.named),
 }
 
 
@@ -69,10 +71,10 @@ def test_what_is_written_to_is_no_pipe(name, tmp_path):
 
 
 def test_json_of_too_many_values_and_levels():
-    assert bounded.parse_json(b'{"a": [1, 2]}') == {"a": [1, 2]}
+    assert bounded_io.parse_json(b'{"a": [1, 2]}') == {"a": [1, 2]}
     for text in ("[" * 100_000, "[" + "[]," * 2_000_000 + "1]", b"[1" + b",1" * 2_000_001 + b"]"):
         with pytest.raises(ValueError, match=r"nested too deeply|more than 2,000,000 values"):
-            bounded.parse_json(text)
+            bounded_io.parse_json(text)
 
 
 def test_files_that_are_too_large(tmp_path, caplog):
@@ -129,10 +131,10 @@ def test_a_checkpoint_with_a_header_beyond_bounds(size, tmp_path):
 
 CODE_OF_ZEROS = """
 import dataclasses, sys, struct, zlib
-from idim_cli.codec import container, shipped
-from idim_cli.codec.quantise import Quantised
-from idim_cli.codec.binary import varint
-from idim_cli.codec.spec import Spec
+from idim_cli.compression.format import container, shipped
+from idim_cli.compression.format.coordinates import Quantised
+from idim_cli.compression.format.binary import varint
+from idim_cli.compression.format.spec import Spec
 from idim_cli.recipe.schema import Component, Seeds
 
 spec = shipped.named(16)[0].model_copy(update={"shape": [7], "trainable": None})
@@ -151,7 +153,9 @@ def test_a_long_code_is_not_decoded_for_a_network_of_another_size(D, tmp_path, m
     command = [sys.executable, "-c", CODE_OF_ZEROS, str(path), "6400000", str(D)]
     subprocess.run(command, check=True)
     assert path.stat().st_size > 100_000
-    monkeypatch.setattr("idim_cli.codec.entropy.decode", lambda *given: pytest.fail("was decoded"))
+    monkeypatch.setattr(
+        "idim_cli.compression.format.entropy.decode", lambda *given: pytest.fail("was decoded")
+    )
     for read in (idim_cli.expand, evaluate):
         with pytest.raises(IdimError, match="D = "):
             read(path)
@@ -161,9 +165,9 @@ LIMITS = """
 import resource, sys, time
 import torch
 from idim_cli.cli.app import app
-from idim_cli.codec import evaluate, expand
+from idim_cli.compression import evaluate, expand
 from typer.testing import CliRunner
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 warm = ["train", "quickstart", "training.epochs=1", "--out", "warm", "-q"]
 CliRunner().invoke(app, warm, catch_exceptions=False)
 before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()

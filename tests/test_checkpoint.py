@@ -5,10 +5,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from idim_cli import checkpoint
-from idim_cli.errors import FileError
+from idim_cli.core.errors import FileError
+from idim_cli.methods import optimizers
 from idim_cli.recipe.schema import Component
-from idim_cli.training import optimizers
+from idim_cli.runs import checkpoint
 
 
 def test_round_trip(tmp_path):

@@ -7,9 +7,9 @@ import sys
 import pytest
 from torch.nn.modules import loss
 
-from idim_cli import outside
-from idim_cli.code_files import canonical, digest
-from idim_cli.errors import ComponentError
+from idim_cli.core import user_code
+from idim_cli.core.code_files import canonical, digest
+from idim_cli.core.errors import ComponentError
 from idim_cli.recipe.load import load
 
 
@@ -88,26 +88,26 @@ def here(tmp_path, monkeypatch):
 )  # fmt: skip
 def test_neighbours_are_imported_and_count(here, files, name):
     write(here, **files)
-    assert outside.find(name) == 1
+    assert user_code.find(name) == 1
     before = digest(name)
     last = list(files)[-1]
     write(here, **{last: "x = 2"})
     assert digest(name) != before
-    assert outside.find(name) == 2
+    assert user_code.find(name) == 2
 
 
 def test_functions_may_import_when_they_are_called(here):
     write(here, net="def make():\n    from parts import x\n    return x", parts="x = 1")
-    function = outside.find("./net.py:make")
-    assert outside.call("./net.py:make", function, {}, {}) == 1
+    function = user_code.find("./net.py:make")
+    assert user_code.call("./net.py:make", function, {}, {}) == 1
 
 
 def test_neighbours_of_one_name_in_two_folders_never_mix(here):
     for folder, value in (("a", 1), ("b", 2)):
         write(here / folder, net="from parts import x\ndef make():\n    import parts\n    return x, parts.x")
         write(here / folder, parts=f"x = {value}")
-    made = {name: outside.find(f"./{name}/net.py:make") for name in "ab"}
-    assert [outside.call(f"./{name}/net.py:make", made[name], {}, {}) for name in "aba"] == [
+    made = {name: user_code.find(f"./{name}/net.py:make") for name in "ab"}
+    assert [user_code.call(f"./{name}/net.py:make", made[name], {}, {}) for name in "aba"] == [
         (1, 1), (2, 2), (1, 1)
     ]  # fmt: skip
     assert digest("./a/net.py:make") != digest("./b/net.py:make")
@@ -122,7 +122,7 @@ def test_the_name_is_the_same_from_every_folder(here, monkeypatch):
     assert canonical("../alone.py:x") == "alone:x"
 
 
-@pytest.mark.parametrize("call", [outside.find, outside.look])
+@pytest.mark.parametrize("call", [user_code.find, user_code.look])
 def test_the_program_that_runs_is_no_module(call):
     with pytest.raises(ComponentError, match="is the program that runs") as caught:
         call("__main__:x")

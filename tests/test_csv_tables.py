@@ -2,9 +2,9 @@
 
 import pytest
 
-from idim_cli.errors import FileError
-from idim_cli.number_formats import kind
-from idim_cli.tables import line_of, read_csv
+from idim_cli.core.csv_io import line_of, read_csv
+from idim_cli.core.errors import FileError
+from idim_cli.core.number_formats import kind
 
 
 @pytest.mark.parametrize(

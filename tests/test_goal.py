@@ -1,6 +1,6 @@
 """When a run may end early."""
 
-from idim_cli.goal import Goal
+from idim_cli.runs.early_stop import Goal
 
 # Three evaluations after each of which the best so far rises by .05 to .2, .01 to .1 and 0.
 GOAL = Goal(0.9, ((0.05, 0.2), (0.01, 0.1), (0.0, 0.0)))

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from idim_cli.errors import ComponentError
-from idim_cli.native import admit, native_parameters
-from idim_cli.subspace import Subspace
+from idim_cli.core.errors import ComponentError
+from idim_cli.projectors.native import admit, native_parameters
+from idim_cli.projectors.subspace import Subspace
 
 
 class LM(nn.Module):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import idim_cli
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 
 D = 10_000
 CROSSING = 220  # of .9 of the plateau

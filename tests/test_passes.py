@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
-from idim_cli.subspace import Subspace
+from idim_cli.projectors.subspace import Subspace
 
 X = torch.linspace(-1, 1, 48, dtype=torch.float64).reshape(6, 8)
 

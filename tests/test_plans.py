@@ -3,12 +3,12 @@
 import pydantic
 import pytest
 
-from idim_cli.errors import IdimError
-from idim_cli.plans import plan, single
+from idim_cli.core.errors import IdimError
+from idim_cli.core.registry import Registry
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Component, Seeds
-from idim_cli.registry import Registry
+from idim_cli.runs.plan import plan, single
 
 BASE = """
 name: small
@@ -198,7 +198,7 @@ def test_another_default_is_another_run(monkeypatch):
 
 def test_another_random_stream_is_another_run(monkeypatch):
     before = single(recipe("d: 5"))
-    monkeypatch.setattr("idim_cli.rng_version.VERSION", 99)
+    monkeypatch.setattr("idim_cli.core.rng_version.VERSION", 99)
     assert single(recipe("d: 5")).run_id != before.run_id
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from idim_cli.errors import ComponentError
-from idim_cli.quantiser import Quantiser
+from idim_cli.core.errors import ComponentError
+from idim_cli.projectors.quantiser import Quantiser
 
 TINY = torch.finfo(torch.bfloat16).tiny
 

@@ -7,9 +7,9 @@ import sys
 import pydantic
 import pytest
 
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
+from idim_cli.core.registry import ROOMS, Registry, did_you_mean, registry
 from idim_cli.projectors import REGISTRY
-from idim_cli.registry import ROOMS, Registry, did_you_mean, registry
 
 SOURCE = '''
 """Made-up components; importing this fails."""
@@ -156,7 +156,7 @@ def test_every_listed_component_is_there_with_a_summary(kind):
 
 def test_signatures_are_those_of_the_opened_objects():
     code = (
-        "import inspect, idim_cli.registry as r\n"
+        "import inspect, idim_cli.core.registry as r\n"
         "for kind in r.ROOMS:\n"
         "    for name in (room := r.registry(kind)):\n"
         "        taken = inspect.signature(room.open(name)).parameters.values()\n"

@@ -5,9 +5,9 @@ import os
 import pandas as pd
 import pytest
 
-from idim_cli import results
-from idim_cli.errors import FileError
+from idim_cli.core.errors import FileError
 from idim_cli.recipe.schema import Seeds
+from idim_cli.runs import results
 from idim_cli.thresholds import threshold
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from idim_cli.errors import IdimError
-from idim_cli.rng import Stream, fixed_sum
+from idim_cli.core.errors import IdimError
+from idim_cli.core.rng import Stream, fixed_sum
 
 
 def philox4x64(counter: int, key: tuple[int, int]) -> list[int]:
@@ -84,7 +84,7 @@ def test_first_normals_in_plain_sight():
 
 
 def test_another_process_draws_the_same():
-    code = "from idim_cli.rng import Stream; print(Stream(7, 'p').normals(5, 2).tobytes().hex())"
+    code = "from idim_cli.core.rng import Stream; print(Stream(7, 'p').normals(5, 2).tobytes().hex())"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == Stream(7, "p").normals(5, 2).tobytes().hex()
 

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from idim_cli.errors import ComponentError
-from idim_cli.native import native_parameters
+from idim_cli.core.errors import ComponentError
 from idim_cli.projectors.base import build
+from idim_cli.projectors.native import native_parameters
+from idim_cli.projectors.subspace import Subspace
 from idim_cli.recipe.schema import Component
-from idim_cli.subspace import Subspace
 
 
 def subspace(

@@ -10,7 +10,7 @@ from typing import Any
 
 from idim_cli.bench.base import Row
 from idim_cli.bench.machine import Machine
-from idim_cli.results import write_atomic
+from idim_cli.runs.results import write_atomic
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Row], machine: Machine) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from idim_cli.environment import free_bytes, in_units
+from idim_cli.core.machine import free_bytes, in_units
 from idim_cli.projectors.base import Cost
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from idim_cli.environment import cores
+from idim_cli.core.machine import cores
 
 
 @dataclass(frozen=True)

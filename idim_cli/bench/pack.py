@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from idim_cli.bench.base import How, Row, complete
 from idim_cli.bench.step import endless, in_subspace, steps
 from idim_cli.bench.timing import Call, Timing, interleaved
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
 from idim_cli.recipe.schema import Recipe, Seeds
+from idim_cli.training.batched.pack import obstacle
+from idim_cli.training.batched.scheduler import Pack
 from idim_cli.training.loop import Loop
-from idim_cli.training.pack import Pack
 from idim_cli.training.prepare import Where
-from idim_cli.training.stacked import obstacle
 
 COLUMNS = (
     "projector", "D", "d", "runs", "rounds", "pack_s", "pack_min_s", "pack_spread", "single_s",

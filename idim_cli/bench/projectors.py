@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from idim_cli import outside
 from idim_cli.bench.base import How, Row, complete
 from idim_cli.bench.limits import Pace, Room
 from idim_cli.bench.timing import Call, Timing, interleaved
-from idim_cli.errors import ComponentError, IdimError
+from idim_cli.core import user_code
+from idim_cli.core.errors import ComponentError, IdimError
 from idim_cli.projectors import REGISTRY
 from idim_cli.projectors.base import Cost, Projector, kind
 from idim_cli.projectors.identity import Identity
@@ -56,7 +56,7 @@ class Contestant:
 
     def make(self, D: int, d: int) -> Any:
         """Its P with seed 0."""
-        return outside.call(self.name, self.cls, {}, {"D": D, "d": d, "seed": 0})
+        return user_code.call(self.name, self.cls, {}, {"D": D, "d": d, "seed": 0})
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def outsider(reference: str) -> Contestant:
     Raises:
         ComponentError: there is none, or it is not a projector.
     """
-    one = Contestant(reference.rpartition(":")[2], outside.find(reference))
+    one = Contestant(reference.rpartition(":")[2], user_code.find(reference))
     _try(reference, one.make(*_TRIAL), *_TRIAL)
     return one
 

@@ -13,14 +13,14 @@ from torch import Tensor
 from idim_cli.bench.base import How, Row, complete
 from idim_cli.bench.limits import Pace
 from idim_cli.bench.timing import Call, Timing, interleaved
-from idim_cli.errors import IdimError
-from idim_cli.native import native_parameters
-from idim_cli.plans import Run, single
+from idim_cli.core.errors import IdimError
+from idim_cli.core.rng import Stream
+from idim_cli.methods import optimizers
 from idim_cli.projectors.check import expected
+from idim_cli.projectors.native import native_parameters
 from idim_cli.recipe.load import Loaded, loads, with_values
 from idim_cli.recipe.schema import Component, Recipe
-from idim_cli.rng import Stream
-from idim_cli.training import optimizers
+from idim_cli.runs.plan import Run, single
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Where, problem
 

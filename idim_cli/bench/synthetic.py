@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from idim_cli.core.rng import Stream
 from idim_cli.datasets.split import Source, Split
-from idim_cli.rng import Stream
 
 CLASSES, SIDE = 10, 28
 

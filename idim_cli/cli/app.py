@@ -29,9 +29,9 @@ from idim_cli.cli import (
     train,
 )
 from idim_cli.cli.verb import Verb, as_file_error, plain_types, verb
-from idim_cli.environment import check_variables, keep_freed_memory
-from idim_cli.errors import INTERRUPTED, RUN_FAILED, Ended, IdimError, described
-from idim_cli.outside import no_exit
+from idim_cli.core.errors import INTERRUPTED, RUN_FAILED, Ended, IdimError, described
+from idim_cli.core.machine import check_variables, keep_freed_memory
+from idim_cli.core.user_code import no_exit
 from idim_cli.training.stop import SIGNALS
 
 # Columns below which the boxes of the help would cut words; plain text wraps.
@@ -95,7 +95,7 @@ app.add_typer(bench.app, name="bench", cls=_Group)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from idim_cli.environment import version
+        from idim_cli.core.machine import version
 
         console.out(f"idim {version()}")
         raise typer.Exit
@@ -117,7 +117,7 @@ def _idim(
 
 
 def main() -> None:
-    """Run the command line and end the process with the exit codes of `idim_cli.errors`."""
+    """Run the command line and end the process with the exit codes of `idim_cli.core.errors`."""
     before, sys.unraisablehook = sys.unraisablehook, _swallowed
     try:
         for number in SIGNALS:

@@ -14,7 +14,7 @@ import typer
 
 from idim_cli.cli import complete, console, options
 from idim_cli.cli.verb import Verb, verb
-from idim_cli.errors import Ended, IdimError
+from idim_cli.core.errors import Ended, IdimError
 
 if TYPE_CHECKING:
     from idim_cli.bench.base import How, Row
@@ -127,9 +127,9 @@ def step(
     absent data; 75, 130 or 143 when stopped, and what was measured is kept.
     """
     wanted = _numbers("--d", dims)
-    from idim_cli import trust
     from idim_cli.bench import projectors as known
     from idim_cli.bench import step as bench
+    from idim_cli.recipe import trust
     from idim_cli.recipe.load import load
     from idim_cli.training.prepare import Where
 
@@ -164,8 +164,8 @@ def pack(
     and what was measured is kept.
     """
     wanted = _numbers("--runs", sizes)
-    from idim_cli import trust
     from idim_cli.bench import pack as bench
+    from idim_cli.recipe import trust
     from idim_cli.recipe.load import load
     from idim_cli.training.prepare import Where
 
@@ -189,7 +189,7 @@ def _numbers(option: str, text: str) -> list[int]:
 
 def _how(device: str, seconds: float, limit: float = math.inf) -> How:
     from idim_cli.bench.base import How
-    from idim_cli.environment import pick_device
+    from idim_cli.core.machine import pick_device
 
     return How(pick_device(device), seconds, limit)
 
@@ -223,8 +223,8 @@ def _report(
 
 def _draw(bench: str, rows: Sequence[Row], machine: Machine, out: Path) -> Path:
     from idim_cli.bench.picture import picture
-    from idim_cli.reports import lines
-    from idim_cli.results import write_atomic
+    from idim_cli.reports.plots import lines
+    from idim_cli.runs.results import write_atomic
 
     path = out / f"{bench}.png"
     write_atomic(path, lines.draw(**vars(picture(bench, rows, machine))))

@@ -69,7 +69,7 @@ def component(kind: str) -> Completer:
 
     @_safe
     def names(ctx: Any, incomplete: str) -> Iterable[str]:
-        from idim_cli.registry import registry
+        from idim_cli.core.registry import registry
 
         return registry(kind)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from idim_cli.cli import complete, console, options, progress
-from idim_cli.results import RECORD
+from idim_cli.cli import complete, console, options, watch
+from idim_cli.runs.results import RECORD
 
 if TYPE_CHECKING:
-    from idim_cli.compression.record import Compressed
+    from idim_cli.compression.search.record import Compressed
 
 
 class Codebook(StrEnum):
@@ -145,9 +145,9 @@ def command(
     or 143 when stopped.
     """
     from idim_cli.compression.compress import compress
-    from idim_cli.compression.missed import NotReachedError
-    from idim_cli.compression.wish import Wish
-    from idim_cli.execute.local import Local
+    from idim_cli.compression.search.missed import NotReachedError
+    from idim_cli.compression.search.options import Wish
+    from idim_cli.execute.local.executor import Local
     from idim_cli.training.prepare import Where
 
     wish = Wish(
@@ -164,7 +164,7 @@ def command(
         compare=compare,
     )
     try:
-        with console.resumable(), Local(jobs) as executor, progress.shown(None, Path()) as watcher:
+        with console.resumable(), Local(jobs) as executor, watch.shown(None, Path()) as watcher:
             where = Where(options.stored_device(device, checkpoint), data)
             done = compress(
                 checkpoint,
@@ -199,7 +199,7 @@ def _tell(done: Compressed, frontier: bool, as_json: bool) -> None:
 
 def _undrawn(done: Compressed) -> None:
     """The pictures of an earlier file of the name say nothing of this one."""
-    from idim_cli.reports import frontier
+    from idim_cli.reports.plots import frontier
 
     frontier.clear(done.path)
 
@@ -207,7 +207,8 @@ def _undrawn(done: Compressed) -> None:
 def _drawn(done: Compressed) -> tuple[str, list[Path]]:
     """The frontier of a file for the terminal, and the files of its picture, which are written."""
     from idim_cli.cli import plots
-    from idim_cli.reports import frontier, records
+    from idim_cli.reports.inputs import records
+    from idim_cli.reports.plots import frontier
 
     record = records.read(done.path.with_name(done.path.name + RECORD))
     return plots.frontier(record), frontier.save(record)
@@ -225,7 +226,7 @@ def _wrapped(line: str) -> str:
 
 
 def _lines(done: Compressed) -> list[str]:
-    from idim_cli.reports import proof
+    from idim_cli.reports.tables import proof
 
     native = f"D x 4 = {done.D:,} x 4 = {4 * done.D:,}"
     head = f"{done.path}: {done.bytes:,} bytes, {done.ratio:,.1f} times smaller than {native}"

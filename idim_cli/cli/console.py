@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from idim_cli.errors import RUN_FAILED, Ended, FileError, IdimError, RecipeError, printable
+from idim_cli.core.errors import RUN_FAILED, Ended, FileError, IdimError, RecipeError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,8 +8,8 @@ from typing import Any
 import typer
 
 from idim_cli.cli import console, options
-from idim_cli.environment import describe, in_units
-from idim_cli.errors import DISTRIBUTION, RUN_FAILED
+from idim_cli.core.errors import DISTRIBUTION, RUN_FAILED
+from idim_cli.core.machine import describe, in_units
 
 
 def command(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idim_cli.cli import console
-from idim_cli.environment import in_units
+from idim_cli.core.machine import in_units
 
 if TYPE_CHECKING:
     from idim_cli.execute.forecast import Forecast, Kind
@@ -27,8 +27,8 @@ def show(
     trust_code: bool = False,
 ) -> None:
     """Print what `idim_cli.execute.forecast` finds, and which code it would run."""
-    from idim_cli import trust
     from idim_cli.execute.forecast import forecast
+    from idim_cli.recipe import trust
 
     found, code = forecast(loaded, out, where, jobs, pack, trust_code), trust.listed(loaded)
     if as_json:

@@ -45,8 +45,8 @@ def command(
 
     Exit code: 0; 2 when the file is refused or the data are absent.
     """
-    from idim_cli.codec.evaluate import evaluate
-    from idim_cli.environment import pick_device
+    from idim_cli.compression.evaluate import evaluate
+    from idim_cli.core.machine import pick_device
 
     score = evaluate(
         file, split.value, data, str(pick_device(options.stored_device(device, file))), trust_code

@@ -38,7 +38,7 @@ def command(
 
     Exit code: 0; 2 when the file is refused.
     """
-    from idim_cli.codec.expand import write
+    from idim_cli.compression.expand import write
 
     done = write(file, out, trust_code)
     if as_json:

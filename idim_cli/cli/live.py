@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.cli import console
 from idim_cli.cli.progress import Watching, line, score, values, waiting
-from idim_cli.plans import purposes
+from idim_cli.runs.plan import purposes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from idim_cli.execute.running import Running
-    from idim_cli.plans import Run
+    from idim_cli.execute.running_estimate import Running
+    from idim_cli.runs.plan import Run
     from idim_cli.thresholds import Estimate
-    from idim_cli.training.sitting import Progress
+    from idim_cli.training.session import Progress
 
 #: Seconds between two drawings: many runs may report at the same time.
 REDRAW = 0.2

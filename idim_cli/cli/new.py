@@ -50,7 +50,7 @@ def command(
 
     Exit code: 0; 2 when a name is unknown, or the file is there already.
     """
-    from idim_cli import code_files
+    from idim_cli.core import code_files
     from idim_cli.recipe.components import is_code
     from idim_cli.recipe.files import write_new
     from idim_cli.recipe.write import written

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from idim_cli.cli import complete
-from idim_cli.errors import FileError, IdimError
+from idim_cli.core.errors import FileError, IdimError
 
 if TYPE_CHECKING:
     from idim_cli.recipe import schema
@@ -116,11 +116,14 @@ def stored_device(given: str | None, path: Path) -> str:
 
 def _recorded_device(path: Path) -> str | None:
     """What the recipe in a checkpoint says; None where there is none, which the command itself will name."""
-    from idim_cli import results
-    from idim_cli.codec import checkpoint, files
+    from idim_cli.compression import from_checkpoint
+    from idim_cli.compression.format import files
+    from idim_cli.runs import results
 
     try:
-        found = None if files.is_compressed(path) else checkpoint.read(results.checkpoint_of(path)).recipe
+        found = (
+            None if files.is_compressed(path) else from_checkpoint.read(results.checkpoint_of(path)).recipe
+        )
     except IdimError:
         return None
     return found.device if found is not None and "device" in found.model_fields_set else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from idim_cli.cli import console
 
 if TYPE_CHECKING:
-    from idim_cli.reports.records import Record
+    from idim_cli.reports.inputs.records import Record
     from idim_cli.thresholds import Reading, Sample
 
 
@@ -17,12 +17,12 @@ def plot(runs: Sample | None, reading: Reading | None, log: bool | None = None) 
     Of the runs alone where there is no reading; empty where there are no runs either. `log` is the axis of d;
     None chooses.
     """
-    from idim_cli.reports import canvas, terminal
+    from idim_cli.reports.terminal import canvas, plot
 
     if runs is None:
         return ""
     unicode = console.unicode(canvas.MARKS)
-    return terminal.plot(
+    return plot.plot(
         runs.points, reading, console.width(), colour=console.colour(), unicode=unicode, log=log,
         label=runs.measure,
     )  # fmt: skip
@@ -30,7 +30,8 @@ def plot(runs: Sample | None, reading: Reading | None, log: bool | None = None) 
 
 def frontier(record: Record) -> str:
     """Bytes against performance of all files that a compression looked at, and a table of the best."""
-    from idim_cli.reports import canvas, frontier
+    from idim_cli.reports.plots import frontier
+    from idim_cli.reports.terminal import canvas
 
     unicode = console.unicode(canvas.MARKS)
     return frontier.text(record, console.width(), console.colour(), unicode)

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.cli import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from idim_cli.execute.base import Watcher
-    from idim_cli.plans import Run
     from idim_cli.projectors.check import Columns
-    from idim_cli.recipe.schema import Recipe
-    from idim_cli.training.sitting import Progress
+    from idim_cli.runs.plan import Run
+    from idim_cli.training.session import Progress
 
 #: Off a terminal, seconds between two signs of life of a run that has not ended.
 PATIENCE = 60.0
 _LAYERS = 3  # that are named in P's check
-
-
-def shown(recipe: Recipe | None, out: Path) -> AbstractContextManager[Watcher]:
-    """What watches a sweep, or runs without one, with results below `out`; silent when quiet."""
-    if console.level() == console.QUIET:
-        from idim_cli.execute.base import Silent
-
-        return nullcontext(Silent())
-    if not console.drawable():
-        return Plain()
-    from idim_cli.cli.live import Live
-    from idim_cli.execute.running import Running
-
-    return Live(Running(recipe, out / recipe.name) if recipe and recipe.sweep else None)
 
 
 class Watching:

@@ -13,12 +13,12 @@ import typer
 
 from idim_cli.cli import complete, console, options
 from idim_cli.cli.verb import Verb, verb
-from idim_cli.errors import USAGE, ComponentError, Fault, FileError, IdimError, RecipeError
-from idim_cli.registry import ROOMS
+from idim_cli.core.errors import USAGE, ComponentError, Fault, FileError, IdimError, RecipeError
+from idim_cli.core.registry import ROOMS
 
 if TYPE_CHECKING:
     from idim_cli.recipe.load import Loaded
-    from idim_cli.trust import Listed
+    from idim_cli.recipe.trust import Listed
 
 app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes; say what can stand in one.")
 
@@ -214,7 +214,7 @@ class _Checked:
 
 
 def _checked(file: str) -> _Checked:
-    from idim_cli import trust
+    from idim_cli.recipe import trust
     from idim_cli.recipe.load import load
 
     try:
@@ -228,12 +228,13 @@ def _checked(file: str) -> _Checked:
 
 def _absent(loaded: Loaded) -> Iterator[Fault]:
     """The user's own code that is not there."""
-    from idim_cli import outside, trust
+    from idim_cli.core import user_code
+    from idim_cli.recipe import trust
     from idim_cli.recipe.components import TORCHVISION
 
     for one in trust.references(loaded.recipe):
         if not one.name.startswith(TORCHVISION):
             try:
-                outside.look(one.name)
+                user_code.look(one.name)
             except ComponentError as error:
                 yield loaded.source.fault(one.key, error.message, error.hint)

@@ -11,12 +11,12 @@ import typer
 
 from idim_cli.cli import complete, console, options
 from idim_cli.cli.plots import plot
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 
 if TYPE_CHECKING:
-    from idim_cli.reports.entries import Entry
+    from idim_cli.reports.inputs.entries import Entry
+    from idim_cli.reports.inputs.section import Section
     from idim_cli.reports.report import Report
-    from idim_cli.reports.section import Section
 
 
 class Format(StrEnum):
@@ -151,22 +151,22 @@ def _size(text: str | None) -> tuple[float, float] | None:
 
 
 def _as_dict(made: Report) -> dict[str, Any]:
-    from idim_cli.reports import compressed, table
+    from idim_cli.reports.tables import compressed, group_table
 
-    groups = [table.as_dict(one.section) for one in _entries(made)]
+    groups = [group_table.as_dict(one.section) for one in _entries(made)]
     files = [compressed.as_dict(one) for one in made.compressed]
     return {"groups": groups, "compressed": files, "figures": made.figures, "page": made.page}
 
 
 def _entries(made: Report) -> Sequence[Entry]:
     """The groups that were read; of several results, each with the name of its own."""
-    from idim_cli.reports.entries import with_results
+    from idim_cli.reports.inputs.entries import with_results
 
     return with_results(made.entries) if len(made.results) > 1 else made.entries
 
 
 def _print(made: Report, form: Format, log: bool | None) -> None:
-    from idim_cli.reports import compressed, latex, table
+    from idim_cli.reports.tables import compressed, group_table, latex
 
     listed, files = _entries(made), made.compressed
     found = [one.section for one in listed]
@@ -175,7 +175,7 @@ def _print(made: Report, form: Format, log: bool | None) -> None:
         Format.table: lambda: _tables(listed, each, log),
         Format.markdown: lambda: _markdown(listed, each),
         Format.latex: lambda: latex.tables(listed, each),
-        Format.csv: lambda: table.to_csv(found),
+        Format.csv: lambda: group_table.to_csv(found),
     }
     of_files = {
         Format.table: lambda found: compressed.text(found, console.width()),
@@ -193,16 +193,17 @@ def _print(made: Report, form: Format, log: bool | None) -> None:
 
 
 def _markdown(found: Sequence[Entry], each: Sequence[Entry]) -> str:
-    from idim_cli.reports import entries, levels, table
+    from idim_cli.reports.inputs import entries, levels
+    from idim_cli.reports.tables import group_table
 
-    told = ["## Readings", table.pipes(entries.overview(found)), levels.advice(found)]
+    told = ["## Readings", group_table.pipes(entries.overview(found)), levels.advice(found)]
     told = told if len(found) > 1 else []
-    return "\n\n".join(filter(None, [*told, table.markdown([one.section for one in each])]))
+    return "\n\n".join(filter(None, [*told, group_table.markdown([one.section for one in each])]))
 
 
 def _tables(found: Sequence[Entry], each: Sequence[Entry], log: bool | None) -> str:
     """A row for each group and what speaks against its reading; all of a group that is alone, or with -v."""
-    from idim_cli.reports import entries, levels
+    from idim_cli.reports.inputs import entries, levels
     from idim_cli.thresholds.text import wrapped
 
     blocks = [entries.summary(found, console.width())] if len(found) > 1 else []
@@ -227,11 +228,11 @@ def _whole(section: Section, log: bool | None) -> str:
     """A group with its performance at each d: in colours on a terminal, plain elsewhere."""
     from rich.console import Console
 
-    from idim_cli.reports import table
+    from idim_cli.reports.tables import group_table
 
     screen = Console(file=console.data(), highlight=False)
     with screen.capture() as shown:
         if screen.is_terminal:
-            table.terminal([section], screen)
-    text = shown.get() if screen.is_terminal else table.text([section])
+            group_table.terminal([section], screen)
+    text = shown.get() if screen.is_terminal else group_table.text([section])
     return f"{text.rstrip()}\n\n{plot(section.sample, section.reading, log)}"

@@ -6,7 +6,7 @@ import os
 import signal
 from types import FrameType
 
-# As in `idim_cli.errors`, which is not there yet.
+# As in `idim_cli.core.errors`, which is not there yet.
 _CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 75}
 _exit = os._exit  # which is forbidden to foreign code later
 
@@ -22,7 +22,7 @@ def main() -> None:
             signal.signal(getattr(signal, name), _end)
     try:
         from idim_cli.cli import app
-        from idim_cli.outside import ending, no_c_exit
+        from idim_cli.core.user_code import ending, no_c_exit
 
         no_c_exit()
         app.main()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from idim_cli.cli import adaptive, console, dryrun, options, progress, short
+from idim_cli.cli import adaptive, console, dryrun, options, short, watch
 from idim_cli.cli.plots import plot
-from idim_cli.errors import NOT_REACHED, RUN_FAILED, SOME_FAILED
-from idim_cli.results import FAILED
+from idim_cli.core.errors import NOT_REACHED, RUN_FAILED, SOME_FAILED
+from idim_cli.runs.results import FAILED
 
 if TYPE_CHECKING:
     from idim_cli.execute.sweep import Outcome
@@ -76,14 +76,14 @@ def command(
     loaded = load(recipe, [*changes, *search, *options.trackers(tracker)])
     if loaded.recipe.sweep:
         short.unused(changes, loaded.recipe.sweep.search.name)
-    from idim_cli.execute.local import Local
+    from idim_cli.execute.local.executor import Local
     from idim_cli.execute.sweep import sweep
     from idim_cli.training.where import Where
 
     where = Where(options.device(device, loaded.recipe), data, download)
     if dry_run:
         return dryrun.show(loaded, out, where, jobs, pack, as_json, trust_code=trust_code)
-    with console.resumable(), progress.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:
+    with console.resumable(), watch.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:
         outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher, trust_code=trust_code)
     from idim_cli.thresholds import Origin  # numpy with it, which the first line does not wait for
 

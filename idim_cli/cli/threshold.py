@@ -9,7 +9,7 @@ import typer
 
 from idim_cli.cli import console, options
 from idim_cli.cli.plots import plot
-from idim_cli.errors import NOT_REACHED, IdimError
+from idim_cli.core.errors import NOT_REACHED, IdimError
 
 if TYPE_CHECKING:
     from idim_cli.thresholds import Estimate, Origin, Reading

@@ -10,9 +10,9 @@ from typing import Any
 
 import typer
 
-from idim_cli.cli import console, dryrun, options, progress, short
-from idim_cli.errors import RUN_FAILED
-from idim_cli.results import LOG
+from idim_cli.cli import console, dryrun, options, short, watch
+from idim_cli.core.errors import RUN_FAILED
+from idim_cli.runs.results import LOG
 
 
 def command(
@@ -41,13 +41,13 @@ def command(
     Exit code: 0; 1 when the run failed; 2 for a faulty recipe or absent data;
     75, 130 or 143 when stopped.
     """
-    from idim_cli.plans import single
     from idim_cli.recipe.load import load
+    from idim_cli.runs.plan import single
 
     loaded = load(recipe, [*short.of_run(overrides, d, seeds, epochs), *options.trackers(tracker)])
     run = single(loaded.recipe)
     console.say(f"{loaded.recipe.name}: 1 run; loading torch ...")  # which takes a second or more
-    from idim_cli.training.ended import run_folder
+    from idim_cli.training.finished import run_folder
     from idim_cli.training.prepare import Where
     from idim_cli.training.run import train
 
@@ -55,7 +55,7 @@ def command(
     one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
     if dry_run:
         return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json, trust_code=trust_code)
-    with console.resumable(), progress.shown(one.recipe, out) as watcher:
+    with console.resumable(), watch.shown(one.recipe, out) as watcher:
         tell = partial(watcher.progress, run)
         result = train(loaded, out, where=where, on_step=tell, trust_code=trust_code)
     folder = run_folder(out, run)

@@ -18,7 +18,7 @@ from typer.core import TyperArgument, TyperCommand
 from typer.models import OptionInfo
 
 from idim_cli.cli import console
-from idim_cli.errors import ExitedError, FileError, IdimError, RecipeError, described
+from idim_cli.core.errors import ExitedError, FileError, IdimError, RecipeError, described
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print errors only.")]
 Verbose = Annotated[
@@ -148,7 +148,7 @@ class _Handler(logging.Handler):
 
 
 def _begin() -> None:
-    from idim_cli.environment import version
+    from idim_cli.core.machine import version
 
     console.say(f"idim {version()}, Python {platform.python_version()}, in {os.getcwd()}")
     for name in sorted(name for name in os.environ if name.startswith("IDIM_")):

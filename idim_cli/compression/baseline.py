@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idim_cli import results
-from idim_cli.codec import checkpoint
-from idim_cli.codec.spec import Spec
-from idim_cli.errors import FileError
+from idim_cli.compression import from_checkpoint
+from idim_cli.compression.format.spec import Spec
+from idim_cli.core.errors import FileError
+from idim_cli.runs import results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def _direct(folder: Path, run_id: str, spec: Spec) -> pd.DataFrame | None:
 def _solves(path: Path, spec: Spec) -> bool:
     """Whether a run is of the same network, data and task."""
     try:
-        there = checkpoint.read(path).spec
+        there = from_checkpoint.read(path).spec
         return there.model_copy(update={"projector": spec.projector}) == spec
     except FileError:
         return False

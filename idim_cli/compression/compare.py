@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from idim_cli.codec import checkpoint
-from idim_cli.codec.quantise import Exact
-from idim_cli.codec.rebuild import rebuild
-from idim_cli.codec.solution import to_bytes
+from idim_cli.compression import from_checkpoint
 from idim_cli.compression.baseline import direct_runs
-from idim_cli.compression.trial import Trials
-from idim_cli.errors import MissingExtraError
-from idim_cli.rng import Stream
+from idim_cli.compression.format.coordinates import Exact
+from idim_cli.compression.format.solution import to_bytes
+from idim_cli.compression.rebuild import rebuild
+from idim_cli.compression.search.trial import Trials
+from idim_cli.core.errors import MissingExtraError
+from idim_cli.core.rng import Stream
 
 _HALVINGS = 8  # of the interval, in logarithms, in which the share of weights that must be kept is looked for
 _EPOCHS, _RATE, _BATCH = 2, 1e-3, 128  # of training what was kept
@@ -56,7 +56,7 @@ def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
         _row("state_dict, float16", *_halved(trials, module)),
     ]
     for path in direct_runs(trials.out, run_id, trials.found.spec)[:1]:
-        direct = rebuild(checkpoint.read(path), trials.trust_code).module
+        direct = rebuild(from_checkpoint.read(path), trials.trust_code).module
         rows += _pruned(trials, direct, level, zstd)
     return rows
 

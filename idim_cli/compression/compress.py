@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from idim_cli import results
-from idim_cli.codec import checkpoint, files, guard
-from idim_cli.codec.rebuild import refuse_edited
-from idim_cli.compression import record
+from idim_cli.compression import from_checkpoint
 from idim_cli.compression.baseline import beside, direct_runs
-from idim_cli.compression.choose import choose
 from idim_cli.compression.compare import compare, zstandard
-from idim_cli.compression.goal import Goal, goal_of
-from idim_cli.compression.missed import NotReachedError
-from idim_cli.compression.record import Compressed
-from idim_cli.compression.trial import Trial, Trials, home
-from idim_cli.compression.wish import Wish
-from idim_cli.errors import DataError
+from idim_cli.compression.format import files, guard
+from idim_cli.compression.rebuild import refuse_edited
+from idim_cli.compression.search import record
+from idim_cli.compression.search.choose import choose
+from idim_cli.compression.search.missed import NotReachedError
+from idim_cli.compression.search.options import Wish
+from idim_cli.compression.search.record import Compressed
+from idim_cli.compression.search.target import Goal, goal_of
+from idim_cli.compression.search.trial import Trial, Trials, home
+from idim_cli.core.errors import DataError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
+from idim_cli.runs import results
 from idim_cli.tasks import base as tasks
 from idim_cli.training.prepare import Where
 
@@ -54,7 +55,7 @@ def compress(
     """
     wish = wish or Wish()
     path = results.checkpoint_of(results.as_path(run))
-    found = checkpoint.read(path)
+    found = from_checkpoint.read(path)
     refuse_edited(found)
     found = guard.permit(found, trust_code, ("model", "dataset"))
     target = results.as_path(out) if out else path.with_suffix(results.COMPRESSED)

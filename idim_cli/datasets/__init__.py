@@ -1,6 +1,6 @@
 """Data sets: functions (root, download, *, parameters) -> Source; `transform` is shared by all of them."""
 
-from idim_cli.registry import Registry
+from idim_cli.core.registry import Registry
 
 REGISTRY = Registry(
     "dataset",

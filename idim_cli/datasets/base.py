@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from idim_cli import outside
+from idim_cli.core import user_code
+from idim_cli.core.errors import ComponentError, DataError
+from idim_cli.core.machine import data_root
 from idim_cli.datasets import REGISTRY
 from idim_cli.datasets.split import Data, Source, Split
 from idim_cli.datasets.transform import transform
-from idim_cli.environment import data_root
-from idim_cli.errors import ComponentError, DataError
 from idim_cli.recipe.components import filled
 from idim_cli.recipe.schema import Component
 
@@ -52,7 +52,7 @@ def load(component: Component, root: str | None = None, download: bool = False) 
 def _source(name: str, params: dict[str, Any], root: Path | None, download: bool) -> Source:
     if ":" in name and name not in REGISTRY:
         context = {"root": root, "download": download}
-        source = _drawn(lambda: outside.call(name, outside.find(name), params, context))
+        source = _drawn(lambda: user_code.call(name, user_code.find(name), params, context))
     else:
         source = REGISTRY.open(name)(root, download, **params)
     if not isinstance(source, Source):
@@ -64,7 +64,7 @@ def _source(name: str, params: dict[str, Any], root: Path | None, download: bool
 
 def _drawn(make: Callable[[], T]) -> T:
     """What `make` returns: the same in every process, also where it draws a split or an order."""
-    with outside.seeded(0):
+    with user_code.seeded(0):
         return make()
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idim_cli.errors import DataError
-from idim_cli.number_formats import as_floats
-from idim_cli.registry import did_you_mean
+from idim_cli.core.errors import DataError
+from idim_cli.core.number_formats import as_floats
+from idim_cli.core.registry import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd

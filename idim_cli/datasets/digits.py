@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
+from idim_cli.core.rng import Stream
 from idim_cli.datasets.split import Source, Split
-from idim_cli.rng import Stream
 
 VALIDATION = TEST = 300
 

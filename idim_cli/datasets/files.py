@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from idim_cli.environment import data_cache
-from idim_cli.errors import DataError, IdimError, described
+from idim_cli.core.errors import DataError, IdimError, described
+from idim_cli.core.machine import data_cache
 
 HINT = (
     "give the folder that holds them with --data FOLDER, data_root: FOLDER in the recipe or IDIM_DATA=FOLDER"

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from idim_cli.core.csv_io import line_of, read_csv
+from idim_cli.core.errors import DataError, MissingExtraError
 from idim_cli.datasets.files import HINT, reading
 from idim_cli.datasets.rows import Opened, Row, Table, Wanted, read
 from idim_cli.datasets.split import Source
-from idim_cli.errors import DataError, MissingExtraError
-from idim_cli.tables import line_of, read_csv
 
 Opener = Callable[[str], Opened]
 _PATTERNS = ("{}.parquet", "{}-*.parquet", "data/{}-*.parquet", "{}.csv", "{}-*.csv")

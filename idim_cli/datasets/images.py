@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idim_cli.errors import DataError
+from idim_cli.core.errors import DataError
 
 Pixels = NDArray[Any]
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # Pillow's modes of one channel and more than 8 bits

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from idim_cli.core.errors import DataError
 from idim_cli.datasets.files import locate, reading, scaled
 from idim_cli.datasets.split import Source, Split
-from idim_cli.errors import DataError
 
 HELD_OUT = 10_000
 

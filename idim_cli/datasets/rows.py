@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from idim_cli.core.errors import DataError
 from idim_cli.datasets import columns, images
 from idim_cli.datasets.columns import Place
 from idim_cli.datasets.split import Split
-from idim_cli.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from idim_cli import fingerprint
-from idim_cli.errors import FOREIGN
+from idim_cli.core import tensor_digest
+from idim_cli.core.errors import FOREIGN
 
 
 @dataclass(frozen=True)
@@ -93,4 +93,4 @@ class Data:
             one = self.test() if split == "test" else getattr(self, split)
         except FOREIGN:  # there may be none, and none may be needed
             return None
-        return fingerprint.of({"x": one.x, "y": one.y})
+        return tensor_digest.of({"x": one.x, "y": one.y})

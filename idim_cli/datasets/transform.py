@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from idim_cli.core.errors import DataError
+from idim_cli.core.rng import Stream
 from idim_cli.datasets.split import Data, Source, Split
 from idim_cli.datasets.spread import is_sorted, spread
-from idim_cli.errors import DataError
-from idim_cli.rng import Stream
 
 #: Ends a note about examples that are taken from each class.
 _SORTED = "the examples lie sorted by class"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from idim_cli.plans import Run
+from idim_cli.runs.plan import Run
 
 if TYPE_CHECKING:
-    from idim_cli.training.sitting import Progress
+    from idim_cli.training.session import Progress
     from idim_cli.training.where import Where
 
 Result = Mapping[str, Any]  # the content of a result.json

@@ -10,19 +10,19 @@ from typing import Any
 
 import torch
 
-from idim_cli import trust
-from idim_cli.environment import pick_device
-from idim_cli.execute.local import START_SECONDS, kinds, widest, workers
-from idim_cli.execute.member import seats
-from idim_cli.plans import Group, Run, merged, single
+from idim_cli.core.machine import pick_device
+from idim_cli.execute.local.executor import START_SECONDS, kinds, widest, workers
+from idim_cli.execute.local.worker_process import seats
 from idim_cli.projectors.check import expected
+from idim_cli.recipe import trust
 from idim_cli.recipe.load import Loaded
 from idim_cli.recipe.schema import Seeds
+from idim_cli.runs.plan import Group, Run, merged, single
 from idim_cli.search import REGISTRY
 from idim_cli.search import base as searches
 from idim_cli.search.base import Search
-from idim_cli.training.ended import done, run_folder
-from idim_cli.training.packing import packing
+from idim_cli.training.batched.pack_size import packing
+from idim_cli.training.finished import done, run_folder
 from idim_cli.training.preflight import native, preflight
 from idim_cli.training.prepare import Where
 from idim_cli.training.probe import Probe, probe

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.queue import Queue, Task
-from idim_cli.plans import Run, kind
-from idim_cli.training.pack import train_many
-from idim_cli.training.packing import packing
+from idim_cli.runs.plan import Run, kind
+from idim_cli.training.batched.pack_size import packing
+from idim_cli.training.batched.scheduler import train_many
 from idim_cli.training.prepare import Where
-from idim_cli.training.sitting import Progress
+from idim_cli.training.session import Progress
 
 
 class Inline:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import NamedTuple
 
 from idim_cli.execute.base import Watcher
-from idim_cli.plans import Run, kind
+from idim_cli.runs.plan import Run, kind
 
 #: Seconds between two looks at runs that other processes are at work on.
 WAIT_SECONDS = 1.0

@@ -13,20 +13,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import agreement, results, trust
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 from idim_cli.execute.base import Executor, Result, Watcher
-from idim_cli.execute.lines import usual
-from idim_cli.execute.seldom import Seldom
+from idim_cli.execute.progress_lines import usual
+from idim_cli.execute.rate_limit import Seldom
 from idim_cli.execute.tracked import Tracked
-from idim_cli.plans import Group, Run, further, merged, purposes
+from idim_cli.recipe import trust
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe
+from idim_cli.runs import consistency, results
+from idim_cli.runs.plan import Group, Run, further, merged, purposes
 from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
 from idim_cli.trackers.tracking import Tracking
-from idim_cli.training.ended import done, put_away, results_folder, run_folder
+from idim_cli.training.finished import done, put_away, results_folder, run_folder
 from idim_cli.training.unchanged import Unchanged
 from idim_cli.training.where import Where, as_where
 
@@ -122,7 +123,7 @@ def sweep(
         executor: one run after the other by default.
         watcher: told how it goes on; None prints a line for each finished run to stderr where that is a
             terminal, and in notebooks. `Silent()` of `idim_cli.execute.base` prints nothing.
-        trust_code: whether code that the recipe names may run although it is a stranger's (`idim_cli.trust`).
+        trust_code: whether code that the recipe names may run although it is a stranger's (`recipe.trust`).
 
     Raises:
         RecipeError: the recipe cannot be run here; nothing was started.
@@ -212,7 +213,7 @@ class _Work:
 
     def _put_away(self, runs: Sequence[Run], before: dict[str, dict[str, Any] | None]) -> None:
         """Put results away that cannot be believed; those that contradict the others are named here."""
-        odd = agreement.odd([result for result in before.values() if result is not None])
+        odd = consistency.odd([result for result in before.values() if result is not None])
         for run in runs:
             folder = run_folder(self.out, run)
             if why := odd.get(run.run_id):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from idim_cli.execute.base import Result, Watcher
-from idim_cli.plans import Run
+from idim_cli.runs.plan import Run
 from idim_cli.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
-    from idim_cli.training.sitting import Progress
+    from idim_cli.training.session import Progress
 
 
 class Tracked:

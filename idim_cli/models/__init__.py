@@ -1,6 +1,6 @@
 """Models: functions (shape of one example, number of classes, *, parameters) -> nn.Module."""
 
-from idim_cli.registry import Registry
+from idim_cli.core.registry import Registry
 
 REGISTRY = Registry(
     "model",
@@ -14,5 +14,5 @@ REGISTRY = Registry(
 
 
 def is_portable(name: str) -> bool:
-    """Whether a model's theta0 comes from `idim_cli.rng`: see `idim_cli.models.base.portable`."""
+    """Whether a model's theta0 comes from `idim_cli.core.rng`: see `idim_cli.models.base.portable`."""
     return name in REGISTRY and REGISTRY.target(name).startswith("idim_cli.")

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from idim_cli import outside
-from idim_cli.environment import refuse_size
-from idim_cli.errors import CapacityError, ComponentError
+from idim_cli.core import user_code
+from idim_cli.core.errors import CapacityError, ComponentError
+from idim_cli.core.machine import refuse_size
 from idim_cli.models import REGISTRY, is_portable
 from idim_cli.models.init import initialise
 from idim_cli.models.pretrained import torchvision_model
@@ -76,7 +76,7 @@ def skeleton(component: Component, shape: Sequence[int], classes: int) -> nn.Mod
 
 
 def _build(component: Component, shape: Sequence[int], classes: int, seed: int, download: bool) -> nn.Module:
-    with outside.seeded(seed):
+    with user_code.seeded(seed):
         module = _module(component, shape, classes, download)
     module = module.to("cpu").train()
     return initialise(module, seed) if portable(component) else module
@@ -90,7 +90,7 @@ def _module(component: Component, shape: Sequence[int], classes: int, download: 
 
 
 def portable(component: Component) -> bool:
-    """Whether theta0 comes from `idim_cli.rng`: the same bits on every machine, from the seed alone.
+    """Whether theta0 comes from `idim_cli.core.rng`: the same bits on every machine, from the seed alone.
 
     True for the shipped models. Others start as torch's generator makes them, which another version of
     torch may do in another way, so their theta0 is known for certain only on the machine of the run.
@@ -122,5 +122,5 @@ def _make(component: Component, shape: tuple[int, ...], classes: int, download: 
     if name.startswith(TORCHVISION):
         return torchvision_model(name, params, classes, download)
     if ":" in name and name not in REGISTRY:
-        return outside.call(name, outside.find(name), params, {"shape": shape, "classes": classes})
+        return user_code.call(name, user_code.find(name), params, {"shape": shape, "classes": classes})
     return REGISTRY.open(name)(shape, classes, **REGISTRY.filled(name, params))

@@ -1,4 +1,4 @@
-"""theta0 of the shipped models: drawn from `idim_cli.rng`, so that a seed gives the same bits everywhere."""
+"""theta0 of the shipped models: drawn from `core.rng`, so that a seed gives the same bits everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from idim_cli.rng import Stream
+from idim_cli.core.rng import Stream
 
 
 def initialise(module: nn.Module, seed: int) -> nn.Module:

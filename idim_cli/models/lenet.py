@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
 
 
 def lenet(

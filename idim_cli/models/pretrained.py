@@ -13,10 +13,10 @@ from urllib.parse import urlparse
 import torch
 from torch import Tensor, nn
 
-from idim_cli import outside
-from idim_cli.errors import ComponentError
+from idim_cli.core import user_code
+from idim_cli.core.errors import ComponentError
+from idim_cli.core.registry import did_you_mean
 from idim_cli.recipe.components import TORCHVISION
-from idim_cli.registry import did_you_mean
 
 _FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # which torch.load heeds
 _FILES = (".pth", ".pt", ".bin", ".safetensors")
@@ -49,7 +49,7 @@ def torchvision_model(name: str, params: dict[str, Any], classes: int, download:
     builder = torchvision.models.get_model_builder(wanted)
 
     def fresh(**given: Any) -> Any:
-        return outside.call(name, lambda **all_given: builder(**all_given), given, {})
+        return user_code.call(name, lambda **all_given: builder(**all_given), given, {})
 
     rest = {"num_classes": classes, **{key: value for key, value in params.items() if key != "weights"}}
     weights = params.get("weights")

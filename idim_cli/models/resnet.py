@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
 
 _GROUPS = 4  # of group normalisation, where so many divide the channels
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from idim_cli.rng import Stream
+from idim_cli.core.rng import Stream
 
 
 def toy(

@@ -1,6 +1,6 @@
 """Projectors: linear maps P from R^d into R^D with unit-length columns over the whole network."""
 
-from idim_cli.registry import Registry
+from idim_cli.core.registry import Registry
 
 REGISTRY = Registry(
     "projector",

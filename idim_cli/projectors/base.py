@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from idim_cli import rng
-from idim_cli.errors import ComponentError
+from idim_cli.core import rng
+from idim_cli.core.errors import ComponentError
 from idim_cli.projectors import REGISTRY
-from idim_cli.projectors.gradient import Product
+from idim_cli.projectors.autograd import Product
 from idim_cli.recipe.schema import Component
 
 
@@ -51,7 +51,7 @@ class SideBySide(nn.Module, abc.ABC):
 class Projector(nn.Module, abc.ABC):
     """A fixed random linear map P from R^d into R^D whose columns have unit length.
 
-    All randomness comes from `idim_cli.rng`, so that (kind, D, d, seed, parameters) say which map it is. P is
+    All randomness comes from `core.rng`, so that (kind, D, d, seed, parameters) say which map it is. P is
     made on the CPU, moves, is copied and pickled like any module, and has neither parameters nor buffers: who
     averages, casts, quantises or broadcasts those of a network does not see what P holds (`held`).
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from idim_cli.environment import free_bytes, in_units
-from idim_cli.errors import CapacityError, RunError
+from idim_cli.core.errors import CapacityError, RunError
+from idim_cli.core.machine import free_bytes, in_units
 from idim_cli.projectors.base import Cost, Projector, context, kind, params_of
 from idim_cli.recipe.schema import Component
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from idim_cli import rng
+from idim_cli.core import rng
 from idim_cli.projectors.base import Cost, Projector
 
 

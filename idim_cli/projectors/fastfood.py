@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from idim_cli import rng
-from idim_cli.projectors import loops
+from idim_cli.core import rng
 from idim_cli.projectors.base import Cost, Projector, each
-from idim_cli.projectors.butterflies import transform
-from idim_cli.projectors.hadamard import hadamard
-from idim_cli.projectors.loops import compiled, refuse_beyond
+from idim_cli.projectors.kernels import loops
+from idim_cli.projectors.kernels.butterflies import transform
+from idim_cli.projectors.kernels.hadamard import hadamard
+from idim_cli.projectors.kernels.loops import compiled, refuse_beyond
 
 
 class Fastfood(Projector):

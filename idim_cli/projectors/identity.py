@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
 from idim_cli.projectors.base import Cost, Projector
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from idim_cli.core.registry import short
 from idim_cli.projectors.base import Cost, Projector, build, kind, params_of
 from idim_cli.recipe.schema import Component
-from idim_cli.registry import short
 
 
 class Layerwise(Projector):

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
 from idim_cli.projectors.base import Cost, Projector
 
 _BEYOND = "P is not as it was made: an index is out of range", "make P anew, from its seed"

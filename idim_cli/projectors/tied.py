@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from idim_cli.projectors import loops
 from idim_cli.projectors.base import Cost, Projector, SideBySide, each
-from idim_cli.projectors.loops import compiled, refuse_beyond
+from idim_cli.projectors.kernels import loops
+from idim_cli.projectors.kernels.loops import compiled, refuse_beyond
 
 
 class Tied(Projector):

@@ -6,13 +6,13 @@ from typing import Any
 
 import pydantic
 
-from idim_cli.errors import Fault, RecipeError
+from idim_cli.core.errors import Fault, RecipeError
+from idim_cli.core.registry import did_you_mean
 from idim_cli.recipe import components, wording
 from idim_cli.recipe.find import published
 from idim_cli.recipe.schema import COMPONENTS, EPOCHS_OR_STEPS, TRACKER, TRACKERS, Grid, Recipe, Seeds
 from idim_cli.recipe.source import Problem, Source
 from idim_cli.recipe.sweep import sweep_problems
-from idim_cli.registry import did_you_mean
 
 Tree = dict[str, Any]
 

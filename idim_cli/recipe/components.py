@@ -9,12 +9,12 @@ from typing import Any
 
 import pydantic
 
-from idim_cli import registry
-from idim_cli.errors import ComponentError, printable
+from idim_cli.core import registry
+from idim_cli.core.errors import ComponentError, printable
+from idim_cli.core.registry import INNER, NEVER_INNER, ROOMS, Registry, did_you_mean, short
 from idim_cli.recipe import wording
 from idim_cli.recipe.schema import Component
 from idim_cli.recipe.source import KeyPath, Problem
-from idim_cli.registry import INNER, NEVER_INNER, ROOMS, Registry, did_you_mean, short
 
 # Kinds whose names may also point to code ("package.module:callable", "./file.py:callable").
 OPEN = ("model", "dataset")

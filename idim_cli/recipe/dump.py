@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel
 
+from idim_cli.core.registry import short
 from idim_cli.recipe.components import filled as filled_component
 from idim_cli.recipe.schema import COMPONENTS, Component, Recipe
 from idim_cli.recipe.text import Dumper
-from idim_cli.registry import short
 
 Part = TypeVar("Part", bound=BaseModel)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from idim_cli import bounded
-from idim_cli.errors import FileError
+from idim_cli.core import bounded_io
+from idim_cli.core.errors import FileError
 from idim_cli.recipe.text import MAX_BYTES
 
 
 def read_text(path: Path) -> str:
     """The text of a file; FileError if it cannot be read."""
     try:
-        return bounded.read_bytes(path, MAX_BYTES).decode()
+        return bounded_io.read_bytes(path, MAX_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f"cannot read {path}: {error}") from None
 

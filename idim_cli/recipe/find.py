@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from idim_cli.errors import FileError
-from idim_cli.registry import did_you_mean
+from idim_cli.core.errors import FileError
+from idim_cli.core.registry import did_you_mean
 
 _PACKAGE = Path(__file__).parents[1]
 

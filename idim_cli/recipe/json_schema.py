@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from idim_cli.core.registry import INNER, NEVER_INNER, ROOMS, Registry, registry, short
 from idim_cli.recipe.components import OPEN
 from idim_cli.recipe.schema import COMPONENTS, TRACKER, Component, Grid, Recipe
-from idim_cli.registry import INNER, NEVER_INNER, ROOMS, Registry, registry, short
 
 Schema = dict[str, Any]
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from types import NoneType
 from typing import Any
 
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
+from idim_cli.core.registry import split
 from idim_cli.recipe import text
 from idim_cli.recipe.find import find
 from idim_cli.recipe.json_schema import json_schema
 from idim_cli.recipe.schema import COMPONENTS
-from idim_cli.registry import split
 
 Schema = dict[str, Any]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from idim_cli.errors import Fault, IdimError, RecipeError
-from idim_cli.recipe import beside, override, text
+from idim_cli.core.errors import Fault, IdimError, RecipeError
+from idim_cli.recipe import code_paths, override, text
 from idim_cli.recipe.check import validate
 from idim_cli.recipe.dump import dump
 from idim_cli.recipe.find import find
@@ -75,7 +75,7 @@ def _loaded(yaml_text: str, file: str, overrides: Sequence[str], folder: Path | 
     tree, source, faults = text.parse(yaml_text, file)
     if isinstance(tree, dict):
         if folder is not None:
-            beside.relocate(tree, folder)
+            code_paths.relocate(tree, folder)
         faults = faults + override.apply(tree, source, overrides)
         tree.setdefault("name", _name(file))
     return Loaded(validate(tree, source, faults), source)

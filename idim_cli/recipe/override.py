@@ -7,7 +7,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from idim_cli.errors import Fault, IdimError, RecipeError
+from idim_cli.core.errors import Fault, IdimError, RecipeError
 from idim_cli.recipe import text
 from idim_cli.recipe.schema import COMPONENTS, Recipe, Seeds
 from idim_cli.recipe.source import Place, Source

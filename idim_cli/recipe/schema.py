@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from idim_cli.registry import split
+from idim_cli.core.registry import split
 
 MAX_RUNS = 100_000
 #: Of whatever is counted: dimensions, epochs, steps, examples. No machine counts so far.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from idim_cli.errors import Fault
+from idim_cli.core.errors import Fault
 
 KeyPath = tuple[str | int, ...]
 

@@ -8,11 +8,11 @@ from itertools import islice, product
 from math import prod
 from typing import Any, NamedTuple
 
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
+from idim_cli.core.registry import did_you_mean
 from idim_cli.recipe.override import assign, assign_all, split
 from idim_cli.recipe.schema import MAX_RUNS, Recipe, SeedLists
 from idim_cli.recipe.source import KeyPath, Problem
-from idim_cli.registry import did_you_mean
 
 Tree = dict[str, Any]
 Examine = Callable[[Tree], tuple[Recipe | None, list[Problem]]]

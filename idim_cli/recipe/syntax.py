@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from idim_cli.errors import Fault
+from idim_cli.core.errors import Fault
 
 # PyYAML's words (their beginning) -> ours, and what to do.
 _WORDS = {

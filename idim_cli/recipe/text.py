@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from idim_cli import bounded
-from idim_cli.errors import Fault, FileError, RecipeError
+from idim_cli.core import bounded_io
+from idim_cli.core.errors import Fault, FileError, RecipeError
 from idim_cli.recipe.source import KeyPath, Place, Source, show
 from idim_cli.recipe.syntax import syntax_fault
 
@@ -121,8 +121,8 @@ def read(path: Path) -> str:
     if path.is_dir():
         raise FileError(f"{path} is a directory, not a recipe")
     try:
-        data = bounded.read_bytes(path, MAX_BYTES)
-    except bounded.TooLargeError:
+        data = bounded_io.read_bytes(path, MAX_BYTES)
+    except bounded_io.TooLargeError:
         raise RecipeError([Fault(str(path), 0, 0, "", "larger than 1 MiB, so not a recipe")]) from None
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from None

@@ -13,9 +13,9 @@ from typing import Any
 import pydantic
 from pydantic_core import ErrorDetails
 
+from idim_cli.core.registry import did_you_mean
 from idim_cli.recipe.schema import PATTERNS
 from idim_cli.recipe.source import KeyPath, Problem
-from idim_cli.registry import did_you_mean
 
 # Pydantic's error types -> what the value should be; {braces} are filled from the error's context.
 _EXPECTED = {

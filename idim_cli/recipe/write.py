@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from idim_cli.core.registry import registry, split
 from idim_cli.recipe import override
 from idim_cli.recipe.check import validate
 from idim_cli.recipe.components import is_code
@@ -16,7 +17,6 @@ from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import COMPONENTS
 from idim_cli.recipe.source import Source
 from idim_cli.recipe.text import Dumper
-from idim_cli.registry import registry, split
 
 _HEAD = """\
 # How many degrees of freedom does {model} need on {dataset}?

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from idim_cli.errors import IdimError
-from idim_cli.reports.chart import Chart
-from idim_cli.reports.entries import Entry
-from idim_cli.reports.found import Found
-from idim_cli.reports.layout import Layout
-from idim_cli.reports.look import Form
-from idim_cli.reports.panels import Panel
-from idim_cli.reports.records import Record
-from idim_cli.reports.result import Result
+from idim_cli.core.errors import IdimError
+from idim_cli.reports.inputs.collect import Found
+from idim_cli.reports.inputs.entries import Entry
+from idim_cli.reports.inputs.records import Record
+from idim_cli.reports.inputs.result import Result
+from idim_cli.reports.page.layout import Layout
+from idim_cli.reports.page.panels import Panel
+from idim_cli.reports.plots.chart import Chart
+from idim_cli.reports.plots.style import Form
 from idim_cli.thresholds import Options
 from idim_cli.thresholds.options import as_options
 from idim_cli.thresholds.selection import ALL, Selection
@@ -107,9 +107,9 @@ def report(
         IdimError: a path holds no results, or a table, recipe or option is wrong. Nothing is written then.
         OSError: `out` cannot be written to.
     """
-    from idim_cli import results
-    from idim_cli.reports import layout, redo
-    from idim_cli.reports.found import find
+    from idim_cli.reports.inputs.collect import find
+    from idim_cli.reports.page import layout, reproduce
+    from idim_cli.runs import results
 
     places = _places(paths)
     if not places:
@@ -126,7 +126,7 @@ def report(
     changes = {name: value for name, value in fields.items() if value is not None}
     found = find(places, as_options(options), selection, **changes)
     undrawn, form = _undrawn(found, figures), Form(size=_size(figure_size), caption=caption)
-    given = [*redo.given(options, changes, log, published, selection), *_drawn_so(figures, form)]
+    given = [*reproduce.given(options, changes, log, published, selection), *_drawn_so(figures, form)]
     if undrawn:
         say(undrawn)
     if out is not None:
@@ -165,7 +165,7 @@ def _places(paths: object) -> list[Path]:
 
 def _undrawn(found: Found, figures: bool | None) -> str:
     """Why single groups are not drawn; empty if they are."""
-    from idim_cli.reports.panels import MOST_DRAWN
+    from idim_cli.reports.page.panels import MOST_DRAWN
 
     count = sum(len(result.sections) + len(result.unread) for result in found.results)
     if figures is None and count > MOST_DRAWN:
@@ -183,11 +183,11 @@ def _write(
     given: Sequence[str],
     say: Callable[[str], None],
 ) -> Report:
-    from idim_cli.reports import beside, page
-    from idim_cli.reports.apart import apart
-    from idim_cli.reports.compare import compare
-    from idim_cli.reports.files import files
-    from idim_cli.reports.panels import overlay, panels
+    from idim_cli.reports.page import figure_files, page
+    from idim_cli.reports.page.compare import compare
+    from idim_cli.reports.page.compressed_files import files
+    from idim_cli.reports.page.panels import overlay, panels
+    from idim_cli.reports.page.unique_slugs import apart
 
     others = [overlay(result, None if published is None else str(published)) for result in found.results]
     shown: list[Panel] = []
@@ -202,9 +202,9 @@ def _write(
     figures = _figures(charts, where.figures, form, say)
     names = [path.relative_to(where.page.parent).as_posix() for path in figures]
     text = page.render(page.Content(found, shown, comparison, compressed, names, log, where, undrawn, given))
-    before = beside.named(where.page)
+    before = figure_files.named(where.page)
     _save(where.page, text)
-    beside.clear(before, figures)
+    figure_files.clear(before, figures)
     return Report(where.page, tuple(figures), found, undrawn=undrawn)
 
 
@@ -221,6 +221,6 @@ def _figures(charts: Sequence[Chart], folder: Path, form: Form, say: Callable[[s
 
 
 def _save(path: Path, content: Any) -> None:
-    from idim_cli.results import write_atomic
+    from idim_cli.runs.results import write_atomic
 
     write_atomic(path, content, durable=False)

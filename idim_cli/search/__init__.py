@@ -1,6 +1,6 @@
 """Searches: which runs to ask for next, given what came of those before."""
 
-from idim_cli.registry import Registry
+from idim_cli.core.registry import Registry
 
 REGISTRY = Registry(
     "search",

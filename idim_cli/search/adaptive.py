@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from idim_cli.errors import ComponentError
-from idim_cli.plans import Group, groups, merged
+from idim_cli.core.errors import ComponentError
 from idim_cli.recipe.schema import Recipe
+from idim_cli.runs.plan import Group, groups, merged
 from idim_cli.search.base import RATE, Ask, Native, Result
 
 if TYPE_CHECKING:
-    from idim_cli.search.race import Race
+    from idim_cli.search.learning_rates import Race
 
 
 class Adaptive:
@@ -51,8 +51,11 @@ class Adaptive:
         _check(recipe, early_stop, bool(lr))
         self.end = None if max_time is None else time.monotonic() + max_time
         sizes = [(group, native(group)) for group in groups(_with_rates(recipe, lr or ()))]
-        from idim_cli.search.hunt import Hunt, Limits  # numpy with them, after `native` has said what loads
-        from idim_cli.search.race import Race
+        from idim_cli.search.group_search import (  # numpy with them, after `native` has said what loads
+            Hunt,
+            Limits,
+        )
+        from idim_cli.search.learning_rates import Race
 
         limits = Limits(precision, max_runs, max_epochs, batch, early_stop, seed)
         hunts = [Hunt(recipe, group, D, limits) for group, D in sizes]

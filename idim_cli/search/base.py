@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from idim_cli.plans import Group, Run
 from idim_cli.recipe.schema import Recipe
+from idim_cli.runs.plan import Group, Run
 from idim_cli.search import REGISTRY
 
 #: The recipe key that an adaptive search may choose.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from idim_cli.plans import Group, plan
 from idim_cli.recipe.schema import Recipe
+from idim_cli.runs.plan import Group, plan
 from idim_cli.search.base import Ask, Native, Result
 
 

@@ -1,6 +1,6 @@
 """Tasks: what a training minimises, and what its performance means."""
 
-from idim_cli.registry import Registry
+from idim_cli.core.registry import Registry
 
 REGISTRY = Registry(
     "task",

@@ -1,14 +1,14 @@
 """From rows of runs to d_int: value, interval, verdict, and what to run next."""
 
-from idim_cli.thresholds.estimate import estimate, read
-from idim_cli.thresholds.estimates import Estimate, require_any, threshold
-from idim_cli.thresholds.groups import Group, groups, label, select
+from idim_cli.thresholds.all_readings import readings
+from idim_cli.thresholds.estimation import estimate, read
+from idim_cli.thresholds.grouping import Group, groups, label, select
 from idim_cli.thresholds.next_step import Origin
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
-from idim_cli.thresholds.readings import readings
-from idim_cli.thresholds.recorded import made, recorded, swept
-from idim_cli.thresholds.sample import Points, Sample, points, sample
+from idim_cli.thresholds.results_folder import made, recorded, swept
+from idim_cli.thresholds.samples import Points, Sample, points, sample
+from idim_cli.thresholds.table_estimates import Estimate, require_any, threshold
 from idim_cli.thresholds.text import describe, facts, number
 
 __all__ = [

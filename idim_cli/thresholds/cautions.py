@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from idim_cli.thresholds.sample import Floats, Sample
+from idim_cli.thresholds.samples import Floats, Sample
 
 _FEWEST = 3  # d at which one performance in all runs is no accident
 _DIGITS = 4

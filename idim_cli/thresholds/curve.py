@@ -12,7 +12,7 @@ from idim_cli.thresholds.interval import SAMPLES, Draws
 from idim_cli.thresholds.merging import MOST
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.psychometric import Floats, Posterior, Prior, posterior
-from idim_cli.thresholds.sample import Sample
+from idim_cli.thresholds.samples import Sample
 
 METHOD = "posterior of a smooth curve"
 _OF_MANY = f", runs close together taken as one (more than {MOST:,})"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from idim_cli.rng import Stream
+from idim_cli.core.rng import Stream
 from idim_cli.thresholds.noise import Noise, direct_noise, swept_noise
 from idim_cli.thresholds.options import Centre, Options
 from idim_cli.thresholds.rules import (
@@ -21,7 +21,7 @@ from idim_cli.thresholds.rules import (
     neighbours,
     with_ends,
 )
-from idim_cli.thresholds.sample import Sample
+from idim_cli.thresholds.samples import Sample
 
 SAMPLES = 2000
 PAPER_SAMPLES = 50

@@ -121,7 +121,7 @@ def _made(r: Reading) -> int:
 
 def _search(recipe: Recipe | None) -> Mapping[str, Any] | None:
     """The parameters of an adaptive search, defaults included; None for a grid and searches of others."""
-    from idim_cli.registry import registry
+    from idim_cli.core.registry import registry
 
     search = recipe.sweep.search if recipe and recipe.sweep else None
     if search is None or search.name != "adaptive":

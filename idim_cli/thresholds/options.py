@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
-from idim_cli.errors import IdimError
-from idim_cli.registry import did_you_mean
+from idim_cli.core.errors import IdimError
+from idim_cli.core.registry import did_you_mean
 from idim_cli.thresholds.rules import GridRule
 
 #: Largest fraction of a baseline that may be asked for.

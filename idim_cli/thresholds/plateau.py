@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from idim_cli.thresholds.noise import Sides, direct_noise, swept_noise
-from idim_cli.thresholds.sample import Sample
+from idim_cli.thresholds.samples import Sample
 from idim_cli.thresholds.text import TOO_WEAK, number
 
 # Differences below this share of the baseline count as none, whatever the test says.

@@ -7,11 +7,11 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idim_cli.errors import IdimError
-from idim_cli.goal import SOLVED, UNSOLVED
-from idim_cli.number_formats import as_floats
-from idim_cli.registry import did_you_mean
-from idim_cli.tables import line_of
+from idim_cli.core.csv_io import line_of
+from idim_cli.core.errors import IdimError
+from idim_cli.core.number_formats import as_floats
+from idim_cli.core.registry import did_you_mean
+from idim_cli.runs.early_stop import SOLVED, UNSOLVED
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

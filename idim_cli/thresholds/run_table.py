@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idim_cli.errors import IdimError
-from idim_cli.number_formats import as_floats, kind
+from idim_cli.core.errors import IdimError
+from idim_cli.core.number_formats import as_floats, kind
 from idim_cli.thresholds.copies import copies
 from idim_cli.thresholds.rows import (
     Columns,

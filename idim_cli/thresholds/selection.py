@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from idim_cli.thresholds.foreign import measured, seed_note, understood
-from idim_cli.thresholds.groups import mixed, select
+from idim_cli.thresholds.foreign_tables import measured, seed_note, understood
+from idim_cli.thresholds.grouping import mixed, select
 from idim_cli.thresholds.rows import rename
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Trackers: places beside the results folder where learning curves, results and d_int can be looked at."""
 
-from idim_cli.registry import Registry
+from idim_cli.core.registry import Registry
 
 REGISTRY = Registry(
     "tracker",

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
-from idim_cli.errors import MissingExtraError
+from idim_cli.core.errors import MissingExtraError
 from idim_cli.recipe.schema import Component
 from idim_cli.trackers import REGISTRY
 

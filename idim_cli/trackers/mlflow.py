@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 from idim_cli.trackers.base import Figures, Settings, library
 
 _NAME = "idim.name"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from idim_cli.plans import Run
 from idim_cli.recipe.schema import Component
+from idim_cli.runs.plan import Run
 from idim_cli.trackers.base import Figures, Settings
 
 if TYPE_CHECKING:

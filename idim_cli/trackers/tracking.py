@@ -10,9 +10,9 @@ from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import results
-from idim_cli.plans import Run
 from idim_cli.recipe.schema import Component
+from idim_cli.runs import results
+from idim_cli.runs.plan import Run
 from idim_cli.trackers import records
 from idim_cli.trackers.base import Tracker, build
 

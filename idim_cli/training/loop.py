@@ -12,19 +12,21 @@ from typing import Any, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from idim_cli.checkpoint import buffers, optimizer_tensors, part, restore_optimizer
+from idim_cli.core.errors import RunError
+from idim_cli.core.rng import Stream
+from idim_cli.core.shared_memory import put
 from idim_cli.datasets.split import Split
-from idim_cli.errors import RunError
-from idim_cli.goal import Goal, Verdict
-from idim_cli.memory import put
+from idim_cli.methods import optimizers, schedules
+from idim_cli.methods.rounding import Rounding
 from idim_cli.recipe.schema import Training
-from idim_cli.rng import Stream
+from idim_cli.runs.checkpoint import buffers, optimizer_tensors, part, restore_optimizer
+from idim_cli.runs.early_stop import Goal, Verdict
 from idim_cli.tasks.base import not_finite
-from idim_cli.training import optimizers, schedules
 from idim_cli.training.prepare import Problem, seeder
-from idim_cli.training.rounding import Rounding
 
 T = TypeVar("T")
+#: How far the same gradient may differ between two ways of computing it, as a share of its length.
+TOLERANCE = {"float32": 1e-3, "bf16": 5e-2}
 
 
 class Batch(NamedTuple):

@@ -12,18 +12,19 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from idim_cli import checkpoint
+from idim_cli.core.errors import CapacityError, ComponentError, ExitedError, Fault, IdimError, RecipeError
+from idim_cli.core.machine import pick_device
 from idim_cli.datasets.split import Data
-from idim_cli.environment import pick_device
-from idim_cli.errors import CapacityError, ComponentError, ExitedError, Fault, IdimError, RecipeError
+from idim_cli.methods import optimizers, schedules
 from idim_cli.models import base as models
-from idim_cli.plans import Group, Run
 from idim_cli.projectors.check import check_fits
 from idim_cli.recipe.schema import Recipe, Seeds, Training
 from idim_cli.recipe.source import Source
-from idim_cli.training import optimizers, schedules, start
+from idim_cli.runs import checkpoint
+from idim_cli.runs.plan import Group, Run
+from idim_cli.training import warm_start
 from idim_cli.training.prepare import Where, load_data
-from idim_cli.training.rehearsal import Rehearsal
+from idim_cli.training.trial_step import Rehearsal
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -181,7 +182,7 @@ class _Check:
         data = load_data(recipe, self.where, device)
         module = self._module(recipe, data)
         with self._at("start"):
-            start.read(recipe, d, checkpoint.theta0(module), data)
+            warm_start.read(recipe, d, checkpoint.theta0(module), data)
 
     def _module(self, recipe: Recipe, data: Data) -> nn.Module:
         seed, fetch = recipe.seeds.theta0, self.where.download

@@ -10,20 +10,20 @@ from typing import Any
 
 import torch
 
-from idim_cli import checkpoint, origin
+from idim_cli.core.machine import data_root, free_bytes, pick_device
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data
-from idim_cli.environment import data_root, free_bytes, pick_device
 from idim_cli.models import base as models
-from idim_cli.native import native_parameters
-from idim_cli.plans import Run
 from idim_cli.projectors import base as projectors
 from idim_cli.projectors.check import Columns, check_fits, inspect
+from idim_cli.projectors.native import native_parameters
+from idim_cli.projectors.subspace import Subspace
 from idim_cli.recipe.schema import Component, Quantise, Recipe
-from idim_cli.subspace import Subspace
+from idim_cli.runs import checkpoint, origin
+from idim_cli.runs.plan import Run
 from idim_cli.tasks import base as tasks
 from idim_cli.tasks.base import Task
-from idim_cli.training.start import begin
+from idim_cli.training.warm_start import begin
 from idim_cli.training.where import Where as Where
 
 
@@ -44,7 +44,7 @@ class Problem:
     theta0: str = ""
 
     def origin(self, recipe: Recipe) -> dict[str, Any]:
-        """What it was made from (`idim_cli.origin`); the test split is read for its fingerprint alone."""
+        """What it was made from (`runs.origin`); the test split is read for its fingerprint alone."""
         data = {split: self.data.digest(split) for split in origin.SPLITS}
         return origin.told(self.theta0, data, {"model": recipe.model, "dataset": recipe.dataset})
 

@@ -12,8 +12,8 @@ from functools import partial
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from idim_cli.environment import peak_bytes, pick_device, reset_peak, resident_bytes
-from idim_cli.plans import Run
+from idim_cli.core.machine import peak_bytes, pick_device, reset_peak, resident_bytes
+from idim_cli.runs.plan import Run
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Where, load_data, problem
 

@@ -8,23 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from idim_cli import results, trust
-from idim_cli.errors import FOREIGN, IdimError
-from idim_cli.plans import Run, single
+from idim_cli.core.errors import FOREIGN, IdimError
+from idim_cli.recipe import trust
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
+from idim_cli.runs import results
+from idim_cli.runs.plan import Run, single
 from idim_cli.trackers.tracking import Tracking
-from idim_cli.training import outcome
+from idim_cli.training import result
 from idim_cli.training.clock import Clock
-from idim_cli.training.ended import done as done
-from idim_cli.training.ended import pending as pending
-from idim_cli.training.ended import put_away, results_folder, run_folder
+from idim_cli.training.finished import done as done
+from idim_cli.training.finished import pending as pending
+from idim_cli.training.finished import put_away, results_folder, run_folder
 from idim_cli.training.loop import Course, finish
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Problem, problem
 from idim_cli.training.prepare import Where as Where
-from idim_cli.training.record import Record
-from idim_cli.training.sitting import OnStep, Progress, Sitting
+from idim_cli.training.run_log import Record
+from idim_cli.training.session import OnStep, Progress, Sitting
 from idim_cli.training.stop import StoppedError
 from idim_cli.training.unchanged import Unchanged
 from idim_cli.training.where import as_where
@@ -47,7 +48,7 @@ def train(
         out: folder of all results; the run goes to ``out/RECIPE/runs/RUN_ID``.
         where: device and data.
         on_step: told the progress about five times a second.
-        trust_code: whether code that the recipe names may run although it is a stranger's (`idim_cli.trust`).
+        trust_code: whether code that the recipe names may run although it is a stranger's (`recipe.trust`).
 
     Returns:
         The content of result.json. The same call goes on after an interruption; after the end it only reads.
@@ -142,4 +143,4 @@ def _attempt(
         raise
     except FOREIGN as error:
         record.log(f"failed: {error}" if isinstance(error, IdimError) else traceback.format_exc())
-        return outcome.failed(run, error, here, where.device or run.recipe.device)
+        return result.failed(run, error, here, where.device or run.recipe.device)

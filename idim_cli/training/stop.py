@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
-from idim_cli.errors import INTERRUPTED, REQUEUE, TERMINATED, IdimError
+from idim_cli.core.errors import INTERRUPTED, REQUEUE, TERMINATED, IdimError
 
 #: The signals that ask to stop, and the exit codes that tell them.
 SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from idim_cli import origin
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 from idim_cli.models import is_portable
-from idim_cli.plans import Run
-from idim_cli.results import FAILED
+from idim_cli.runs import origin
+from idim_cli.runs.plan import Run
+from idim_cli.runs.results import FAILED
 
 if TYPE_CHECKING:
     from idim_cli.datasets.split import Data
@@ -60,7 +60,7 @@ class Unchanged:
         return "" if now is None else origin.other_theta0(then, now, recipe.model.name)
 
     def _data(self, recipe: Recipe) -> Data | None:
-        from idim_cli.environment import pick_device
+        from idim_cli.core.machine import pick_device
         from idim_cli.training.prepare import load_data
 
         try:
@@ -70,8 +70,8 @@ class Unchanged:
             return None
 
     def _start(self, recipe: Recipe, data: Data) -> str | None:
-        from idim_cli.checkpoint import theta0
         from idim_cli.models.base import build
+        from idim_cli.runs.checkpoint import theta0
 
         try:
             return theta0(build(recipe.model, data.shape, data.classes, recipe.seeds.theta0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from idim_cli import rng
+from idim_cli.core import rng
 from idim_cli.projectors.base import Cost, Projector
 
 

@@ -107,10 +107,10 @@ def recipe(folder: Path, d: int, seeds: int) -> Path:
 
 def finished(folder: Path, d: int, seeds: int) -> Path:
     """The recipe of a sweep whose runs all have a result.json already, below folder/out."""
-    from idim_cli import results
     from idim_cli.execute.sweep import sweep
-    from idim_cli.plans import plan
     from idim_cli.recipe.load import load
+    from idim_cli.runs import results
+    from idim_cli.runs.plan import plan
 
     path = recipe(folder, d, seeds)
     runs = folder / "out" / "many" / results.RUNS

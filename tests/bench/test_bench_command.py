@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from idim_cli.bench import machine
 from idim_cli.cli import bench
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 
 QUICK = ("--seconds", "0")
 SMALL = ("model.width=4", "dataset.n=300", *QUICK)
@@ -149,7 +149,7 @@ def test_times_have_three_digits(value, text):
 
 
 def test_a_figure_of_the_same_rows_has_the_same_bytes():
-    from idim_cli.reports import lines
+    from idim_cli.reports.plots import lines
 
     points = {"tied": [(100, 1e-3), (10, 1e-4)], "dense": []}
     drawn = [lines.draw(points, {"floor": [(10, 1e-5)]}, title="a", x="b", y="c") for _ in range(2)]

@@ -10,7 +10,7 @@ from torch import nn
 from idim_cli.bench import projectors as bench
 from idim_cli.bench.base import How
 from idim_cli.bench.limits import Pace, Room
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
 from idim_cli.projectors import REGISTRY
 from idim_cli.projectors.base import Cost
 from idim_cli.projectors.tied import Tied

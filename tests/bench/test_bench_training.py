@@ -5,7 +5,7 @@ import torch
 
 from idim_cli.bench import pack, step, synthetic
 from idim_cli.bench.base import How
-from idim_cli.errors import ComponentError, IdimError
+from idim_cli.core.errors import ComponentError, IdimError
 from idim_cli.recipe.load import load, loads
 from idim_cli.training.prepare import Where
 

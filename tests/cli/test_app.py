@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from idim_cli import environment
 from idim_cli.cli import app, console, doctor
-from idim_cli.errors import FileError, RunError
+from idim_cli.core import machine
+from idim_cli.core.errors import FileError, RunError
 from idim_cli.training.stop import SIGNALS
 
 ROOT = Path(app.__file__).parents[2]
@@ -101,7 +101,7 @@ def test_json_is_worded_alike_everywhere():
 
 
 def test_version(idim, monkeypatch):
-    monkeypatch.setattr(environment, "version", lambda: "1.2.3")
+    monkeypatch.setattr(machine, "version", lambda: "1.2.3")
     assert idim("--version") == (0, "idim 1.2.3\n", "")
 
 

@@ -6,9 +6,9 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli.cli import compress, evaluate, expand
-from idim_cli.errors import FileError
-from idim_cli.plans import single
+from idim_cli.core.errors import FileError
 from idim_cli.recipe.load import loads
+from idim_cli.runs.plan import single
 from idim_cli.training.run import Where, run
 
 RECIPE = """

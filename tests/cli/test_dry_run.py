@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from idim_cli.cli import console, dryrun, sweep, train
 from idim_cli.cli.verb import verb
-from idim_cli.errors import RecipeError
+from idim_cli.core.errors import RecipeError
 
 RECIPE = """
 name: toy

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from idim_cli.cli import documents
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 
 RECIPE = """
 name: small

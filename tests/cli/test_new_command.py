@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from idim_cli.errors import ComponentError, FileError, RecipeError
+from idim_cli.core.errors import ComponentError, FileError, RecipeError
+from idim_cli.core.registry import registry
 from idim_cli.recipe.load import load
-from idim_cli.registry import registry
 
 
 @pytest.mark.parametrize("model", ["fc", "lenet", "./mine.py:network", "torchvision:resnet18"])

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import pandas
 import pytest
 
-from idim_cli.cli import console, live, progress
-from idim_cli.plans import plan
+from idim_cli.cli import console, live, progress, watch
 from idim_cli.recipe.load import loads
+from idim_cli.runs.plan import plan
 from idim_cli.thresholds import threshold
-from idim_cli.training.sitting import Progress
+from idim_cli.training.session import Progress
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 10}, sweep: {d: [4], seeds: %d}}"
 DONE = {"status": "ok", "score_on": "train", "metric": "accuracy", "performance": 0.5, "seconds": 1.0}
@@ -232,7 +232,7 @@ def test_seeds_that_differ_are_told_apart():
 def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(terminal, monkeypatch, term):
     monkeypatch.setenv("TERM", term)
     console.talk.cache_clear()
-    assert isinstance(progress.shown(loads(TEXT % 1).recipe, None), progress.Plain)
+    assert isinstance(watch.shown(loads(TEXT % 1).recipe, None), progress.Plain)
 
 
 def test_runs_of_few_values_say_how_many(terminal, capfd):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from idim_cli.cli import recipes
-from idim_cli.errors import FileError, IdimError, RecipeError
+from idim_cli.core.errors import FileError, IdimError, RecipeError
 from idim_cli.recipe import find as finding
 
 GOOD = "# A good recipe.\nname: good\ndataset: digits\nmodel: fc\ntraining: {epochs: 1}\n"

@@ -6,10 +6,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from idim_cli import results
 from idim_cli.cli import report, threshold
 from idim_cli.cli.verb import verb
-from idim_cli.errors import FileError, IdimError
+from idim_cli.core.errors import FileError, IdimError
+from idim_cli.runs import results
 
 RUNS = Path(__file__).parents[1] / "reports" / "mnist-fc.csv"
 KINDS = ("pdf", "png", "svg")
@@ -45,7 +45,7 @@ def folder(tmp_path):
 @pytest.fixture
 def no_drawing(monkeypatch):
     """Figures of no content, where drawing is not what is tested; records how performance is drawn."""
-    from idim_cli.reports import chart, figure
+    from idim_cli.reports.plots import chart, figure
 
     calls = []
 

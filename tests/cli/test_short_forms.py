@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from idim_cli.errors import RecipeError
+from idim_cli.core.errors import RecipeError
 
 
 def kinds(done):

@@ -10,13 +10,15 @@ import pytest
 import yaml
 
 import idim_cli
-from idim_cli import checkpoint, fingerprint, trust
-from idim_cli.codec import container
-from idim_cli.errors import IdimError
+from idim_cli.compression.format import container
+from idim_cli.core import tensor_digest
+from idim_cli.core.errors import IdimError
+from idim_cli.recipe import trust
 from idim_cli.recipe.components import OPEN
 from idim_cli.recipe.schema import COMPONENTS, TRACKERS, Recipe
-from idim_cli.reports import redo
-from idim_cli.results import CHECKPOINT
+from idim_cli.reports.page import reproduce
+from idim_cli.runs import checkpoint
+from idim_cli.runs.results import CHECKPOINT
 from idim_cli.thresholds import made, swept
 
 #: Code that leaves a trace where it ran, as a component.
@@ -141,7 +143,7 @@ def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     origin = made("results/r", swept("results/r"))
     assert strange in origin.warning
     assert f"  # it names {strange}" in origin.command(["sweep.seeds=5"])
-    line = redo._made(SimpleNamespace(path=Path("results/r"), folders={}, lone=False))
+    line = reproduce._made(SimpleNamespace(path=Path("results/r"), folders={}, lone=False))
     assert line.startswith("idim sweep results/r/recipe.yaml")
     assert f"  # it names {strange}" in line
     cli("report", "results/r")
@@ -167,7 +169,7 @@ def planted(folder, component, kind="model", **extra):
     text = {key: json.dumps(value) for key, value in said.items()}
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {"coords": torch.zeros(3)}
-    checksum = fingerprint.of(tensors, text)  # which a stranger can put there too
+    checksum = tensor_digest.of(tensors, text)  # which a stranger can put there too
     data = save(tensors, {"format": checkpoint.FORMAT, "checksum": checksum, **text})
     (folder / CHECKPOINT).write_bytes(data)
     return folder / CHECKPOINT

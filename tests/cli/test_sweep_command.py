@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from idim_cli.cli import console, progress, sweep
 from idim_cli.cli.verb import verb
-from idim_cli.errors import RecipeError
+from idim_cli.core.errors import RecipeError
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(verb(sweep.command))
@@ -100,7 +100,7 @@ def test_faults_come_before_the_first_run(idim, tmp_path):
 
 def test_a_long_run_gives_a_sign_of_life_each_minute(idim, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", -1.0)
-    monkeypatch.setattr("idim_cli.training.sitting.TICK_SECONDS", -1.0)
+    monkeypatch.setattr("idim_cli.training.session.TICK_SECONDS", -1.0)
     lines = idim("sweep.d=[20]", "training.steps=4", "training.evaluate_every=1").stderr.splitlines()
     assert any("75% of 4 epochs, train exp_minus_loss 0." in line for line in lines)
 

@@ -12,11 +12,11 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli.cli.threshold import command
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import load
 from idim_cli.reports.report import report
-from idim_cli.results import TRAININGS
+from idim_cli.runs.results import TRAININGS
 from idim_cli.thresholds import threshold
 
 HEADER = "problem,series,x,acc\n"

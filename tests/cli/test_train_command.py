@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from idim_cli.cli import console, train
 from idim_cli.cli.verb import verb
-from idim_cli.errors import RecipeError
+from idim_cli.core.errors import RecipeError
 from idim_cli.training.stop import StoppedError
 
 RECIPE = """
@@ -86,7 +86,7 @@ def test_a_signal_passes_through(idim, monkeypatch):
     import os
     import signal
 
-    from idim_cli.training.sitting import Sitting
+    from idim_cli.training.session import Sitting
 
     monkeypatch.setattr(Sitting, "_tell", lambda self: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(StoppedError, match="its state is saved") as caught:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from idim_cli import environment
 from idim_cli.cli import app, console
-from idim_cli.errors import EXIT_CODES, IdimError
+from idim_cli.core import machine
+from idim_cli.core.errors import EXIT_CODES, IdimError
 from idim_cli.recipe.find import shipped
 
 
@@ -63,7 +63,7 @@ def test_quiet_says_nothing_but_errors(cli):
 def test_verbose_says_what_is_loaded_and_how_long_it_took(cli, monkeypatch):
     monkeypatch.setenv("IDIM_OUT", "here")
     said = cli("train", "toy", "training.steps=20", "-v").stderr
-    assert said.startswith(f"idim {environment.version()}, Python ")
+    assert said.startswith(f"idim {machine.version()}, Python ")
     assert "  IDIM_OUT=here\n" in said
     assert "toy.yaml with training.steps=20\n" in said
     assert said.count("  device cpu, ") == 1

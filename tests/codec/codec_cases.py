@@ -7,22 +7,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from idim_cli import checkpoint
-from idim_cli.codec import checkpoint as solutions
-from idim_cli.codec import container, shipped, write
-from idim_cli.codec.container import Content
-from idim_cli.codec.dictionary import DICTIONARY
-from idim_cli.codec.quantise import Exact, Quantised
-from idim_cli.codec.spec import Buffer, Spec
+from idim_cli.compression import from_checkpoint as solutions
+from idim_cli.compression import write
+from idim_cli.compression.format import container, shipped
+from idim_cli.compression.format.container import Content
+from idim_cli.compression.format.coordinates import Exact, Quantised
+from idim_cli.compression.format.dictionary import DICTIONARY
+from idim_cli.compression.format.spec import Buffer, Spec
 from idim_cli.models import base as models
-from idim_cli.native import native_parameters
 from idim_cli.projectors import base as projectors
-from idim_cli.quantiser import Quantiser
+from idim_cli.projectors.native import native_parameters
+from idim_cli.projectors.quantiser import Quantiser
+from idim_cli.projectors.subspace import Subspace
 from idim_cli.recipe.dump import dump
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Component, Seeds
-from idim_cli.results import CHECKPOINT
-from idim_cli.subspace import Subspace
+from idim_cli.runs import checkpoint
+from idim_cli.runs.results import CHECKPOINT
 
 DIGITS = """
 name: small

@@ -30,10 +30,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from idim_cli.codec import container, rebuild, shipped, solution
-from idim_cli.codec.binary import Reader, varint
-from idim_cli.codec.dictionary import DICTIONARY
-from idim_cli.errors import CapacityError, DataError, FileError, IdimError
+from idim_cli.compression import rebuild
+from idim_cli.compression.format import container, shipped, solution
+from idim_cli.compression.format.binary import Reader, varint
+from idim_cli.compression.format.dictionary import DICTIONARY
+from idim_cli.core.errors import CapacityError, DataError, FileError, IdimError
 
 HERE = Path(__file__).parent
 SECONDS, BYTES = 2.0, 1 << 28  #: of the processor and of memory for one file, at most; of memory for all too

@@ -23,11 +23,11 @@ import safetensors.torch
 import torch
 from codec_cases import DIGITS, NUMBERED, few, write_checkpoint
 
-from idim_cli import fingerprint
-from idim_cli.checkpoint import FORMAT
-from idim_cli.codec import checkpoint, rebuild
-from idim_cli.errors import USAGE, IdimError
-from idim_cli.results import CHECKPOINT
+from idim_cli.compression import from_checkpoint, rebuild
+from idim_cli.core import tensor_digest
+from idim_cli.core.errors import USAGE, IdimError
+from idim_cli.runs.checkpoint import FORMAT
+from idim_cli.runs.results import CHECKPOINT
 
 _SMALL, _WORK = 20_000, 10_000_000  # D, and D x d, of networks that are built
 _KEYS = ("recipe", "D", "d", "shape", "classes", "state", "run_id", "format", "mark")
@@ -207,7 +207,7 @@ def sealed(data: bytes) -> bytes:
     try:
         held = safetensors.torch.load(data)
         stated = {key: value for key, value in text.items() if key not in ("format", "checksum")}
-        text["checksum"] = fingerprint.of(held, stated)
+        text["checksum"] = tensor_digest.of(held, stated)
     except Exception:  # it is damaged: there is nothing to seal
         return data
     return whole({**header, "__metadata__": {**text, "format": FORMAT}}, tensors)
@@ -218,7 +218,7 @@ def examine(data: bytes, build: bool = False) -> str:
     path = Path(CHECKPOINT)
     path.write_bytes(data)
     try:
-        found = checkpoint.read(path)
+        found = from_checkpoint.read(path)
         if not build or found.D > _SMALL or found.D * found.d > _WORK:
             return "read"
         rebuild.rebuild(found)

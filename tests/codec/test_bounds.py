@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
-from idim_cli.codec.bounds import binomial_inverse, bound, kl_inverse, prefix_free_bits
+from idim_cli.compression.bounds import binomial_inverse, bound, kl_inverse, prefix_free_bits
 
 
 def tail(k, n, p):

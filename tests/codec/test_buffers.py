@@ -7,9 +7,9 @@ import pytest
 import torch
 from codec_cases import CONTENTS, FC
 
-from idim_cli.codec import container, solution
-from idim_cli.codec.spec import Buffer
-from idim_cli.errors import FileError
+from idim_cli.compression.format import container, solution
+from idim_cli.compression.format.spec import Buffer
+from idim_cli.core.errors import FileError
 
 WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 

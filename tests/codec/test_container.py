@@ -9,12 +9,12 @@ import pytest
 from codec_cases import CONTENTS, FC, sealed
 from hypothesis import given, settings
 
-from idim_cli.codec import container, shipped
-from idim_cli.codec.binary import Reader, varint
-from idim_cli.codec.container import Content, pack, sizes, unpack
-from idim_cli.codec.quantise import Exact, Quantised
-from idim_cli.codec.spec import Buffer
-from idim_cli.errors import FileError
+from idim_cli.compression.format import container, shipped
+from idim_cli.compression.format.binary import Reader, varint
+from idim_cli.compression.format.container import Content, pack, sizes, unpack
+from idim_cli.compression.format.coordinates import Exact, Quantised
+from idim_cli.compression.format.spec import Buffer
+from idim_cli.core.errors import FileError
 from idim_cli.recipe.schema import Seeds
 
 MARK = b"\x1d\xd1"

@@ -4,9 +4,9 @@ import pytest
 import torch
 from codec_cases import DIGITS, compressed, few, write_checkpoint
 
-from idim_cli.codec import solution
-from idim_cli.codec.evaluate import evaluate
-from idim_cli.codec.rebuild import rebuild
+from idim_cli.compression.evaluate import evaluate
+from idim_cli.compression.format import solution
+from idim_cli.compression.rebuild import rebuild
 from idim_cli.datasets.base import load
 from idim_cli.projectors import REGISTRY
 from idim_cli.recipe.schema import Component

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 
-from idim_cli.codec.entropy import code_bits, decode, encode, expected
+from idim_cli.compression.format.entropy import code_bits, decode, encode, expected
 
 SEQUENCES = st.integers(2, 256).flatmap(
     lambda levels: st.tuples(st.just(levels), st.lists(st.integers(0, levels - 1), max_size=400))

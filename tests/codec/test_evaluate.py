@@ -5,14 +5,14 @@ import pytest
 import torch
 from codec_cases import DIGITS, NUMBERED, USER_CODE, compressed, few, write_checkpoint
 
-from idim_cli.codec import container
-from idim_cli.codec.evaluate import evaluate
-from idim_cli.codec.expand import expand
-from idim_cli.errors import DataError, FileError
+from idim_cli.compression.evaluate import evaluate
+from idim_cli.compression.expand import expand
+from idim_cli.compression.format import container
+from idim_cli.core.errors import DataError, FileError
 from idim_cli.models import base as models
-from idim_cli.plans import single
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Component
+from idim_cli.runs.plan import single
 from idim_cli.training.run import Where, run
 
 TOY = """

@@ -9,10 +9,11 @@ import safetensors.torch
 import torch
 from codec_cases import DIGITS, NUMBERED, compressed, few, write_checkpoint
 
-from idim_cli.codec import container, expand, shipped, solution
-from idim_cli.codec.expand import expand as grow
-from idim_cli.codec.quantise import Exact
+from idim_cli.compression import expand
 from idim_cli.compression.compress import Wish, compress
+from idim_cli.compression.expand import expand as grow
+from idim_cli.compression.format import container, shipped, solution
+from idim_cli.compression.format.coordinates import Exact
 
 OWN = DIGITS.replace("{name: fc, depth: 1, width: 6}", "./own.py:tied").replace("PROJECTOR", "tied")
 KINDS = ["tied", "sparse", "fastfood", "dense", "layerwise"]

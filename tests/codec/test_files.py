@@ -6,13 +6,14 @@ import safetensors.torch
 import torch
 from codec_cases import CONTENTS, DIGITS, compressed, few, write_checkpoint
 
-from idim_cli.checkpoint import load, save
-from idim_cli.codec import checkpoint as solutions
-from idim_cli.codec import container, expand, files
-from idim_cli.codec.evaluate import evaluate
-from idim_cli.codec.expand import expand as grow
+from idim_cli.compression import expand
+from idim_cli.compression import from_checkpoint as solutions
 from idim_cli.compression.compress import compress
-from idim_cli.errors import CapacityError, FileError
+from idim_cli.compression.evaluate import evaluate
+from idim_cli.compression.expand import expand as grow
+from idim_cli.compression.format import container, files
+from idim_cli.core.errors import CapacityError, FileError
+from idim_cli.runs.checkpoint import load, save
 
 TIED = DIGITS.replace("PROJECTOR", "tied")
 SMALL = container.pack(CONTENTS["uniform"])
@@ -84,7 +85,7 @@ def test_out_must_be_a_plain_file(tmp_path, monkeypatch, out):
 def test_out_in_a_folder_that_is_not_there_is_told_before_any_work(tmp_path, monkeypatch):
     write_checkpoint(TIED, tmp_path)
     made, out = compressed(tmp_path), tmp_path / "reslts" / "x"
-    for work in ("idim_cli.compression.compress.Trials", "idim_cli.codec.expand.expand"):
+    for work in ("idim_cli.compression.compress.Trials", "idim_cli.compression.expand.expand"):
         monkeypatch.setattr(work, None)
     for write, path in ((compress, tmp_path), (expand.write, made)):
         with pytest.raises(

@@ -5,8 +5,8 @@ import random
 import fuzz
 import pytest
 
-from idim_cli.codec import container
-from idim_cli.errors import FileError, IdimError, RunError
+from idim_cli.compression.format import container
+from idim_cli.core.errors import FileError, IdimError, RunError
 
 
 @pytest.fixture(autouse=True)

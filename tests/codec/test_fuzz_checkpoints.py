@@ -6,7 +6,7 @@ import fuzz
 import fuzz_checkpoints
 import pytest
 
-from idim_cli.codec import checkpoint
+from idim_cli.compression import from_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def test_what_is_met_in_a_wrong_way_is_told(monkeypatch):
     def failing(path):
         raise KeyError("odd")
 
-    monkeypatch.setattr(checkpoint, "read", failing)
+    monkeypatch.setattr(from_checkpoint, "read", failing)
     with pytest.raises(AssertionError, match=f"KeyError: 'odd'\n--replay {data.hex()}"):
         fuzz.met(data, False, fuzz.Report(), how)
 

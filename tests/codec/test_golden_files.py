@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from golden import make
 
-from idim_cli.codec import container, shipped, write
-from idim_cli.codec import solution as solutions
-from idim_cli.codec.binary import Reader
+from idim_cli.compression import write
+from idim_cli.compression.format import container, shipped
+from idim_cli.compression.format import solution as solutions
+from idim_cli.compression.format.binary import Reader
 
 HERE = make.HERE
 ROOT = Path(__file__).parents[2]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from idim_cli.codec import container
-from idim_cli.codec.evaluate import evaluate
-from idim_cli.errors import DataError
+from idim_cli.compression.evaluate import evaluate
+from idim_cli.compression.format import container
+from idim_cli.core.errors import DataError
 
 FILES = Path(__file__).parents[2] / "docs" / "measured" / "files"
 #: bytes, d, values, accuracy on the validation split and on the test split

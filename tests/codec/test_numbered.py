@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from idim_cli.codec import shipped
-from idim_cli.codec.spec import KINDS
+from idim_cli.compression.format import shipped
+from idim_cli.compression.format.spec import KINDS
 from idim_cli.models import base as models
 from idim_cli.recipe.components import filled
 from idim_cli.recipe.find import find

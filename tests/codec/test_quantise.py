@@ -4,8 +4,8 @@ import pytest
 import torch
 from hypothesis import example, given
 
-from idim_cli.codec import entropy
-from idim_cli.codec.quantise import (
+from idim_cli.compression.format import entropy
+from idim_cli.compression.format.coordinates import (
     MOST_PER_BYTE,
     Exact,
     Quantised,
@@ -14,7 +14,7 @@ from idim_cli.codec.quantise import (
     listed,
     to_bfloat16,
 )
-from idim_cli.quantiser import Quantiser
+from idim_cli.projectors.quantiser import Quantiser
 
 HALVES = np.arange(2**16, dtype=np.uint16)
 

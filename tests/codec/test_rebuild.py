@@ -9,12 +9,13 @@ import torch
 from codec_cases import DIGITS, compressed, sealed, write_checkpoint
 from torch import nn
 
-from idim_cli import environment
-from idim_cli.codec import container, guard, rebuild, solution
-from idim_cli.codec.expand import expand as grow
-from idim_cli.codec.quantise import Exact, Quantised
-from idim_cli.codec.spec import Buffer
-from idim_cli.errors import CapacityError, FileError, IdimError
+from idim_cli.compression import rebuild
+from idim_cli.compression.expand import expand as grow
+from idim_cli.compression.format import container, guard, solution
+from idim_cli.compression.format.coordinates import Exact, Quantised
+from idim_cli.compression.format.spec import Buffer
+from idim_cli.core import machine
+from idim_cli.core.errors import CapacityError, FileError, IdimError
 from idim_cli.models import base as models
 from idim_cli.recipe.schema import Component
 
@@ -303,7 +304,7 @@ def test_another_seed_of_P_is_noticed(tmp_path):
 
 def test_too_little_memory_is_told_before_anything_is_built(tmp_path, monkeypatch):
     path = altered(tmp_path)
-    monkeypatch.setattr(environment, "free_bytes", lambda: 16 * 7 - 1)
+    monkeypatch.setattr(machine, "free_bytes", lambda: 16 * 7 - 1)
     monkeypatch.setattr(models, "skeleton", lambda *given: pytest.fail("was built"))
     with pytest.raises(CapacityError, match="D = 7 parameters"):
         grow(path)
@@ -313,7 +314,7 @@ def test_frozen_parameters_count_where_memory_is_short(tmp_path, monkeypatch):
     text = DIGITS.replace("PROJECTOR", "tied") + "trainable: ['output.bias']\n"
     write_checkpoint(text.replace("d: 12", "d: 2"), tmp_path)
     path = compressed(tmp_path)
-    monkeypatch.setattr(environment, "free_bytes", lambda: 16 * 460 - 1)
+    monkeypatch.setattr(machine, "free_bytes", lambda: 16 * 460 - 1)
     monkeypatch.setattr(models, "build", lambda *given: pytest.fail("was built"))
     with pytest.raises(CapacityError, match="D = 460 parameters"):
         grow(path)

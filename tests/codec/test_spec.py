@@ -6,10 +6,10 @@ import pytest
 from codec_cases import FC, deflated
 from pydantic import ValidationError
 
-from idim_cli.codec import solution, spec
-from idim_cli.codec.dictionary import DICTIONARY
-from idim_cli.codec.spec import LIMIT, NARROWER, WIDTHS, Buffer, Spec
-from idim_cli.errors import FileError
+from idim_cli.compression.format import solution, spec
+from idim_cli.compression.format.dictionary import DICTIONARY
+from idim_cli.compression.format.spec import LIMIT, NARROWER, WIDTHS, Buffer, Spec
+from idim_cli.core.errors import FileError
 from idim_cli.recipe.schema import Component
 
 ROW = json.loads(zlib.decompressobj(-15, DICTIONARY).decompress(FC.pack()))

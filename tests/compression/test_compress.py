@@ -8,19 +8,20 @@ import sys
 import pytest
 import torch
 
-from idim_cli import results
-from idim_cli.codec import checkpoint, container
-from idim_cli.codec.evaluate import evaluate
-from idim_cli.codec.expand import expand
+from idim_cli.compression import from_checkpoint
 from idim_cli.compression.baseline import beside
 from idim_cli.compression.compress import compress
-from idim_cli.compression.missed import NotReachedError
-from idim_cli.compression.trial import home
-from idim_cli.compression.wish import Wish
-from idim_cli.errors import DataError, FileError, IdimError, MissingExtraError
+from idim_cli.compression.evaluate import evaluate
+from idim_cli.compression.expand import expand
+from idim_cli.compression.format import container
+from idim_cli.compression.search.missed import NotReachedError
+from idim_cli.compression.search.options import Wish
+from idim_cli.compression.search.trial import home
+from idim_cli.core.errors import DataError, FileError, IdimError, MissingExtraError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import loads
+from idim_cli.runs import results
 from idim_cli.training.run import train
 
 RECIPE = """
@@ -94,7 +95,7 @@ def test_lossless_is_every_bit(swept, tmp_path):
     _, run = swept
     done = compress(run, tmp_path / "a.idim", Wish(lossless=True))
     stored = container.unpack((tmp_path / "a.idim").read_bytes()).coords.values()
-    coords = checkpoint.read(run / "checkpoint.safetensors").coords
+    coords = from_checkpoint.read(run / "checkpoint.safetensors").coords
     assert torch.equal(torch.from_numpy(stored), coords)
     assert (done.how, done.levels, done.performance) == ("exact", None, own(run))
 
@@ -103,9 +104,9 @@ def test_a_target_is_a_share_of_the_direct_runs_beside(swept, tmp_path):
     folder, run = swept
     direct = [json.loads((path / "result.json").read_text()) for path in folder.glob("runs/direct-*")]
     mean = sum(result["performance"] for result in direct) / 2
-    assert beside(folder, run.name, checkpoint.read(run / "checkpoint.safetensors").spec) == pytest.approx(
-        mean
-    )
+    assert beside(
+        folder, run.name, from_checkpoint.read(run / "checkpoint.safetensors").spec
+    ) == pytest.approx(mean)
     done = compress(run, tmp_path / "a.idim", Wish(target=0.8, d="auto", levels=[3, 4]))
     assert done.baseline == pytest.approx(mean)
     assert done.performance >= 0.8 * mean
@@ -385,7 +386,7 @@ def test_without_the_data_only_every_bit_is_kept(swept, tmp_path, monkeypatch):
     def absent(*_, **__):
         raise DataError("digits: missing", "give the folder")
 
-    monkeypatch.setattr("idim_cli.compression.trial.load_data", absent)
+    monkeypatch.setattr("idim_cli.compression.search.trial.load_data", absent)
     with pytest.raises(DataError, match="missing") as caught:
         compress(swept[1], tmp_path / "a.idim")
     assert "--lossless" in caught.value.hint

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from idim_cli.compression.goal import goal_of
-from idim_cli.compression.sizes import Size, descent, dimensions, fill, fitting, largest, steps
-from idim_cli.errors import IdimError
+from idim_cli.compression.search.sizes import Size, descent, dimensions, fill, fitting, largest, steps
+from idim_cli.compression.search.target import goal_of
+from idim_cli.core.errors import IdimError
 
 DS, LEVELS = [100, 200, 300, 400, 600, 800], [2, 3, 4, 8, 16]
 

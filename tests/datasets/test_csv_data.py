@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from idim_cli.core.errors import IdimError
 from idim_cli.datasets.base import load
-from idim_cli.errors import IdimError
 from idim_cli.recipe.schema import Component
 
 HEADER = "a,b,label"

@@ -6,8 +6,8 @@ import pytest
 import torch
 from tiny_data import write_parquet
 
+from idim_cli.core.errors import DataError, MissingExtraError
 from idim_cli.datasets.base import load
-from idim_cli.errors import DataError, MissingExtraError
 from idim_cli.recipe.schema import Component
 
 datasets = pytest.importorskip("datasets")
@@ -128,8 +128,8 @@ def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
 
 def test_the_rooms_load_without_torch():
     code = (
-        "import sys, idim_cli.datasets, idim_cli.models, idim_cli.tasks, idim_cli.outside\n"
-        "from idim_cli.registry import registry\n"
+        "import sys, idim_cli.datasets, idim_cli.models, idim_cli.tasks, idim_cli.core.user_code\n"
+        "from idim_cli.core.registry import registry\n"
         "[registry(k).parameters(n) for k in ('dataset', 'model', 'task') for n in registry(k)]\n"
         "sys.exit(any(m in sys.modules for m in ('torch', 'datasets', 'torchvision')))"
     )

@@ -8,8 +8,8 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
+from idim_cli.core.errors import DataError
 from idim_cli.datasets.base import load
-from idim_cli.errors import DataError
 from idim_cli.recipe.schema import Component
 
 pytest.importorskip("datasets")

@@ -2,8 +2,8 @@ import pytest
 import torch
 from tiny_data import write_idx, write_mnist
 
+from idim_cli.core.errors import DataError
 from idim_cli.datasets.base import load
-from idim_cli.errors import DataError
 from idim_cli.recipe.schema import Component
 
 

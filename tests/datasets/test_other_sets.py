@@ -2,8 +2,8 @@ import pytest
 import torch
 from tiny_data import write_cifar, write_parquet
 
+from idim_cli.core.errors import ComponentError, DataError
 from idim_cli.datasets.base import load
-from idim_cli.errors import ComponentError, DataError
 from idim_cli.recipe.schema import Component
 
 

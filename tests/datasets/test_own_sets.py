@@ -3,15 +3,15 @@
 import pytest
 import torch
 
+from idim_cli.core.errors import CapacityError, ComponentError, DataError, RecipeError
 from idim_cli.datasets.base import load
 from idim_cli.datasets.split import Source, Split
-from idim_cli.errors import CapacityError, ComponentError, DataError, RecipeError
 from idim_cli.models.base import build
-from idim_cli.native import native_parameters
-from idim_cli.plans import single
+from idim_cli.projectors.native import native_parameters
 from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Component
+from idim_cli.runs.plan import single
 
 CODE = """
 import torch

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
+from idim_cli.core.errors import DataError
+from idim_cli.core.registry import registry
+from idim_cli.core.rng import Stream
 from idim_cli.datasets.split import Source, Split
 from idim_cli.datasets.transform import transform
-from idim_cli.errors import DataError
-from idim_cli.registry import registry
-from idim_cli.rng import Stream
 
 
 def numbered(n=100, shape=(2, 3, 4)):

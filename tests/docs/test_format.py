@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idim_cli.codec import container, quantise, shipped, spec
-from idim_cli.codec.dictionary import DICTIONARY
+from idim_cli.compression.format import container, coordinates, shipped, spec
+from idim_cli.compression.format.dictionary import DICTIONARY
+from idim_cli.core.rng import Stream
 from idim_cli.recipe.schema import Component, Seeds
-from idim_cli.rng import Stream
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
@@ -83,7 +83,7 @@ def test_the_page_s_decoder_reads_every_golden_file():
 @pytest.mark.parametrize("levels", [2, 3, 16, 255, 256])
 def test_the_page_s_decoder_reads_any_code(levels):
     symbols = Stream(0, "page").integers(700, levels).astype(np.uint8).tobytes()
-    few = quantise.Quantised((1.0,), symbols, levels)
+    few = coordinates.Quantised((1.0,), symbols, levels)
     assert bytes(reader()(few.code(), 700, levels)) == symbols
 
 
@@ -149,9 +149,9 @@ def test_limits():
         f"at most\n{spec.LIMIT:,} bytes",
         f"at most {spec._AXES} axes",
         f"nested deeper than {spec._DEPTH}",
-        f"a byte for every {quantise.MOST_PER_BYTE} coordinates",
-        f"more than {quantise.MOST_PER_BYTE} a byte",
-        f"L is 2 .. {quantise.MOST_LEVELS}",
+        f"a byte for every {coordinates.MOST_PER_BYTE} coordinates",
+        f"more than {coordinates.MOST_PER_BYTE} a byte",
+        f"L is 2 .. {coordinates.MOST_LEVELS}",
     ):
         assert text in PAGE
 
@@ -159,11 +159,11 @@ def test_limits():
 def test_sizes_of_the_paper_s_network():
     named, D = shipped.named(16)
     coords = Stream(0, "page/sizes").normals(750).astype(np.float32)
-    content = container.Content(D, Seeds(), named, quantise.Exact(coords), 0, 0.0)
+    content = container.Content(D, Seeds(), named, coordinates.Exact(coords), 0, 0.0)
     assert f"{4 * D:,} bytes" in PAGE
     assert f"every bit of theta_d has {len(container.pack(content)):,}" in PAGE.replace("\n", " ")
     symbols = np.clip(np.round(coords / 1.224) + 1, 0, 2).astype(np.uint8).tobytes()
-    small = container.Content(D, Seeds(), named, quantise.Quantised((1.0,), symbols, 3), 0, 0.0)
+    small = container.Content(D, Seeds(), named, coordinates.Quantised((1.0,), symbols, 3), 0, 0.0)
     (about,) = re.findall(r"it has about (\d+)", PAGE)
     assert len(container.pack(small)) == pytest.approx(int(about), abs=2)
     rest = len(container.pack(small)) - container.sizes(small)["coords"]

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from idim_cli.cli import documents
-from idim_cli.errors import EXIT_CODES
+from idim_cli.core.errors import EXIT_CODES
+from idim_cli.core.registry import ROOMS, registry
 from idim_cli.recipe import schema
 from idim_cli.recipe.find import shipped
 from idim_cli.recipe.load import load
-from idim_cli.registry import ROOMS, registry
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 

@@ -2,13 +2,13 @@
 
 import json
 
-from idim_cli import results
 from idim_cli.execute import queue
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
-from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
-from idim_cli.training.ended import run_folder
+from idim_cli.runs import results
+from idim_cli.runs.plan import plan
+from idim_cli.training.finished import run_folder
 from idim_cli.training.prepare import Where
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 2}, sweep: {d: [4, 8], seeds: 1}}"

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from idim_cli.execute.base import Silent
-from idim_cli.execute.lines import Lines, usual
+from idim_cli.execute.progress_lines import Lines, usual
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import loads
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from idim_cli.execute import local, member, pool
 from idim_cli.execute.base import Silent
-from idim_cli.execute.local import Local, workers
-from idim_cli.plans import plan
+from idim_cli.execute.local import executor, pool, worker_process
+from idim_cli.execute.local.executor import Local, workers
 from idim_cli.recipe.load import loads
-from idim_cli.training import packing
+from idim_cli.runs.plan import plan
+from idim_cli.training.batched import pack_size
 from idim_cli.training.prepare import Where
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 20}, sweep: {d: [4, 8], seeds: 3}}"
@@ -22,9 +22,9 @@ def runs():
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
     """Four cores, plenty of memory, and workers that start in no time."""
-    monkeypatch.setattr(member, "cores", lambda: 4)
-    monkeypatch.setattr(local, "free_bytes", lambda: 1 << 50)
-    monkeypatch.setattr(local, "START_SECONDS", 0.0)
+    monkeypatch.setattr(worker_process, "cores", lambda: 4)
+    monkeypatch.setattr(executor, "free_bytes", lambda: 1 << 50)
+    monkeypatch.setattr(executor, "START_SECONDS", 0.0)
 
 
 def test_as_many_as_asked_for_but_no_more_than_runs(runs):
@@ -38,15 +38,15 @@ def test_one_a_core(runs):
 
 
 def test_one_alone_when_starting_takes_longer_than_the_work(runs, monkeypatch):
-    monkeypatch.setattr(local, "START_SECONDS", 1000.0)
+    monkeypatch.setattr(executor, "START_SECONDS", 1000.0)
     assert workers(runs, CPU) == 1
     assert workers(runs, CPU, spent=2000.0) == 4
 
 
 def test_no_more_than_there_is_memory_for(runs, monkeypatch):
     held = 1 << 40  # beside which what a run needs is nothing
-    monkeypatch.setattr(local, "resident_bytes", lambda: held)
-    monkeypatch.setattr(local, "free_bytes", lambda: 2.6 * held)
+    monkeypatch.setattr(executor, "resident_bytes", lambda: held)
+    monkeypatch.setattr(executor, "free_bytes", lambda: 2.6 * held)
     assert workers(runs, CPU) == 2
 
 
@@ -56,7 +56,7 @@ def test_what_cannot_be_measured_is_left_to_the_runs(monkeypatch):
     def fails(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(packing, "packing", fails)
+    monkeypatch.setattr(pack_size, "packing", fails)
     assert workers(broken, CPU) == 1
 
 

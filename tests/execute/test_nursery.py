@@ -7,8 +7,8 @@ from multiprocessing import Pipe
 
 import pytest
 
-from idim_cli.execute import nursery
-from idim_cli.execute.nursery import Nursery, usable
+from idim_cli.execute.local import fork_server
+from idim_cli.execute.local.fork_server import Nursery, usable
 
 pytestmark = pytest.mark.skipif(not usable(), reason="needs pidfd_open")
 
@@ -66,7 +66,7 @@ def test_a_nursery_whose_parent_is_killed_ends_in_silence(warm, unread, capfd):
 
 
 def test_a_nursery_that_cannot_start_is_gone(monkeypatch):
-    monkeypatch.setattr(nursery, "_PROGRAM", "raise SystemExit(3)")
+    monkeypatch.setattr(fork_server, "_PROGRAM", "raise SystemExit(3)")
     cold = Nursery({})
     _, one = worker(cold)
     assert (one.pid, one.wait(), cold.gone) == (0, 3, True)

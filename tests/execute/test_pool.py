@@ -15,16 +15,16 @@ import pytest
 import torch
 
 import idim_cli
-from idim_cli import results
-from idim_cli.errors import IdimError
-from idim_cli.execute import member, nursery
-from idim_cli.execute import pool as pools
+from idim_cli.core.errors import IdimError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
-from idim_cli.execute.pool import Pool
-from idim_cli.plans import plan
+from idim_cli.execute.local import fork_server, worker_process
+from idim_cli.execute.local import pool as pools
+from idim_cli.execute.local.pool import Pool
 from idim_cli.recipe.load import loads
-from idim_cli.training.ended import run_folder
+from idim_cli.runs import results
+from idim_cli.runs.plan import plan
+from idim_cli.training.finished import run_folder
 from idim_cli.training.prepare import Where
 from idim_cli.training.stop import StoppedError
 
@@ -136,7 +136,7 @@ def test_a_killed_worker_is_noticed_though_its_connection_stays_open(inline, tmp
         worker.process.kill()
         killed.append(time.monotonic())
 
-    monkeypatch.setattr(member, "Pipe", pipe)
+    monkeypatch.setattr(worker_process, "Pipe", pipe)
     with Pool(2, pack=2) as pool:
         done = plain(pool.map(runs(), tmp_path, CPU, Killed(kill)))
         for number in held:
@@ -229,25 +229,36 @@ def test_workers_save_and_end_when_their_parent_is_killed(tmp_path):
 
 
 def test_workers_that_cannot_start(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(nursery if nursery.usable() else member, "_PROGRAM", "raise SystemExit(3)")
+    monkeypatch.setattr(
+        fork_server if fork_server.usable() else worker_process, "_PROGRAM", "raise SystemExit(3)"
+    )
     with Pool(2) as pool, pytest.raises(IdimError, match="cannot start: exit code 3"):
         list(pool.map(runs(), tmp_path, CPU, Silent()))
 
 
 def test_seats_share_out_cores_and_gpus(monkeypatch):
-    monkeypatch.setattr(member, "cores", lambda: 8)
+    monkeypatch.setattr(worker_process, "cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cpu = torch.device("cpu")
-    assert [(seat.number, seat.threads) for seat in member.seats(cpu, None)] == [(i, 1) for i in range(8)]
-    assert [seat.threads for seat in member.seats(cpu, 3)] == [2, 2, 2]
-    assert member.seats(cpu, 1, threads=5)[0].environment == {"OMP_NUM_THREADS": "5", "MKL_NUM_THREADS": "5"}
+    assert [(seat.number, seat.threads) for seat in worker_process.seats(cpu, None)] == [
+        (i, 1) for i in range(8)
+    ]
+    assert [seat.threads for seat in worker_process.seats(cpu, 3)] == [2, 2, 2]
+    assert worker_process.seats(cpu, 1, threads=5)[0].environment == {
+        "OMP_NUM_THREADS": "5",
+        "MKL_NUM_THREADS": "5",
+    }
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert [seat.threads for seat in member.seats(cpu, 2)] == [3, 3]
+    assert [seat.threads for seat in worker_process.seats(cpu, 2)] == [3, 3]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     cuda = torch.device("cuda")
-    assert [seat.environment["CUDA_VISIBLE_DEVICES"] for seat in member.seats(cuda, 3)] == ["2", "5", "2"]
-    assert len(member.seats(cuda, None)) == 2
-    assert [seat.gpu for seat in member.seats(torch.device("cuda:1"), 2)] == [None, None]
+    assert [seat.environment["CUDA_VISIBLE_DEVICES"] for seat in worker_process.seats(cuda, 3)] == [
+        "2",
+        "5",
+        "2",
+    ]
+    assert len(worker_process.seats(cuda, None)) == 2
+    assert [seat.gpu for seat in worker_process.seats(torch.device("cuda:1"), 2)] == [None, None]
 
 
 @pytest.mark.parametrize("everybody", [False, True])

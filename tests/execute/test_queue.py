@@ -5,8 +5,8 @@ import pytest
 from idim_cli.execute import queue
 from idim_cli.execute.base import Silent
 from idim_cli.execute.queue import Queue
-from idim_cli.plans import kind, plan
 from idim_cli.recipe.load import loads
+from idim_cli.runs.plan import kind, plan
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 2}, sweep: {d: [4, 8], seeds: 3}}"
 

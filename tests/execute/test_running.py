@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from idim_cli import results
-from idim_cli.execute import running
-from idim_cli.execute.running import Running
-from idim_cli.goal import Goal
-from idim_cli.plans import plan, purposes
+from idim_cli.execute import running_estimate
+from idim_cli.execute.running_estimate import Running
 from idim_cli.recipe.load import loads
+from idim_cli.runs import results
+from idim_cli.runs.early_stop import Goal
+from idim_cli.runs.plan import plan, purposes
 
 TEXT = "{name: toy, dataset: toy, model: toy, task: toy, training: {steps: 10}, sweep: {d: [4, 8, 16]}}"
 
@@ -51,7 +51,7 @@ def test_the_level_is_known_from_the_direct_runs_on(recipe, tmp_path):
     assert [one.reading for one in found.estimates()] == [None]
     assert found.level(runs[1]) is None
     write(tmp_path, runs, [0.8])
-    clock.now += running.REST_SECONDS
+    clock.now += running_estimate.REST_SECONDS
     found.estimates()
     assert found.level(runs[1]) == pytest.approx(0.72)
     assert found.level(runs[0]) is None
@@ -81,13 +81,13 @@ def test_it_reads_again_only_after_a_rest(recipe, tmp_path, monkeypatch):
     assert one.reading.value in range(5, 9)
     found.estimates()
     assert len(count) == 1
-    clock.now += running.REST_SECONDS  # the first one also imports, which does not count
+    clock.now += running_estimate.REST_SECONDS  # the first one also imports, which does not count
     found.estimates()
     assert len(count) == 2
-    clock.now += running.REST_SECONDS
+    clock.now += running_estimate.REST_SECONDS
     found.estimates()
     assert len(count) == 2
-    clock.now += 0.5 / running.TIME_SHARE
+    clock.now += 0.5 / running_estimate.TIME_SHARE
     found.estimates()
     assert len(count) == 3
     found.catch_up()

@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
-from idim_cli import results
-from idim_cli.errors import IdimError
-from idim_cli.execute import seldom
-from idim_cli.execute.seldom import Seldom
+from idim_cli.core.errors import IdimError
+from idim_cli.execute import rate_limit
+from idim_cli.execute.rate_limit import Seldom
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import loads
+from idim_cli.runs import results
 
 MANY = """
 name: toy
@@ -43,7 +43,7 @@ def test_no_more_than_its_share_of_the_time_goes_into_it():
         events.append(event)
         often.event()
     assert len(spent) > 3
-    assert sum(spent) < 3 * seldom.SHARE * clock.now
+    assert sum(spent) < 3 * rate_limit.SHARE * clock.now
 
 
 def test_the_first_event_counts_at_once_and_the_last_is_caught_up():
@@ -69,19 +69,19 @@ def writes(monkeypatch):
         return text(frame)
 
     monkeypatch.setattr(results, "to_csv", counted)
-    monkeypatch.setattr("idim_cli.results.frame.to_csv", counted)
+    monkeypatch.setattr("idim_cli.runs.table.to_csv", counted)
     return rows
 
 
 def test_a_sweep_of_many_runs_writes_few_tables(tmp_path, monkeypatch, writes):
-    monkeypatch.setattr(seldom, "SHARE", 1e-9)
+    monkeypatch.setattr(rate_limit, "SHARE", 1e-9)
     sweep(loads(MANY), tmp_path)
     assert writes == [1, 31]  # after the first run, and at the end
     assert len(pd.read_csv(tmp_path / "toy" / results.TABLE)) == 31
 
 
 def test_a_sweep_that_is_stopped_leaves_all_its_runs_in_the_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(seldom, "SHARE", 1e-9)
+    monkeypatch.setattr(rate_limit, "SHARE", 1e-9)
 
     class Stops:
         ended = 0

@@ -14,11 +14,12 @@ import pytest
 import torch
 
 import idim_cli
-from idim_cli import results, thresholds
-from idim_cli.errors import IdimError, RecipeError
+from idim_cli import thresholds
+from idim_cli.core.errors import IdimError, RecipeError
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import load as recipe_load
 from idim_cli.recipe.load import loads
+from idim_cli.runs import results
 from idim_cli.training.run import train
 
 RECIPE = """
@@ -59,7 +60,7 @@ class Watch:
 @pytest.fixture
 def often(monkeypatch):
     """Progress is told at every step."""
-    monkeypatch.setattr("idim_cli.training.sitting.TICK_SECONDS", -1.0)
+    monkeypatch.setattr("idim_cli.training.session.TICK_SECONDS", -1.0)
 
 
 def table(folder):
@@ -99,7 +100,7 @@ def test_each_combination_has_an_estimate_and_shares_its_baseline(tmp_path):
 
 
 def test_results_csv_is_rewritten_as_runs_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("idim_cli.execute.seldom.SHARE", math.inf)  # else it rests, see test_seldom.py
+    monkeypatch.setattr("idim_cli.execute.rate_limit.SHARE", math.inf)  # else it rests, see test_seldom.py
     lengths = []
 
     class Count(Watch):
@@ -214,7 +215,7 @@ def test_each_result_is_read_once_while_runs_go_on(tmp_path, monkeypatch):
         return result
 
     monkeypatch.setattr(results, "read_result", counted)
-    monkeypatch.setattr("idim_cli.results.reading.read_result", counted)
+    monkeypatch.setattr("idim_cli.runs.reading.read_result", counted)
     outcome = sweep(loads(RECIPE), tmp_path)
     # Once at the end, for all that other processes may have written.
     assert sorted(reads) == sorted(outcome.table["run_id"])
@@ -309,9 +310,9 @@ def test_kill_9_in_the_middle_of_a_run(tmp_path):
         import os, signal, sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from test_sweep import RECIPE, Watch, loads, sweep
-        from idim_cli.training import sitting
-        sitting.TICK_SECONDS = sitting.SAVE_SECONDS = -1.0
-        sitting.SAVE_SHARE = float("inf")
+        from idim_cli.training import session
+        session.TICK_SECONDS = session.SAVE_SECONDS = -1.0
+        session.SAVE_SHARE = float("inf")
         kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
         from pathlib import Path
         sweep(loads(RECIPE), Path({str(tmp_path / "killed")!r}), watcher=Watch((3, 4), kill))
@@ -400,7 +401,7 @@ def test_a_sweep_that_is_done_writes_nothing(tmp_path, monkeypatch):
     def refuse(path, *content, **settings):
         raise OSError(30, "Read-only file system", str(path))
 
-    monkeypatch.setattr("idim_cli.results.files.write_atomic", refuse)
+    monkeypatch.setattr("idim_cli.runs.files.write_atomic", refuse)
     assert sweep(loads(RECIPE, overrides=["sweep.d=[5]"]), tmp_path).as_dict() == other.as_dict()
     watch = Watch()
     watch.say = told.append

@@ -28,12 +28,13 @@ from typing import Any
 from recipe_cases import ACCEPTED, HEAD, REFUSED
 from results_cases import NASTY, build, first
 
-from idim_cli import results, thresholds
-from idim_cli.errors import IdimError, printable
+from idim_cli import thresholds
+from idim_cli.core.errors import IdimError, printable
 from idim_cli.recipe.dump import dump, to_yaml
 from idim_cli.recipe.find import shipped
 from idim_cli.recipe.load import from_plain, loads
 from idim_cli.recipe.schema import Recipe
+from idim_cli.runs import results
 
 SECONDS, BYTES = 2.0, 1 << 28  #: of the processor for one file, and of memory for all, at most
 _LARGEST = 20_000  # bytes of a file to begin with

@@ -6,7 +6,7 @@ import fuzz_files
 import kill
 import pytest
 
-from idim_cli.results import clear_temporaries, sole_writer
+from idim_cli.runs.results import clear_temporaries, sole_writer
 
 
 @pytest.mark.parametrize("kind", ["recipe", "result", "plan"])

@@ -11,9 +11,7 @@ import pytest
 from in_process import BYTES, SECONDS, idim, most_bytes, raw
 from results_cases import DAMAGES, NASTY, build, first
 
-import idim_cli.codec.evaluate
-import idim_cli.compression.compress  # noqa: F401 (torch and others take their memory before it is measured)
-from idim_cli.results import to_csv
+from idim_cli.runs.results import to_csv
 
 #: Damages that leave nothing to be read, or no baseline; each is one clear error.
 UNREADABLE = {
@@ -158,7 +156,7 @@ def test_cells_that_begin_as_formulas_are_shielded_and_read_back():
     assert {row["net"] for row in rows} == {"'=1+1", "'@x", "'+y"}
     import pandas as pd
 
-    from idim_cli.tables import read_csv
+    from idim_cli.core.csv_io import read_csv
 
     frame = pd.DataFrame({"=a": ["=1", "@", "+1", "'=1", "-1", None, "x"], "b": [-1.0, 2, 3, 4, 5, 6, 7]})
     Path("shielded.csv").write_text(to_csv(frame))

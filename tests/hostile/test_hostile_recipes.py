@@ -7,7 +7,7 @@ import pytest
 from in_process import BYTES, SECONDS, idim, most_bytes, raw
 from recipe_cases import ACCEPTED, HEAD, REFUSED
 
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 from idim_cli.recipe.dump import dump, to_yaml
 from idim_cli.recipe.load import from_plain, load, loads
 

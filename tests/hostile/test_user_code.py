@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from in_process import idim, raw
 
-from idim_cli.errors import described, printable
+from idim_cli.core.errors import described, printable
 
 CODE = """
 import ctypes, os, sys

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
 from idim_cli.models.base import build, portable
 from idim_cli.recipe.schema import Component
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from idim_cli.core.rng import Stream
 from idim_cli.models.init import he_normal, initialise, truncated_normals
-from idim_cli.rng import Stream
 
 
 def test_truncated_normals_lie_within_two_and_keep_what_lies_there():

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 import torch
 
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
 from idim_cli.models.base import build
 from idim_cli.models.resnet import Block
 from idim_cli.recipe.schema import Component

@@ -10,8 +10,8 @@ import pytest
 import torch
 from scipy.linalg import hadamard as reference_hadamard
 
-from idim_cli.projectors import loops
-from idim_cli.projectors.butterflies import transform
+from idim_cli.projectors.kernels import loops
+from idim_cli.projectors.kernels.butterflies import transform
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])

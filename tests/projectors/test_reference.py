@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from idim_cli import outside
+from idim_cli.core import user_code
 from idim_cli.projectors.base import Projector, build
-from idim_cli.projectors.hadamard import hadamard
+from idim_cli.projectors.kernels.hadamard import hadamard
 from idim_cli.recipe.schema import Component
 
 FILE = Path(__file__).parents[1] / "bench" / "reference.py"
 
 
 def reference(D: int, d: int) -> Projector:
-    made: Projector = outside.find(f"{FILE}:OneBlockFastfood")(D, d, 1)
+    made: Projector = user_code.find(f"{FILE}:OneBlockFastfood")(D, d, 1)
     return made
 
 
@@ -42,4 +42,4 @@ def test_it_is_fastfood_in_one_block_with_its_own_random_numbers():
 @pytest.mark.parametrize("n", [1, 2, 32, 512])
 def test_both_transforms_are_the_same(n):
     x = torch.arange(2.0 * n, dtype=torch.float64).view(2, n).sin()
-    assert torch.allclose(outside.find(f"{FILE}:butterflies")(x), hadamard(x), atol=1e-10)
+    assert torch.allclose(user_code.find(f"{FILE}:butterflies")(x), hadamard(x), atol=1e-10)

@@ -9,10 +9,11 @@ import pytest
 import torch
 from scipy.linalg import hadamard as reference_hadamard
 
-from idim_cli.errors import CapacityError, ComponentError, RunError
-from idim_cli.projectors import REGISTRY, check, loops
+from idim_cli.core.errors import CapacityError, ComponentError, RunError
+from idim_cli.projectors import REGISTRY, check
 from idim_cli.projectors.base import build
-from idim_cli.projectors.hadamard import hadamard
+from idim_cli.projectors.kernels import loops
+from idim_cli.projectors.kernels.hadamard import hadamard
 from idim_cli.projectors.layerwise import share_out
 from idim_cli.recipe.schema import Component
 

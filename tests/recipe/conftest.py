@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from idim_cli import registry
+from idim_cli.core import registry
+from idim_cli.core.registry import Registry
 from idim_cli.recipe.load import Loaded, loads
-from idim_cli.registry import Registry
 
 COMPONENTS = """
 from typing import Any, Literal
@@ -75,7 +75,7 @@ def faults(small):
     """The faults of a small recipe with more lines and overrides, as text."""
 
     def collect(more: str = "", *overrides: str, base: str = BASE) -> list[str]:
-        from idim_cli.errors import RecipeError
+        from idim_cli.core.errors import RecipeError
 
         with pytest.raises(RecipeError) as caught:
             small(more, *overrides, base=base)

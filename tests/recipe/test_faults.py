@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from idim_cli.errors import RecipeError
+from idim_cli.core.errors import RecipeError
 from idim_cli.recipe.check import validate
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.source import Source

@@ -2,7 +2,7 @@
 
 import pytest
 
-from idim_cli.errors import FileError
+from idim_cli.core.errors import FileError
 from idim_cli.recipe import find as finding
 from idim_cli.recipe.find import description, find, shipped
 

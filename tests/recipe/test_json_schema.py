@@ -3,7 +3,7 @@
 import jsonschema
 import pytest
 
-from idim_cli.errors import RecipeError
+from idim_cli.core.errors import RecipeError
 from idim_cli.recipe import text
 from idim_cli.recipe.find import shipped
 from idim_cli.recipe.json_schema import json_schema

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from idim_cli.errors import ComponentError, FileError, RecipeError
+from idim_cli.core.errors import ComponentError, FileError, RecipeError
 from idim_cli.recipe.load import load, loads
 from idim_cli.recipe.schema import Component, Recipe, Training
 
@@ -119,7 +119,7 @@ def test_recipes_are_frozen(small):
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys, idim_cli.plans, idim_cli.recipe.load as l\n"
+        "import sys, idim_cli.runs.plan, idim_cli.recipe.load as l\n"
         "from idim_cli.recipe.find import shipped\n"
         "from idim_cli import registry\n"
         "[registry.registry(kind).parameters(name)"

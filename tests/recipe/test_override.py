@@ -2,7 +2,7 @@
 
 import pytest
 
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 from idim_cli.recipe.load import with_values
 from idim_cli.recipe.override import split
 from idim_cli.recipe.schema import Component, Seeds

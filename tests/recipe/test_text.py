@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idim_cli.errors import FileError, RecipeError
+from idim_cli.core.errors import FileError, RecipeError
 from idim_cli.recipe import text
 from idim_cli.recipe.text import MAX_DEPTH, MAX_NODES, Dumper, parse, read
 

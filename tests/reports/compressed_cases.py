@@ -3,8 +3,8 @@
 import json
 
 from idim_cli.compression.compress import Wish, compress
-from idim_cli.plans import single
 from idim_cli.recipe.load import loads
+from idim_cli.runs.plan import single
 from idim_cli.training.run import Where, run
 
 CPU = Where(device="cpu")

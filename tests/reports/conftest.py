@@ -7,7 +7,7 @@ import compressed_cases
 import pandas as pd
 import pytest
 
-from idim_cli import results
+from idim_cli.runs import results
 from idim_cli.thresholds import estimate, points
 
 

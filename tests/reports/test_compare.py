@@ -5,11 +5,11 @@ import math
 import pytest
 from matplotlib.colors import to_hex
 
-from idim_cli.reports import look
-from idim_cli.reports.compare import compare
-from idim_cli.reports.entries import entries, overview
-from idim_cli.reports.published import find
-from idim_cli.reports.result import load
+from idim_cli.reports.inputs.entries import entries, overview
+from idim_cli.reports.inputs.published import find
+from idim_cli.reports.inputs.result import load
+from idim_cli.reports.page.compare import compare
+from idim_cli.reports.plots import style
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def family(runs):
 
 
 def axes_of(chart, page=False):
-    with look.style(page):
-        return chart.build(look.PAGE if page else look.FILE).axes[0]
+    with style.style(page):
+        return chart.build(style.PAGE if page else style.FILE).axes[0]
 
 
 def test_labels_say_in_what_the_groups_differ(family):
@@ -140,10 +140,10 @@ def test_a_problem_of_one_D_is_left_out_beside_a_family(runs):
 
 def test_words_of_a_file_lie_within_it(projectors):
     chart = compare(entries([load(projectors)]), [None], "f").sizes
-    with look.style():
-        figure = chart.build(look.FILE)
+    with style.style():
+        figure = chart.build(style.FILE)
         figure.canvas.draw()
-        assert figure.get_tightbbox().x1 <= look.SIZE[0]
+        assert figure.get_tightbbox().x1 <= style.SIZE[0]
 
 
 def test_mixed_fractions_are_all_named(family, runs):
@@ -172,7 +172,7 @@ def test_intervals_tell_their_confidence(family, runs):
 
 def test_trained_parameters_against_performance(family):
     axes = axes_of(compare(entries([family]), [None], "f").parameters)
-    (direct,) = (line for line in axes.lines if to_hex(line.get_color()) == look.BLACK)
+    (direct,) = (line for line in axes.lines if to_hex(line.get_color()) == style.BLACK)
     assert sorted(set(direct.get_xdata())) == [100, 1000, 10_000]
     curves = list(axes.containers)
     assert len(curves) == 3
@@ -186,7 +186,7 @@ def test_published_small_nets_stand_for_own_ones(runs, name, D, shown):
     for d, performance in ((10, 0.5), (40, 0.93)):
         runs.add(d, performance, D=D)
     chart = compare(entries([load(runs.folder)]), [find(name)], "f").parameters
-    (nets,) = (line for line in axes_of(chart).lines if to_hex(line.get_color()) == look.FAINT.lower())
+    (nets,) = (line for line in axes_of(chart).lines if to_hex(line.get_color()) == style.FAINT.lower())
     assert len(nets.get_xdata()) == shown
     assert "Li et al. 2018" in chart.note
 
@@ -195,7 +195,7 @@ def test_published_small_nets_lie_behind_networks_of_their_D_alone(family):
     alone = compare(entries([family])[:1], [find("mnist-fc")], "f").parameters
     assert alone is None
     chart = compare(entries([family]), [find("mnist-fc")], "f").parameters
-    assert not [line for line in axes_of(chart).lines if to_hex(line.get_color()) == look.FAINT.lower()]
+    assert not [line for line in axes_of(chart).lines if to_hex(line.get_color()) == style.FAINT.lower()]
     assert "Li et al." not in chart.note
 
 
@@ -223,7 +223,7 @@ def test_bars_that_are_not_reached_come_last(runs):
     assert shown_as(chart) == ["width 2", "width 1"]
     assert chart.alt.endswith("width 1: > 10.")
     colours = [to_hex(bar.get_facecolor()) for bar in axes_of(chart).patches]
-    assert colours == [look.BLUE.lower(), look.WHITE.lower()]  # arrows also stand at bars that are reached
+    assert colours == [style.BLUE.lower(), style.WHITE.lower()]  # arrows also stand at bars that are reached
     assert "hollow" in chart.note
 
 
@@ -259,8 +259,8 @@ def widths(runs, count):
 
 
 def legend_of(chart):
-    with look.style():
-        (legend,) = chart.build(look.FILE).legends
+    with style.style():
+        (legend,) = chart.build(style.FILE).legends
     return [text.get_text() for text in legend.get_texts()]
 
 

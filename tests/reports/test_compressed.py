@@ -9,11 +9,12 @@ import pytest
 from compressed_cases import change
 from page_parser import Page
 
-from idim_cli.errors import IdimError
-from idim_cli.reports import compressed, latex, lengths, look, proof
-from idim_cli.reports.files import files
-from idim_cli.reports.records import find
+from idim_cli.core.errors import IdimError
+from idim_cli.reports.inputs.records import find
+from idim_cli.reports.page.compressed_files import files
+from idim_cli.reports.plots import lengths, style
 from idim_cli.reports.report import report
+from idim_cli.reports.tables import compressed, latex, proof
 
 
 @pytest.fixture
@@ -112,8 +113,8 @@ def test_csv_and_markdown_and_latex_have_a_line_for_each_file(three, one):
 
 
 def axes_of(chart):
-    with look.style():
-        return chart.build(look.FILE).axes[0]
+    with style.style():
+        return chart.build(style.FILE).axes[0]
 
 
 def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
@@ -128,13 +129,13 @@ def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
 
 
 def test_long_names_of_bars_are_told_in_full(three):
-    usual = lengths.chart(three, "x").build(look.FILE).get_figheight()
+    usual = lengths.chart(three, "x").build(style.FILE).get_figheight()
     names = ["digits-by-hand-in-8x8-pixels", "digits with shuffled labels"]
     long = [dataclasses.replace(three[0], recipe=name) for name in names]
     chart = lengths.chart([*long, three[2]], "x")
     shown = [text.get_text().replace("\n", " ") for text in axes_of(chart).get_yticklabels()]
     assert sorted(shown) == sorted(compressed.labels([*long, three[2]]))
-    assert chart.build(look.FILE).get_figheight() > usual
+    assert chart.build(style.FILE).get_figheight() > usual
 
 
 def test_bars_of_very_different_bits_have_a_log_axis(three, one):
@@ -148,8 +149,8 @@ def test_words_of_the_bars_lie_within_the_figure(three, one):
     huge = dataclasses.replace(one, recipe="huge", bound=dataclasses.replace(one.bound, bits=1e6))
     for found in (three, [*three, huge]):
         for page in (False, True):
-            with look.style(page):
-                figure = lengths.chart(found, "x").build(look.PAGE if page else look.FILE)
+            with style.style(page):
+                figure = lengths.chart(found, "x").build(style.PAGE if page else style.FILE)
                 figure.canvas.draw()
                 assert figure.get_tightbbox().x1 <= figure.get_size_inches()[0]
 

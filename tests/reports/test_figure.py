@@ -10,10 +10,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from idim_cli.errors import IdimError
-from idim_cli.reports import figure, look
-from idim_cli.reports.chart import Chart
-from idim_cli.reports.curve import Curve
+from idim_cli.core.errors import IdimError
+from idim_cli.reports.plots import figure, style
+from idim_cli.reports.plots.chart import Chart
+from idim_cli.reports.points import Curve
 
 LABELS = figure.Labels("mnist, fc, tied, D = 199,210", "validation accuracy")
 
@@ -28,8 +28,8 @@ def built(tied_points, tied_reading):
     """The figure itself, laid out."""
 
     def build(points=tied_points, reading=tied_reading, published=None, log=None, page=False):
-        form = look.PAGE if page is True else page or look.FILE
-        with look.style(form.page):
+        form = style.PAGE if page is True else page or style.FILE
+        with style.style(form.page):
             made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log, form)
             made.draw_without_rendering()
         return made
@@ -74,32 +74,32 @@ def test_settings_of_matplotlib_are_left_as_they_were(tied_points, tied_reading)
 
 
 def test_baseline_is_solid_and_level_dashed(built, tied_reading):
-    solid, dashed = line(built().axes[0], look.BLACK)
+    solid, dashed = line(built().axes[0], style.BLACK)
     assert (solid.get_ydata()[0], solid.get_linestyle()) == (tied_reading.baseline, "-")
     assert (dashed.get_ydata()[0], dashed.get_linestyle()) == (tied_reading.level, "--")
 
 
 def test_the_mark_of_d_int_stands_out(built, tied_points, tied_reading):
     axes = built().axes[0]
-    (circles,) = line(axes, look.BLUE, "o")
+    (circles,) = line(axes, style.BLUE, "o")
     assert list(circles.get_xdata()) == list(tied_points.d)
     assert to_hex(circles.get_markerfacecolor()) == "#ffffff"
-    (mark,) = line(axes, look.RED, "D")
+    (mark,) = line(axes, style.RED, "D")
     assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (tied_reading.value, tied_reading.level)
     assert mark.get_markersize() > circles.get_markersize()
     assert mark.get_zorder() > circles.get_zorder()
-    (words,) = (text.get_text() for text in axes.texts if to_hex(text.get_color()) == look.RED.lower())
+    (words,) = (text.get_text() for text in axes.texts if to_hex(text.get_color()) == style.RED.lower())
     assert words.endswith(f"= {tied_reading.value}")
     assert "solves" not in str([text.get_text() for text in axes.get_legend().get_texts()])
 
 
 def test_error_bars_in_both_directions(built, tied_points, tied_reading):
     axes = built().axes[0]
-    (bars,) = (c for c in axes.collections if to_hex(c.get_color()[0]) == look.BLUE.lower())
+    (bars,) = (c for c in axes.collections if to_hex(c.get_color()[0]) == style.BLUE.lower())
     heights = [path.vertices[1, 1] - path.vertices[0, 1] for path in bars.get_paths()]
     assert heights == pytest.approx(2 * tied_points.sd)
     ends = [tied_reading.low, tied_reading.high]
-    (interval,) = (artist for artist in line(axes, look.RED) if list(artist.get_xdata()) == ends)
+    (interval,) = (artist for artist in line(axes, style.RED) if list(artist.get_xdata()) == ends)
     assert list(interval.get_ydata()) == [tied_reading.level] * 2
 
 
@@ -108,10 +108,10 @@ def test_an_open_end_is_an_arrow_at_the_edge(built, tied_reading):
         tied_reading, value=None, low=None, high=None, high_is_open=True, verdict="not reached"
     )
     axes = built(reading=beyond).axes[0]
-    (arrow,) = line(axes, look.RED, ">")
+    (arrow,) = line(axes, style.RED, ">")
     assert arrow.get_xdata()[0] == axes.get_xlim()[1]
-    assert arrow.get_zorder() > max(circles.get_zorder() for circles in line(axes, look.BLUE, "o"))
-    assert len(line(axes, look.BLUE, "o")) == 1
+    assert arrow.get_zorder() > max(circles.get_zorder() for circles in line(axes, style.BLUE, "o"))
+    assert len(line(axes, style.BLUE, "o")) == 1
 
 
 @pytest.mark.parametrize(("log", "scale"), [(None, "linear"), (True, "log"), (False, "linear")])
@@ -131,9 +131,9 @@ def test_axis_is_logarithmic_when_d_spans_decades(built):
 
 def test_published_points_are_faint_and_behind(built):
     axes = built(published={"d": [100, 200], "mean": [0.4, 0.6]}).axes[0]
-    (points,) = line(axes, look.FAINT)
+    (points,) = line(axes, style.FAINT)
     assert list(points.get_xdata()) == [100, 200]
-    assert points.get_zorder() < min(artist.get_zorder() for artist in line(axes, look.BLUE))
+    assert points.get_zorder() < min(artist.get_zorder() for artist in line(axes, style.BLUE))
 
 
 CASES = {
@@ -209,8 +209,8 @@ def test_the_legend_lies_within_a_figure_of_a_page(tied_points, tied_reading, ru
     n = [runs[at % 2] for at in range(len(curve.n))]
     early = ((curve.d[0], 0.5),) if stopped else ()
     curve = dataclasses.replace(curve, n=tuple(n), solved=early, unsolved=early)
-    with look.style(page=True):
-        made = figure._figure(curve, tied_reading, Curve.of(None), LABELS, None, look.PAGE)
+    with style.style(page=True):
+        made = figure._figure(curve, tied_reading, Curve.of(None), LABELS, None, style.PAGE)
         FigureCanvasAgg(made).draw()
         (legend,) = (one.get_legend() for one in made.axes)
         box = legend.get_window_extent()

@@ -9,8 +9,8 @@ import pytest
 from compressed_cases import record_of
 from matplotlib.colors import to_hex
 
-from idim_cli.reports import frontier, look
-from idim_cli.reports.records import Trial, read
+from idim_cli.reports.inputs.records import Trial, read
+from idim_cli.reports.plots import frontier, style
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def test_on_the_frontier_is_what_nothing_as_small_does_as_well():
 
 
 def axes_of(one, page=False):
-    with look.style(page):
-        return frontier.chart(one, "x", "digits, fc").build(look.PAGE if page else look.FILE).axes[0]
+    with style.style(page):
+        return frontier.chart(one, "x", "digits, fc").build(style.PAGE if page else style.FILE).axes[0]
 
 
 def test_a_line_for_each_number_of_values_and_the_frontier(one):

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from idim_cli.reports.entries import entries
-from idim_cli.reports.latex import escaped, maths, tables
-from idim_cli.reports.result import load
+from idim_cli.reports.inputs.entries import entries
+from idim_cli.reports.inputs.result import load
+from idim_cli.reports.tables.latex import escaped, maths, tables
 
 
 def test_each_group_is_a_table_with_its_protocol_below_all_readings(runs_csv):

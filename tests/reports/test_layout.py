@@ -5,12 +5,12 @@ import struct
 
 import pytest
 
-from idim_cli.errors import IdimError
-from idim_cli.reports import look
-from idim_cli.reports.chart import Chart
-from idim_cli.reports.columns import fitted
-from idim_cli.reports.layout import name
+from idim_cli.core.errors import IdimError
+from idim_cli.reports.page.layout import name
+from idim_cli.reports.plots import style
+from idim_cli.reports.plots.chart import Chart
 from idim_cli.reports.report import report
+from idim_cli.reports.text.columns import fitted
 
 
 def test_the_page_lies_beside_the_results_and_has_their_name(swept, runs_csv, tmp_path):
@@ -74,7 +74,7 @@ def test_runs_that_cannot_be_read_are_listed_with_the_reason(swept):
 
 
 def drawn(points, reading, form):
-    from idim_cli.reports import figure
+    from idim_cli.reports.plots import figure
 
     labels = figure.Labels("digits, fc", "validation accuracy")
     return Chart("a", "", "", lambda form: figure.build(points, reading, labels=labels, form=form)).files(
@@ -83,12 +83,12 @@ def drawn(points, reading, form):
 
 
 def test_figures_of_a_size_without_a_caption(tied_points, tied_reading):
-    files = drawn(tied_points, tied_reading, look.Form(size=(3.3, 2.5), caption=False))
+    files = drawn(tied_points, tied_reading, style.Form(size=(3.3, 2.5), caption=False))
     width, height = struct.unpack(">II", files["png"][16:24])
     assert (width, height) == (660, 500)
     assert b"digits, fc" not in files["svg"]
     assert b"Baseline model" not in files["svg"]
-    usual = drawn(tied_points, tied_reading, look.FILE)
+    usual = drawn(tied_points, tied_reading, style.FILE)
     assert b"digits, fc" in usual["svg"]
 
 
@@ -96,10 +96,10 @@ def test_figures_of_a_size_without_a_caption(tied_points, tied_reading):
 def test_words_of_small_figures_do_not_meet(tied_points, tied_reading, size):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from idim_cli.reports import figure
+    from idim_cli.reports.plots import figure
 
-    with look.style():
-        made = figure.build(tied_points, tied_reading, form=look.Form(size=size, caption=False))
+    with style.style():
+        made = figure.build(tied_points, tied_reading, form=style.Form(size=size, caption=False))
         made.draw_without_rendering()
         axes, renderer = made.axes[0], FigureCanvasAgg(made).get_renderer()
         ticks = [*axes.get_xticklabels(), *axes.get_yticklabels()]

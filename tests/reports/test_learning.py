@@ -1,7 +1,7 @@
 import pytest
 
-from idim_cli.reports import learning, look
-from idim_cli.reports.result import load
+from idim_cli.reports.inputs.result import load
+from idim_cli.reports.plots import learning, style
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def test_ends_and_the_first_that_solves_are_always_shown(value):
 def test_the_figure_names_each_d_once_and_draws_the_level(result):
     section = result.sections[0]
     chart = learning.chart(section, learning.curves(section, result.folders), "x")
-    with look.style():
-        (axes,) = chart.build(look.FILE).axes
+    with style.style():
+        (axes,) = chart.build(style.FILE).axes
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert names == ["direct", "d = 40", "d = 20", "d = 10", "level"]
     assert [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [

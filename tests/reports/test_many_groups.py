@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from idim_cli import results
-from idim_cli.reports.chart import Chart
-from idim_cli.reports.panels import MOST_DRAWN
+from idim_cli.reports.page.panels import MOST_DRAWN
+from idim_cli.reports.plots.chart import Chart
 from idim_cli.reports.report import report
+from idim_cli.runs import results
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from page_parser import Page
 
-from idim_cli.errors import IdimError
-from idim_cli.reports import look
-from idim_cli.reports.inline import COLOURS
+from idim_cli.core.errors import IdimError
+from idim_cli.reports.plots import style
+from idim_cli.reports.plots.inline import COLOURS
 from idim_cli.reports.report import report
 from idim_cli.thresholds import PAPER
 
@@ -30,9 +30,9 @@ def drawn(path, *more, **options):
 
 @pytest.fixture
 def no_drawing(monkeypatch):
-    from idim_cli.reports.chart import Chart
+    from idim_cli.reports.plots.chart import Chart
 
-    monkeypatch.setattr(Chart, "files", lambda self, form=None: dict.fromkeys(look.KINDS, b""))
+    monkeypatch.setattr(Chart, "files", lambda self, form=None: dict.fromkeys(style.KINDS, b""))
     monkeypatch.setattr(Chart, "inline", lambda self: f'<svg role="img" aria-label="{self.slug}"></svg>')
 
 
@@ -89,8 +89,8 @@ def test_colours_are_those_of_the_page_in_both_schemes_and_in_print(made):
 
 
 def test_every_colour_of_the_figures_has_a_name():
-    values = {v for v in vars(look).values() if isinstance(v, str) and re.fullmatch("#[0-9A-F]{6}", v)}
-    assert {*values, *look.RAMP} == set(COLOURS)
+    values = {v for v in vars(style).values() if isinstance(v, str) and re.fullmatch("#[0-9A-F]{6}", v)}
+    assert {*values, *style.RAMP} == set(COLOURS)
     assert len(values) >= 10
 
 
@@ -197,7 +197,7 @@ def test_nothing_has_run_yet(runs, no_drawing):
 def test_the_folder_of_runs_and_the_recipe_may_be_gone(swept, no_drawing, tmp_path):
     import pandas as pd
 
-    from idim_cli import results
+    from idim_cli.runs import results
 
     path = tmp_path / "table.csv"
     pd.DataFrame(results.table(swept)).to_csv(path, index=False)

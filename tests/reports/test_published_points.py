@@ -2,12 +2,12 @@
 
 import pytest
 
-from idim_cli.errors import IdimError, RecipeError
-from idim_cli.plans import plan
+from idim_cli.core.errors import IdimError, RecipeError
 from idim_cli.recipe import find as finding
 from idim_cli.recipe.json_schema import json_schema
 from idim_cli.recipe.load import load, loads
-from idim_cli.reports.published import _index, find
+from idim_cli.reports.inputs.published import _index, find
+from idim_cli.runs.plan import plan
 
 TEXT = "dataset: digits\nmodel: fc\nd: 10\ntraining: {epochs: 1}\n"
 

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 from compressed_cases import TOY, Wish, change, compress, record_of, trained
 
-from idim_cli.codec import bounds
-from idim_cli.codec.files import digest
-from idim_cli.errors import FileError
-from idim_cli.reports import records
-from idim_cli.reports.records import find, read
+from idim_cli.compression import bounds
+from idim_cli.compression.format.files import digest
+from idim_cli.core.errors import FileError
+from idim_cli.reports.inputs import records
+from idim_cli.reports.inputs.records import find, read
 
 RATES = [("a", 0.5), ("b", 0.4)]
 

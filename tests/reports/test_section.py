@@ -1,6 +1,6 @@
 import pandas as pd
 
-from idim_cli.reports.section import sections
+from idim_cli.reports.inputs.section import sections
 from idim_cli.thresholds import Options
 
 

@@ -4,8 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from idim_cli.cli.app import app
-from idim_cli.reports import redo
-from idim_cli.reports.found import find
+from idim_cli.reports.inputs.collect import find
+from idim_cli.reports.page import reproduce
 from idim_cli.thresholds.selection import Selection
 
 
@@ -37,7 +37,7 @@ def test_the_command_that_makes_the_report_again_has_them(export, tmp_path):
     chosen = Selection({"seed_projector": "seed"}, {"net": ["a"]}, ["net"])
     found = find([export], None, chosen)
     words = ["--column", "seed_projector=seed", "--where", "net=a", "--group-by", "net"]
-    read, made = redo.commands(found, tmp_path, redo.given(None, {}, None, None, chosen))
+    read, made = reproduce.commands(found, tmp_path, reproduce.given(None, {}, None, None, chosen))
     for line in (read, made):
         assert line.endswith(" ".join(words))
 

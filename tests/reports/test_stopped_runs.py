@@ -6,9 +6,11 @@ import io
 import pandas as pd
 import pytest
 
-from idim_cli.reports import figure, table, terminal
-from idim_cli.reports.chart import Chart
-from idim_cli.reports.section import sections
+from idim_cli.reports.inputs.section import sections
+from idim_cli.reports.plots import figure
+from idim_cli.reports.plots.chart import Chart
+from idim_cli.reports.tables import group_table
+from idim_cli.reports.terminal import plot
 
 DIRECT = [{"d": 1000, "direct": True, "performance": p, "status": "ok"} for p in (0.99, 1.0, 1.01)]
 SWEPT = [
@@ -39,24 +41,24 @@ def files(points, reading):
 
 
 def test_the_table_has_every_d_that_was_tried(section):
-    text = table.text([section])
+    text = group_table.text([section])
     assert "2 out of reach" in text
-    assert [row["d"] for row in table.rows(section)] == [20, 40, 50, 60, 80, 1000]
-    assert table.rows(section)[0]["mean"] is None
+    assert [row["d"] for row in group_table.rows(section)] == [20, 40, 50, 60, 80, 1000]
+    assert group_table.rows(section)[0]["mean"] is None
 
 
 def test_the_csv_counts_them(section):
-    first = next(csv.DictReader(io.StringIO(table.to_csv([section]))))
+    first = next(csv.DictReader(io.StringIO(group_table.to_csv([section]))))
     assert (first["runs"], first["stopped_solved"], first["stopped_unsolved"]) == ("0", "0", "2")
     assert (first["total_runs"], first["total_solved"], first["total_unsolved"]) == ("2", "2", "2")
 
 
 def test_plots_show_them_apart(section):
     points = section.sample.points
-    drawn = terminal.plot(points, section.reading)
+    drawn = plot.plot(points, section.reading)
     assert drawn.count("▲") == 3  # two runs and the legend
     assert "▽ stopped early, level out of reach" in drawn
-    assert "▲" not in terminal.plot(points, section.reading, unicode=False)
+    assert "▲" not in plot.plot(points, section.reading, unicode=False)
     svg = files(points, section.reading)["svg"].decode()
     assert "stopped: level reached" in svg or "<use" in svg
 
@@ -64,6 +66,6 @@ def test_plots_show_them_apart(section):
 def test_all_runs_stopped_still_make_a_plot(section):
     early = pd.DataFrame([row for row in ROWS if row["status"] != "ok" or row["direct"]])
     found, _ = sections(early, threshold_options(), "runs.csv")
-    assert "▲" in terminal.plot(found[0].sample.points, found[0].reading)
+    assert "▲" in plot.plot(found[0].sample.points, found[0].reading)
     assert files(found[0].sample.points, found[0].reading)["png"]
-    assert "stopped early" in table.markdown(found)
+    assert "stopped early" in group_table.markdown(found)

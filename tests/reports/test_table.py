@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from idim_cli.reports import table as tables
-from idim_cli.reports.section import sections
+from idim_cli.reports.inputs.section import sections
+from idim_cli.reports.tables import group_table as tables
 from idim_cli.thresholds import Options, facts
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from idim_cli.reports import variance
-from idim_cli.reports.variance import HOW_TO, REST
+from idim_cli.reports.inputs import variance
+from idim_cli.reports.inputs.variance import HOW_TO, REST
 from idim_cli.thresholds import sample
 
 

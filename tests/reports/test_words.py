@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-from idim_cli.reports import words
-from idim_cli.reports.curve import Curve
+from idim_cli.reports.points import Curve
+from idim_cli.reports.text import captions
 from idim_cli.thresholds import facts
 
 
@@ -40,18 +40,18 @@ def test_curve_leaves_out_what_cannot_be_drawn():
     ],
 )
 def test_interval_ends(tied_reading, fields, ends):
-    assert words.interval_ends(changed(tied_reading, **fields)) == ends
+    assert captions.interval_ends(changed(tied_reading, **fields)) == ends
 
 
 def test_the_rule_first_asks_for_more_than_the_level(tied_reading):
     level = tied_reading.level
-    assert words.solves(level, tied_reading)
-    assert not words.solves(level, changed(tied_reading, rule="first"))
-    assert not words.solves(level, None)
+    assert captions.solves(level, tied_reading)
+    assert not captions.solves(level, changed(tied_reading, rule="first"))
+    assert not captions.solves(level, None)
 
 
 def test_caption_is_made_of_the_facts(tied_reading):
-    result, protocol = words.caption(changed(tied_reading, left_out=2, runs_per_d=(2, 3)))
+    result, protocol = captions.caption(changed(tied_reading, left_out=2, runs_per_d=(2, 3)))
     told = facts(changed(tied_reading, left_out=2, runs_per_d=(2, 3)))
     assert result == f"d_int90: {told['d_int90']} ({told['interval']})."
     assert protocol.startswith(
@@ -67,8 +67,8 @@ def test_caption_is_made_of_the_facts(tied_reading):
 
 
 def test_the_caption_tells_coordinates_that_are_not_free(tied_reading):
-    assert "coords" not in words.caption(tied_reading)[1]
-    assert words.caption(changed(tied_reading, coords="of 3 values"))[1].endswith("; coords of 3 values.")
+    assert "coords" not in captions.caption(tied_reading)[1]
+    assert captions.caption(changed(tied_reading, coords="of 3 values"))[1].endswith("; coords of 3 values.")
 
 
 @pytest.mark.parametrize(
@@ -77,16 +77,16 @@ def test_the_caption_tells_coordinates_that_are_not_free(tied_reading):
 )
 def test_baseline_kinds(tied_reading, kind, text):
     reading = changed(tied_reading, baseline_kind=kind, baseline_runs=1)
-    assert text in words.caption(reading)[1]
+    assert text in captions.caption(reading)[1]
 
 
 def test_a_curve_of_medians_says_so(tied_points):
     curve = Curve.of(tied_points, "median")
     assert curve.mean == tuple(tied_points.median)
-    assert words.legend(curve, None) == [("below", "median over runs")]
+    assert captions.legend(curve, None) == [("below", "median over runs")]
 
 
 def test_heading_shrinks():
-    assert words.heading("accuracy", True, 80) == "accuracy against subspace dimension d (log axis)"
-    assert words.heading("accuracy", True, 40) == "accuracy against d (log axis)"
-    assert words.heading("validation accuracy", True, 30) == "validation accuracy against d\n(log axis)"
+    assert captions.heading("accuracy", True, 80) == "accuracy against subspace dimension d (log axis)"
+    assert captions.heading("accuracy", True, 40) == "accuracy against d (log axis)"
+    assert captions.heading("validation accuracy", True, 30) == "validation accuracy against d\n(log axis)"

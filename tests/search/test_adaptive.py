@@ -6,11 +6,11 @@ import pytest
 from synthetic import Problem, carried_out
 
 from idim_cli import thresholds
-from idim_cli.errors import ComponentError, RecipeError
+from idim_cli.core.errors import ComponentError, RecipeError
 from idim_cli.recipe.load import load
-from idim_cli.results import row
+from idim_cli.runs.results import row
 from idim_cli.search.base import build
-from idim_cli.search.place import bracket
+from idim_cli.search.placement import bracket
 
 SMOOTH = Problem(truth=500, shape="power", D=200_000, noise=0.004, direct_noise=0.001, jitter=0.001)
 

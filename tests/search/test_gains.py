@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idim_cli.search.gains import FEWEST, goal
+from idim_cli.search.remaining_gain import FEWEST, goal
 
 CURVES = Path(__file__).parents[2] / "docs" / "measured" / "learning-curves.csv"
 

@@ -8,7 +8,7 @@ import pytest
 from synthetic import carried_out, crossing, problem
 
 from idim_cli import thresholds
-from idim_cli.results import row
+from idim_cli.runs.results import row
 
 PROBLEMS = 200
 

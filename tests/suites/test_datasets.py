@@ -4,9 +4,9 @@ import pytest
 import torch
 from tiny_data import write_cifar, write_mnist, write_parquet
 
+from idim_cli.core.registry import registry
 from idim_cli.datasets.base import load
 from idim_cli.recipe.schema import Component
-from idim_cli.registry import registry
 
 NAMES = list(registry("dataset"))
 PARAMS = {"cifar10": {"validation": 5}, "hf": {"path": "tiny"}, "mnist": {"validation": 5}}

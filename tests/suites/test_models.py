@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from idim_cli.core.registry import registry
 from idim_cli.models.base import build, portable
 from idim_cli.recipe.schema import Component
-from idim_cli.registry import registry
 
 SHAPE, CLASSES = (3, 32, 32), 6
 NAMES = list(registry("model"))

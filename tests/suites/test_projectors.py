@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 import torch
 
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
 from idim_cli.projectors import REGISTRY
 from idim_cli.projectors.base import Projector, build
 from idim_cli.recipe.schema import Component

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from idim_cli.core.registry import registry
 from idim_cli.datasets.split import Split
 from idim_cli.recipe.schema import Component
-from idim_cli.registry import registry
 from idim_cli.tasks.base import build
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 from idim_cli.thresholds import Options, Origin, describe, estimate, facts, number, readings, sample
 from idim_cli.thresholds.next_step import decide
 from idim_cli.thresholds.text import sentence, so_far

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 from idim_cli.thresholds import estimate, threshold
-from idim_cli.thresholds.foreign import understood
+from idim_cli.thresholds.foreign_tables import understood
 from idim_cli.thresholds.selection import Selection
 
 RUNS = {10: (0.3, 0.32), 20: (0.6, 0.62), 40: (0.95, 0.94), 80: (0.96, 0.97)}

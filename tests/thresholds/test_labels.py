@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from idim_cli.thresholds.groups import label
+from idim_cli.thresholds.grouping import label
 from idim_cli.thresholds.labels import named, short_names, spoken
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from idim_cli.rng import Stream
+from idim_cli.core.rng import Stream
 from idim_cli.thresholds import groups, sample, threshold
 
 

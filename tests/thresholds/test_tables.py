@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
 from idim_cli.thresholds import estimate, points, require_any, sample, select, threshold
-from idim_cli.thresholds.groups import group_columns, mixed
+from idim_cli.thresholds.grouping import group_columns, mixed
 from idim_cli.thresholds.rows import rename
 
 RUNS = {10: 0.3, 20: 0.6, 40: 0.95}

@@ -5,7 +5,7 @@ import typer
 from typer.testing import CliRunner
 
 from idim_cli.cli import console, options, train
-from idim_cli.errors import RecipeError
+from idim_cli.core.errors import RecipeError
 from idim_cli.recipe.load import loads
 
 RECIPE = """

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from tracker_readers import READERS
 
-from idim_cli import results
-from idim_cli.errors import IdimError
+from idim_cli.core.errors import IdimError
+from idim_cli.core.registry import registry
 from idim_cli.execute.inline import Inline
-from idim_cli.execute.pool import Pool
+from idim_cli.execute.local.pool import Pool
 from idim_cli.execute.sweep import sweep
-from idim_cli.plans import plan
 from idim_cli.recipe.load import loads
-from idim_cli.registry import registry
+from idim_cli.runs import results
+from idim_cli.runs.plan import plan
 from idim_cli.trackers.mlflow import MLflow
 from idim_cli.training.run import train
 from idim_cli.training.stop import StoppedError
@@ -104,7 +104,7 @@ def all_curves_are_there(kind, outcome):
 
 
 def test_a_run_that_goes_on_is_one_record_without_a_step_twice(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr("idim_cli.training.sitting.TICK_SECONDS", -1.0)
+    monkeypatch.setattr("idim_cli.training.session.TICK_SECONDS", -1.0)
     monkeypatch.setattr("idim_cli.trackers.tracking.LOOK_SECONDS", -1.0)
 
     def stop(progress):

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from idim_cli.errors import IdimError, MissingExtraError, RecipeError
+from idim_cli.core.errors import IdimError, MissingExtraError, RecipeError
 from idim_cli.execute.sweep import sweep
-from idim_cli.plans import single
 from idim_cli.recipe.load import loads
+from idim_cli.runs.plan import single
 from idim_cli.trackers import REGISTRY, tracking
 from idim_cli.trackers.wandb import WandB
 from idim_cli.training.run import train

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from idim_cli.plans import single
 from idim_cli.recipe.load import loads
+from idim_cli.runs.plan import single
 
 CODE = '''
 import torch

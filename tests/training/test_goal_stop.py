@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from idim_cli import checkpoint, results
+from idim_cli.runs import checkpoint, results
 from idim_cli.training.run import done, pending, run
 from idim_cli.training.stop import StoppedError
 
@@ -86,9 +86,9 @@ def test_a_signal_at_the_verdict_is_not_lost_and_the_verdict_neither(one, folder
 
 
 def test_a_new_goal_is_asked_at_the_next_evaluation(one, folder, monkeypatch):
-    from idim_cli.training import sitting
+    from idim_cli.training import session
 
-    monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
 
     def stop(progress):
         if progress.step == 7:

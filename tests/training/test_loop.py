@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from idim_cli.errors import RunError
+from idim_cli.core.errors import RunError
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Where, problem
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from idim_cli.plans import single
 from idim_cli.recipe.load import loads
+from idim_cli.runs.plan import single
 from idim_cli.training.prepare import Where
 from idim_cli.training.run import run
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from idim_cli.errors import ComponentError
+from idim_cli.core.errors import ComponentError
+from idim_cli.core.registry import registry
+from idim_cli.methods import optimizers
 from idim_cli.recipe.schema import Component
-from idim_cli.registry import registry
-from idim_cli.training import optimizers
 
 
 def stepped(name, gradients, **params):

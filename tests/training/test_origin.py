@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from idim_cli import results
-from idim_cli.codec import checkpoint
-from idim_cli.codec.evaluate import evaluate
+from idim_cli.compression import from_checkpoint
 from idim_cli.compression.compress import compress
-from idim_cli.compression.wish import Wish
-from idim_cli.errors import FileError, IdimError, RecipeError
+from idim_cli.compression.evaluate import evaluate
+from idim_cli.compression.search.options import Wish
+from idim_cli.core.errors import FileError, IdimError, RecipeError
 from idim_cli.execute.base import Silent
-from idim_cli.execute.pool import Pool
+from idim_cli.execute.local.pool import Pool
 from idim_cli.execute.sweep import sweep
-from idim_cli.plans import single
 from idim_cli.recipe.load import loads
+from idim_cli.runs import results
+from idim_cli.runs.plan import single
 from idim_cli.training.prepare import _load_data
 from idim_cli.training.run import run, train
 from idim_cli.training.stop import StoppedError
@@ -195,9 +195,9 @@ def test_only_the_test_split_has_changed(here):
 
 
 def test_a_run_is_not_taken_up_on_other_data(here, caplog, monkeypatch):
-    from idim_cli.training import sitting
+    from idim_cli.training import session
 
-    monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
     one = single(recipe("./fresh.py:data").recipe.model_copy(update={"sweep": None}))
 
     def stop(progress):
@@ -333,7 +333,7 @@ def test_a_network_that_draws_numbers_in_evaluation_is_scored(here):
 def test_the_figures_of_a_checkpoint_are_those_of_its_coordinates(here, performance):
     loaded = recipe("digits", "fc", [f"training.performance={performance}"])
     result = train(loaded)
-    found = checkpoint.read(folder_of(loaded) / results.CHECKPOINT)
+    found = from_checkpoint.read(folder_of(loaded) / results.CHECKPOINT)
     assert found.figures["validation"] == {
         name: result["metrics"][f"validation_{name}"] for name in ("accuracy", "nll")
     }

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from idim_cli import checkpoint, results
-from idim_cli.plans import plan, single
 from idim_cli.recipe.load import loads
-from idim_cli.training import sitting, stop
-from idim_cli.training.ended import run_folder
+from idim_cli.runs import checkpoint, results
+from idim_cli.runs.plan import plan, single
+from idim_cli.training import session, stop
+from idim_cli.training.batched.pack import obstacle
+from idim_cli.training.batched.scheduler import Pack, train_many
+from idim_cli.training.finished import run_folder
 from idim_cli.training.loop import Loop
-from idim_cli.training.pack import Pack, train_many
 from idim_cli.training.prepare import Where, problem
 from idim_cli.training.run import run as train_one
-from idim_cli.training.stacked import obstacle
 
 HERE = Where(device="cpu")
 TIMES = ("seconds", "peak_memory_bytes", "date")
@@ -337,7 +337,7 @@ def test_a_run_that_cannot_be_made_harms_no_other(tmp_path):
 
 
 def test_a_signal_saves_all_and_the_same_call_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
     runs = several(loads(DIGITS), [], [], ["training.epochs=1"])
 
     def ask(run, progress):
@@ -358,7 +358,7 @@ def test_a_signal_saves_all_and_the_same_call_goes_on(tmp_path, monkeypatch):
 
 
 def test_a_signal_begins_nothing_new(tmp_path, monkeypatch):
-    monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
     runs = several(loads(DIGITS), ["training.epochs=1"], [], [])
 
     def ask(run, progress):
@@ -372,7 +372,7 @@ def test_a_signal_begins_nothing_new(tmp_path, monkeypatch):
 
 
 def test_an_error_of_the_caller_lets_go_of_all_folders(tmp_path, monkeypatch):
-    monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
     runs = several(loads(DIGITS), [], [])
 
     def crash(run, progress):
@@ -479,7 +479,7 @@ def test_graphs_on_cuda_give_what_calls_give():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_what_cannot_be_captured_goes_on_as_it_is():
-    from idim_cli.training.graph import WARM_UP, replayed
+    from idim_cli.training.batched.cuda_graph import WARM_UP, replayed
 
     said, x = [], torch.ones(3, device="cuda")
     doubled = replayed(lambda x: (x * 2 * bool(x.sum() > 0),), said.append)  # looks at a value

@@ -2,9 +2,9 @@
 
 import pytest
 
-from idim_cli.environment import pick_device
-from idim_cli.errors import IdimError, RecipeError
-from idim_cli.plans import plan
+from idim_cli.core.errors import IdimError, RecipeError
+from idim_cli.core.machine import pick_device
+from idim_cli.runs.plan import plan
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
 

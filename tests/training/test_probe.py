@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from idim_cli.plans import single
 from idim_cli.recipe.load import loads
-from idim_cli.training import packing as packs
-from idim_cli.training.packing import packing
+from idim_cli.runs.plan import single
+from idim_cli.training.batched import pack_size as packs
+from idim_cli.training.batched.pack_size import packing
 from idim_cli.training.prepare import Where
 from idim_cli.training.probe import Probe, probe
 

@@ -6,19 +6,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from idim_cli import checkpoint, results
-from idim_cli.codec.evaluate import evaluate
-from idim_cli.errors import RecipeError
+from idim_cli.compression.evaluate import evaluate
+from idim_cli.core.errors import RecipeError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
 from idim_cli.execute.sweep import sweep
-from idim_cli.goal import Goal
-from idim_cli.plans import plan, single
+from idim_cli.methods.rounding import Rounding
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Quantise
-from idim_cli.training import sitting
+from idim_cli.runs import checkpoint, results
+from idim_cli.runs.early_stop import Goal
+from idim_cli.runs.plan import plan, single
+from idim_cli.training import session
 from idim_cli.training.prepare import Where
-from idim_cli.training.rounding import Rounding
 from idim_cli.training.run import run, train
 from idim_cli.training.stop import StoppedError
 
@@ -112,7 +112,7 @@ def test_only_the_end_has_few_values_and_counts(reported, tmp_path):
 
 @pytest.mark.parametrize("order", ["nearest", "steepest"])
 def test_it_goes_on_bit_for_bit(order, tmp_path, monkeypatch):
-    monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
     one = single(recipe(f"quantise={{levels: 3, after: 0.25, order: {order}}}"))
     whole = run(one, tmp_path / "whole")
 

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from idim_cli import checkpoint
-from idim_cli.errors import ExitedError, IdimError, RecipeError
+from idim_cli.core.errors import ExitedError, IdimError, RecipeError
 from idim_cli.execute.forecast import forecast
 from idim_cli.execute.sweep import sweep
 from idim_cli.models import base as models
-from idim_cli.plans import plan, single
-from idim_cli.training import rehearsal
+from idim_cli.runs import checkpoint
+from idim_cli.runs.plan import plan, single
+from idim_cli.training import trial_step
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
-from idim_cli.training.rehearsal import Rehearsal
 from idim_cli.training.run import run
+from idim_cli.training.trial_step import Rehearsal
 
 CODE = '''
 import random
@@ -281,7 +281,7 @@ def test_buffers_are_as_before(made):
 def test_better_batch_sizes_leave_no_small_batch():
     for n in (39, 257, 1000, 60_001):
         for size in (2, 19, 128, 500):
-            other = rehearsal._better(n, size)
+            other = trial_step._better(n, size)
             assert n % other == 0 or n % other >= other // 2 > 1
 
 

@@ -11,11 +11,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from idim_cli import checkpoint, environment, results
-from idim_cli.errors import RecipeError
-from idim_cli.plans import single
+from idim_cli.core import machine
+from idim_cli.core.errors import RecipeError
 from idim_cli.recipe.load import load
-from idim_cli.training import sitting
+from idim_cli.runs import checkpoint, results
+from idim_cli.runs.plan import single
+from idim_cli.training import session
 from idim_cli.training.prepare import Where, problem
 from idim_cli.training.run import pending, run, train
 from idim_cli.training.stop import StoppedError
@@ -27,7 +28,7 @@ TIMES = ("seconds", "peak_memory_bytes", "date")
 def every_step(monkeypatch):
     """Report and save at every step."""
     for name, value in {"TICK_SECONDS": -1.0, "SAVE_SECONDS": -1.0, "SAVE_SHARE": float("inf")}.items():
-        monkeypatch.setattr(sitting, name, value)
+        monkeypatch.setattr(session, name, value)
 
 
 def at_step(number, act):
@@ -57,7 +58,7 @@ def test_the_folder_holds_what_it_should(one, folder):
     assert json.loads((folder / "result.json").read_text()) == result
     assert (result["status"], result["D"], result["d"]) == ("ok", 58, 20)
     assert len((folder / "metrics.csv").read_text().splitlines()) == 1 + 4
-    assert result["idim"] == environment.version()
+    assert result["idim"] == machine.version()
     assert datetime.fromisoformat(result["date"]).utcoffset() == timedelta(0)
     row = results.row(result)
     assert row["validation_accuracy"] == row["performance"]
@@ -138,7 +139,7 @@ def test_going_on_after_a_crash_is_bit_for_bit(one, tmp_path, every_step, overri
     ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)]
 )
 def test_a_signal_saves_and_stops(one, tmp_path, monkeypatch, number, exit_code):
-    monkeypatch.setattr(sitting, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     before = signal.getsignal(number)
     with pytest.raises(StoppedError, match="step 8 of 20") as caught:

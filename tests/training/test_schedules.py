@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
+from idim_cli.core.registry import registry
+from idim_cli.methods import schedules
 from idim_cli.recipe.schema import Component
-from idim_cli.registry import registry
-from idim_cli.training import schedules
 
 
 def factors(name, **params):

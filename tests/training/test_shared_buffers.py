@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from idim_cli import checkpoint
-from idim_cli.memory import apart, put
-from idim_cli.training import sitting
+from idim_cli.core.shared_memory import apart, put
+from idim_cli.runs import checkpoint
+from idim_cli.training import session
 from idim_cli.training.run import run
 from idim_cli.training.stop import StoppedError
 
@@ -30,7 +30,7 @@ class Odd(nn.Linear):
 
 def test_a_run_with_such_buffers_goes_on_to_the_same_bits(one, code, tmp_path, monkeypatch):
     for name, value in {"TICK_SECONDS": -1.0, "SAVE_SECONDS": -1.0, "SAVE_SHARE": float("inf")}.items():
-        monkeypatch.setattr(sitting, name, value)
+        monkeypatch.setattr(session, name, value)
     code.write_text(code.read_text() + CODE)
     odd = one(f"model={{name: '{code}:Odd'}}", "d=3")
 

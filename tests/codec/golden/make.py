@@ -17,16 +17,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from idim_cli.codec import checkpoint, container, shipped, solution, write
-from idim_cli.codec.quantise import Coords, Exact
-from idim_cli.codec.rebuild import rebuild
-from idim_cli.codec.solution import Solution
-from idim_cli.codec.spec import Spec
+from idim_cli.compression import from_checkpoint, write
+from idim_cli.compression.format import container, shipped, solution
+from idim_cli.compression.format.coordinates import Coords, Exact
+from idim_cli.compression.format.solution import Solution
+from idim_cli.compression.format.spec import Spec
+from idim_cli.compression.rebuild import rebuild
+from idim_cli.core.rng import Stream
 from idim_cli.models import base as models
-from idim_cli.native import native_parameters
-from idim_cli.quantiser import Quantiser
+from idim_cli.projectors.native import native_parameters
+from idim_cli.projectors.quantiser import Quantiser
 from idim_cli.recipe.schema import Component, Seeds
-from idim_cli.rng import Stream
 
 HERE = Path(__file__).parent
 INDEX = HERE / "index.json"
@@ -126,7 +127,7 @@ def _coords(name: str, d: int, levels: int, codebook: Any) -> Coords:
         return Exact(values)
     quantiser = Quantiser(levels, codebook)
     quantiser.fit(torch.from_numpy(values))
-    return checkpoint.quantised(quantiser, torch.from_numpy(values))
+    return from_checkpoint.quantised(quantiser, torch.from_numpy(values))
 
 
 def facts(data: bytes) -> dict[str, Any]:

@@ -1,0 +1,28 @@
+"""What watches a sweep: a live view on a terminal, lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from idim_cli.cli import console, progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from idim_cli.execute.base import Watcher
+    from idim_cli.recipe.schema import Recipe
+
+
+def shown(recipe: Recipe | None, out: Path) -> AbstractContextManager[Watcher]:
+    """What watches a sweep, or runs without one, with results below `out`; silent when quiet."""
+    if console.level() == console.QUIET:
+        from idim_cli.execute.base import Silent
+
+        return nullcontext(Silent())
+    if not console.drawable():
+        return progress.Plain()
+    from idim_cli.cli.live import Live
+    from idim_cli.execute.running_estimate import Running
+
+    return Live(Running(recipe, out / recipe.name) if recipe and recipe.sweep else None)

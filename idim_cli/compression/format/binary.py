@@ -1,0 +1,53 @@
+"""Whole numbers as bytes, and bytes taken from the front of a file that nobody vouches for. No torch here."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from idim_cli.core.errors import FileError
+
+
+def varint(value: int) -> bytes:
+    """A number from 0 in groups of seven bits, lowest first; every byte but the last has its top bit set."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+class Reader:
+    """Takes bytes from the front; FileError when more are wanted than there are."""
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data, self.at = data, at
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        if size > len(self.data) - self.at:
+            damaged("it ends too early")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def rest(self) -> bytes:
+        """All that is left."""
+        return self.take(len(self.data) - self.at)
+
+    def varint(self) -> int:
+        """A number below 2^63 in its shortest spelling."""
+        value = 0
+        for shift in range(0, 63, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if shift and not byte:  # one number has one spelling
+                    damaged("a number in its header has a group too many")
+                return value
+        damaged("a number in its header is out of range")
+
+
+def damaged(why: str) -> NoReturn:
+    """FileError: the bytes are not those of a file that `idim` wrote."""
+    raise FileError(
+        f"not a sound .idim file: {why}", "compress the checkpoint again, or fetch the file again"
+    )

@@ -1,0 +1,93 @@
+"""Reading and writing the files of the codec, with plain errors."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from idim_cli.compression.format import container
+from idim_cli.core import bounded_io
+from idim_cli.core.errors import CapacityError, FileError
+from idim_cli.core.machine import free_bytes, in_units
+from idim_cli.runs import results
+from idim_cli.runs.results import write_atomic
+
+_LARGEST, _RECORD = 2**32, 2**22  # bytes of a file, and of what is known of one
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether `path` is a file that begins with the mark of an `.idim` file."""
+    return _read(path, whole=False) is not None
+
+
+def load(path: Path) -> bytes:
+    """A whole `.idim` file; any other file is refused after its first bytes.
+
+    Raises:
+        FileError: it is none, or cannot be read.
+        CapacityError: it does not fit the main memory.
+    """
+    data = _read(path, whole=True)
+    if data is None:
+        raise FileError(f"{path} is not an .idim file", "`idim compress` writes one from a checkpoint")
+    return data
+
+
+def _read(path: Path, whole: bool) -> bytes | None:
+    """The file, or its mark alone; None if it has no such mark."""
+    if path.is_dir():
+        return None
+    try:
+        with bounded_io.opened(path) as file:
+            mark = file.read(2)
+            if not container.is_marked(mark):
+                return None
+            # Its bytes, their parts, and the network that grows from them.
+            if whole and 4 * (size := os.fstat(file.fileno()).st_size) > (free := free_bytes()):
+                raise CapacityError(f"{path} has {in_units(size)}, {in_units(free)} of memory are free")
+            return mark + file.read() if whole else mark
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from error
+
+
+def digest(path: Path) -> str:
+    """A digest of a whole file; its CRC-32 would be the same for all, as each ends in that of the rest."""
+    with bounded_io.opened(path, _LARGEST) as file:
+        return hashlib.file_digest(file, functools.partial(hashlib.blake2b, digest_size=16)).hexdigest()
+
+
+def record(path: Path) -> Mapping[str, Any]:
+    """What `idim compress` wrote beside an `.idim` file; empty if that is of another file, or not there."""
+    try:
+        said = bounded_io.parse_json(
+            bounded_io.read_bytes(path.with_name(path.name + results.RECORD), _RECORD)
+        )
+        return said if isinstance(said, dict) and said.get("digest") == digest(path) else {}
+    except (OSError, ValueError, FileError):
+        return {}
+
+
+def check(path: Path, source: Path) -> None:
+    """FileError if a file cannot be written there: over its `source`, where something else is, or nothing."""
+    if path.resolve() == source.resolve():
+        raise FileError(f"{path} is the file that is read", "give another --out")
+    if path.is_symlink():  # a new file would take the place of the link, be it /dev/stdout
+        raise FileError(f"cannot write {path}: it is a link", "give the file itself as --out")
+    if path.exists() and not path.is_file():
+        raise FileError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'no plain file'}")
+    if not path.parent.is_dir():
+        raise FileError(f"cannot write {path}: there is no folder {path.parent}", "make it, or mend --out")
+
+
+def save(path: Path, data: bytes, source: Path) -> int:
+    """Write a file as a whole or not at all, never over its `source`; returns its size on disk."""
+    check(path, source)
+    try:
+        write_atomic(path, data)
+        return path.stat().st_size
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}") from error

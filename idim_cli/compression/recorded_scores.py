@@ -1,0 +1,95 @@
+"""The figures that a solution had when it was trained, and refusing one that has others now.
+
+They alone tell of what no digest covers, such as code that is loaded by a name put together at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from idim_cli.compression.format import files
+from idim_cli.compression.format.solution import Solution
+from idim_cli.core.errors import FileError
+from idim_cli.runs import origin
+
+Figures = dict[str, dict[str, float]]
+
+
+def figures(tensors: Mapping[str, Tensor], state: object, values: np.ndarray) -> Figures:
+    """The figures of the evaluation at a checkpoint's very coordinates, by split and name; empty without one.
+
+    Args:
+        tensors, state: of the checkpoint, see `Loop.tensors` and `Loop.counters`.
+        values: the coordinates that the solution has; others while some are still to be rounded.
+    """
+    coords = tensors["coords"].float().numpy()
+    if not isinstance(state, Mapping) or not np.array_equal(coords, values):
+        return {}
+    return _by_split(_row(state, _same(tensors.get("best/coords"), coords)))
+
+
+def beside(found: Solution, path: Path) -> Solution:
+    """The solution of an `.idim` file with its origin and score, as far as what lies beside it tells them."""
+    known = files.record(path)
+    split, metrics = known.get("score_on"), known.get("metrics")
+    told = {f"{split}_{name}": value for name, value in metrics.items()} if isinstance(metrics, dict) else {}
+    return replace(found, origin=known.get("origin"), figures=_by_split(told))
+
+
+def refuse_other(
+    found: Solution,
+    split: str,
+    now: Mapping[str, float],
+    again: Callable[[], Mapping[str, float]],
+    metric: str,
+    n: int,
+) -> None:
+    """FileError if a solution that was rebuilt scores otherwise than when it was trained.
+
+    Args:
+        found: the solution.
+        split: what it was scored on.
+        now: its figures there.
+        again: scores it there once more.
+        metric: the figure that is the performance.
+        n: examples of the split.
+    """
+    then = found.figures.get(split, {})
+    if not origin.other_score(then, now, now, metric, n):
+        return
+    if why := origin.other_score(then, now, again(), metric, n):
+        raise FileError(
+            f"{found.source} cannot be scored: on the {split} split it comes to {why}",
+            "something that its code loads while it runs has changed: bring that back, or delete the run's "
+            "folder and train again",
+        )
+
+
+def _row(state: Mapping[str, Any], at_best: bool) -> Mapping[str, Any]:
+    """The row of the evaluation at the present point of a training; empty if a step was made since."""
+    try:
+        rows = state["rows"]
+        row = rows[state["best"]] if at_best else rows[-1]
+        is_present = at_best or (state["batch"] == 0 and row["epoch"] == state["epoch"])
+        return row if is_present and isinstance(row, Mapping) else {}
+    except (KeyError, IndexError, TypeError):  # none yet, or not what idim writes
+        return {}
+
+
+def _same(tensor: Tensor | None, values: np.ndarray) -> bool:
+    return tensor is not None and np.array_equal(tensor.float().numpy(), values)
+
+
+def _by_split(row: Mapping[str, Any]) -> Figures:
+    found: Figures = {}
+    for key, value in row.items():
+        split, _, name = key.partition("_")
+        if split in origin.SPLITS and isinstance(value, float):
+            found.setdefault(split, {})[name] = value
+    return found

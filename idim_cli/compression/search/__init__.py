@@ -1,0 +1,1 @@
+"""Choosing d and the number of values of a compressed file."""

@@ -1,0 +1,1 @@
+"""What every part rests on: errors, the registry, random numbers, this machine, user code, CSV files."""

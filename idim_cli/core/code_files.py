@@ -1,0 +1,225 @@
+"""Where the user's code lies: the file of a module, the folder its imports begin at, what it imports.
+
+Nothing is imported here.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import json
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from idim_cli.core import bounded_io
+from idim_cli.core.errors import FileError
+
+MAX_SOURCE = 2**24  # bytes of a file of code: more would take long to look at
+_MAX_PARSED = 2**20  # bytes of a file whose imports are followed: no one writes so much by hand
+_MAX_FILES = 1000  # that are followed
+_INIT = "__init__.py"
+_INSTALLED = {"site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a module lies.
+
+    Attributes:
+        path: its file.
+        root: the folder that its imports begin at, as if a program ran there.
+        module: its dotted name from there.
+    """
+
+    path: Path
+    root: Path
+    module: str
+
+    @property
+    def packaged(self) -> bool:
+        """Whether it lies in a package, so that its relative imports mean something."""
+        return "." in self.module or self.path.name == _INIT
+
+    @property
+    def installed(self) -> bool:
+        """Whether it came with Python or by an installer: its neighbours then are none of the user's."""
+        return is_installed(self.path.absolute())
+
+
+def place(where: str) -> Place | None:
+    """The place of a module, or of ``path/to/file.py`` from the working folder; None if it has none."""
+    if not where.endswith(".py"):
+        path = _of_module(where)
+        levels = 0 if path is None else len(where.split(".")) - (path.name != _INIT)
+        return None if path is None else Place(path, path.absolute().parents[levels], where)
+    path = Path(where)
+    try:
+        return _of_file(path) if path.is_file() else None
+    except (OSError, ValueError):  # a name too long, or with a NUL
+        return None
+
+
+def within(folder: Path, where: str) -> Path | None:
+    """The file of a module, or of ``path/to/file.py``, from a folder; None if none lies there."""
+    if not where.endswith(".py"):
+        return None if where.partition(".")[0] in sys.stdlib_module_names else _inside(folder, where)
+    try:
+        return None if Path(where).is_absolute() or not (folder / where).is_file() else folder / where
+    except (OSError, ValueError):
+        return None
+
+
+def canonical(name: str) -> str:
+    """``module:object`` for a name of code, the same from whichever folder and in either way it is named."""
+    where, _, attribute = name.rpartition(":")
+    found = place(where)
+    return name if found is None else f"{found.module}:{attribute}"
+
+
+def digest(name: str) -> str:
+    """A digest of the file of ``module:object`` and of all that it imports from beside it; empty without one.
+
+    Of what is installed the file alone counts, as its version does not change while a user works. Imports are
+    found in the text, also in ``import_module("name")``: a name that is put together at run time is not seen,
+    nor is code that is read from a file.
+    """
+    found = place(name.rpartition(":")[0])
+    try:
+        content = {} if found is None else _contents(found)
+    except (OSError, ValueError, FileError):
+        return ""
+    if len(content) < 2:
+        return next(iter(content.values()), "")
+    return _digest(json.dumps(content, sort_keys=True).encode())
+
+
+@functools.lru_cache(maxsize=4096)
+def is_installed(path: Path) -> bool:
+    """Whether a file came with Python or by an installer."""
+    absolute = path.absolute()
+    library = sysconfig.get_path("stdlib")
+    return bool(_INSTALLED & set(absolute.parts)) or absolute.is_relative_to(library)
+
+
+def _of_file(path: Path) -> Place:
+    """By its packages, the folders with an ``__init__.py``; a relative import tells of one without."""
+    folder, parts = path.absolute().parent, [] if path.name == _INIT else [path.stem]
+    levels = _levels(path)
+    while (folder / _INIT).is_file() or levels > len(parts):
+        if folder == folder.parent:
+            break
+        parts, folder = [folder.name, *parts], folder.parent
+    return Place(path, folder, ".".join(parts))
+
+
+def _levels(path: Path) -> int:
+    """How many packages a file must lie in for its relative imports, itself counted as one; 0 without any."""
+    try:
+        nodes = _imports(_read(path))
+    except FileError:  # too large, or no file
+        return 0
+    return max((level + 1 for level, _, _ in nodes if level), default=0)
+
+
+def _of_module(module: str) -> Path | None:
+    """From the working folder, as `python -m` would, else as installed."""
+    top, *below = module.split(".")
+    if not all([top, *below]):
+        return None
+    if top not in sys.stdlib_module_names and (own := _inside(Path.cwd(), module)):
+        return own
+    try:
+        spec = importlib.util.find_spec(top)
+        for depth in range(len(below)):
+            if spec is None:
+                return None
+            inside = list(spec.submodule_search_locations or [])
+            spec = PathFinder.find_spec(".".join([top, *below[: depth + 1]]), inside)
+    except (ImportError, ValueError):  # a module without a spec, such as __main__
+        return None
+    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
+
+
+def _inside(root: Path, module: str) -> Path | None:
+    """The file of a module below a folder."""
+    base = root.joinpath(*module.split("."))
+    try:
+        return next((p for p in (base / _INIT, base.with_name(f"{base.name}.py")) if p.is_file()), None)
+    except (OSError, ValueError):
+        return None
+
+
+def _contents(start: Place) -> dict[str, str]:
+    """Digests of a file and of all below its root that it imports, however indirectly, by path from there."""
+    waiting, found = {start.module: start.path}, dict[str, str]()
+    seen = set(waiting)
+    while waiting and len(found) < _MAX_FILES:
+        module, path = waiting.popitem()
+        content = _read(path)
+        found[path.absolute().relative_to(start.root).as_posix()] = _digest(content)
+        if start.installed:
+            break
+        for name in _imported(module, path, content):
+            if name not in seen and (other := _inside(start.root, name)):
+                waiting[name] = other
+            seen.add(name)
+    return found
+
+
+def _imported(module: str, path: Path, content: bytes) -> Iterator[str]:
+    """The modules that a file may import, by dotted name from its root, and the packages above each."""
+    package = module.split(".") if path.name == _INIT else module.split(".")[:-1]
+    above = [module]
+    for level, source, names in _imports(content):
+        base = [*package[: len(package) - level + 1], *source] if level else source
+        above += [".".join(base), *(".".join([*base, name]) for name in names)]
+    for name in above:
+        parts = name.split(".")
+        yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1) if parts[0])
+
+
+def _imports(content: bytes) -> list[tuple[int, list[str], list[str]]]:
+    """The import statements of a file: dots before the module, its parts, and what is taken from it."""
+    return _parsed(content) if len(content) <= _MAX_PARSED and b"import" in content else []
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(content: bytes) -> list[tuple[int, list[str], list[str]]]:
+    try:
+        nodes = list(ast.walk(ast.parse(content)))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # importing it will say so
+        return []
+    found: list[tuple[int, list[str], list[str]]] = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found += [(0, alias.name.split("."), []) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module.split(".") if node.module else []
+            found.append((node.level, source, [alias.name for alias in node.names if alias.name != "*"]))
+        elif isinstance(node, ast.Call) and (name := _called_for(node)):
+            bare = name.lstrip(".")
+            found.append((len(name) - len(bare), bare.split("."), []))
+    return found
+
+
+def _called_for(node: ast.Call) -> str:
+    """The module that `importlib.import_module` or `__import__` is called for, if that stands in the text."""
+    function = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    first = node.args[0] if node.args else None
+    if function in ("import_module", "__import__") and isinstance(first, ast.Constant):
+        return first.value if isinstance(first.value, str) else ""
+    return ""
+
+
+def _read(path: Path) -> bytes:
+    return bounded_io.read_bytes(path, MAX_SOURCE)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()

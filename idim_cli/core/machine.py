@@ -1,0 +1,312 @@
+"""What this machine has: versions, devices, memory, disk, data sets, extras."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import platform
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.core.errors import DISTRIBUTION, CapacityError, IdimError, printable
+
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger(__name__)
+#: Extras of `idim` that are for its developers.
+_DEVELOPERS = ("dev", "test")
+# The numbers of mallopt's options in glibc.
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+#: Files by which a data set is known to be there, below the data root.
+DATASETS = {
+    "mnist": "MNIST/raw/train-images-idx3-ubyte",
+    "fashion_mnist": "FashionMNIST/raw/train-images-idx3-ubyte",
+    "cifar10": "cifar-10-batches-py/data_batch_1",
+}
+
+
+def describe(root: str | None = None, out: str | Path = ".") -> dict[str, Any]:
+    """Everything about this machine that bears on a run; `problems` lists what is needed and missing.
+
+    Args:
+        root: folder of the data sets, as for `data_root`.
+        out: folder of the results, which need not be there yet.
+    """
+    found = {
+        "versions": versions(),
+        "devices": devices(),
+        "memory": memory(),
+        "disk": disk(out),
+        "data": data(root),
+        "extras": extras(),
+        "speed": speed(),
+    }
+    return {**found, "problems": list(_problems(found))}
+
+
+def _problems(found: dict[str, Any]) -> Iterator[str]:
+    for name, version in found["versions"].items():
+        if version is None:
+            yield f"the package {name!r} is not installed"
+    if not found["disk"]["writable"]:
+        yield f"no results can be written in {found['disk']['folder']}"
+    root = found["data"]["root"]
+    if root is not None and not Path(root).is_dir():
+        yield f"the folder of the data sets, {root}, is not there"
+
+
+def disk(folder: str | Path) -> dict[str, Any]:
+    """The folder, or the nearest above it that is there: bytes free, and whether it can be written to."""
+    here = Path(folder).absolute()
+    while not here.exists():
+        here = here.parent
+    free = shutil.disk_usage(here).free
+    return {"folder": str(here), "free_bytes": free, "writable": _writable(here)}
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a file can be made: permissions alone do not say it (a read-only disk, /proc)."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def extras() -> dict[str, bool]:
+    """The extras of `idim`, and whether all that each brings is installed."""
+    needed: dict[str, list[str]] = {}
+    for line in _requires():
+        if (extra := re.search(r"""extra == ['"]([^'"]+)""", line)) and extra[1] not in _DEVELOPERS:
+            needed.setdefault(extra[1], []).append(_name(line))
+    return {extra: all(map(_version, names)) for extra, names in sorted(needed.items())}
+
+
+@functools.cache
+def version() -> str:
+    """Of idim; ``unknown`` where it is used without being installed."""
+    return _version(DISTRIBUTION) or "unknown"
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python, the system and the packages that matter; None where one is missing."""
+    return {"python": platform.python_version(), "system": platform.platform(), **_packages()}
+
+
+def check_variables() -> None:
+    """See whether what the environment says can be heeded; IdimError where torch and others would crash."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        value = os.environ.get(name, "")
+        # OpenMP allows a list, a number for each level.
+        if value and not re.fullmatch(r" *[0-9]*[1-9][0-9]* *(, *[0-9]*[1-9][0-9]* *)*", value):
+            raise IdimError(f"{name}={printable(value)} is no number of threads", f"unset it, or {name}=1")
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that tensors free, for those that come next (glibc alone).
+
+    By default each large tensor is mapped anew, and the system hands out zeroed pages: with six copies of 10M
+    floats that took six times as long as copying. The process then stays as large as it once was.
+    """
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        set_option = ctypes.CDLL(None).mallopt
+        for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 1 << 26)):
+            set_option(option, value)
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called `name`; ``auto`` is CUDA, else MPS, else the CPU. IdimError if it is not there."""
+    import torch
+
+    if name == "auto":
+        has_mps = torch.backends.mps.is_available()
+        name = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):  # torch would list all that it was ever built for
+            raise IdimError(f"no device {name!r}", "known: auto, cpu, cuda, cuda:N, mps") from error
+        reason = str(error).partition("\n")[0]
+        raise IdimError(f"no device {name!r} here: {reason}", "device=auto takes what there is") from error
+    _log.debug("device %s, %d torch threads", device, torch.get_num_threads())
+    return device
+
+
+def devices() -> list[dict[str, Any]]:
+    """The devices that `device: auto` chooses from, best first."""
+    import torch
+
+    found: list[dict[str, Any]] = [
+        {
+            "device": f"cuda:{i}",
+            "name": torch.cuda.get_device_name(i),
+            "free_bytes": torch.cuda.mem_get_info(i)[0],
+        }
+        for i in range(torch.cuda.device_count())
+    ]
+    if torch.backends.mps.is_available():
+        found.append({"device": "mps", "name": platform.processor() or platform.machine()})
+    return [*found, {"device": "cpu", "cores": cores(), "threads": torch.get_num_threads()}]
+
+
+def cores() -> int:
+    """CPU cores that this process may use: by its affinity, and by the quota of its container."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota()
+    return allowed if quota is None else max(1, min(allowed, quota))
+
+
+def _quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Whole CPUs that the control group (version 2 or 1) grants; None without a limit."""
+    for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        with contextlib.suppress(OSError, ValueError):  # a file that is not there, "max"
+            quota, period = " ".join((root / name).read_text() for name in names).split()
+            return int(quota) // int(period) if int(quota) > 0 else None
+    return None
+
+
+def memory() -> dict[str, int]:
+    """Main memory in bytes, in all and free."""
+    import psutil
+
+    status = psutil.virtual_memory()
+    return {"total_bytes": int(status.total), "free_bytes": int(status.available)}
+
+
+def resident_bytes() -> int:
+    """Main memory that this process holds now."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def reset_peak() -> None:
+    """Forget the most memory that this process has held; nothing where the system cannot.
+
+    What is kept for reuse (`keep_freed_memory`) is given back first: it would hide what is needed anew.
+    """
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """Most main memory held since `reset_peak`; where that is not known, what is held now."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
+    return resident_bytes()
+
+
+def free_bytes(device: torch.device | None = None) -> int:
+    """Memory in bytes that can still be had on a device; None is main memory."""
+    if device is None or device.type != "cuda":
+        return memory()["free_bytes"]
+    import torch
+
+    # What torch holds for reuse counts as taken outside, but can be had here.
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + unused
+
+
+def refuse_size(D: int) -> None:
+    """CapacityError for a network that this machine's free memory cannot hold."""
+    # theta0, P theta_d, theta and one copy more, in float32.
+    need, free = 16 * D, free_bytes()
+    if need > free:
+        raise CapacityError(
+            f"D = {D:,} parameters need {in_units(need)}, {in_units(free)} are free", "use a larger machine"
+        )
+
+
+def in_units(size: float) -> str:
+    """A number of bytes for people, in decimal units."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
+
+
+def data_root(root: str | Path | None = None) -> Path | None:
+    """The folder of all data sets: `root`, else the environment variable IDIM_DATA, else None."""
+    chosen = root or os.environ.get("IDIM_DATA")
+    _log.debug("data sets in %s", chosen or "no folder: none is set")
+    return Path(chosen).expanduser() if chosen else None
+
+
+def data_cache() -> Path:
+    """Where data sets are downloaded to if no folder is named: ``idim/data`` in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "idim" / "data"
+
+
+def data(root: str | None = None) -> dict[str, Any]:
+    """The data root and which data sets lie below it."""
+    folder = data_root(root)
+    found = {name: folder is not None and (folder / file).is_file() for name, file in DATASETS.items()}
+    return {"root": str(folder) if folder else None, "found": {"digits": True, "toy": True, **found}}
+
+
+def speed(seconds: float = 1.0) -> dict[str, float]:
+    """A short probe of the CPU: float32 matrix products in GFLOP/s and copies in GB/s."""
+    import torch
+
+    a, size = torch.ones(512, 512), 1 << 24
+    source, target = torch.ones(size), torch.empty(size)
+    return {
+        "matmul_gflops": 2 * 512**3 * _rate(lambda: a @ a, seconds / 2) / 1e9,
+        "copy_gb_per_s": 8 * size * _rate(lambda: target.copy_(source), seconds / 2) / 1e9,
+    }
+
+
+def _rate(call: Any, seconds: float) -> float:
+    """Calls a second."""
+    call()
+    start, count = time.perf_counter(), 0
+    while (spent := time.perf_counter() - start) < seconds:
+        call()
+        count += 1
+    return count / spent
+
+
+def _packages() -> dict[str, str | None]:
+    """Versions of idim and of all that it requires."""
+    names = {_name(line) for line in _requires() if "extra ==" not in line}
+    return {name: _version(name) for name in [DISTRIBUTION, *sorted(names)]}
+
+
+def _requires() -> list[str]:
+    """What idim requires, extras included; nothing when it is run from a folder, not installed."""
+    from importlib import metadata
+
+    try:
+        return metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\s<>=!~;\[]", requirement)[0]
+
+
+def _version(package: str) -> str | None:
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

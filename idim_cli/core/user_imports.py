@@ -1,0 +1,99 @@
+"""Importing the user's code as a program beside it would: neighbours, packages and relative imports work."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+
+from idim_cli.core.code_files import is_installed
+
+_kept: dict[Path, dict[str, ModuleType]] = {}  # modules of each folder that imports have begun at
+_last: list[str] = []  # what was put to the end of the path
+_seen: dict[Path, tuple[int, int]] = {}  # their files when they were imported: time and size
+
+
+@contextmanager
+def beside(root: Path) -> Iterator[None]:
+    """Let imports begin at the folder `root` while the block runs.
+
+    Modules of one name that lie in different folders never mix, and a module whose file has changed is
+    imported anew. Later the folder comes last, for imports that run with the model.
+    """
+    away = _away(root)
+    for name in away:
+        del sys.modules[name]
+    while _last:
+        _leave(_last.pop())
+    if _changed(root):
+        _forget(root)
+    sys.modules.update(_kept.get(root, {}))
+    before, writes = set(sys.modules), sys.dont_write_bytecode
+    # Cached bytecode is told from its source by seconds and size: an edit may go unseen.
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(root))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        _leave(str(root))
+        if str(root) not in sys.path:
+            sys.path.append(str(root))
+            _last.append(str(root))
+        sys.dont_write_bytecode = writes
+        _keep(root, set(sys.modules) - before)
+        sys.modules.update(away)
+
+
+def _leave(folder: str) -> None:
+    with suppress(ValueError):  # the user's code may have changed the path
+        sys.path.remove(folder)
+
+
+def _away(root: Path) -> dict[str, ModuleType]:
+    """Modules imported from elsewhere under the names of those in `root`."""
+    others = [name for name, module in sys.modules.items() if "." not in name and _is_elsewhere(module, root)]
+    tops = {name for name in others if (root / f"{name}.py").is_file() or (root / name).is_dir()}
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in tops}
+
+
+def _is_elsewhere(module: ModuleType | None, root: Path) -> bool:
+    path = _file(module)
+    return path is not None and not path.is_relative_to(root) and not is_installed(path)
+
+
+def _keep(root: Path, names: set[str]) -> None:
+    """Remember which of these modules lie below `root`, and their files as they are."""
+    for name in names:
+        path = _file(sys.modules.get(name))
+        if path is not None and path.is_relative_to(root) and not is_installed(path):
+            _kept.setdefault(root, {})[name] = sys.modules[name]
+            _seen[path] = _state(path)
+
+
+def _changed(root: Path) -> bool:
+    paths = (_file(module) for module in _kept.get(root, {}).values())
+    return any(path is not None and _seen[path] != _state(path) for path in paths)
+
+
+def _forget(root: Path) -> None:
+    for name, module in _kept.pop(root).items():
+        if sys.modules.get(name) is module:
+            del sys.modules[name]
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        about = path.stat()
+    except OSError:  # it was removed
+        return 0, 0
+    return about.st_mtime_ns, about.st_size
+
+
+def _file(module: ModuleType | None) -> Path | None:
+    """Where a module lies; of a package without an ``__init__.py`` its folder."""
+    path = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
+    return Path(path) if isinstance(path, str) else None

@@ -1,0 +1,134 @@
+"""The executor for this machine: which processes, and how many runs side by side, unless it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from idim_cli.core.errors import IdimError
+from idim_cli.core.machine import free_bytes, pick_device, resident_bytes
+from idim_cli.execute.base import Result, Watcher
+from idim_cli.runs.plan import Run
+from idim_cli.training.where import Where
+
+if TYPE_CHECKING:
+    from idim_cli.execute.local.pool import Pool
+    from idim_cli.execute.local.worker_process import Seat
+
+#: What starting workers takes, each importing torch. They are started when they save more than that.
+START_SECONDS = 8.0
+_MEMORY_SHARE = 0.8
+_log = logging.getLogger(__name__)
+
+
+class Local:
+    """An `Executor` that trains in this process, or in a `Pool` where that is faster.
+
+    Args:
+        jobs: number of processes; None decides by a few steps of each kind of run: one for each GPU, or for
+            each core as far as the memory goes, if that saves time.
+        pack: as for `Inline`.
+    """
+
+    def __init__(self, jobs: int | None = None, pack: int | None = None) -> None:
+        for name, value in (("jobs", jobs), ("pack", pack)):
+            if value is not None and (type(value) is not int or value < 1):
+                raise IdimError(f"{name}: {value!r} is not a whole number from 1 on", "None chooses")
+        self.jobs, self.pack = jobs, pack
+        self.pool: Pool | None = None
+        self.spent = 0.0  # seconds of work so far
+
+    def __enter__(self) -> Local:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool is not None:
+            self.pool.close()
+
+    def map(
+        self, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher
+    ) -> Iterator[tuple[Run, Result]]:
+        """See `Executor.map`."""
+        from idim_cli.execute.inline import Inline
+        from idim_cli.execute.local.pool import Pool
+
+        began = time.monotonic()
+        number = 1 if self.pool else workers(runs, where, self.jobs, self.pack, self.spent)
+        if number > 1:
+            # A search may ask for more runs at a time later.
+            self.pool = Pool(self.jobs or _capacity(runs, where), pack=self.pack)
+            watcher.say(f"{number} worker processes")
+        yield from (self.pool or Inline(self.pack)).map(runs, out, where, watcher)
+        self.spent += time.monotonic() - began
+
+
+def workers(
+    runs: Sequence[Run], where: Where, jobs: int | None = None, pack: int | None = None, spent: float = 0.0
+) -> int:
+    """How many processes `Local` takes for these runs; 1 is this one alone.
+
+    Args:
+        runs: still to be done.
+        where: device and data.
+        jobs, pack: as for `Local`.
+        spent: seconds of work already done without further processes: who has worked long is likely to go on.
+    """
+    if os.name != "posix" or not runs:
+        return 1
+    if jobs is not None:
+        return min(jobs, len(runs))
+    number = min(len(_seats(runs, where)), len(runs))
+    if number == 1 or not _worth_it(runs, where, pack, number, spent):
+        return 1
+    return min(number, _capacity(runs, where))
+
+
+def kinds(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by what they are but for d and seeds."""
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.config, []).append(run)
+    return found
+
+
+def widest(runs: Sequence[Run]) -> Run:
+    """The run with the largest d."""
+    return max(runs, key=lambda run: run.recipe.d or 0)
+
+
+def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, spent: float) -> bool:
+    """Whether so many processes save more time than they need to start."""
+    from idim_cli.training.batched.pack_size import packing
+
+    enough, seconds = START_SECONDS * number / (number - 1), spent
+    for alike in kinds(runs).values():
+        with contextlib.suppress(Exception):  # what cannot be measured will fail by itself, and say why
+            seconds += len(alike) * packing(widest(alike), where, pack or len(alike)).seconds
+        if seconds > enough:
+            break
+    _log.debug("%.1f s of work or more; %d processes save time from %.1f s on", seconds, number, enough)
+    return seconds > enough
+
+
+def _seats(runs: Sequence[Run], where: Where) -> list[Seat]:
+    from idim_cli.execute.local.worker_process import seats
+
+    return seats(pick_device(where.device or runs[0].recipe.device), None)
+
+
+def _capacity(runs: Sequence[Run], where: Where) -> int:
+    """One process for each GPU; on the CPU one for each core, as far as all have room in main memory."""
+    from idim_cli.training.batched.pack_size import packing
+
+    places = _seats(runs, where)
+    if places[0].gpu is not None:
+        return len(places)
+    each = resident_bytes()  # what this process holds, with the data
+    with contextlib.suppress(Exception):
+        each += packing(widest(runs), where, 1).probe.memory_bytes
+    return max(1, min(len(places), int(_MEMORY_SHARE * free_bytes() / each)))

@@ -1,0 +1,65 @@
+"""Learning-rate schedules: a factor on the optimiser's rate for each of its steps, counted from 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from idim_cli.methods import SCHEDULES
+from idim_cli.recipe.schema import Component
+
+#: step -> factor of the learning rate.
+Schedule = Callable[[int], float]
+
+
+def build(component: Component, steps: int, per_epoch: int) -> Schedule:
+    """The schedule that a recipe names, for a training of `steps` in all, `per_epoch` in each epoch.
+
+    Raises:
+        ComponentError: unknown, or its parameters do not fit.
+    """
+    params = SCHEDULES.filled(component.name, component.params)
+    made: Schedule = SCHEDULES.open(component.name)(steps, per_epoch, **params)
+    return made
+
+
+def constant(steps: int, per_epoch: int) -> Schedule:
+    """The same rate throughout, as in the paper."""
+    return lambda at: 1.0
+
+
+def linear(steps: int, per_epoch: int, *, end: Annotated[float, Field(ge=0)] = 0.0) -> Schedule:
+    """A straight line from 1 at the first step to `end` just after the last.
+
+    Args:
+        end: factor of the learning rate at the end.
+    """
+    return lambda at: 1.0 + (end - 1.0) * at / steps
+
+
+def cosine(steps: int, per_epoch: int, *, end: Annotated[float, Field(ge=0)] = 0.0) -> Schedule:
+    """Half a cosine from 1 at the first step to `end` just after the last.
+
+    Args:
+        end: factor of the learning rate at the end.
+    """
+    return lambda at: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * at / steps))
+
+
+def step(
+    steps: int,
+    per_epoch: int,
+    *,
+    every: Annotated[float, Field(gt=0)],
+    factor: Annotated[float, Field(ge=0)] = 0.5,
+) -> Schedule:
+    """Multiplied by `factor` after each `every` epochs (the authors' SqueezeNet: 0.5 every 7).
+
+    Args:
+        every: epochs between two changes.
+        factor: of the learning rate at each change.
+    """
+    return lambda at: factor ** math.floor(at / (every * per_epoch))

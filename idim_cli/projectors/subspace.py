@@ -1,0 +1,242 @@
+"""Training any module in a random subspace of its parameters: theta = theta_0 + P theta_d."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from idim_cli.core import rng
+from idim_cli.core.errors import ComponentError
+from idim_cli.projectors import functional
+from idim_cli.projectors.base import Projector, build
+from idim_cli.projectors.native import admit
+from idim_cli.recipe.schema import Component
+
+
+def _require(value: object, wanted: type, name: str, hint: str) -> None:
+    if not isinstance(value, wanted):
+        raise ComponentError(f"{name} is a {type(value).__name__}, and no {wanted.__name__}", hint)
+
+
+_BEFORE = "quantise, prune or fuse a network before it is put into a subspace, or after `native` is taken out"
+_SAME = "make it with the projector, d, seed and trainable of the one that was saved"
+
+
+class Subspace(nn.Module):
+    """A module whose only trainable parameter is `coords`, d numbers that start at zero (paper, eq. 2).
+
+    The module itself is kept as the submodule `module`, its parameters frozen at theta_0; its forward pass
+    runs at theta_0 + P coords. The gradient with respect to `coords` is P' g, by the projector's adjoint.
+    It is saved, moved, copied, compiled and put into evaluation mode like any other module. Buffers
+    (BatchNorm) live on in `module`. Under `torch.compile` the projection stays outside the compiled graph.
+    A state_dict names P without holding it: one of another P is refused (ComponentError).
+
+    Activation checkpointing gives the gradients that it gives without a subspace. A forward pass that changes
+    a native parameter itself is refused (ComponentError): the change would be lost.
+
+    Args:
+        module: any network; it is taken over, not copied.
+        projector: P for D = the number of native parameters that `trainable` selects.
+        trainable: see `native_parameters`; the other parameters stay frozen.
+
+    Raises:
+        ComponentError: an argument is of another type, P is for another D, or the module is refused by
+            `native_parameters`.
+    """
+
+    #: What the gatekeeper knows a Subspace by.
+    holds_native: ClassVar[bool] = True
+    projector_id: Tensor
+
+    def __init__(
+        self,
+        module: nn.Module,
+        projector: Projector,
+        trainable: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        native = admit(module, trainable)
+        _require(projector, Projector, "projector", "build_projector makes one; Subspace.of takes its name")
+        self.sizes = [(one.name, one.parameter.numel()) for one in native]
+        self._places = [(place, one.name) for one in native for place in one.places]
+        total = sum(size for _, size in self.sizes)
+        if total != projector.D:
+            raise ComponentError(f"the projector is for D = {projector.D}, the module has D = {total}")
+        self.module, self.projector = module.requires_grad_(False), projector
+        self.coords = nn.Parameter(torch.zeros(projector.d, device=native[0].parameter.device))
+        self._held: dict[str, Tensor] = {}
+        self._watched = False
+        # P is in no buffer: models stacked for vmap would all get the P of one. This tells them apart.
+        self.register_buffer("projector_id", torch.tensor(_number(self._named())), persistent=False)
+
+    @classmethod
+    def of(
+        cls,
+        module: nn.Module,
+        d: int,
+        projector: str | dict[str, Any] = "tied",
+        seed: int = 0,
+        trainable: Sequence[str] | None = None,
+    ) -> Subspace:
+        """`module` in a random subspace of d dimensions, where the module lies.
+
+        Args:
+            module: any network; it is taken over, not copied.
+            d: dimension, from 1 to D.
+            projector: kind of P, as in a recipe: a name, or a mapping with its parameters.
+            seed: which P of its kind.
+            trainable: see `native_parameters`.
+
+        Raises:
+            ComponentError: the projector is unknown, or d or a parameter does not fit.
+        """
+        native = admit(module, trainable)
+        P = build(Component.of(projector), [one.parameter.numel() for one in native], d, seed)
+        return cls(module, P.to(native[0].parameter.device), trainable)
+
+    @property
+    def D(self) -> int:
+        """Number of native parameters."""
+        return self.projector.D
+
+    @property
+    def d(self) -> int:
+        """Dimension of the subspace."""
+        return self.projector.d
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module returns at theta_0 + P coords."""
+        return self.at(self._held or self.native(), *args, **kwargs)
+
+    def at(self, theta: dict[str, Tensor], *args: Any, **kwargs: Any) -> Any:
+        """What the module returns at the native parameters `theta`, which `native` made."""
+        placed = {**theta, **{place: theta[name] for place, name in self._places}}
+        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+            return functional.call(self.module, placed, args, kwargs)
+        with self._unchanged(theta, placed):
+            return functional.call(self.module, placed, args, kwargs)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Project once for many forward passes: theta stays as it is now, and carries no gradient."""
+        before = self._held
+        with torch.no_grad():
+            self._held = self.native()
+        try:
+            yield
+        finally:
+            self._held = before
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def native(self) -> dict[str, Tensor]:
+        """The native parameters theta at the present coords, by name; gradients flow back to coords."""
+        self._refuse_stack()
+        step = self.projector.project(self.coords)
+        moves = step.split([size for _, size in self.sizes])
+        start = self._start()
+        shaped = [move.view(p.shape).to(p.dtype) for move, p in zip(moves, start, strict=True)]
+        moved = _sums(start, shaped)
+        _hook(start, moved)
+        return dict(zip((name for name, _ in self.sizes), moved, strict=True))
+
+    def _refuse_stack(self) -> None:
+        if torch._C._are_functorch_transforms_active():
+            which = self.projector_id
+            while torch._C._functorch.is_functorch_wrapped_tensor(which):
+                which = torch._C._functorch.get_unwrapped(which)
+            if (which != which.flatten()[0]).any():
+                raise ComponentError("models of different P cannot be stacked", "let them take turns")
+
+    def _start(self) -> list[Tensor]:
+        """theta_0, as it lies in the module."""
+        try:
+            # Not by `get_parameter`: torch.func puts tensors in the place of parameters.
+            start = [attrgetter(name)(self.module) for name, _ in self.sizes]
+        except AttributeError as error:
+            raise ComponentError(f"the network has changed under its subspace: {error}", _BEFORE) from error
+        for (name, size), tensor in zip(self.sizes, start, strict=True):
+            if not isinstance(tensor, Tensor) or tensor.numel() != size:
+                raise ComponentError(f"{name!r} has changed under its subspace", _BEFORE)
+        return start
+
+    @contextmanager
+    def _unchanged(self, theta: dict[str, Tensor], placed: dict[str, Tensor]) -> Iterator[None]:
+        """Refuse a forward pass that changes parameters itself; by values only once, as that takes time."""
+        marks = [_version(t) for t in theta.values()]
+        values = [t.detach().clone() for t in theta.values()] if self._to_watch() else None
+        yield
+        for i, (name, tensor) in enumerate(theta.items()):
+            same = placed[name] is tensor and marks[i] == _version(tensor)
+            if not same or (values is not None and not _equal(values[i], tensor)):
+                raise ComponentError(
+                    f"the forward pass changes the parameter {name!r}, which the subspace moves",
+                    "freeze it (requires_grad=False), or leave it out by `trainable`",
+                )
+        self._watched |= values is not None
+
+    def _to_watch(self) -> bool:
+        return self.training and not self._watched and torch.is_grad_enabled()
+
+    def get_extra_state(self) -> Tensor:
+        """Which P this is and what it moves: text as bytes, as files of tensors hold nothing else."""
+        return torch.frombuffer(bytearray(self._named().encode()), dtype=torch.uint8)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local: Any,
+        strict: bool,
+        missing: list[str],
+        *rest: Any,
+    ) -> None:
+        """Refuse the state of another P before anything is taken over; one without a name lacks something."""
+        saved = state_dict.pop(key := f"{prefix}_extra_state", None)
+        if saved is None:
+            missing.append(key)
+        elif (name := bytes(saved.tolist()).decode()) != self._named():
+            raise ComponentError(f"the state is of {name}, and this is {self._named()}", _SAME)
+        super()._load_from_state_dict(state_dict, prefix, local, strict, missing, *rest)
+
+    def _named(self) -> str:
+        P, moved = self.projector, "\n".join(name for name, _ in self.sizes)
+        digest = hashlib.blake2b(moved.encode(), digest_size=4).hexdigest()
+        kind = f"{type(P).__name__.lower()}({P.extra_repr()})"
+        return f"{kind} of stream {rng.VERSION} on parameters {digest}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: weights that a block holds are the block's own."""
+        return {**self.__dict__, "_held": {}}
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
+
+
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _equal(tensor: Tensor, other: Tensor) -> bool:
+    return bool(((tensor == other) | (tensor != tensor)).all())  # NaN is as it was
+
+
+def _hook(start: list[Tensor], moved: Sequence[Tensor]) -> None:
+    """Gradient hooks of the parameters (`register_hook`) run on the gradient of theta, before P' does."""
+    for parameter, theta in zip(start, moved, strict=True):
+        for hook in (parameter._backward_hooks or {}).values():
+            if theta.requires_grad:
+                theta.register_hook(hook)
+
+
+def _sums(tensors: list[Tensor], others: list[Tensor]) -> Sequence[Tensor]:
+    """Pair by pair; in one kernel on a GPU, but for torch.func's vmap, which does not know how."""
+    if torch._C._are_functorch_transforms_active():
+        return [tensor + other for tensor, other in zip(tensors, others, strict=True)]
+    return torch._foreach_add(tensors, others)

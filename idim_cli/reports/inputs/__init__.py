@@ -1,0 +1,1 @@
+"""What a report reads: runs, readings, compressed files and published points."""

@@ -1,0 +1,47 @@
+"""Tables of the variance by seed, for a page."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from idim_cli.reports.inputs.section import Section, Unread
+from idim_cli.reports.inputs.variance import Component, Split, split
+from idim_cli.reports.page.panels import Panel
+from idim_cli.thresholds import number
+
+
+def tables(shown: Sequence[Panel]) -> list[dict[str, Any]]:
+    """Tables of the variance splits, one for all groups of which the same can be told."""
+    blocks: dict[tuple[str, ...], dict[str, Any]] = {}
+    for panel in shown:
+        found = _split(panel.part)
+        names = [part.name for part in found.components]
+        block = blocks.setdefault(
+            (found.problem, "" if found.sd is None else "sd", *names),
+            {"head": [], "lines": [], "problem": found.problem, "hint": found.hint, "groups": 0},
+        )
+        block["groups"] += 1
+        if found.sd is not None:
+            block["head"] = ["group", "sd of one run", "pooled over", *names]
+            shares = map(functools.partial(_share, found), found.components)
+            block["lines"].append([panel.heading, number(found.sd), f"{found.at} d", *shares])
+    return list(blocks.values())
+
+
+def _split(part: Section | Unread) -> Split:
+    """Of a group; where its table is at fault, with that as the problem."""
+    if part.sample is not None:
+        return split(part.sample)
+    reason = str(part.error) if isinstance(part, Unread) else ""
+    return Split(problem=f"{reason[:1].upper()}{reason[1:]}.")
+
+
+def _share(found: Split, part: Component) -> str:
+    """A part of the variance in percent, with its standard error where that is known."""
+    total = sum(other.variance for other in found.components)
+    if not total:
+        return ""
+    error = "" if part.error is None else f" ± {100 * part.error / total:.0f}"
+    return f"{100 * part.variance / total:.0f}{error} %"

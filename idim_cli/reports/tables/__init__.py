@@ -1,0 +1,1 @@
+"""The tables of a report: plain text, Markdown, CSV and LaTeX."""

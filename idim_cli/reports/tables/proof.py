@@ -1,0 +1,78 @@
+"""The words of bounds: what the size of a file proves about errors on new data, and what that rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from idim_cli.compression.bounds import Bound
+from idim_cli.reports.inputs.records import Record
+from idim_cli.thresholds.text import percent
+
+_SOURCES = (
+    "binomial: Langford, JMLR 6, 2005; PAC-Bayes: Maurer, arXiv cs.LG/0411099, 2004; for networks "
+    "compressed in a random subspace: Lotfi et al., NeurIPS 2022"
+)
+
+
+def proves(one: Record) -> str:
+    """What the size of a file proves, in a line; or why it proves nothing."""
+    return proven(one.bound) if one.bound else f"no bound on the error on new data: {_why_not(one)}"
+
+
+def proven(bound: Bound) -> str:
+    """The same of a bound."""
+    bits, errors = f"its {bound.bits:,.0f} bits", f"({wrong(bound)} training examples wrong)"
+    if bound.binomial >= 1:
+        return f"{bits} prove nothing about new data {errors}"
+    return f"{bits} prove: error on new data <= {at_most(bound.binomial)}, {sure(bound)} sure {errors}"
+
+
+def facts(one: Record) -> dict[str, str]:
+    """Bits, training error and bounds of a file, by a short name."""
+    if one.bound is None:
+        return {"bits": f"{one.bits:,.0f}, 8 for each byte", "bound": f"none: {_why_not(one)}"}
+    bound = one.bound
+    errors = f"<= {at_most(bound.binomial)} (binomial), <= {at_most(bound.pac_bayes)} (PAC-Bayes)"
+    return {
+        "bits": f"{bound.bits:,.0f}, of the network in a prefix-free code",
+        "training error": f"{100 * bound.wrong / bound.n:.1f} %, {wrong(bound)} examples wrong",
+        "error on new data": f"{errors}, {sure(bound)} sure",
+    }
+
+
+def rests_on(found: Sequence[Record]) -> str:
+    """In plain words what the bounds say, and what they take; empty where there are none."""
+    bounds = [one.bound for one in found if one.bound]
+    if not bounds:
+        return ""
+    n = " or ".join(dict.fromkeys(f"{bound.n:,}" for bound in bounds))
+    return (
+        f"With a probability of {' or '.join(dict.fromkeys(map(sure, bounds)))} over the draw of the {n} "
+        "training examples, the bounds hold for all files of one training set at once, also for those that "
+        "were never written. So it does not matter how a network was found, and nothing has to be paid for "
+        "choosing d and the values on the validation split: each file pays for its own bits, and for the "
+        "training examples that it gets wrong. This rests on two things: the training examples are "
+        "independent draws from where new data come from, and `idim` and the kind of network were fixed "
+        "before they were seen. "
+        f"Sources: {_SOURCES}."
+    )
+
+
+def wrong(bound: Bound) -> str:
+    """How many of the training examples are wrong."""
+    return f"{bound.wrong:,} of {bound.n:,}"
+
+
+def at_most(share: float) -> str:
+    """An upper bound in percent, rounded up."""
+    return f"{math.ceil(1000 * share) / 10:.1f} %"
+
+
+def sure(bound: Bound) -> str:
+    """The probability that a bound holds."""
+    return f"{percent(1 - bound.delta)} %"
+
+
+def _why_not(one: Record) -> str:
+    return "it was not scored" if one.performance is None else f"{one.measure} is not an accuracy"

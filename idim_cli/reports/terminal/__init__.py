@@ -1,0 +1,1 @@
+"""Plots of characters for terminals and logs."""

@@ -1,0 +1,1 @@
+"""Words and columns of text that tables and plots share."""

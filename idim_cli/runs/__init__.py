@@ -1,0 +1,1 @@
+"""Runs and what they leave: plans, identities, results folders, checkpoints, early stopping."""

@@ -1,0 +1,115 @@
+"""checkpoint.safetensors: what was trained and what is needed to go on bit for bit, in one file, no pickle.
+
+Tensors: ``coords``; ``buffer/NAME`` for each buffer of the model; ``optimizer/NAME``; ``best/...`` when the
+best epoch counts; ``loss_sum`` of the epoch so far; ``book`` and ``slopes`` of a rounding. Metadata, as JSON:
+``run_id``, ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters), and ``mark``, which tells
+later that this user made it, where its recipe names code (`idim_cli.recipe.trust`). A checksum goes over all.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from idim_cli.core import bounded_io, shared_memory, tensor_digest
+from idim_cli.core.errors import CapacityError, FileError
+from idim_cli.core.machine import free_bytes, in_units
+from idim_cli.recipe import trust
+from idim_cli.runs.results import write_atomic
+
+FORMAT = "idim checkpoint 2"
+#: Without a checksum: damage goes unseen. They are read for their solution, and not trained on.
+_UNCHECKED = "idim checkpoint 1"
+_HEADER = 2**25  # bytes of names and metadata, at most: 100,000 evaluations have about as many
+_log = logging.getLogger(__name__)
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors and metadata (any JSON) in one atomic step."""
+    held = shared_memory.apart(dict(tensors))
+    mark = trust.mark(metadata.get("recipe") or {})
+    said = {**metadata, "mark": mark} if mark else metadata
+    text = {key: json.dumps(value) for key, value in said.items()}
+    write_atomic(path, serialise(held, {"format": FORMAT, "checksum": tensor_digest.of(held, text), **text}))
+
+
+def load(path: Path, *, unchecked: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors (on the CPU) and the metadata of a checkpoint.
+
+    Args:
+        path: of the file.
+        unchecked: whether one of a version that wrote no checksums may be read; a warning then names it.
+
+    Raises:
+        FileError: it is no checkpoint, is damaged, or has no checksum.
+    """
+    try:
+        _look(path)
+        with safe_open(path, "pt") as file:
+            text = dict(file.metadata() or {})
+            version, checksum = text.pop("format", None), text.pop("checksum", None)
+            if version not in (FORMAT, _UNCHECKED):
+                raise FileError(f"{path} is not a checkpoint of idim, or of another version")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if version == FORMAT and checksum != tensor_digest.of(tensors, text):
+            raise FileError(f"{path} is damaged: its content does not match its checksum")
+        if version != FORMAT:
+            _without_checksum(path, unchecked)
+        return tensors, {key: bounded_io.parse_json(value) for key, value in text.items()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FileError(f"cannot read the checkpoint {path}: {error}") from error
+
+
+def _look(path: Path) -> None:
+    """FileError for what is no regular file, or would fill the memory: its header, or its tensors."""
+    with bounded_io.opened(path) as file:
+        size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+    if min(header, size) > _HEADER:
+        raise FileError(f"{path} is not a checkpoint of idim: its header has {header:,} bytes")
+    if 2 * size > (free := free_bytes()):
+        raise CapacityError(f"{path} has {in_units(size)}, {in_units(free)} of memory are free")
+
+
+def _without_checksum(path: Path, accepted: bool) -> None:
+    message = f"{path} was written by an earlier idim, without a checksum: damage to it cannot be noticed"
+    if not accepted:
+        raise FileError(message)
+    _log.warning(message)
+
+
+def buffers(module: nn.Module) -> dict[str, Tensor]:
+    """The buffers that belong to a module's state_dict, by name."""
+    kept = module.state_dict(keep_vars=True)
+    return {name: buffer for name, buffer in module.named_buffers() if name in kept}
+
+
+def theta0(module: nn.Module) -> str:
+    """The fingerprint of a new network's parameters and buffers: where a training of it starts."""
+    return tensor_digest.of({**dict(module.named_parameters()), **buffers(module)})
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors below `prefix`, which their names lose."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def optimizer_tensors(optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of an optimiser of one parameter, by name."""
+    for name, value in optimizer.state_dict()["state"].get(0, {}).items():
+        if isinstance(value, Tensor):
+            yield name, value
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimiser the state that `optimizer_tensors` listed; its settings stay."""
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": {0: dict(tensors)} if tensors else {}, "param_groups": groups})

@@ -1,0 +1,110 @@
+"""Files that are replaced as a whole, and folders that one process at a time writes to."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from idim_cli.core import bounded_io
+from idim_cli.core.errors import FileError
+from idim_cli.runs.names import CHECKPOINT, LOG, METRICS, RESULT
+
+
+class HeldError(FileError):
+    """Another process is at work on a run."""
+
+
+def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
+    """Write a run's result.json."""
+    write_atomic(run_folder / RESULT, json.dumps(result, indent=2, allow_nan=False) + "\n")
+
+
+def discard(run_folder: Path) -> None:
+    """Remove result and checkpoint of a run that is to be made again, unless a process is at work on it."""
+    with contextlib.suppress(HeldError), sole_writer(run_folder):
+        for name in (RESULT, CHECKPOINT):
+            (run_folder / name).unlink(missing_ok=True)
+
+
+def update(path: Path, text: str) -> None:
+    """Write a file as `write_atomic` does, unless it says that already."""
+    if not says(path, text):
+        write_atomic(path, text)
+
+
+def says(path: Path, text: str) -> bool:
+    """Whether this is the content of a file."""
+    try:
+        content = text.encode()
+        return bounded_io.read_bytes(path, len(content)) == content
+    except (OSError, FileError):
+        return False
+
+
+def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> None:
+    """Write a file so that a reader, or a crash, meets the old content or the new, never a part.
+
+    `durable` waits for the disk: the content then outlives a power failure too.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is not None:  # name the file that was asked for
+            error.filename = str(path)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def clear_temporaries(folder: Path, seconds: float = 0.0) -> None:
+    """Remove what writers that were killed have left: temporary files that are so old."""
+    now = time.time()
+    for path in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):  # its writer may have come to its end
+            if now - path.stat().st_mtime >= seconds:
+                path.unlink()
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, by a lock on its log; the lock falls with the process, however that ends.
+
+    Raises:
+        HeldError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (LOG, METRICS):  # what is written to: a pipe would wait for a reader
+        if (folder / name).exists() and not (folder / name).is_file():
+            raise FileError(f"{folder / name} is not a regular file", "remove it")
+    with (folder / LOG).open("a") as file:
+        _lock(file, folder)
+        clear_temporaries(folder)
+        yield
+
+
+def _lock(file: IO[str], folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        hint = "wait until it has ended, or give another --out"
+        raise HeldError(f"another process is at work in {folder}", hint) from error
+    except OSError:  # a file system without locks
+        return

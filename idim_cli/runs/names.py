@@ -1,0 +1,73 @@
+"""What files and runs are called, and what runs come to."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from idim_cli.core.errors import FileError
+from idim_cli.runs.consistency import prefix
+from idim_cli.runs.early_stop import SOLVED as SOLVED
+from idim_cli.runs.early_stop import UNSOLVED as UNSOLVED
+
+Known = MutableMapping[str, dict[str, Any]]
+#: What the runs of a sweep are for: each with `run_id`, `over` and `baseline_config`.
+Plan = Sequence[Mapping[str, Any]]
+
+OK, FAILED, CANCELLED, TIMEOUT = "ok", "failed", "cancelled", "timeout"
+PLAN, TABLE, SUMMARY, RECIPE = "plan.json", "results.csv", "summary.json", "recipe.yaml"
+SEARCH = "search.log"  # what an adaptive search decided, and why
+RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
+    "runs", "result.json", "metrics.csv", "checkpoint.safetensors", "log.txt", "run.yaml",
+)  # fmt: skip
+TRAININGS = "compressed"  # below a results folder: one of the trainings that `idim compress` asked for
+COMPRESSED, RECORD = ".idim", ".json"  # endings of a compressed file, and behind it of what is known of it
+
+# What `plans` calls a run: kind, d unless it is direct, seeds, digest.
+_RUN_ID = re.compile(r"(?P<prefix>\w+?)-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{8}")
+
+
+def misplaced(result: Mapping[str, Any], run_id: str) -> str:
+    """Why a result is not that of the run called `run_id`, in words; empty if it is."""
+    named = _RUN_ID.fullmatch(run_id)
+    if named is None:  # a folder of another name, such as a copy's
+        return ""
+    if result["run_id"] != run_id:
+        return f"is the result of another run, {result['run_id']}"
+    seeds = (result.get(f"seed_{name}") for name in ("theta0", "projector", "data"))
+    if named["seeds"] != ".".join(str(seed) for seed in seeds if seed is not None):
+        return "has other seeds than its run"
+    if (projector := result.get("projector")) is not None and prefix(projector) != named["prefix"]:
+        return "has another projector than its run"
+    return "" if named["d"] in (None, str(result.get("d"))) else f"has d = {result.get('d')}, unlike its run"
+
+
+def is_run_id(name: str) -> bool:
+    """Whether `idim` calls runs so; a folder that was copied may have any name."""
+    return _RUN_ID.fullmatch(name) is not None
+
+
+def checkpoint_of(run: Path) -> Path:
+    """The checkpoint of a run folder, or the file itself; FileError if there is none."""
+    path = run / CHECKPOINT if run.is_dir() else run
+    if not path.is_file():
+        raise FileError(f"no checkpoint at {run}", "give a run folder, or its checkpoint.safetensors")
+    return path
+
+
+def as_path(path: object) -> Path:
+    """The path that text stands for; FileError for what is neither."""
+    if not isinstance(path, str | os.PathLike):
+        raise FileError(f"a {type(path).__name__} is no path", "give the name of a file or folder, or a Path")
+    return Path(path)
+
+
+def as_folder(path: str | Path) -> Path:
+    """A folder that need not be there yet; FileError if something else stands there."""
+    folder = as_path(path)
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"{folder} is not a folder")
+    return folder

@@ -1,0 +1,89 @@
+"""plan.json: which runs a results folder is about, and what each is for."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from idim_cli.core import bounded_io, untrusted_text
+from idim_cli.core.errors import FileError
+from idim_cli.runs.names import PLAN, RESULT, RUNS, Plan
+
+_PLANNED = ("run_id", "over", "baseline_config")
+_MOST = 48 * 2**20  # bytes: a plan of MAX_RUNS runs is about half as large
+_NAME = 250  # letters that a file system takes
+_log = logging.getLogger(__name__)
+
+
+def planned(folder: Path) -> list[dict[str, Any]]:
+    """The runs of the plan; without one that can be read all that lie there, which then serve none."""
+    try:
+        if (plan := _plan(folder)) is not None:
+            return plan
+    except FileError as error:
+        _log.warning(
+            "%s; all runs of the folder are read, as no plan says what for (%s)", error.message, error.hint
+        )
+    names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
+    return [{"run_id": name, "baseline_config": None} for name in names]
+
+
+def unplanned(folder: Path, plan: Plan) -> list[str]:
+    """The run_ids of the runs below `folder` that have a result, and no place in the plan."""
+    planned = {run["run_id"] for run in plan}
+    names = (path.parent.name for path in (folder / RUNS).glob(f"*/{RESULT}"))
+    return sorted(name for name in names if name not in planned)
+
+
+def progress(folder: Path, ended: Collection[str]) -> tuple[int, int]:
+    """How many runs of the plan below `folder` `ended`, and how many there are; 0 of 0 without one."""
+    try:
+        planned = {run["run_id"] for run in _plan(folder) or ()}
+    except FileError:  # the table says so
+        planned = set()
+    return len(planned.intersection(ended)), len(planned)
+
+
+def plan_text(recipe: str, runs: Plan) -> str:
+    """The content of plan.json."""
+    return json.dumps({"recipe": recipe, "runs": [dict(run) for run in runs]}, indent=1) + "\n"
+
+
+def _plan(folder: Path) -> list[dict[str, Any]] | None:
+    """The runs that plan.json names; None if it is not there, FileError if it is damaged."""
+    try:
+        runs = _runs_of(untrusted_text.loads(bounded_io.read_bytes(folder / PLAN, _MOST)))
+        return [run for run in runs if _is_inside(run["run_id"])]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, FileError) as error:
+        again = "run the same `idim sweep` again: it trains nothing twice, and writes the plan anew"
+        raise FileError(f"{folder / PLAN} is damaged: {error}", again) from error
+
+
+def _runs_of(plan: Any) -> list[dict[str, Any]]:
+    """The runs of the content of plan.json; ValueError if that is none."""
+    runs = plan.get("runs") if isinstance(plan, dict) else None
+    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise ValueError("it holds no list of runs")
+    return [_sound_plan({key: run[key] for key in _PLANNED}) for run in runs]
+
+
+def _is_inside(run_id: str) -> bool:
+    """Whether this names a folder below ``runs``: a plan from anywhere must not lead elsewhere."""
+    fits = len(run_id) <= _NAME and not set(run_id) & {"/", "\\", "\0"}
+    if fits and run_id not in ("", ".", ".."):
+        return True
+    _log.warning("%s names a run %r, which is no folder's name; it is left out", PLAN, run_id)
+    return False
+
+
+def _sound_plan(run: dict[str, Any]) -> dict[str, Any]:
+    """One run of a plan; ValueError if it is none."""
+    for name, kind in (("run_id", str), ("over", dict | None), ("baseline_config", str | None)):
+        if not isinstance(run[name], kind):
+            raise ValueError(f"{name} is a {type(run[name]).__name__}")
+    return run

@@ -1,0 +1,114 @@
+"""What runs have left in their folders: results and learning curves."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from idim_cli.core import bounded_io
+from idim_cli.core.errors import FileError
+from idim_cli.runs import consistency, result_schema
+from idim_cli.runs.names import METRICS, RESULT, RUNS, Known, Plan, misplaced
+from idim_cli.runs.plan_file import planned as planned_in
+
+# Bytes, at most, and cells of a learning curve.
+_MOST = {RESULT: 2**22, METRICS: 2**25}
+_CELLS = 2_000_000
+_ANEW = "run the same sweep again: it is made anew"
+_REMOVED = "remove it and run the same sweep again: it is made anew"
+_log = logging.getLogger(__name__)
+
+
+def finished(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Iterator[dict[str, Any]]:
+    """What is known of each run that has a result.json, in the order of the plan.
+
+    The plan says what a run is for (`over`, `baseline_config`), and result.json what came of it: a run may
+    serve another plan later. Without a plan it serves none.
+
+    Args:
+        folder: a recipe's, as `idim sweep` makes it.
+        known: results by run_id that need not be read again; those read now are added.
+        plan: None is what plan.json says; a sweep at work has its own, as another may replace the file.
+    """
+    known, found = {} if known is None else known, list[dict[str, Any]]()
+    for planned in planned_in(folder) if plan is None else plan:
+        run_id = planned["run_id"]
+        result = known.get(run_id) or _readable(folder / RUNS / run_id)
+        if result is not None:
+            known[run_id] = result
+            found.append(serving(result, planned))
+    odd = consistency.odd(found)
+    for run_id, why in odd.items():
+        _leave_out(f"{folder / RUNS / run_id / RESULT} {why}")
+    return (one for one in found if one["run_id"] not in odd)
+
+
+def serving(result: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's result with what it is for; that nothing asked for it leaves what its coordinates may be."""
+    return {**result, "over": result.get("coords") or {}, **planned}
+
+
+def readable(folder: Path, run_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The results of these runs below `folder`, but for those that cannot be read, of which it warns."""
+    found = (_readable(folder / RUNS / run_id) for run_id in run_ids)
+    return (result for result in found if result is not None)
+
+
+def _readable(run_folder: Path) -> dict[str, Any] | None:
+    """A run's result; None, with a warning, where it is damaged or another run's: the others can be read."""
+    try:
+        result = read_result(run_folder)
+    except FileError as error:
+        _leave_out(error.message, error.hint)
+        return None
+    if result is not None and (why := misplaced(result, run_folder.name)):
+        _leave_out(f"{run_folder / RESULT} {why}")
+        return None
+    return result
+
+
+def _leave_out(why: str, hint: str = _ANEW) -> None:
+    _log.warning("%s; the run is left out (%s)", why, hint)
+
+
+def read_result(run_folder: Path) -> dict[str, Any] | None:
+    """The content of a run's result.json; None when the run has not ended.
+
+    Raises:
+        FileError: the file is not what `idim` wrote.
+    """
+    path = run_folder / RESULT
+    try:
+        return result_schema.parsed(bounded_io.read_bytes(path, _MOST[RESULT]))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except FileError as error:
+        raise FileError(str(error), _REMOVED) from error
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error}", _REMOVED) from error
+    except ValueError as error:
+        raise FileError(f"{path} is not the result of a run: {error}", _ANEW) from error
+
+
+def metrics(run_folder: Path) -> list[dict[str, float]]:
+    """The learning curve of a run so far: the figures of each evaluation, without those that are empty.
+
+    Empty before the first evaluation; also when the run is still being trained.
+    """
+    try:
+        text = bounded_io.read_bytes(run_folder / METRICS, _MOST[METRICS]).decode()
+        whole = text[: text.rfind("\n") + 1]  # a line that is being written is left for the next time
+        if (text.partition("\n")[0].count(",") + 1) * whole.count("\n") > _CELLS:
+            raise ValueError(f"it has more than {_CELLS:,} cells")
+        return [
+            {name: float(cell) for name, cell in row.items() if cell}
+            for row in csv.DictReader(whole.splitlines())
+        ]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (FileError, OSError, ValueError, TypeError, csv.Error) as error:
+        _log.warning("cannot read %s: %s; the learning curve is left out", run_folder / METRICS, error)
+        return []

@@ -1,0 +1,116 @@
+"""What the content of a result.json must be, so that tables and reports can rely on it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from idim_cli.core import untrusted_text
+from idim_cli.runs import consistency
+from idim_cli.runs.early_stop import SOLVED, UNSOLVED
+
+# What each figure is; any of them may be absent or null where it is unknown.
+_WHOLE = (
+    "D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "steps", "threads",
+    "peak_memory_bytes", "columns_sampled",
+)  # fmt: skip
+_REAL = (
+    "performance", "chance", "performance_start", "stop_level", "final_low", "final_high",
+    "column_norm_min", "column_norm_max", "coherence", "seconds",
+)  # fmt: skip
+_TEXT = (
+    "recipe", "status", "dataset", "model", "projector", "task", "metric", "score_on", "performance_is",
+    "reason", "hint", "device", "idim", "date", "torch", "python", "config",
+)  # fmt: skip
+_FLAGS = ("direct", "again")
+_FIGURES = ("metrics", "layer_share")
+_SCORED = ("ok", SOLVED, UNSOLVED)
+_LARGEST_WHOLE = 2**63 - 1  # as in the columns of a table
+_LARGEST = 1e100  # whose square is still finite
+_LARGEST_D = 2**53  # up to here every whole number is a float
+_SHOWN = 40
+
+
+def parsed(data: bytes) -> dict[str, Any]:
+    """The content of a result.json; ValueError says what is wrong with it."""
+    result = untrusted_text.loads(data)
+    if b"\\ud" in data.lower():
+        _refuse_half_characters(json.loads(data))
+    if wrong := next(_wrong(result), ""):
+        raise ValueError(wrong)
+    return dict(result)
+
+
+def _refuse_half_characters(result: object) -> None:
+    """Surrogates come in pairs; a lone one can be neither printed nor written."""
+    try:
+        json.dumps(result, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it holds half a character (a lone surrogate)") from error
+
+
+def _wrong(result: Any) -> Iterator[str]:
+    """What in this is no result of a run; nothing if it is one."""
+    if not isinstance(result, dict) or not isinstance(result.get("run_id"), str):
+        yield "it has no run_id"
+        return
+    for fits, names in _KINDS.items():
+        for name in names:
+            if not fits(value := result.get(name)):
+                yield f"{name} is {_shown(value)}"
+    for name, kind in (("coords", dict), ("over", dict), ("data", list)):
+        if not isinstance(value := result.get(name), kind | None):
+            yield f"{name} is {_shown(value)}"
+    if result.get("status") in _SCORED:
+        yield from _unscored(result)
+        yield from consistency.disagreement(result)
+
+
+def _unscored(result: Mapping[str, Any]) -> Iterator[str]:
+    """What a run that was trained has to tell, and does not."""
+    for name in ("d", "performance"):
+        if result.get(name) is None:
+            yield f"{name} is null" if name in result else f"{name} is missing"
+    d = result.get("d")
+    if isinstance(d, int) and not 1 <= d <= _LARGEST_D:
+        yield f"d is {d}"
+
+
+def _whole(value: Any) -> bool:
+    return value is None or (type(value) is int and 0 <= value <= _LARGEST_WHOLE)
+
+
+def _real(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and abs(value) <= _LARGEST and math.isfinite(value))
+
+
+def _text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _flag(value: Any) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _figures(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and all(map(_real, value.values())))
+
+
+def _curve(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(y is not None and _real(y) for y in value))
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON, cut where it is long; a number of thousands of digits is not even written."""
+    if type(value) is int and abs(value) > _LARGEST_WHOLE:
+        return "too large"
+    try:
+        text = json.dumps(value)
+    except ValueError:
+        return "out of range"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+_KINDS = {_whole: _WHOLE, _real: _REAL, _text: _TEXT, _flag: _FLAGS, _figures: _FIGURES, _curve: ("curve",)}

@@ -1,0 +1,158 @@
+"""All runs of a folder as a table, one row a run: results.csv is derived from it and never a source."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.core import untrusted_text
+from idim_cli.core.csv_io import read_csv
+from idim_cli.core.errors import FileError
+from idim_cli.runs.files import update
+from idim_cli.runs.names import RESULT, RUNS, TABLE, Known, Plan, as_path
+from idim_cli.runs.reading import finished, read_result, serving
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
+_BODY = (
+    "D", "d", "seed_theta0", "seed_projector", "seed_data", "performance", "performance_is", "metric",
+    "score_on", "chance", "performance_start", "epoch", "epochs", "stop_level", "final_low",
+    "final_high",
+)  # fmt: skip
+_TAIL = (
+    "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "idim",
+    "date", "torch", "config", "baseline_config",
+)  # fmt: skip
+_NAMED = 6  # files that a hint names at most
+# Often unknown for all runs.
+_REAL = ("chance", "performance_start", "stop_level", "final_low", "final_high")
+_WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
+
+
+def row(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells of one run, from what `finished` says of it; what is unknown is None.
+
+    Beside the fixed columns there is one for each key of ``sweep.over`` and one for each further metric; a
+    metric that has the name of another column has none.
+    """
+    over = {key: _cell(value) for key, value in (result.get("over") or {}).items()}
+    fixed = {key: result.get(key) for key in (*_HEAD, *_BODY, *_TAIL)}
+    cells = {**(result.get("metrics") or {}), **fixed, **over}
+    return {key: cells[key] for key in _columns([result])}
+
+
+def table(folder: Path, known: Known | None = None, plan: Plan | None = None) -> pd.DataFrame:
+    """All finished runs below `folder`, in the order of the plan (without one: by run_id).
+
+    Runs that the plan does not name are left out. Writes nothing.
+
+    Args:
+        folder: a recipe's, as `idim sweep` makes it.
+        known, plan: see `finished`.
+
+    Raises:
+        FileError: there is no such folder.
+    """
+    import pandas as pd
+
+    if not folder.is_dir():
+        raise FileError(f"no folder {str(folder)!r}", "a results folder is made by `idim sweep`")
+    found = list(finished(folder, known, plan))
+    rows = [row(result) for result in found]
+    frame = pd.DataFrame(rows, columns=_columns(found))
+    for name in _REAL:
+        frame[name] = frame[name].astype(float)
+    for name in (*_WHOLE, *_counts(found)):
+        frame[name] = _whole([one.get(name) for one in rows])
+    return frame
+
+
+def write_csv(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Path:
+    """Write results.csv of a results folder anew; returns its path. For `known` and `plan` see `finished`."""
+    path = folder / TABLE
+    update(path, to_csv(table(folder, known, plan)))
+    return path
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """A table of runs as text, in which no cell begins as a spreadsheet's formula does."""
+    words = frame.select_dtypes(["object", "string"]).columns
+    shown = frame.assign(**{name: frame[name].map(untrusted_text.shielded) for name in words})
+    return str(shown.rename(columns=untrusted_text.shielded).to_csv(index=False, lineterminator="\n"))
+
+
+def holds_runs(path: Path) -> bool:
+    """Whether `read` finds a table at a path: a results folder, one run's folder, or a file."""
+    return (
+        path.is_file() or (path / RUNS).is_dir() or any((path / name).is_file() for name in (RESULT, TABLE))
+    )
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """The table of a results folder, of one run's folder, or of any CSV file.
+
+    Raises:
+        FileError: there is nothing of that kind at `path`.
+    """
+    import pandas as pd
+
+    path = as_path(path)
+    if path.is_file():
+        return read_csv(path)
+    if (path / RUNS).is_dir():
+        return table(path)
+    result = read_result(path)
+    if result is not None:
+        return pd.DataFrame([row(serving(result, {}))])
+    if (path / TABLE).is_file():
+        return read_csv(path / TABLE)
+    raise FileError(f"no results at {str(path)!r}", _near(path))
+
+
+def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns of all results together: fixed ones in their places, others as they first appear."""
+    over = [key for result in results for key in result.get("over") or {}]
+    metrics = [key for result in results for key in result.get("metrics") or {}]
+    # A key such as "projector" may be swept over and is a fixed column already.
+    return list(dict.fromkeys([*_HEAD, *over, *_BODY, *metrics, *_TAIL]))
+
+
+def _counts(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of ``sweep.over`` that have whole numbers alone."""
+    found: dict[str, set[type]] = {}
+    for key, value in (pair for result in results for pair in (result.get("over") or {}).items()):
+        fits = type(value) is not int or abs(value) < 2**63  # as a column can hold it
+        found.setdefault(key, set()).add(type(value) if fits else str)
+    return [key for key, types in found.items() if types == {int} and key not in _HEAD]
+
+
+def _cell(value: Any) -> Any:
+    """A value of ``sweep.over`` as one cell: numbers and words as they are, others as JSON."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
+
+
+def _whole(values: list[Any]) -> pd.Series[Any]:
+    """Whole numbers as such, also where some are unknown: as decimals, large seeds would lose digits."""
+    import pandas as pd
+
+    if None in values:
+        return pd.Series(values, dtype="Int64")
+    return pd.Series(values, dtype=object).infer_objects()
+
+
+def _near(path: Path) -> str:
+    below = [child for child in path.glob("*") if (child / RUNS).is_dir()] if path.is_dir() else []
+    if below:
+        return f"it holds results of several recipes: {', '.join(str(p) for p in sorted(below))}"
+    tables = sorted(str(child) for child in path.glob("*.csv")) if path.is_dir() else []
+    if tables:
+        more = ", ..." if len(tables) > _NAMED else ""
+        return f"it holds CSV files, of which one can be read: {', '.join(tables[:_NAMED])}{more}"
+    others = [child.name for child in path.parent.glob("*") if child.name != path.name]
+    near = difflib.get_close_matches(path.name, others, n=2)
+    return f"did you mean {' or '.join(near)}?" if near else "a results folder is made by `idim sweep`"

@@ -1,0 +1,62 @@
+"""What a run still gains after each evaluation, as runs that were trained to their end have taught."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idim_cli.runs.early_stop import Goal
+from idim_cli.runs.results import OK
+from idim_cli.search.base import Result
+
+Floats = NDArray[np.float64]
+
+# Nothing is known of the learning curves of a problem before so many runs ended near the level.
+FEWEST = 8
+# Near: so far from the level, as a share of it. Runs that end elsewhere learn at another pace.
+_NEAR = 0.1
+# Probability that a run's gain lies beyond its bound on one side at any of its evaluations, if gains are
+# normal (Bonferroni). docs/adaptive.md has the rate of false stops that this leads to on real problems.
+_BEYOND = 0.003
+
+
+def goal(level: float, results: Sequence[Result]) -> Goal | None:
+    """When a run at this level may end early, given the `results` of runs before it; None: not at all.
+
+    Only runs that ended near the level teach, and only those that were free to run to their end: the others
+    were stopped because of their learning curves, and would make gains seem alike.
+    """
+    curves = [curve for result in results if (curve := _curve(result)) is not None]
+    taught = [curve for curve in curves if abs(curve[-1] - level) <= _NEAR * abs(level)]
+    if len(taught) < FEWEST:
+        return None
+    return Goal(level, _bounds(np.array(taught)))
+
+
+def _curve(result: Result) -> list[float] | None:
+    """Performance at each evaluation, ending with the final performance; None unless it ran to its end."""
+    curve = result.get("curve")
+    return [*curve, result["performance"]] if result["status"] == OK and curve else None
+
+
+def _bounds(curves: Floats) -> tuple[tuple[float, float], ...]:
+    """Least and most gain after each evaluation, from `curves` [n, evaluations + 1].
+
+    A prediction interval for one more run (Student's t), wide enough for all gains that were seen.
+    """
+    from scipy.special import stdtrit
+
+    n, looks = len(curves), curves.shape[1] - 1
+    gains = curves[:, -1:] - np.maximum.accumulate(curves[:, :-1], axis=1)
+    reach = stdtrit(n - 1, 1 - _BEYOND / looks) * math.sqrt(1 + 1 / n) * gains.std(axis=0, ddof=1)
+    low = np.minimum(gains.mean(axis=0) - reach, gains.min(axis=0))
+    high = np.maximum(gains.mean(axis=0) + reach, gains.max(axis=0))
+    return tuple((_rounded(least), _rounded(most)) for least, most in zip(low, high, strict=True))
+
+
+def _rounded(gain: float) -> float:
+    """Six digits: goals are part of a run's identity, and processors differ in the last bits of a sum."""
+    return float(f"{gain:.6g}")

@@ -1,0 +1,169 @@
+"""Every group of a table of runs, each with its reading or with the reason why it has none."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idim_cli.core.errors import IdimError
+from idim_cli.thresholds.estimation import read
+from idim_cli.thresholds.foreign_tables import understood
+from idim_cli.thresholds.grouping import Group, label, places
+from idim_cli.thresholds.next_step import Origin, decide
+from idim_cli.thresholds.options import Options, as_options
+from idim_cli.thresholds.reading import Reading
+from idim_cli.thresholds.results_folder import made, recorded, swept
+from idim_cli.thresholds.run_table import Ints, RunTable
+from idim_cli.thresholds.samples import Sample, sample_at
+from idim_cli.thresholds.text import describe, sentence, wrapped
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, repr=False)
+class Estimate:
+    """What came of one group of runs: a reading, or the error that stands in its way.
+
+    Attributes:
+        group: the columns and values that tell the group apart; empty for a table without groups.
+        sample: its clean runs; None if they cannot be taken out of the table.
+        reading: its d_int; None if there is an error.
+        error: why there is no reading; None if there is one.
+    """
+
+    group: Group
+    sample: Sample | None = None
+    reading: Reading | None = None
+    error: IdimError | None = None
+
+    @property
+    def label(self) -> str:
+        """The group in words; empty for the only group of a table."""
+        return label(self.group)
+
+    @property
+    def not_reached(self) -> bool:
+        """Whether there is a reading and no d of it reaches the level."""
+        return self.reading is not None and self.reading.value is None
+
+    @property
+    def problem(self) -> str:
+        """The error and what to do about it in one line; empty if there is none."""
+        return "" if self.error is None else str(self.error)
+
+    @property
+    def sentence(self) -> str:
+        """The result in one sentence, or why there is none."""
+        return sentence(self.reading) if self.reading is not None else f"no estimate: {self.problem}"
+
+    def __repr__(self) -> str:
+        return f"<Estimate: {self.label}: {self.sentence}>" if self.label else f"<Estimate: {self.sentence}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.describe())}</pre>"
+
+    def describe(
+        self,
+        plot: str = "",
+        titled: bool = True,
+        width: int = 80,
+        detailed: bool = False,
+    ) -> str:
+        """The reading with all that it rests on, or why there is none, in lines of at most `width` columns.
+
+        Args:
+            plot: drawn between the name of the group and the reading.
+            titled: whether to name the group.
+            width: columns; an override or a command is longer if need be.
+            detailed: with d_int100, the paper's bars and D.
+        """
+        if self.reading is not None:
+            told = describe(self.reading, width, detailed)
+        else:
+            told = "\n".join(wrapped(self.problem, width, first="no estimate: ", then="  "))
+        title = wrapped(self.label, width) if titled else []
+        return "\n".join([*title, *([plot, ""] if plot else []), told])
+
+    def following(self, origin: Origin) -> Estimate:
+        """The same, with what to run next for runs that were made so."""
+        return self if self.reading is None else replace(self, reading=decide(self.reading, origin))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The group, and the fields of the reading or `error` and `hint`, as JSON can hold them."""
+        if self.reading is not None:
+            return {"group": self.group, **self.reading.as_dict()}
+        hint = self.error.hint if self.error is not None else ""
+        return {"group": self.group, "error": self.error.message if self.error else "", "hint": hint}
+
+
+def threshold(
+    runs: DataFrame | str | Path,
+    options: Options | None = None,
+    *,
+    by: str | Sequence[str] | None = None,
+    source: str = "",
+    origin: Origin | None = None,
+    **changes: Any,
+) -> list[Estimate]:
+    """Read d_int of every group of runs; a group that cannot be read does not stop the others.
+
+    Args:
+        runs: a results folder, a CSV file, or a table of one row a run with at least the columns d and
+            performance, see `rows.clean`.
+        options: how to read; None is as the recipe of a results folder says, else the defaults.
+        by: column, or columns, to group by, see `groups`.
+        source: what a table is called in errors; a path speaks for itself.
+        origin: how the runs of a table were made; a path speaks for itself.
+        changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``; None is not given.
+
+    Raises:
+        IdimError: there are no results, an option is wrong, or the column d or one of `by` is missing.
+    """
+    options = as_options(options)
+    if isinstance(runs, str | Path):
+        path, runs = runs, swept(runs)
+        options, source, origin = options or recorded(path), str(path), origin or made(path, runs)
+    elif not hasattr(runs, "columns"):
+        raise IdimError(
+            f"a {type(runs).__name__} is not a table of runs", "give a folder, a CSV or a DataFrame"
+        )
+    given = {key: value for key, value in changes.items() if value is not None}
+    chosen = (options or Options()).but(**given)
+    columns = [by] if isinstance(by, str) else by
+    if not isinstance(columns, Sequence | None) or not all(isinstance(name, str) for name in columns or ()):
+        raise IdimError(f"by is {by!r}, which names no columns", 'for example by="projector"')
+    runs, _ = understood(runs, source)
+    return [one for one, _ in each(runs, chosen, columns, source, origin)]
+
+
+def each(
+    table: DataFrame,
+    options: Options,
+    by: Sequence[str] | None = None,
+    source: str = "",
+    origin: Origin | None = None,
+) -> Iterator[tuple[Estimate, Ints]]:
+    """The estimate of every group of a table, as `threshold`, and the places of the group's rows in it."""
+    runs = RunTable(table, source)
+    for group, at in places(table, by, source):
+        yield _estimate(group, runs, at, options).following(origin or Origin()), at
+
+
+def require_any(found: Sequence[Estimate]) -> None:
+    """Raise the error of the first group if none has a reading."""
+    errors = [one.error for one in found if one.error is not None]
+    if errors and len(errors) == len(found):
+        raise errors[0]
+
+
+def _estimate(group: Group, table: RunTable, at: Ints, options: Options) -> Estimate:
+    runs = None
+    try:
+        runs = sample_at(table, at)
+        return Estimate(group, runs, read(runs, options))
+    except IdimError as error:
+        return Estimate(group, runs, error=error)

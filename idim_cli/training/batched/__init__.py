@@ -1,0 +1,1 @@
+"""Several runs in one process: their networks as one batched network."""

@@ -1,0 +1,84 @@
+"""Starting a training where another one ended, with the same network and P."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from idim_cli.core.errors import FileError, RecipeError, RunError
+from idim_cli.core.shared_memory import put
+from idim_cli.datasets.split import Data
+from idim_cli.projectors.subspace import Subspace
+from idim_cli.recipe.dump import filled
+from idim_cli.recipe.load import from_plain
+from idim_cli.recipe.schema import Recipe
+from idim_cli.runs import checkpoint, origin
+from idim_cli.runs.results import checkpoint_of
+
+_SAME = ("dataset", "model", "projector", "trainable")  # but for the order of the data
+_DRAWN = ("theta0", "projector")  # seeds
+
+
+@torch.no_grad()
+def begin(subspace: Subspace, recipe: Recipe, theta0: str, data: Data) -> None:
+    """Bring a new subspace to the coordinates and buffers of `recipe.start`; errors are those of `read`."""
+    tensors = read(recipe, subspace.d, theta0, data)
+    subspace.coords.copy_(tensors["coords"])
+    named = checkpoint.buffers(subspace.module)
+    for name, value in checkpoint.part(tensors, "buffer/").items():
+        put(named[name], value)
+
+
+def read(recipe: Recipe, d: int, theta0: str, data: Data) -> dict[str, Tensor]:
+    """The tensors of the checkpoint `recipe.start`, from which a run of d coordinates can start.
+
+    Args:
+        recipe: of the run.
+        d: its coordinates.
+        theta0: fingerprint of its theta_0.
+        data: its data.
+
+    Raises:
+        RunError: that is the checkpoint of another network, P or start.
+        FileError: it is no checkpoint, or was made from another theta_0, other data or code.
+    """
+    assert recipe.start is not None
+    path = checkpoint_of(Path(recipe.start))
+    tensors, said = checkpoint.load(path)
+    if "coords" not in tensors or not {"recipe", "d"} <= said.keys():
+        raise FileError(f"{path} is not a checkpoint of idim")
+    try:
+        there = filled(from_plain(said["recipe"], str(path)).recipe)
+    except RecipeError as error:
+        raise FileError(f"the checkpoint's own recipe is faulty: {error}") from error
+    if other := _differences(filled(recipe), d, there, said["d"]):
+        raise RunError(
+            f"the run to start from, {recipe.start}, differs in {', '.join(other)}",
+            "it must be a run of the same network and P",
+        )
+    if why := _changed(recipe, said.get("origin"), theta0, data):
+        raise FileError(
+            f"the run to start from, {recipe.start}, is of another problem: {why}",
+            "bring back what it was trained with, or train that run again",
+        )
+    return tensors
+
+
+def _changed(recipe: Recipe, then: object, theta0: str, data: Data) -> str:
+    """What the run to start from was made from that this run is not, in words."""
+    now = {split: data.digest(split) for split in ("train", "validation")}
+    return (
+        origin.other_code(then, {"model": recipe.model, "dataset": recipe.dataset})
+        or origin.other_theta0(then, theta0, recipe.model.name)
+        or origin.other_data(then, now, recipe.dataset.name)
+    )
+
+
+def _differences(here: Recipe, d: int, there: Recipe, its_d: int) -> list[str]:
+    """The recipe keys in which two runs differ that must not."""
+    other = [key for key in _SAME if getattr(here, key) != getattr(there, key)]
+    numbers = {f"seeds.{key}": (getattr(there.seeds, key), getattr(here.seeds, key)) for key in _DRAWN}
+    numbers["d"] = its_d, d
+    return other + [f"{key} ({its}, here {own})" for key, (its, own) in numbers.items() if its != own]
