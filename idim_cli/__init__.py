@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from idim_cli.compression.compress import compress as compress
     from idim_cli.compression.evaluate import evaluate as evaluate
     from idim_cli.compression.expand import expand as expand
-    from idim_cli.compression.search.options import Wish as Wish
+    from idim_cli.compression.search.options import CompressOptions as CompressOptions
     from idim_cli.execute.local.executor import Local as Local
     from idim_cli.execute.sweep import sweep as sweep
     from idim_cli.projectors.base import build as build_projector
@@ -44,7 +44,7 @@ _HOMES = {
     "plan": "idim_cli.runs.plan:plan",
     "load_recipe": "idim_cli.recipe.load:load",
     "read_results": "idim_cli.runs.results:read",
-    "Wish": "idim_cli.compression.search.options:Wish",
+    "CompressOptions": "idim_cli.compression.search.options:CompressOptions",
     "Where": "idim_cli.training.where:Where",
     "Local": "idim_cli.execute.local.executor:Local",
     "Options": "idim_cli.thresholds:Options",
@@ -58,11 +58,11 @@ _HOMES = {
 __all__ = [
     "PAPER",
     "Component",
+    "CompressOptions",
     "Local",
     "Options",
     "Subspace",
     "Where",
-    "Wish",
     "build_projector",
     "compress",
     "evaluate",

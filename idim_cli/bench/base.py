@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 #: A measurement by column.
-Row = dict[str, Any]
+BenchRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,6 @@ class How:
     limit: float = 120.0
 
 
-def complete(row: Row, columns: Sequence[str]) -> Row:
+def complete(row: BenchRow, columns: Sequence[str]) -> BenchRow:
     """The row with all its columns in their order; what is unknown is None."""
     return {name: row.get(name) for name in columns}

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from idim_cli.bench.base import Row
+from idim_cli.bench.base import BenchRow
 from idim_cli.bench.machine import Machine
 from idim_cli.runs.results import write_atomic
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Row], machine: Machine) -> None:
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[BenchRow], machine: Machine) -> None:
     """Replace `path` by the rows, each with the machine; what is unknown is an empty cell."""
     buffer, where = io.StringIO(), machine.as_dict()
     writer = csv.DictWriter(buffer, [*columns, *where], lineterminator="\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from idim_cli.bench.base import How, Row, complete
+from idim_cli.bench.base import BenchRow, How, complete
 from idim_cli.bench.step import endless, in_subspace, steps
 from idim_cli.bench.timing import Call, Timing, interleaved
 from idim_cli.core.errors import ComponentError
@@ -26,7 +26,7 @@ def measure(
     how: How,
     where: Where,
     say: Callable[[str], None] = lambda _: None,
-) -> Iterator[Row]:
+) -> Iterator[BenchRow]:
     """A row of `COLUMNS` for each number of runs in a pack.
 
     A step of a pack trains each of its runs for one step, that of a single run by `training.loop.Loop` is
@@ -72,7 +72,7 @@ def _loop(recipe: Recipe, seed: int, where: Where) -> Loop:
     return endless(in_subspace(recipe.model_copy(update={"seeds": seeds})), where)
 
 
-def _row(loop: Loop, size: int, timings: dict[str, Timing]) -> Row:
+def _row(loop: Loop, size: int, timings: dict[str, Timing]) -> BenchRow:
     pack, single = timings["pack"], timings["single"]
     return {
         "D": loop.subspace.D,

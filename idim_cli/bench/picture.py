@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from idim_cli.bench.base import Row
+from idim_cli.bench.base import BenchRow
 from idim_cli.bench.machine import Machine
 
 Line = list[tuple[float, float]]
@@ -29,7 +29,7 @@ class Picture:
     floors: dict[str, Line]
 
 
-def picture(bench: str, rows: Sequence[Row], machine: Machine) -> Picture:
+def picture(bench: str, rows: Sequence[BenchRow], machine: Machine) -> Picture:
     """The figure of the rows of a bench; its lines are empty where nothing was measured."""
     where = f"{machine.device_name}, {machine.threads} threads, torch {machine.torch}"
     small = where if machine.load is None else f"{where}; load {machine.load:g} before the start"
@@ -40,30 +40,30 @@ def picture(bench: str, rows: Sequence[Row], machine: Machine) -> Picture:
 Parts = tuple[str, str, str, dict[str, Line], dict[str, Line]]
 
 
-def _projectors(rows: Sequence[Row]) -> Parts:
+def _projectors(rows: Sequence[BenchRow]) -> Parts:
     lines = _by_projector(rows, "D", "both_s")
     floors = {"copy there and back": _line(rows, "D", "floor_s")}
     return "P v and P' g", "native parameters D", "seconds for forward and adjoint", lines, floors
 
 
-def _step(rows: Sequence[Row]) -> Parts:
+def _step(rows: Sequence[BenchRow]) -> Parts:
     lines = _by_projector(rows, "d", "step_s")
     floors = {"direct": _line(rows, "d", "direct_s"), "bare module": _line(rows, "d", "module_s")}
     D = f", D = {rows[0]['D']:,}" if rows else ""
     return f"A training step{D}", "subspace dimension d", "seconds for a step", lines, floors
 
 
-def _pack(rows: Sequence[Row]) -> Parts:
+def _pack(rows: Sequence[BenchRow]) -> Parts:
     lines = {"side by side": _line(rows, "runs", "runs_x_steps_per_s")}
     floors = {"one by one": _line(rows, "runs", "single_steps_per_s")}
     return "Runs side by side", "runs in a pack", "runs x steps per second", lines, floors
 
 
-def _by_projector(rows: Sequence[Row], x: str, y: str) -> dict[str, Line]:
+def _by_projector(rows: Sequence[BenchRow], x: str, y: str) -> dict[str, Line]:
     names = dict.fromkeys(row["projector"] for row in rows if row[y] is not None)
     return {name: _line([row for row in rows if row["projector"] == name], x, y) for name in names}
 
 
-def _line(rows: Sequence[Row], x: str, y: str) -> Line:
+def _line(rows: Sequence[BenchRow], x: str, y: str) -> Line:
     """One point for each x."""
     return list({row[x]: (float(row[x]), float(row[y])) for row in rows if row[y] is not None}.values())

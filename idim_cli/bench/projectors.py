@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from idim_cli.bench.base import How, Row, complete
+from idim_cli.bench.base import BenchRow, How, complete
 from idim_cli.bench.limits import Pace, Room
 from idim_cli.bench.timing import Call, Timing, interleaved
 from idim_cli.core import user_code
@@ -102,7 +102,7 @@ def measure(
     *,
     beside: Sequence[Contestant] = (),
     say: Callable[[str], None] = lambda _: None,
-) -> Iterator[Row]:
+) -> Iterator[BenchRow]:
     """A row of `COLUMNS` for each projector at each D, with d = `share` of D.
 
     Projectors of one D are held and timed side by side as far as they fit. `to_floor` is the time of a
@@ -140,7 +140,7 @@ class _Compared:
         self.than = than
         self.to_floor: float | None = None
 
-    def __call__(self, row: Row) -> Row:
+    def __call__(self, row: BenchRow) -> BenchRow:
         if row["projector"] == self.than:
             self.to_floor = row["to_floor"]
         if self.to_floor is None:
@@ -150,10 +150,10 @@ class _Compared:
 
 def _ready(
     waiting: deque[tuple[Contestant, int]], D: int, how: How, room: Room, pace: Pace
-) -> tuple[list[_Made], list[Row]]:
+) -> tuple[list[_Made], list[BenchRow]]:
     """Make the next ones, as many as fit side by side, and skip what fits in no way."""
     made: list[_Made] = []
-    skipped: list[Row] = []
+    skipped: list[BenchRow] = []
     while waiting:
         one, d = waiting[0]
         cost = one.cost(D, d)
@@ -198,7 +198,7 @@ def _try(name: str, P: Any, D: int, d: int, device: torch.device | None = None) 
 
 
 @torch.no_grad()
-def _timed(made: Sequence[_Made], D: int, how: How) -> Iterator[Row]:
+def _timed(made: Sequence[_Made], D: int, how: How) -> Iterator[BenchRow]:
     g = torch.linspace(-1, 1, D, device=how.device)
     other = torch.empty_like(g)
     calls: dict[tuple[int, str], Call] = {_FLOOR: lambda: (other.copy_(g), g.copy_(other))}
@@ -209,9 +209,9 @@ def _timed(made: Sequence[_Made], D: int, how: How) -> Iterator[Row]:
         yield _row(one, {part: timings[i, part] for part in _PARTS}, timings[_FLOOR])
 
 
-def _row(one: _Made, parts: dict[str, Timing], floor: Timing) -> Row:
+def _row(one: _Made, parts: dict[str, Timing], floor: Timing) -> BenchRow:
     size = _state_bytes(one.projector)
-    row: Row = {
+    row: BenchRow = {
         "projector": one.contestant.name,
         "D": one.D,
         "d": one.d,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from idim_cli.bench.base import Row
+from idim_cli.bench.base import BenchRow
 from idim_cli.bench.machine import Machine
 
 BUSY = 0.25  # processes at work for each core, before the start
@@ -26,7 +26,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Layout:
+class BenchLayout:
     """How the rows of one bench are shown.
 
     Attributes:
@@ -38,10 +38,10 @@ class Layout:
     """
 
     group: str
-    head: Callable[[Row], str]
+    head: Callable[[BenchRow], str]
     columns: Sequence[Column]
     main: str
-    note: Callable[[Sequence[Row]], str]
+    note: Callable[[Sequence[BenchRow]], str]
 
 
 def seconds(value: float) -> str:
@@ -62,27 +62,27 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}"
 
 
-def _floor(row: Row) -> str:
+def _floor(row: BenchRow) -> str:
     if row["floor_s"] is None:
         return f"D = {row['D']:,}"
     speed = 16 * row["D"] / row["floor_s"] / 1e9
     return f"D = {row['D']:,}; floor: a copy there and back, {seconds(row['floor_s'])} ({speed:.3g} GB/s)"
 
 
-def _step(row: Row) -> str:
+def _step(row: BenchRow) -> str:
     head = f"d = {row['d']:,} of D = {row['D']:,}"
     if row["step_s"] is None:
         return head
     return f"{head}; direct {seconds(row['direct_s'])}, the bare module {seconds(row['module_s'])}"
 
 
-def _compared(rows: Sequence[Row]) -> str:
+def _compared(rows: Sequence[BenchRow]) -> str:
     than = next(filter(None, (row["than"] for row in rows)), None)
     return f"faster: how many times faster than {than}" if than else ""
 
 
 LAYOUTS = {
-    "projectors": Layout(
+    "projectors": BenchLayout(
         "D",
         _floor,
         (
@@ -99,7 +99,7 @@ LAYOUTS = {
         "both_s",
         _compared,
     ),
-    "step": Layout(
+    "step": BenchLayout(
         "d",
         _step,
         (
@@ -114,7 +114,7 @@ LAYOUTS = {
         "step_s",
         lambda rows: "",
     ),
-    "pack": Layout(
+    "pack": BenchLayout(
         "D",
         lambda row: f"{row['projector']}, d = {row['d']:,} of D = {row['D']:,}; one run alone as the floor",
         (
@@ -132,7 +132,7 @@ LAYOUTS = {
 }
 
 
-def table(bench: str, rows: Sequence[Row], machine: Machine) -> str:
+def table(bench: str, rows: Sequence[BenchRow], machine: Machine) -> str:
     """All rows of a bench, group by group, under what they were measured on."""
     layout = LAYOUTS[bench]
     blocks = [_machine(machine)]
@@ -145,7 +145,7 @@ def table(bench: str, rows: Sequence[Row], machine: Machine) -> str:
     return "\n\n".join(filter(None, [*blocks, layout.note(rows)]))
 
 
-def line(bench: str, row: Row) -> str:
+def line(bench: str, row: BenchRow) -> str:
     """One row as it comes in."""
     layout = LAYOUTS[bench]
     name = f"{row['projector']}, D = {row['D']:,}, d = {row['d']:,}"
@@ -153,12 +153,12 @@ def line(bench: str, row: Row) -> str:
     return f"{name}: {seconds(row[layout.main]) if row[layout.main] else 'skipped, ' + row['skipped']}"
 
 
-def warnings(bench: str, rows: Sequence[Row], machine: Machine) -> list[str]:
+def warnings(bench: str, rows: Sequence[BenchRow], machine: Machine) -> list[str]:
     """What speaks against these figures, and what to do about it."""
     return list(_warnings(LAYOUTS[bench].main, rows, machine))
 
 
-def _warnings(main: str, rows: Sequence[Row], machine: Machine) -> Iterator[str]:
+def _warnings(main: str, rows: Sequence[BenchRow], machine: Machine) -> Iterator[str]:
     if machine.load is not None and machine.load > BUSY * machine.cores:
         yield (
             f"the machine was busy before the start (load {machine.load:g} on {machine.cores} cores): "
@@ -183,16 +183,16 @@ def _machine(machine: Machine) -> str:
     return f"{cpu}, torch {machine.torch}\ndevice {device}{load}"
 
 
-def _skipped(row: Row) -> str:
+def _skipped(row: BenchRow) -> str:
     text = f"{row['projector'][:_NAME_WIDTH]}: skipped, {row['skipped']}"
     return textwrap.fill(text, _WIDTH, subsequent_indent="  ")
 
 
-def _text(column: Column, row: Row) -> str:
+def _text(column: Column, row: BenchRow) -> str:
     return "" if row[column.key] is None else column.text(row[column.key])
 
 
-def _aligned(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
+def _aligned(columns: Sequence[Column], rows: Sequence[BenchRow]) -> Iterator[str]:
     """Headings and cells, the first column to the left, the others to the right; no empty columns."""
     shown = [column for column in columns if any(row[column.key] is not None for row in rows)]
     texts = [[_text(column, row) for column in shown] for row in rows]

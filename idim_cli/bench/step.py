@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from idim_cli.bench.base import How, Row, complete
+from idim_cli.bench.base import BenchRow, How, complete
 from idim_cli.bench.limits import Pace
 from idim_cli.bench.timing import Call, Timing, interleaved
 from idim_cli.core.errors import IdimError
@@ -49,7 +49,7 @@ def measure(
     how: How,
     where: Where,
     say: Callable[[str], None] = lambda _: None,
-) -> Iterator[Row]:
+) -> Iterator[BenchRow]:
     """A row of `COLUMNS` for each projector at each d.
 
     A step is all that training does from one batch to the next, by `training.loop.Loop` itself: it gathers
@@ -110,7 +110,7 @@ class _Row:
 
     def __init__(self, name: str, d: int, direct: Loop) -> None:
         self.name, self.sizes = name, [size for _, size in direct.subspace.sizes]
-        self.cells: Row = {"projector": name, "D": direct.subspace.D, "d": d}
+        self.cells: BenchRow = {"projector": name, "D": direct.subspace.D, "d": d}
 
     def prepare(self, calls: dict[str, Call], recipe: Recipe, where: Where, pace: Pace) -> None:
         """Add its steps to `calls`, or say why they are not measured."""
@@ -130,7 +130,7 @@ class _Row:
         pace.learn(self.name, cost, self.cells["build_s"])
         return steps(loop)
 
-    def filled(self, timings: Mapping[str, Timing]) -> Row:
+    def filled(self, timings: Mapping[str, Timing]) -> BenchRow:
         """All its cells."""
         if "skipped" in self.cells:
             return self.cells

@@ -17,7 +17,7 @@ from idim_cli.cli.verb import Verb, verb
 from idim_cli.core.errors import Ended, IdimError
 
 if TYPE_CHECKING:
-    from idim_cli.bench.base import How, Row
+    from idim_cli.bench.base import BenchRow, How
     from idim_cli.bench.machine import Machine
 
 app = typer.Typer(
@@ -195,7 +195,7 @@ def _how(device: str, seconds: float, limit: float = math.inf) -> How:
 
 
 def _report(
-    bench: str, columns: Sequence[str], rows: Iterator[Row], how: How, out: Path | None, as_json: bool
+    bench: str, columns: Sequence[str], rows: Iterator[BenchRow], how: How, out: Path | None, as_json: bool
 ) -> None:
     """Measure; write what comes in and tell it; then the table and the figure."""
     from idim_cli.bench import files, machine, show
@@ -221,7 +221,7 @@ def _report(
         console.say(f"wrote {file}")
 
 
-def _draw(bench: str, rows: Sequence[Row], machine: Machine, out: Path) -> Path:
+def _draw(bench: str, rows: Sequence[BenchRow], machine: Machine, out: Path) -> Path:
     from idim_cli.bench.picture import picture
     from idim_cli.reports.plots import lines
     from idim_cli.runs.results import write_atomic

@@ -146,11 +146,11 @@ def command(
     """
     from idim_cli.compression.compress import compress
     from idim_cli.compression.search.missed import NotReachedError
-    from idim_cli.compression.search.options import Wish
+    from idim_cli.compression.search.options import CompressOptions
     from idim_cli.execute.local.executor import Local
     from idim_cli.training.prepare import Where
 
-    wish = Wish(
+    wish = CompressOptions(
         target=target,
         baseline=baseline,
         max_bytes=max_bytes,

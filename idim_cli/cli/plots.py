@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from idim_cli.cli import console
 
 if TYPE_CHECKING:
-    from idim_cli.reports.inputs.records import Record
+    from idim_cli.reports.inputs.records import CompressedRecord
     from idim_cli.thresholds import Reading, Sample
 
 
@@ -28,7 +28,7 @@ def plot(runs: Sample | None, reading: Reading | None, log: bool | None = None) 
     )  # fmt: skip
 
 
-def frontier(record: Record) -> str:
+def frontier(record: CompressedRecord) -> str:
     """Bytes against performance of all files that a compression looked at, and a table of the best."""
     from idim_cli.reports.plots import frontier
     from idim_cli.reports.terminal import canvas

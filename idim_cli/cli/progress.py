@@ -10,7 +10,7 @@ from idim_cli.cli import console
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from idim_cli.projectors.check import Columns
+    from idim_cli.projectors.check import ColumnCheck
     from idim_cli.runs.plan import Run
     from idim_cli.training.session import Progress
 
@@ -84,7 +84,7 @@ class Plain(Watching):
         self.spoke = time.monotonic()
 
 
-def check(run: Run, columns: Columns) -> str:
+def check(run: Run, columns: ColumnCheck) -> str:
     """P's check in two lines: lengths and coherence of its columns, the layers that a step falls on most."""
     most = sorted(columns.layer_share.items(), key=lambda item: -item[1])
     shares = [f"{name} {share:.1%}" for name, share in most[:_LAYERS]]

@@ -85,10 +85,10 @@ def command(
         return dryrun.show(loaded, out, where, jobs, pack, as_json, trust_code=trust_code)
     with console.resumable(), watch.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:
         outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher, trust_code=trust_code)
-    from idim_cli.thresholds import Origin  # numpy with it, which the first line does not wait for
+    from idim_cli.thresholds import TableOrigin  # numpy with it, which the first line does not wait for
 
     words = [recipe, *changes, *search, *options.given(out, data, device, jobs, pack, tracker)]
-    outcome = outcome.following(Origin(words, loaded.recipe))
+    outcome = outcome.following(TableOrigin(words, loaded.recipe))
     if as_json:
         console.document("sweep/1", outcome.as_dict())
     else:

@@ -12,7 +12,7 @@ from idim_cli.cli.plots import plot
 from idim_cli.core.errors import NOT_REACHED, IdimError
 
 if TYPE_CHECKING:
-    from idim_cli.thresholds import Estimate, Origin, Reading
+    from idim_cli.thresholds import Estimate, Reading, TableOrigin
 
     Named = tuple[str, Reading | IdimError]
 
@@ -75,7 +75,7 @@ def _text(one: Estimate) -> str:
     return f"{told}\n\n{drawn}" if drawn else told
 
 
-def _print_all(found: Sequence[Estimate], confidence: float, origin: Origin, as_json: bool) -> None:
+def _print_all(found: Sequence[Estimate], confidence: float, origin: TableOrigin, as_json: bool) -> None:
     from idim_cli.thresholds import readings, require_any
 
     if all(one.sample is None for one in found):

@@ -22,10 +22,10 @@ from idim_cli.core.rng import Stream
 _HALVINGS = 8  # of the interval, in logarithms, in which the share of weights that must be kept is looked for
 _EPOCHS, _RATE, _BATCH = 2, 1e-3, 128  # of training what was kept
 
-Row = dict[str, Any]
+ComparisonRow = dict[str, Any]
 
 
-def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
+def compare(trials: Trials, level: float, run_id: str) -> list[ComparisonRow]:
     """Bytes of other forms of the run's network, and of its directly trained one after pruning.
 
     Args:
@@ -61,7 +61,7 @@ def compare(trials: Trials, level: float, run_id: str) -> list[Row]:
     return rows
 
 
-def _row(form: str, data: bytes, performance: float | None) -> Row:
+def _row(form: str, data: bytes, performance: float | None) -> ComparisonRow:
     return {"form": form, "bytes": len(data), "performance": performance}
 
 
@@ -93,7 +93,9 @@ def _xz(data: bytes) -> bytes:
     return lzma.compress(data, preset=9 | lzma.PRESET_EXTREME)
 
 
-def _pruned(trials: Trials, module: nn.Module, level: float, zstd: Callable[[bytes], bytes]) -> Iterator[Row]:
+def _pruned(
+    trials: Trials, module: nn.Module, level: float, zstd: Callable[[bytes], bytes]
+) -> Iterator[ComparisonRow]:
     """The direct network with the fewest weights that reach the level, as float16.
 
     The smallest of all weights are set to zero at once, and the others trained on; the share that is

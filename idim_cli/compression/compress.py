@@ -13,9 +13,9 @@ from idim_cli.compression.rebuild import refuse_edited
 from idim_cli.compression.search import record
 from idim_cli.compression.search.choose import choose
 from idim_cli.compression.search.missed import NotReachedError
-from idim_cli.compression.search.options import Wish
+from idim_cli.compression.search.options import CompressOptions
 from idim_cli.compression.search.record import Compressed
-from idim_cli.compression.search.target import Goal, goal_of
+from idim_cli.compression.search.target import Target, goal_of
 from idim_cli.compression.search.trial import Trial, Trials, home
 from idim_cli.core.errors import DataError
 from idim_cli.execute.base import Executor, Silent, Watcher
@@ -28,7 +28,7 @@ from idim_cli.training.prepare import Where
 def compress(
     run: str | Path,
     out: str | Path | None = None,
-    wish: Wish | None = None,
+    wish: CompressOptions | None = None,
     *,
     where: Where | None = None,
     executor: Executor | None = None,
@@ -53,7 +53,7 @@ def compress(
         NotReachedError: no choice does what is asked. Of a `frontier` the nearest is written before.
         StoppedError: a signal asked to stop; the same call goes on.
     """
-    wish = wish or Wish()
+    wish = wish or CompressOptions()
     path = results.checkpoint_of(results.as_path(run))
     found = from_checkpoint.read(path)
     refuse_edited(found)
@@ -74,12 +74,12 @@ def compress(
             raise DataError(error.message, f"{error.hint}; or keep every bit with --lossless") from error
         return record.note(record.save(Trial.unscored(found), target, path, recipe=found.recipe.name))
     trials.own()
-    if wish.lossless or (wish == Wish() and found.stored.levels):
+    if wish.lossless or (wish == CompressOptions() and found.stored.levels):
         return record.note(_saved(trials, trials.made[0], target))
     return _wished(trials, wish, target)
 
 
-def _wished(trials: Trials, wish: Wish, target: Path) -> Compressed:
+def _wished(trials: Trials, wish: CompressOptions, target: Path) -> Compressed:
     """Find the file that was wished for, and write it."""
     run_id, baseline = trials.path.absolute().parent.name, wish.baseline
     if baseline is None and wish.target is not None:
@@ -99,7 +99,7 @@ def _wished(trials: Trials, wish: Wish, target: Path) -> Compressed:
     return done
 
 
-def _best(trials: Trials, goal: Goal, wish: Wish) -> tuple[Trial, NotReachedError | None]:
+def _best(trials: Trials, goal: Target, wish: CompressOptions) -> tuple[Trial, NotReachedError | None]:
     """The file to write. Of a frontier, which draws all that was tried, the nearest does, with the error."""
     try:
         return choose(trials, goal, wish), None

@@ -28,7 +28,7 @@ _INSTALLED = {"site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True)
-class Place:
+class CodeLocation:
     """Where a module lies.
 
     Attributes:
@@ -52,12 +52,12 @@ class Place:
         return is_installed(self.path.absolute())
 
 
-def place(where: str) -> Place | None:
+def place(where: str) -> CodeLocation | None:
     """The place of a module, or of ``path/to/file.py`` from the working folder; None if it has none."""
     if not where.endswith(".py"):
         path = _of_module(where)
         levels = 0 if path is None else len(where.split(".")) - (path.name != _INIT)
-        return None if path is None else Place(path, path.absolute().parents[levels], where)
+        return None if path is None else CodeLocation(path, path.absolute().parents[levels], where)
     path = Path(where)
     try:
         return _of_file(path) if path.is_file() else None
@@ -107,7 +107,7 @@ def is_installed(path: Path) -> bool:
     return bool(_INSTALLED & set(absolute.parts)) or absolute.is_relative_to(library)
 
 
-def _of_file(path: Path) -> Place:
+def _of_file(path: Path) -> CodeLocation:
     """By its packages, the folders with an ``__init__.py``; a relative import tells of one without."""
     folder, parts = path.absolute().parent, [] if path.name == _INIT else [path.stem]
     levels = _levels(path)
@@ -115,7 +115,7 @@ def _of_file(path: Path) -> Place:
         if folder == folder.parent:
             break
         parts, folder = [folder.name, *parts], folder.parent
-    return Place(path, folder, ".".join(parts))
+    return CodeLocation(path, folder, ".".join(parts))
 
 
 def _levels(path: Path) -> int:
@@ -155,7 +155,7 @@ def _inside(root: Path, module: str) -> Path | None:
         return None
 
 
-def _contents(start: Place) -> dict[str, str]:
+def _contents(start: CodeLocation) -> dict[str, str]:
     """Digests of a file and of all below its root that it imports, however indirectly, by path from there."""
     waiting, found = {start.module: start.path}, dict[str, str]()
     seen = set(waiting)

@@ -19,7 +19,7 @@ _TO_8_BITS = "save it with 8 bits a channel, or in grey"
 
 
 @dataclass(frozen=True)
-class Scale:
+class PixelScale:
     """How pixels come to lie in 0..1: `low` becomes 0 and `high` becomes 1.
 
     8 bits go from 0 to 255. Of deeper pixels the numbers that occur are only a part of those that their type
@@ -44,13 +44,13 @@ class Scale:
         return ((x.astype(np.float64) - self.low) / (self.high - self.low)).astype(np.float32)
 
 
-def scale_of(x: Pixels, what: str) -> Scale:
+def scale_of(x: Pixels, what: str) -> PixelScale:
     """The scale of a training split's pixels; DataError if all of them are the same."""
     low, high = float(x.min()), float(x.max())
     if low == high:
         hint = "is what they show in an alpha channel, or too faint for the depth of the file?"
         raise DataError(f"{what}: every pixel of all images is {low:g}", hint)
-    return Scale("uint8") if x.dtype == np.uint8 else Scale(str(x.dtype), low, high)
+    return PixelScale("uint8") if x.dtype == np.uint8 else PixelScale(str(x.dtype), low, high)
 
 
 def pixels(value: Any) -> Pixels:

@@ -64,7 +64,7 @@ class Table:
     x: NDArray[Any]
     labels: list[Any]
     wanted: Wanted
-    scale: images.Scale | None = None
+    scale: images.PixelScale | None = None
     notes: tuple[str, ...] = ()
 
     def split(self, classes: list[Any]) -> Split:

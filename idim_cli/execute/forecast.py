@@ -17,7 +17,7 @@ from idim_cli.projectors.check import expected
 from idim_cli.recipe import trust
 from idim_cli.recipe.load import Loaded
 from idim_cli.recipe.schema import Seeds
-from idim_cli.runs.plan import Group, Run, merged, single
+from idim_cli.runs.plan import Run, SweepGroup, merged, single
 from idim_cli.search import REGISTRY
 from idim_cli.search import base as searches
 from idim_cli.search.base import Search
@@ -180,7 +180,7 @@ class _Asked:
         self.todo = [run for run in runs if found[run.run_id] is None]
         return runs
 
-    def _native(self, group: Group) -> int:
+    def _native(self, group: SweepGroup) -> int:
         return native(group, self.where, self.loaded.source)
 
     def kind(self, alike: Sequence[Run], pack: int | None) -> Kind:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from idim_cli.execute.base import Result, Watcher
-from idim_cli.execute.queue import Queue, Task
+from idim_cli.execute.queue import Queue, QueuedRun
 from idim_cli.runs.plan import Run, kind
 from idim_cli.training.batched.pack_size import packing
 from idim_cli.training.batched.scheduler import train_many
@@ -30,7 +30,7 @@ class Inline:
         """See `Executor.map`."""
         queue, mine = Queue(runs), dict[str, Run]()
 
-        def ask(config: str | None) -> Task | None:
+        def ask(config: str | None) -> QueuedRun | None:
             return queue.next(config, mine)
 
         while queue.left:
@@ -45,7 +45,7 @@ class Inline:
 
 
 def serve(
-    ask: Callable[[str | None], Task | None],
+    ask: Callable[[str | None], QueuedRun | None],
     out: Path,
     where: Where,
     pack: int | None,
@@ -75,7 +75,7 @@ def serve(
         yield from ((run, None) for run in taken.values())
 
 
-def _best_size(task: Task, where: Where, share: float) -> int:
+def _best_size(task: QueuedRun, where: Where, share: float) -> int:
     """Runs side by side; 1 where that cannot be found out: the run will fail by itself, and say why."""
     try:
         return packing(task.widest, where, task.alike, share).size
@@ -84,7 +84,7 @@ def _best_size(task: Task, where: Where, share: float) -> int:
 
 
 def _alike(
-    task: Task | None, ask: Callable[[str | None], Task | None], taken: dict[str, Run]
+    task: QueuedRun | None, ask: Callable[[str | None], QueuedRun | None], taken: dict[str, Run]
 ) -> Iterator[Run]:
     """A run and all of its kind that can be had, as they are asked for; each is put into `taken`."""
     while task is not None:

@@ -10,7 +10,7 @@ from idim_cli.execute.base import Result, Silent, Watcher
 from idim_cli.runs.plan import Run
 
 
-class Lines(Silent):
+class ProgressLines(Silent):
     """A `Watcher` that prints what a search decides, and each run as it ends.
 
     Args:
@@ -42,6 +42,6 @@ class Lines(Silent):
 
 
 def usual() -> Watcher:
-    """`Lines` where stderr is a terminal and in notebooks; elsewhere, as in scripts and jobs, silence."""
+    """`ProgressLines` where stderr is a terminal and in notebooks; silence in scripts and jobs."""
     seen = (sys.stderr is not None and sys.stderr.isatty()) or "ipykernel" in sys.modules
-    return Lines() if seen else Silent()
+    return ProgressLines() if seen else Silent()

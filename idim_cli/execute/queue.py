@@ -15,7 +15,7 @@ from idim_cli.runs.plan import Run, kind
 WAIT_SECONDS = 1.0
 
 
-class Task(NamedTuple):
+class QueuedRun(NamedTuple):
     """A run that is handed over, and what else there is of its kind.
 
     Attributes:
@@ -49,7 +49,7 @@ class Queue:
         """Whether there are runs that have not ended."""
         return bool(self.open or self.held)
 
-    def next(self, wanted: str | None, mine: MutableMapping[str, Run]) -> Task | None:
+    def next(self, wanted: str | None, mine: MutableMapping[str, Run]) -> QueuedRun | None:
         """Hand over a run of the kind `wanted` (None: any) to a worker that is at work on `mine`.
 
         None when there is no such run, when the worker has its share of all, and when a run that once took
@@ -67,7 +67,7 @@ class Queue:
         alike = self._alike(run)[:room] if wanted is None else [run]
         self.waiting.remove(run)
         mine[run.run_id] = run
-        return Task(run, len(alike), max(alike, key=lambda one: one.recipe.d or 0))
+        return QueuedRun(run, len(alike), max(alike, key=lambda one: one.recipe.d or 0))
 
     def ended(self, run: Run) -> None:
         """A run that was under way has its result."""

@@ -23,7 +23,7 @@ from idim_cli.recipe.dump import to_yaml
 from idim_cli.recipe.load import Loaded, as_loaded
 from idim_cli.recipe.schema import Recipe
 from idim_cli.runs import consistency, results
-from idim_cli.runs.plan import Group, Run, further, merged, purposes
+from idim_cli.runs.plan import Run, SweepGroup, further, merged, purposes
 from idim_cli.search import base as searches
 from idim_cli.search.base import RATE, Ask
 from idim_cli.trackers.tracking import Tracking
@@ -34,7 +34,7 @@ from idim_cli.training.where import Where, as_where
 if TYPE_CHECKING:
     import pandas as pd
 
-    from idim_cli.thresholds import Estimate, Origin
+    from idim_cli.thresholds import Estimate, TableOrigin
 
 _log = logging.getLogger(__name__)
 _STALE_SECONDS = 60.0  # of a temporary file whose writer must have been killed
@@ -76,7 +76,7 @@ class Outcome:
         told = [one.describe(titled=len(self.estimates) > 1) for one in self.estimates]
         return f"<pre>{html.escape(chr(10).join([*told, f'results: {self.folder}']))}</pre>"
 
-    def following(self, origin: Origin) -> Outcome:
+    def following(self, origin: TableOrigin) -> Outcome:
         """The same, with what to run next after a sweep that was asked for so."""
         return replace(self, estimates=[one.following(origin) for one in self.estimates])
 
@@ -231,7 +231,7 @@ class _Work:
                 "the data are drawn anew in each process: seed all that draws them",
             )
 
-    def native(self, group: Group) -> int:
+    def native(self, group: SweepGroup) -> int:
         """D of a group's network, which a search wants to know before its runs."""
         self._say_what_loads("a search")
         from idim_cli.training.preflight import native
@@ -334,10 +334,10 @@ def _remove(path: Path) -> None:
 
 
 def _read(recipe: Recipe, folder: Path, table: pd.DataFrame, planned: int) -> Outcome:
-    from idim_cli.thresholds import Options, Origin, threshold
+    from idim_cli.thresholds import Options, TableOrigin, threshold
 
     words = (str(folder / results.RECIPE), f"--out={folder.parent}")
-    estimates = threshold(table, Options(**recipe.reading()), origin=Origin(words, recipe))
+    estimates = threshold(table, Options(**recipe.reading()), origin=TableOrigin(words, recipe))
     failed = int((table["status"] == results.FAILED).sum())
     raced = recipe.sweep is not None and bool(recipe.sweep.search.params.get("lr"))
     return Outcome(folder, table, estimates, planned, len(table) - failed, failed, raced)

@@ -18,7 +18,7 @@ _ALTERNATIVES = ("tied", "fastfood", "sparse", "dense")
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnCheck:
     """A sample of P's columns.
 
     Attributes:
@@ -35,7 +35,7 @@ class Columns:
     layer_share: dict[str, float]
 
 
-def inspect(projector: Projector, sizes: Sequence[tuple[str, int]], sample: int = 16) -> Columns:
+def inspect(projector: Projector, sizes: Sequence[tuple[str, int]], sample: int = 16) -> ColumnCheck:
     """Measure up to `sample` columns, evenly spread over P; `sizes` names the parameter tensors.
 
     Raises:
@@ -47,7 +47,7 @@ def inspect(projector: Projector, sizes: Sequence[tuple[str, int]], sample: int 
         raise RunError(f"columns of P have lengths {norms.min():.4f} .. {norms.max():.4f}, not 1")
     gram = (columns @ columns.T / norms / norms[:, None]).abs().fill_diagonal_(-1.0)
     share = columns.square().mean(0).split([size for _, size in sizes])
-    return Columns(
+    return ColumnCheck(
         sampled=len(columns),
         norm_min=norms.min().item(),
         norm_max=norms.max().item(),
@@ -57,7 +57,7 @@ def inspect(projector: Projector, sizes: Sequence[tuple[str, int]], sample: int 
 
 
 def _columns(projector: Projector, sample: int) -> torch.Tensor:
-    """Columns of P as rows, float32, by projecting unit vectors."""
+    """ColumnCheck of P as rows, float32, by projecting unit vectors."""
     device = next((tensor.device for tensor in projector.held.values()), torch.device("cpu"))
     at = torch.linspace(0, projector.d - 1, min(sample, projector.d), dtype=torch.float64).round().long()
     units = torch.zeros(len(at), projector.d, device=device)

@@ -11,13 +11,13 @@ from idim_cli.core.registry import did_you_mean
 from idim_cli.recipe import components, wording
 from idim_cli.recipe.find import published
 from idim_cli.recipe.schema import COMPONENTS, EPOCHS_OR_STEPS, TRACKER, TRACKERS, Grid, Recipe, Seeds
-from idim_cli.recipe.source import Problem, Source
+from idim_cli.recipe.source import KeyFault, SourceMap
 from idim_cli.recipe.sweep import sweep_problems
 
 Tree = dict[str, Any]
 
 
-def validate(tree: Any, source: Source, faults: list[Fault] | None = None) -> Recipe:
+def validate(tree: Any, source: SourceMap, faults: list[Fault] | None = None) -> Recipe:
     """The recipe that `tree` holds; RecipeError with all its faults, and those found before."""
     if not isinstance(tree, dict):
         message = "the file is empty" if tree is None else "should hold 'key: value' lines"
@@ -30,9 +30,9 @@ def validate(tree: Any, source: Source, faults: list[Fault] | None = None) -> Re
     return recipe
 
 
-def examine(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
+def examine(tree: Tree) -> tuple[Recipe | None, list[KeyFault]]:
     """Check `tree` but for what its sweep would set; the recipe is None when there are problems."""
-    problems: list[Problem] = []
+    problems: list[KeyFault] = []
     normal = _normalise(tree, problems)
     problems += _published(tree.get("published"))
     try:
@@ -43,14 +43,14 @@ def examine(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
     return (None if problems else recipe), problems
 
 
-def _normalise(tree: Tree, problems: list[Problem]) -> Tree:
+def _normalise(tree: Tree, problems: list[KeyFault]) -> Tree:
     """The tree with the short forms written out: components, grids of d, seeds, one tracker."""
     training, sweep = tree.get("training"), tree.get("sweep")
     normal = dict(tree)
     if isinstance(training, dict):
         normal["training"] = dict(training)
         if (training.get("epochs") is None) == (training.get("steps") is None):
-            problems.append(Problem(("training",), EPOCHS_OR_STEPS, at_key=True))
+            problems.append(KeyFault(("training",), EPOCHS_OR_STEPS, at_key=True))
     if isinstance(sweep, dict):
         normal["sweep"] = dict(sweep)
         if isinstance(sweep.get("d"), dict):
@@ -61,16 +61,16 @@ def _normalise(tree: Tree, problems: list[Problem]) -> Tree:
     return normal
 
 
-def _published(name: Any) -> list[Problem]:
+def _published(name: Any) -> list[KeyFault]:
     """What is wrong with the name of published points; a path is looked at when they are drawn."""
     known = published()
     if not isinstance(name, str) or name in known or name.endswith(".csv"):
         return []
     hint = f"{did_you_mean(name, known)}; or a CSV file"
-    return [Problem(("published",), f"no published points {name!r} come with idim", hint)]
+    return [KeyFault(("published",), f"no published points {name!r} come with idim", hint)]
 
 
-def _normalise_components(normal: Tree, problems: list[Problem]) -> None:
+def _normalise_components(normal: Tree, problems: list[KeyFault]) -> None:
     for path, kind in COMPONENTS.items():
         holder: Any = normal
         for part in path[:-1]:
@@ -81,21 +81,21 @@ def _normalise_components(normal: Tree, problems: list[Problem]) -> None:
         normal[TRACKERS] = _trackers(normal[TRACKERS], problems)
 
 
-def _trackers(given: Any, problems: list[Problem]) -> list[Tree]:
+def _trackers(given: Any, problems: list[KeyFault]) -> list[Tree]:
     """All trackers, of a list or of one alone."""
     if not isinstance(given, list):
         return [components.resolve(given, TRACKER, (TRACKERS,), problems)]
     return [components.resolve(spec, TRACKER, (TRACKERS, at), problems) for at, spec in enumerate(given)]
 
 
-def _seeds(seed: int, problems: list[Problem]) -> Tree:
+def _seeds(seed: int, problems: list[KeyFault]) -> Tree:
     if not 0 <= seed < 2**63:
-        problems.append(Problem(("seeds",), f"should be a whole number from 0 to 2**63 - 1, not {seed}"))
+        problems.append(KeyFault(("seeds",), f"should be a whole number from 0 to 2**63 - 1, not {seed}"))
         return {}
     return dict.fromkeys(Seeds.model_fields, seed)
 
 
-def _grid(spec: Tree, problems: list[Problem]) -> list[int]:
+def _grid(spec: Tree, problems: list[KeyFault]) -> list[int]:
     path = ("sweep", "d")
     try:
         grid = Grid.model_validate(spec)
@@ -104,6 +104,6 @@ def _grid(spec: Tree, problems: list[Problem]) -> list[int]:
         problems += [problem._replace(path=path + problem.path) for problem in found]
         return [1]
     if grid.to < grid.start:
-        problems.append(Problem((*path, "to"), f"should be at least {grid.start} (from)"))
+        problems.append(KeyFault((*path, "to"), f"should be at least {grid.start} (from)"))
         return [1]
     return grid.values()

@@ -14,7 +14,7 @@ from idim_cli.core.errors import ComponentError, printable
 from idim_cli.core.registry import INNER, NEVER_INNER, ROOMS, Registry, did_you_mean, short
 from idim_cli.recipe import wording
 from idim_cli.recipe.schema import Component
-from idim_cli.recipe.source import KeyPath, Problem
+from idim_cli.recipe.source import KeyFault, KeyPath
 
 # Kinds whose names may also point to code ("package.module:callable", "./file.py:callable").
 OPEN = ("model", "dataset")
@@ -51,7 +51,7 @@ def _described(kind: str, name: str) -> Described:
     return Described(kind, name, room.summary(name), parameters)
 
 
-def resolve(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> dict[str, Any]:
+def resolve(spec: Any, kind: str, path: KeyPath, problems: list[KeyFault]) -> dict[str, Any]:
     """`spec` as ``{"name", "params"}``, the parameters checked against the component's signature.
 
     What is wrong goes to `problems`; the result then holds what can be kept.
@@ -106,46 +106,46 @@ def _parted(params: dict[str, Any], kind: str) -> tuple[dict[str, Any], dict[str
     return own, {key: value for key, value in params.items() if key in known}
 
 
-def _split(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> tuple[str, dict[str, Any]]:
+def _split(spec: Any, kind: str, path: KeyPath, problems: list[KeyFault]) -> tuple[str, dict[str, Any]]:
     if isinstance(spec, str) and spec:
         return spec, {}
     if not isinstance(spec, dict):
         message = (
             f"should name one {kind}, alone or in a mapping with its parameters, not {wording.display(spec)}"
         )
-        problems.append(Problem(path, message))
+        problems.append(KeyFault(path, message))
         return "", {}
     params = {key: value for key, value in spec.items() if key != "name"}
     name = spec.get("name")
     if isinstance(name, str) and name:
         return name, params
     if not name and name in (None, ""):
-        problems.append(Problem((*path, "name"), "is missing", f"write the name of the {kind}", at_key=True))
+        problems.append(KeyFault((*path, "name"), "is missing", f"write the name of the {kind}", at_key=True))
     else:
-        problems.append(Problem((*path, "name"), f"should be text, not {wording.display(name)}"))
+        problems.append(KeyFault((*path, "name"), f"should be text, not {wording.display(name)}"))
     return "", params
 
 
-def _check_code(name: str, path: KeyPath, problems: list[Problem]) -> None:
+def _check_code(name: str, path: KeyPath, problems: list[KeyFault]) -> None:
     if printable(name) != name:
-        problems.append(Problem(path, f"{name!r} holds characters that cannot be printed"))
+        problems.append(KeyFault(path, f"{name!r} holds characters that cannot be printed"))
     module, _, attribute = name.rpartition(":")
     if not (module and attribute):
-        problems.append(Problem(path, f"{name!r} is not 'module:callable'", "or './file.py:callable'"))
+        problems.append(KeyFault(path, f"{name!r} is not 'module:callable'", "or './file.py:callable'"))
 
 
 def _checked(
-    name: str, params: dict[str, Any], kind: str, where: tuple[KeyPath, bool], problems: list[Problem]
+    name: str, params: dict[str, Any], kind: str, where: tuple[KeyPath, bool], problems: list[KeyFault]
 ) -> dict[str, Any]:
     path, is_short = where
     if kind in OPEN and name.endswith(".py"):
-        problems.append(Problem(path, f"{name!r} names a file, not what is in it", f"write {name}:NAME"))
+        problems.append(KeyFault(path, f"{name!r} names a file, not what is in it", f"write {name}:NAME"))
         return params
     room = _room(name, kind)
     try:
         plain = room.validated(name, params).model_dump(mode="json", include=set(params))
     except ComponentError as error:
-        problems.append(Problem(path if is_short else (*path, "name"), error.message, error.hint))
+        problems.append(KeyFault(path if is_short else (*path, "name"), error.message, error.hint))
         return params
     except pydantic.ValidationError as error:
         found = wording.problems(error, room.parameters(name))
@@ -156,8 +156,8 @@ def _checked(
     return {key: plain[key] for key in params}
 
 
-def _inner(spec: Any, kind: str, path: KeyPath, problems: list[Problem]) -> str | dict[str, Any]:
+def _inner(spec: Any, kind: str, path: KeyPath, problems: list[KeyFault]) -> str | dict[str, Any]:
     found = resolve(spec, kind, path, problems)
     if found["name"] in NEVER_INNER:
-        problems.append(Problem(path, f"{found['name']} cannot be the inner {kind}"))
+        problems.append(KeyFault(path, f"{found['name']} cannot be the inner {kind}"))
     return short(**found)

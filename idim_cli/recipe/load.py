@@ -19,7 +19,7 @@ from idim_cli.recipe.check import validate
 from idim_cli.recipe.dump import dump
 from idim_cli.recipe.find import find
 from idim_cli.recipe.schema import Recipe
-from idim_cli.recipe.source import Source
+from idim_cli.recipe.source import SourceMap
 
 #: What to do where a recipe says no d to sweep over.
 NO_GRID = "say which d with --d 100,200,400, or have them chosen with --adaptive"
@@ -31,7 +31,7 @@ class Loaded:
     """A checked recipe, and where each of its keys was written."""
 
     recipe: Recipe
-    source: Source
+    source: SourceMap
 
     def require_sweep(self) -> None:
         """Raise RecipeError unless the recipe says which runs a sweep is made of."""
@@ -109,4 +109,4 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """`recipe` with dotted keys set, as in ``{"model.depth": 3}``; checked, RecipeError if wrong."""
     tree = dump(recipe)
     override.assign_all(tree, values)
-    return validate(tree, Source(recipe.name))
+    return validate(tree, SourceMap(recipe.name))

@@ -10,7 +10,7 @@ from typing import Any
 from idim_cli.core.errors import Fault, IdimError, RecipeError
 from idim_cli.recipe import text
 from idim_cli.recipe.schema import COMPONENTS, Recipe, Seeds
-from idim_cli.recipe.source import Place, Source
+from idim_cli.recipe.source import Place, SourceMap
 
 Tree = dict[str, Any]
 
@@ -51,7 +51,7 @@ def assign_all(tree: Tree, values: Mapping[str, Any]) -> None:
             tree["training"].pop(other, None)
 
 
-def apply(tree: Tree, source: Source, arguments: Sequence[str]) -> list[Fault]:
+def apply(tree: Tree, source: SourceMap, arguments: Sequence[str]) -> list[Fault]:
     """Set what the ``key=value`` `arguments` say, with their places; the faults of those that cannot be."""
     values: Tree = {}
     faults = []

@@ -20,7 +20,7 @@ class Place(NamedTuple):
     column: int = 0
 
 
-class Problem(NamedTuple):
+class KeyFault(NamedTuple):
     """A fault that has a key path but no place yet; `at_key` marks the key rather than its value."""
 
     path: KeyPath
@@ -36,7 +36,7 @@ def show(path: Sequence[str | int]) -> str:
 
 
 @dataclass
-class Source:
+class SourceMap:
     """The places of a recipe's keys and values, by key path as `show` writes it ("" is the whole file)."""
 
     file: str
@@ -49,7 +49,7 @@ class Source:
         place = (self.keys if at_key else self.values).get(shown) or self._nearest(shown)
         return Fault(*place, shown, message, hint)
 
-    def locate(self, problem: Problem) -> Fault:
+    def locate(self, problem: KeyFault) -> Fault:
         """The fault that `problem` is in this source."""
         return self.fault(problem.path, problem.message, problem.hint, at_key=problem.at_key)
 

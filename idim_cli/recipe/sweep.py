@@ -12,10 +12,10 @@ from idim_cli.core.errors import IdimError
 from idim_cli.core.registry import did_you_mean
 from idim_cli.recipe.override import assign, assign_all, split
 from idim_cli.recipe.schema import MAX_RUNS, Recipe, SeedLists
-from idim_cli.recipe.source import KeyPath, Problem
+from idim_cli.recipe.source import KeyFault, KeyPath
 
 Tree = dict[str, Any]
-Examine = Callable[[Tree], tuple[Recipe | None, list[Problem]]]
+Examine = Callable[[Tree], tuple[Recipe | None, list[KeyFault]]]
 
 MAX_COMBINATIONS = 5000  # looked at for one part of the recipe; what lies beyond is checked by `plan`
 _OVER = ("dataset", "model", "projector", "quantise", "task", "trainable", "training")
@@ -31,7 +31,7 @@ class Setting(NamedTuple):
     path: KeyPath
 
 
-def sweep_problems(tree: Tree, recipe: Recipe | None, examine: Examine) -> list[Problem]:
+def sweep_problems(tree: Tree, recipe: Recipe | None, examine: Examine) -> list[KeyFault]:
     """What is wrong with `sweep.over`, `sweep.baseline.set` and the number of runs."""
     over, settings = _mapping(tree, "over"), _mapping(tree, "baseline", "set")
     problems = list(_unknown(over, ("sweep", "over"), _OVER))
@@ -50,12 +50,12 @@ def _mapping(tree: Any, *path: str) -> Tree:
     return tree if isinstance(tree, dict) else {}
 
 
-def _unknown(settings: Iterable[str], path: KeyPath, heads: tuple[str, ...]) -> Iterator[Problem]:
+def _unknown(settings: Iterable[str], path: KeyPath, heads: tuple[str, ...]) -> Iterator[KeyFault]:
     for key in settings:
         head = key.partition(".")[0]
         if head not in heads:
             hint = _INSTEAD.get(head) or did_you_mean(head, heads)
-            yield Problem((*path, key), "not a recipe key that may be set here", hint, at_key=True)
+            yield KeyFault((*path, key), "not a recipe key that may be set here", hint, at_key=True)
 
 
 def _combinations(head: str, over: Tree, settings: Tree) -> Iterator[list[Setting]]:
@@ -82,7 +82,7 @@ def _places(values: list[Any] | Tree) -> Iterable[tuple[int | str, Any]]:
     return values.items() if isinstance(values, dict) else enumerate(values)
 
 
-def _tried(base: Tree, settings: list[Setting], examine: Examine, known: set[Problem]) -> list[Problem]:
+def _tried(base: Tree, settings: list[Setting], examine: Examine, known: set[KeyFault]) -> list[KeyFault]:
     tree = copy.deepcopy(base)
     try:
         assign_all(tree, {setting.key: setting.value for setting in settings})
@@ -91,20 +91,20 @@ def _tried(base: Tree, settings: list[Setting], examine: Examine, known: set[Pro
     return [_blamed(problem, settings) for problem in examine(tree)[1] if _essence(problem) not in known]
 
 
-def _essence(problem: Problem) -> Problem:
+def _essence(problem: KeyFault) -> KeyFault:
     """The same for a component's short and long form."""
     path = problem.path[:-1] if problem.path[-1:] == ("name",) else problem.path
     return problem._replace(path=path)
 
 
-def _unassignable(base: Tree, setting: Setting) -> Iterator[Problem]:
+def _unassignable(base: Tree, setting: Setting) -> Iterator[KeyFault]:
     try:
         assign(copy.deepcopy(base), setting.key, setting.value)
     except IdimError as error:
-        yield Problem(setting.path, error.message, error.hint)
+        yield KeyFault(setting.path, error.message, error.hint)
 
 
-def _blamed(problem: Problem, settings: list[Setting]) -> Problem:
+def _blamed(problem: KeyFault, settings: list[Setting]) -> KeyFault:
     """The problem where the sweep's author sees it: at the setting nearest to its path."""
 
     def overlap(setting: Setting) -> int:
@@ -122,7 +122,7 @@ def _blamed(problem: Problem, settings: list[Setting]) -> Problem:
     )
 
 
-def _too_many(recipe: Recipe) -> list[Problem]:
+def _too_many(recipe: Recipe) -> list[KeyFault]:
     if recipe.sweep is None:
         return []
     sweep = recipe.sweep
@@ -134,4 +134,4 @@ def _too_many(recipe: Recipe) -> list[Problem]:
     runs = len(sweep.d) * each * prod(len(values) for values in sweep.over.values())
     if runs <= MAX_RUNS:
         return []
-    return [Problem(("sweep",), f"asks for {runs} runs, more than {MAX_RUNS}")]
+    return [KeyFault(("sweep",), f"asks for {runs} runs, more than {MAX_RUNS}")]

@@ -11,7 +11,7 @@ import yaml
 
 from idim_cli.core import bounded_io
 from idim_cli.core.errors import Fault, FileError, RecipeError
-from idim_cli.recipe.source import KeyPath, Place, Source, show
+from idim_cli.recipe.source import KeyPath, Place, SourceMap, show
 from idim_cli.recipe.syntax import syntax_fault
 
 MAX_BYTES = 2**20
@@ -112,7 +112,7 @@ class Document(NamedTuple):
     """Plain values, where they stand, and the faults that did not stop the reading (duplicate keys)."""
 
     value: Any
-    source: Source
+    source: SourceMap
     faults: list[Fault]
 
 
@@ -151,7 +151,7 @@ class _Reader:
     """Walks the nodes of one document."""
 
     def __init__(self, file: str) -> None:
-        self.source = Source(file)
+        self.source = SourceMap(file)
         self.faults: list[Fault] = []
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:

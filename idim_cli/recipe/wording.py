@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from idim_cli.core.registry import did_you_mean
 from idim_cli.recipe.schema import PATTERNS
-from idim_cli.recipe.source import KeyPath, Problem
+from idim_cli.recipe.source import KeyFault, KeyPath
 
 # Pydantic's error types -> what the value should be; {braces} are filled from the error's context.
 _EXPECTED = {
@@ -48,7 +48,7 @@ _EXPECTED = {
 _BRANCHES = ("<number>", "<list>", "<lists>", "<word>", "[key]")
 
 
-def problems(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -> list[Problem]:
+def problems(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -> list[KeyFault]:
     """What `error`, raised by `model`, means to the author of a recipe; paths are relative to the model."""
     found = []
     for path, alternatives in groupby(error.errors(include_url=False), lambda e: _path(e, model)):
@@ -78,21 +78,21 @@ def display(value: Any) -> str:
     return text if len(text) <= 50 else f"{text[:47]}..."
 
 
-def _problem(path: KeyPath, errors: list[ErrorDetails], model: type[pydantic.BaseModel]) -> Problem:
+def _problem(path: KeyPath, errors: list[ErrorDetails], model: type[pydantic.BaseModel]) -> KeyFault:
     first = errors[0]
     if first["type"] == "missing":
-        return Problem(path, "is missing", at_key=True)
+        return KeyFault(path, "is missing", at_key=True)
     if first["type"] == "extra_forbidden":
         known = known_keys(model, path[:-1])
         hint = did_you_mean(str(path[-1]), known) if known else "it takes no parameters"
         if deeper := [key for key in _deeper(model) if len(path) == 1 and key.endswith(f".{path[0]}")]:
             hint = f"did you mean {' or '.join(deeper)}?"
-        return Problem(path, "unknown key", hint, at_key=True)
+        return KeyFault(path, "unknown key", hint, at_key=True)
     expected = list(dict.fromkeys(filter(None, map(_expected, errors))))
     if not expected:
-        return Problem(path, re.sub("^Value error, ", "", first["msg"]))
+        return KeyFault(path, re.sub("^Value error, ", "", first["msg"]))
     message = f"should be {' or '.join(expected)}, not {display(first['input'])}"
-    return Problem(path, message, _hint(first["type"], first["input"], first.get("ctx", {})))
+    return KeyFault(path, message, _hint(first["type"], first["input"], first.get("ctx", {})))
 
 
 def _expected(error: ErrorDetails) -> str:

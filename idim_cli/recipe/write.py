@@ -15,7 +15,7 @@ from idim_cli.recipe.check import validate
 from idim_cli.recipe.components import is_code
 from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import COMPONENTS
-from idim_cli.recipe.source import Source
+from idim_cli.recipe.source import SourceMap
 from idim_cli.recipe.text import Dumper
 
 _HEAD = """\
@@ -78,7 +78,7 @@ def written(
             "baseline": {"seeds": 3, "set": {"training.optimizer.lr": 0.001}},
         },
     }
-    source = Source(file)
+    source = SourceMap(file)
     faults = override.apply(tree, source, overrides)
     validate({"name": "new", **tree}, source, faults)  # so that an argument is named, not a file to come
     head = _HEAD.format(file=file, model=split(tree["model"])[0], dataset=split(tree["dataset"])[0])

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from idim_cli.core.errors import IdimError
 from idim_cli.reports.inputs.collect import Found
 from idim_cli.reports.inputs.entries import Entry
-from idim_cli.reports.inputs.records import Record
-from idim_cli.reports.inputs.result import Result
+from idim_cli.reports.inputs.records import CompressedRecord
+from idim_cli.reports.inputs.result import ResultSet
 from idim_cli.reports.page.layout import Layout
 from idim_cli.reports.page.panels import Panel
 from idim_cli.reports.plots.chart import Chart
@@ -44,7 +44,7 @@ class Report:
     undrawn: str = ""
 
     @property
-    def results(self) -> tuple[Result, ...]:
+    def results(self) -> tuple[ResultSet, ...]:
         """What was read of runs, in the order of the paths."""
         return self.found.results
 
@@ -54,7 +54,7 @@ class Report:
         return tuple(self.found.entries)
 
     @property
-    def compressed(self) -> tuple[Record, ...]:
+    def compressed(self) -> tuple[CompressedRecord, ...]:
         """The compressed files."""
         return self.found.records
 

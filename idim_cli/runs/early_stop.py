@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["solved", "unsolved"]
-SOLVED: Verdict = "solved"
-UNSOLVED: Verdict = "unsolved"
+StopVerdict = Literal["solved", "unsolved"]
+SOLVED: StopVerdict = "solved"
+UNSOLVED: StopVerdict = "unsolved"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Goal:
         """What tells a run that may end early for this goal from a run that may for another, or for none."""
         return repr(self)
 
-    def verdict(self, curve: Sequence[float]) -> Verdict | None:
+    def verdict(self, curve: Sequence[float]) -> StopVerdict | None:
         """Whether a run is decided by its performance at its evaluations so far.
 
         It has solved the problem when it has reached the level and will not fall below it again, and has not

@@ -35,7 +35,7 @@ class Run:
     Attributes:
         recipe: no sweep and no trackers; components with all their parameters; `seeds` set; `d` set, but None
             for direct training.
-        group: the values of its `Group`. A direct run leaves out keys that do not touch it (the projector's,
+        group: the values of its group. A direct run leaves out keys that do not touch it (the projector's,
             those that `baseline.set` fixes).
         direct: all D parameters are trained (projector `identity`).
         run_id: unique within a recipe, the same whenever the run is the same.
@@ -56,7 +56,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Group:
+class SweepGroup:
     """Runs that get one estimate together: one combination of the values of `sweep.over`.
 
     Attributes:
@@ -115,7 +115,7 @@ def plan(recipe: Recipe | Loaded | str | Path) -> list[Run]:
     return merged(run for group in groups(recipe) for run in _grid(recipe.sweep, group))
 
 
-def groups(recipe: Recipe) -> list[Group]:
+def groups(recipe: Recipe) -> list[SweepGroup]:
     """The groups of a recipe's sweep, in the order of the values in `sweep.over`."""
     assert recipe.sweep is not None
     over, baseline, made = recipe.sweep.choices(), recipe.sweep.baseline, []
@@ -125,7 +125,7 @@ def groups(recipe: Recipe) -> list[Group]:
         told = {key: name for key, (name, _) in zip(over, combination, strict=True)}
         fixed = baseline.set if baseline else {}
         direct = with_values(here, {**fixed, **_OF_COORDS}) if baseline else None
-        made.append(Group({**protocol(here, over), **told}, here, direct, fixed))
+        made.append(SweepGroup({**protocol(here, over), **told}, here, direct, fixed))
     return made
 
 
@@ -195,7 +195,7 @@ def single(recipe: Recipe) -> Run:
     return next(_runs(recipe, {}, [(recipe.d, recipe.seeds)]))
 
 
-def _grid(sweep: Sweep, group: Group) -> Iterator[Run]:
+def _grid(sweep: Sweep, group: SweepGroup) -> Iterator[Run]:
     if sweep.baseline is not None:
         yield from group.direct(seeds_of(sweep.baseline.seeds))
     yield from group.at(product(sweep.d, seeds_of(sweep.seeds)))

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from idim_cli.core.errors import ComponentError
 from idim_cli.recipe.schema import Recipe
-from idim_cli.runs.plan import Group, groups, merged
+from idim_cli.runs.plan import SweepGroup, groups, merged
 from idim_cli.search.base import RATE, Ask, Native, Result
 
 if TYPE_CHECKING:
-    from idim_cli.search.learning_rates import Race
+    from idim_cli.search.learning_rates import LearningRateSelection
 
 
 class Adaptive:
@@ -31,7 +31,7 @@ class Adaptive:
         batch: runs asked for at a time. More make better use of many workers, fewer decide better.
         early_stop: end runs that have reached the level, or that will not by their own learning curve.
         seed: added to the seeds of all runs, for a repeat with fresh ones.
-        lr: learning rates to choose from; each is searched until it is behind for certain (see `Race`).
+        lr: learning rates to choose from; each is searched until it is certainly worse than another.
     """
 
     def __init__(
@@ -52,15 +52,17 @@ class Adaptive:
         self.end = None if max_time is None else time.monotonic() + max_time
         sizes = [(group, native(group)) for group in groups(_with_rates(recipe, lr or ()))]
         from idim_cli.search.group_search import (  # numpy with them, after `native` has said what loads
-            Hunt,
+            GroupSearch,
             Limits,
         )
-        from idim_cli.search.learning_rates import Race
+        from idim_cli.search.learning_rates import LearningRateSelection
 
         limits = Limits(precision, max_runs, max_epochs, batch, early_stop, seed)
-        hunts = [Hunt(recipe, group, D, limits) for group, D in sizes]
+        hunts = [GroupSearch(recipe, group, D, limits) for group, D in sizes]
         rivals = len(lr) if lr else 1
-        self.left: list[Race] = [Race(hunts[i : i + rivals]) for i in range(0, len(hunts), rivals)]
+        self.left: list[LearningRateSelection] = [
+            LearningRateSelection(hunts[i : i + rivals]) for i in range(0, len(hunts), rivals)
+        ]
 
     def ask(self, told: Mapping[str, Result]) -> Ask | None:
         """A batch for every group that is not known well enough yet."""
@@ -75,7 +77,7 @@ class Adaptive:
         runs = merged(run for _, ask in asked for run in ask.runs)
         return Ask(runs, [line for _, ask in asked for line in ask.why])
 
-    def most(self) -> list[tuple[Group, int]]:
+    def most(self) -> list[tuple[SweepGroup, int]]:
         """What the limits leave to each group, and to each of its learning rates."""
         hunts = [rival for race in self.left for rival in race.left if not rival.over]
         return [(hunt.group, hunt.left) for hunt in hunts]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from idim_cli.recipe.schema import Recipe
-from idim_cli.runs.plan import Group, Run
+from idim_cli.runs.plan import Run, SweepGroup
 from idim_cli.search import REGISTRY
 
 #: The recipe key that an adaptive search may choose.
 RATE = "training.optimizer.lr"
 Result = Mapping[str, Any]  # the content of a result.json
 #: D of the model of a group.
-Native = Callable[[Group], int]
+Native = Callable[[SweepGroup], int]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Search(Protocol):
     def ask(self, told: Mapping[str, Result]) -> Ask | None:
         """What to do next, given the results by run_id of all runs asked for so far; None when it is done."""
 
-    def most(self) -> list[tuple[Group, int]]:
+    def most(self) -> list[tuple[SweepGroup, int]]:
         """The groups that it may ask for more of, and how many runs more at most, counted as full ones."""
 
 

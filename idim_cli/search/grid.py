@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from idim_cli.recipe.schema import Recipe
-from idim_cli.runs.plan import Group, plan
+from idim_cli.runs.plan import SweepGroup, plan
 from idim_cli.search.base import Ask, Native, Result
 
 
@@ -22,6 +22,6 @@ class Grid:
         self.asked = True
         return Ask(plan(self.recipe), [])
 
-    def most(self) -> list[tuple[Group, int]]:
+    def most(self) -> list[tuple[SweepGroup, int]]:
         """Nothing beyond what was asked for."""
         return []

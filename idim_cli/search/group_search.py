@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from idim_cli.recipe.schema import Recipe, Seeds
-from idim_cli.runs.plan import Group, Run, seeds_of
+from idim_cli.runs.plan import Run, SweepGroup, seeds_of
 from idim_cli.runs.results import FAILED, OK, row
 from idim_cli.search import remaining_gain
 from idim_cli.search.base import Ask, Result
@@ -35,7 +35,7 @@ class Limits:
     seed: int
 
 
-class Hunt:
+class GroupSearch:
     """One group's search.
 
     Args:
@@ -45,7 +45,7 @@ class Hunt:
         limits: when to stop.
     """
 
-    def __init__(self, recipe: Recipe, group: Group, D: int, limits: Limits) -> None:
+    def __init__(self, recipe: Recipe, group: SweepGroup, D: int, limits: Limits) -> None:
         assert recipe.sweep is not None
         self.group, self.D, self.limits = group, D, limits
         self.options = Options(**{**recipe.reading(), "rule": "curve"})

@@ -8,13 +8,13 @@ import numpy as np
 
 from idim_cli.runs.plan import Run
 from idim_cli.search.base import Ask, Result
-from idim_cli.search.group_search import Hunt
+from idim_cli.search.group_search import GroupSearch
 
 # A rival is dropped when this share of what is plausible for it lies above this share for the leader.
 _SURE = 0.9
 
 
-class Race:
+class LearningRateSelection:
     """Rivals that differ in nothing but the learning rate; one alone has nothing to race for.
 
     With the rate tuned at each d, performance at d is the best of all rates there, and the smallest d at
@@ -25,7 +25,7 @@ class Race:
         rivals: one search for each learning rate.
     """
 
-    def __init__(self, rivals: Sequence[Hunt]) -> None:
+    def __init__(self, rivals: Sequence[GroupSearch]) -> None:
         self.rivals, self.left = list(rivals), list(rivals)
 
     def ask(self, told: Mapping[str, Result]) -> Ask:
@@ -60,11 +60,11 @@ class Race:
         self.left = [rival for rival in self.left if rival not in behind]
         return [f"{rival.summary}: dropped: its d_int is above that of {leader.name}" for rival in behind]
 
-    def _leader(self) -> Hunt | None:
+    def _leader(self) -> GroupSearch | None:
         known = [rival for rival in self.left if rival.found is not None]
         return min(known, key=lambda rival: _threshold(rival, 0.5)) if known else None
 
 
-def _threshold(rival: Hunt, share: float) -> float:
+def _threshold(rival: GroupSearch, share: float) -> float:
     assert rival.found is not None
     return float(rival.found.quantiles(np.array([share]))[0])

@@ -169,7 +169,7 @@ def _recipe(
 ) -> Recipe:
     """A recipe with the search; its data and model stand for the objective, and are not looked at."""
     from idim_cli.recipe.check import validate
-    from idim_cli.recipe.source import Source
+    from idim_cli.recipe.source import SourceMap
 
     tree = {
         "name": "measure",
@@ -185,7 +185,7 @@ def _recipe(
             "confidence": confidence,
         },
     }
-    return validate(tree, Source("measure"))
+    return validate(tree, SourceMap("measure"))
 
 
 def _outcome(objective: Callable[[int, int], float], baseline: Any, D: int, run: Run) -> dict[str, Any]:

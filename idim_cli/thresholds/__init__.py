@@ -3,7 +3,7 @@
 from idim_cli.thresholds.all_readings import readings
 from idim_cli.thresholds.estimation import estimate, read
 from idim_cli.thresholds.grouping import Group, groups, label, select
-from idim_cli.thresholds.next_step import Origin
+from idim_cli.thresholds.next_step import TableOrigin
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.results_folder import made, recorded, swept
@@ -16,10 +16,10 @@ __all__ = [
     "Estimate",
     "Group",
     "Options",
-    "Origin",
     "Points",
     "Reading",
     "Sample",
+    "TableOrigin",
     "describe",
     "estimate",
     "facts",

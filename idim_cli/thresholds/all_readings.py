@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from idim_cli.core.errors import IdimError
 from idim_cli.thresholds.estimation import read
-from idim_cli.thresholds.next_step import Origin, decide
+from idim_cli.thresholds.next_step import TableOrigin, decide
 from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.samples import Sample
@@ -29,7 +29,7 @@ SMOOTH: dict[str, Options] = {"smooth curve, .90 x own baseline": Options(rule="
 
 
 def readings(
-    runs: Sample, confidence: float = 0.95, origin: Origin | None = None
+    runs: Sample, confidence: float = 0.95, origin: TableOrigin | None = None
 ) -> Iterator[tuple[str, Reading | IdimError]]:
     """Name and reading of each of `READINGS`, and `SMOOTH` where it is due; else the error.
 
@@ -39,6 +39,6 @@ def readings(
     smooth = found.get("rule") == "curve" or len(runs.stopped.d)
     for name, options in (READINGS | (SMOOTH if smooth else {})).items():
         try:
-            yield name, decide(read(runs, options.but(confidence=confidence)), origin or Origin())
+            yield name, decide(read(runs, options.but(confidence=confidence)), origin or TableOrigin())
         except IdimError as error:
             yield name, error

@@ -25,7 +25,7 @@ _OPTIONS = {
 
 
 @dataclass(frozen=True)
-class Origin:
+class TableOrigin:
     """How the runs of a table were made, as far as it says how to go on; empty for runs of others.
 
     Attributes:
@@ -67,7 +67,7 @@ class Origin:
         return f"{found.words}: {self.command()}" if found.same else found.words
 
 
-def decide(reading: Reading, origin: Origin) -> Reading:
+def decide(reading: Reading, origin: TableOrigin) -> Reading:
     """The reading with what to run next: in words, and as a whole command where `idim` made its runs.
 
     A sweep that was stopped continues before all else; a search has limits in place of a grid.

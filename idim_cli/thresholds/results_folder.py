@@ -11,7 +11,7 @@ from idim_cli.core.errors import IdimError
 from idim_cli.recipe import trust
 from idim_cli.recipe.load import load
 from idim_cli.runs import results
-from idim_cli.thresholds.next_step import Origin
+from idim_cli.thresholds.next_step import TableOrigin
 from idim_cli.thresholds.options import Options
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def swept(path: str | Path) -> DataFrame:
     return results.read(path)
 
 
-def made(path: str | Path, table: DataFrame) -> Origin:
+def made(path: str | Path, table: DataFrame) -> TableOrigin:
     """How the runs at `path` were made: by the recipe of a results folder; empty where there is none.
 
     `table` is what `swept` gave for it: runs that cannot be read are still to be done.
@@ -59,9 +59,9 @@ def made(path: str | Path, table: DataFrame) -> Origin:
     done, planned = results.progress(folder, ended)
     left = "" if done == planned else f"{done} of {planned} planned runs are done"
     if known is None or known.name != folder.resolve().name:
-        return Origin(recipe=known, left=left)
+        return TableOrigin(recipe=known, left=left)
     words = (str(recipe), f"--out={os.path.normpath(folder / '..')}")
-    return Origin(words, known, left, trust.warning(recipe))
+    return TableOrigin(words, known, left, trust.warning(recipe))
 
 
 def _recipe(file: Path) -> Recipe | None:

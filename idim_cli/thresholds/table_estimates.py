@@ -12,7 +12,7 @@ from idim_cli.core.errors import IdimError
 from idim_cli.thresholds.estimation import read
 from idim_cli.thresholds.foreign_tables import understood
 from idim_cli.thresholds.grouping import Group, label, places
-from idim_cli.thresholds.next_step import Origin, decide
+from idim_cli.thresholds.next_step import TableOrigin, decide
 from idim_cli.thresholds.options import Options, as_options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.results_folder import made, recorded, swept
@@ -88,7 +88,7 @@ class Estimate:
         title = wrapped(self.label, width) if titled else []
         return "\n".join([*title, *([plot, ""] if plot else []), told])
 
-    def following(self, origin: Origin) -> Estimate:
+    def following(self, origin: TableOrigin) -> Estimate:
         """The same, with what to run next for runs that were made so."""
         return self if self.reading is None else replace(self, reading=decide(self.reading, origin))
 
@@ -106,7 +106,7 @@ def threshold(
     *,
     by: str | Sequence[str] | None = None,
     source: str = "",
-    origin: Origin | None = None,
+    origin: TableOrigin | None = None,
     **changes: Any,
 ) -> list[Estimate]:
     """Read d_int of every group of runs; a group that cannot be read does not stop the others.
@@ -145,12 +145,12 @@ def each(
     options: Options,
     by: Sequence[str] | None = None,
     source: str = "",
-    origin: Origin | None = None,
+    origin: TableOrigin | None = None,
 ) -> Iterator[tuple[Estimate, Ints]]:
     """The estimate of every group of a table, as `threshold`, and the places of the group's rows in it."""
     runs = RunTable(table, source)
     for group, at in places(table, by, source):
-        yield _estimate(group, runs, at, options).following(origin or Origin()), at
+        yield _estimate(group, runs, at, options).following(origin or TableOrigin()), at
 
 
 def require_any(found: Sequence[Estimate]) -> None:

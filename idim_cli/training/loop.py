@@ -20,7 +20,7 @@ from idim_cli.methods import optimizers, schedules
 from idim_cli.methods.rounding import Rounding
 from idim_cli.recipe.schema import Training
 from idim_cli.runs.checkpoint import buffers, optimizer_tensors, part, restore_optimizer
-from idim_cli.runs.early_stop import Goal, Verdict
+from idim_cli.runs.early_stop import Goal, StopVerdict
 from idim_cli.tasks.base import not_finite
 from idim_cli.training.prepare import Problem, seeder
 
@@ -43,10 +43,10 @@ class Batch(NamedTuple):
 
 #: A training that stops before each step and waits. It is sent the loss of the batch that it named, once the
 #: step has been made; or None, and then makes the step itself. In the end it returns a T.
-Course = Generator[Batch, Tensor | None, T]
+TrainingSteps = Generator[Batch, Tensor | None, T]
 
 
-def finish(course: Course[T]) -> T:
+def finish(course: TrainingSteps[T]) -> T:
     """Bring a training to its end by steps of its own; what it returns."""
     while True:
         try:
@@ -109,7 +109,9 @@ class Loop:
         """Train to the end. `tick` is called after every step and may raise; `evaluated` with every row."""
         finish(self.course(tick, evaluated))
 
-    def course(self, tick: Callable[[], None], evaluated: Callable[[dict[str, Any]], None]) -> Course[None]:
+    def course(
+        self, tick: Callable[[], None], evaluated: Callable[[dict[str, Any]], None]
+    ) -> TrainingSteps[None]:
         """As `run`, waiting at each step."""
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda):
@@ -167,7 +169,7 @@ class Loop:
             loss = loss + self.training.l2 * sum(torch.dot(k, k) for k in kernels)
         return loss
 
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> StopVerdict | None:
         """What the goal says at an evaluation; None in between, without a goal, and at the end.
 
         Coordinates that are to be rounded are so only at the end: nothing is known before.
@@ -224,7 +226,7 @@ class Loop:
         """The state as plain values, those of the present moment only."""
         return dict(vars(self.state))
 
-    def _epoch(self, tick: Callable[[], None]) -> Course[None]:
+    def _epoch(self, tick: Callable[[], None]) -> TrainingSteps[None]:
         state = self.state
         if state.batch == 0:
             self.loss_sum = torch.zeros((), dtype=torch.float64, device=_sums_on(self.device))

@@ -19,12 +19,12 @@ from idim_cli.methods import optimizers, schedules
 from idim_cli.models import base as models
 from idim_cli.projectors.check import check_fits
 from idim_cli.recipe.schema import Recipe, Seeds, Training
-from idim_cli.recipe.source import Source
+from idim_cli.recipe.source import SourceMap
 from idim_cli.runs import checkpoint
-from idim_cli.runs.plan import Group, Run
+from idim_cli.runs.plan import Run, SweepGroup
 from idim_cli.training import warm_start
 from idim_cli.training.prepare import Where, load_data
-from idim_cli.training.trial_step import Rehearsal
+from idim_cli.training.trial_step import TrialStep
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ _LISTED = 3  # faults of one kind at one place; of more the first stands for all
 def preflight(
     runs: Sequence[Run],
     where: Where,
-    source: Source,
+    source: SourceMap,
     d_key: str = "d",
     seen: dict[str, object] | None = None,
 ) -> list[int]:
@@ -69,7 +69,7 @@ def preflight(
     return sizes
 
 
-def native(group: Group, where: Where, source: Source, seen: dict[str, object] | None = None) -> int:
+def native(group: SweepGroup, where: Where, source: SourceMap, seen: dict[str, object] | None = None) -> int:
     """D of a group's network, checked as by `preflight`, before any d of it is known."""
     if group.recipe.start is not None:
         why = "a search chooses d, and the run to start from has one"
@@ -89,7 +89,7 @@ def _first(faults: Sequence[Fault]) -> Fault:
     return replace(faults[0], message=f"{faults[0].message}, and {len(faults) - 1} more faults of this kind")
 
 
-def _warn_of_idle(recipe: Recipe, rehearsal: Rehearsal) -> None:
+def _warn_of_idle(recipe: Recipe, rehearsal: TrialStep) -> None:
     """Say which parameters count in D though nothing trains them."""
     idle, D = rehearsal.idle, sum(rehearsal.sizes)
     if not idle:
@@ -106,7 +106,7 @@ def _warn_of_idle(recipe: Recipe, rehearsal: Rehearsal) -> None:
 class _Check:
     """Collects faults; what several runs share is looked at once."""
 
-    def __init__(self, where: Where, source: Source, d_key: str, seen: dict[str, object]) -> None:
+    def __init__(self, where: Where, source: SourceMap, d_key: str, seen: dict[str, object]) -> None:
         self.where, self.source, self.d_key, self.seen = where, source, d_key, seen
         self.faults: list[Fault] = []
 
@@ -160,7 +160,7 @@ class _Check:
                 models.refuse_large(recipe.model, data.shape, data.classes)
                 module = self._seeded_module(recipe, data)
                 with self._at("model" if recipe.trainable is None else "trainable"):
-                    rehearsal = Rehearsal(module, recipe, data, device)
+                    rehearsal = TrialStep(module, recipe, data, device)
                     with self._at("model"), self._at("training.batch_size", CapacityError):
                         rehearsal.first()
                         with self._at("training.batch_size"):

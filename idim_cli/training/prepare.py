@@ -15,7 +15,7 @@ from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data
 from idim_cli.models import base as models
 from idim_cli.projectors import base as projectors
-from idim_cli.projectors.check import Columns, check_fits, inspect
+from idim_cli.projectors.check import ColumnCheck, check_fits, inspect
 from idim_cli.projectors.native import native_parameters
 from idim_cli.projectors.subspace import Subspace
 from idim_cli.recipe.schema import Component, Quantise, Recipe
@@ -39,7 +39,7 @@ class Problem:
     data: Data
     task: Task
     subspace: Subspace
-    columns: Columns
+    columns: ColumnCheck
     quantise: Quantise | None = None
     theta0: str = ""
 

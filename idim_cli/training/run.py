@@ -20,12 +20,12 @@ from idim_cli.training.clock import Clock
 from idim_cli.training.finished import done as done
 from idim_cli.training.finished import pending as pending
 from idim_cli.training.finished import put_away, results_folder, run_folder
-from idim_cli.training.loop import Course, finish
+from idim_cli.training.loop import TrainingSteps, finish
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Problem, problem
 from idim_cli.training.prepare import Where as Where
-from idim_cli.training.run_log import Record
-from idim_cli.training.session import OnStep, Progress, Sitting
+from idim_cli.training.run_log import RunLog
+from idim_cli.training.session import OnStep, Progress, TrainingSession
 from idim_cli.training.stop import StoppedError
 from idim_cli.training.unchanged import Unchanged
 from idim_cli.training.where import as_where
@@ -115,7 +115,7 @@ def run(
 
 def course(
     run: Run, folder: Path, where: Where, on_step: OnStep | None = None, clock: Clock | None = None
-) -> Course[dict[str, Any]]:
+) -> TrainingSteps[dict[str, Any]]:
     """As `run`, waiting at each step. `clock` tells the time that counts as this run's."""
     result = done(run, folder)
     if result is not None:
@@ -126,19 +126,19 @@ def course(
         if result is None:
             recipe = trust.signed(to_yaml(run.recipe, defaults=True), run.recipe)
             results.write_atomic(folder / results.RUN_RECIPE, recipe, durable=False)
-            result = yield from _attempt(run, Record(folder), where, on_step, clock)
+            result = yield from _attempt(run, RunLog(folder), where, on_step, clock)
             results.write_result(folder, result)
     return result
 
 
 def _attempt(
-    run: Run, record: Record, where: Where, on_step: OnStep | None, clock: Clock | None
-) -> Course[dict[str, Any]]:
+    run: Run, record: RunLog, where: Where, on_step: OnStep | None, clock: Clock | None
+) -> TrainingSteps[dict[str, Any]]:
     """Train, and turn every error into a result."""
     here: Problem | None = None
     try:
         here = problem(run, where)
-        return (yield from Sitting(run, here, record, on_step, clock).course())
+        return (yield from TrainingSession(run, here, record, on_step, clock).course())
     except StoppedError:
         raise
     except FOREIGN as error:

@@ -16,7 +16,7 @@ from idim_cli.runs import results
 from idim_cli.training.prepare import Problem
 
 
-class Record:
+class RunLog:
     """The log and the metrics of one run, in its folder."""
 
     def __init__(self, folder: Path) -> None:

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from idim_cli.core.errors import FileError
 from idim_cli.core.machine import resident_bytes
-from idim_cli.projectors.check import Columns
+from idim_cli.projectors.check import ColumnCheck
 from idim_cli.recipe.dump import dump
 from idim_cli.runs import checkpoint, origin, results
 from idim_cli.runs.plan import Run
 from idim_cli.training import result, stop
 from idim_cli.training.clock import Clock
-from idim_cli.training.loop import Course, Loop
+from idim_cli.training.loop import Loop, TrainingSteps
 from idim_cli.training.prepare import Problem
-from idim_cli.training.run_log import Record
+from idim_cli.training.run_log import RunLog
 
 TICK_SECONDS = 0.2
 SAVE_SECONDS = 15.0
@@ -46,14 +46,14 @@ class Progress:
     epoch: int
     epochs: int
     figures: Mapping[str, Any]
-    columns: Columns
+    columns: ColumnCheck
     D: int | None = None
 
 
 OnStep = Callable[[Progress], None]
 
 
-class Sitting:
+class TrainingSession:
     """Trains one run, from where its checkpoint left it.
 
     Args:
@@ -68,7 +68,7 @@ class Sitting:
         self,
         run: Run,
         problem: Problem,
-        record: Record,
+        record: RunLog,
         on_step: OnStep | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -84,7 +84,7 @@ class Sitting:
         self.record.header(run.run_id, problem)
         self._take_up()
 
-    def course(self) -> Course[dict[str, Any]]:
+    def course(self) -> TrainingSteps[dict[str, Any]]:
         """Train to the end; returns the content of result.json. StoppedError when a signal came."""
         with stop.listening() as self.request:
             self._tell()

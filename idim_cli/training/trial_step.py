@@ -19,7 +19,7 @@ from idim_cli.core.errors import FOREIGN, CapacityError, ComponentError, ExitedE
 from idim_cli.core.shared_memory import put
 from idim_cli.datasets.split import Data
 from idim_cli.models.base import too_large
-from idim_cli.projectors.check import Columns
+from idim_cli.projectors.check import ColumnCheck
 from idim_cli.projectors.identity import Identity
 from idim_cli.projectors.native import Native, admit
 from idim_cli.projectors.subspace import Subspace
@@ -37,10 +37,10 @@ _FLOAT32 = (
     "parameters and examples are float32 here, whatever the model makes: let its code cast to the kind of "
     "its parameters; training.precision: bf16 computes in fewer bits"
 )
-_UNSEEN = Columns(0, 1.0, 1.0, None, {})
+_UNSEEN = ColumnCheck(0, 1.0, 1.0, None, {})
 
 
-class Rehearsal:
+class TrialStep:
     """The first step and the last, partial batch of a training, in the full space: its gradient is theta's.
 
     Args:

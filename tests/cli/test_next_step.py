@@ -11,7 +11,7 @@ from toy_recipe import RECIPE
 
 from idim_cli.cli import adaptive
 from idim_cli.recipe.load import loads
-from idim_cli.thresholds import Origin, Reading
+from idim_cli.thresholds import Reading, TableOrigin
 from idim_cli.thresholds.next_step import decide
 
 
@@ -69,7 +69,7 @@ def reading(**changes):
 def following(sweep, words, **found):
     """What is to be run after a sweep of this kind."""
     recipe = loads(f"{RECIPE.partition('sweep:')[0]}\nname: x\nsweep: {sweep}").recipe
-    then = decide(reading(**found), Origin(words, recipe))
+    then = decide(reading(**found), TableOrigin(words, recipe))
     assert (then.next == f"{then.next_words}: {then.next_command}") is bool(then.next_command)
     return then
 
@@ -168,5 +168,5 @@ def test_the_options_of_a_search_are_those_of_the_command(cli):
     words = adaptive.overrides(
         True, precision=0.3, max_runs=8, max_epochs=900, max_time=240.0, early_stop=False, lr="[0.1, 0.2]"
     )
-    command = shlex.split(Origin(["a.yaml", *words]).command())
+    command = shlex.split(TableOrigin(["a.yaml", *words]).command())
     assert command[3:] == ["--adaptive", *given, "--lr=0.1,0.2"]

@@ -10,7 +10,7 @@ import torch
 from codec_cases import DIGITS, NUMBERED, compressed, few, write_checkpoint
 
 from idim_cli.compression import expand
-from idim_cli.compression.compress import Wish, compress
+from idim_cli.compression.compress import CompressOptions, compress
 from idim_cli.compression.expand import expand as grow
 from idim_cli.compression.format import container, shipped, solution
 from idim_cli.compression.format.coordinates import Exact
@@ -76,7 +76,7 @@ def test_the_paper_s_260_fold(tmp_path):
 
 def test_compress_lossless_writes_the_same_file(tmp_path):
     write_checkpoint(NUMBERED.replace("PROJECTOR", "tied"), tmp_path)
-    done = compress(tmp_path, tmp_path / "small.idim", Wish(lossless=True))
+    done = compress(tmp_path, tmp_path / "small.idim", CompressOptions(lossless=True))
     data = done.path.read_bytes()
     assert data == compressed(tmp_path).read_bytes()
     assert done.bytes == len(data) == sum(done.parts.values())
@@ -88,7 +88,7 @@ def test_compress_lossless_writes_the_same_file(tmp_path):
 def test_compress_by_rounding(codebook, tmp_path):
     text = DIGITS.replace("PROJECTOR", "tied").replace("d: 12", "d: 40")
     subspace = write_checkpoint(text, tmp_path)
-    wish = Wish(epochs=0, levels=[16], codebook=codebook, target=1e-9, baseline=1.0)
+    wish = CompressOptions(epochs=0, levels=[16], codebook=codebook, target=1e-9, baseline=1.0)
     done = compress(tmp_path, tmp_path / "small.idim", wish)
     assert (done.how, done.d) == ("rounded", 40)
     coords = solution.read(done.path).coords

@@ -15,7 +15,7 @@ from idim_cli.compression.evaluate import evaluate
 from idim_cli.compression.expand import expand
 from idim_cli.compression.format import container
 from idim_cli.compression.search.missed import NotReachedError
-from idim_cli.compression.search.options import Wish
+from idim_cli.compression.search.options import CompressOptions
 from idim_cli.compression.search.trial import home
 from idim_cli.core.errors import DataError, FileError, IdimError, MissingExtraError
 from idim_cli.execute.base import Silent
@@ -63,14 +63,14 @@ def own(run):
 
 def without_coords(run, folder):
     """Bytes of a file of few values of this run, but for its coordinates."""
-    done = compress(run, folder / "x.idim", Wish(levels=[2], max_bytes=999, epochs=0))
+    done = compress(run, folder / "x.idim", CompressOptions(levels=[2], max_bytes=999, epochs=0))
     return done.bytes - done.parts["coords"]
 
 
 def test_the_default_keeps_the_score_in_fewer_bytes(swept, tmp_path):
     _, run = swept
     done = compress(run, tmp_path / "a.idim")
-    exact = compress(run, tmp_path / "exact.idim", Wish(lossless=True))
+    exact = compress(run, tmp_path / "exact.idim", CompressOptions(lossless=True))
     assert done.bytes == (tmp_path / "a.idim").stat().st_size < exact.bytes / 2
     assert done.performance >= 0.99 * own(run) == pytest.approx(0.99 * done.own)
     assert done.how in ("rounded", "trained")
@@ -84,7 +84,7 @@ def test_the_default_keeps_the_score_in_fewer_bytes(swept, tmp_path):
 
 
 def test_what_is_known_lies_beside_the_file(swept, tmp_path):
-    done = compress(swept[1], tmp_path / "a.idim", Wish(epochs=0))
+    done = compress(swept[1], tmp_path / "a.idim", CompressOptions(epochs=0))
     said = json.loads((tmp_path / "a.idim.json").read_text())
     assert said == json.loads(json.dumps(done.as_dict()))
     assert said["bound"]["n"] == 1197
@@ -93,7 +93,7 @@ def test_what_is_known_lies_beside_the_file(swept, tmp_path):
 
 def test_lossless_is_every_bit(swept, tmp_path):
     _, run = swept
-    done = compress(run, tmp_path / "a.idim", Wish(lossless=True))
+    done = compress(run, tmp_path / "a.idim", CompressOptions(lossless=True))
     stored = container.unpack((tmp_path / "a.idim").read_bytes()).coords.values()
     coords = from_checkpoint.read(run / "checkpoint.safetensors").coords
     assert torch.equal(torch.from_numpy(stored), coords)
@@ -107,7 +107,7 @@ def test_a_target_is_a_share_of_the_direct_runs_beside(swept, tmp_path):
     assert beside(
         folder, run.name, from_checkpoint.read(run / "checkpoint.safetensors").spec
     ) == pytest.approx(mean)
-    done = compress(run, tmp_path / "a.idim", Wish(target=0.8, d="auto", levels=[3, 4]))
+    done = compress(run, tmp_path / "a.idim", CompressOptions(target=0.8, d="auto", levels=[3, 4]))
     assert done.baseline == pytest.approx(mean)
     assert done.performance >= 0.8 * mean
     assert (done.how, done.levels in (3, 4)) == ("trained", True) or done.how == "rounded"
@@ -115,7 +115,9 @@ def test_a_target_is_a_share_of_the_direct_runs_beside(swept, tmp_path):
 
 
 def test_the_best_within_so_many_bytes(swept, tmp_path):
-    done = compress(swept[1], tmp_path / "a.idim", Wish(max_bytes=45, d=[40, 60, 80, 120], levels=[2, 3, 4]))
+    done = compress(
+        swept[1], tmp_path / "a.idim", CompressOptions(max_bytes=45, d=[40, 60, 80, 120], levels=[2, 3, 4])
+    )
     assert done.bytes <= 45
     assert done.performance == max(row["performance"] for row in done.tried if row["bytes"] <= 45)
 
@@ -123,7 +125,7 @@ def test_the_best_within_so_many_bytes(swept, tmp_path):
 def test_more_dimensions_are_tried_where_coding_may_make_room(swept, tmp_path):
     """At equal frequencies 65 coordinates of 2 values take 65 bits, 9 bytes: one more than there is room."""
     most = without_coords(swept[1], tmp_path) + 8
-    told, wish = Counting(), Wish(max_bytes=most, d=[33, 65], levels=[2], epochs=1)
+    told, wish = Counting(), CompressOptions(max_bytes=most, d=[33, 65], levels=[2], epochs=1)
     done = compress(swept[1], tmp_path / "a.idim", wish, watcher=told)
     assert told.said[1:] == ["at most 2 trainings"]
     sizes = {row["d"]: row["bytes"] for row in done.tried if row["how"] == "trained"}
@@ -134,7 +136,7 @@ def test_more_dimensions_are_tried_where_coding_may_make_room(swept, tmp_path):
 
 def test_how_many_trainings_there_may_be_is_told_once(swept, tmp_path):
     first, again = Counting(), Counting()
-    wish = Wish(target=0.3, baseline=0.9, d=[30, 45, 60], levels=[2, 3], epochs=1)
+    wish = CompressOptions(target=0.3, baseline=0.9, d=[30, 45, 60], levels=[2, 3], epochs=1)
     compress(swept[1], tmp_path / "a.idim", wish, watcher=first)
     (most,) = (int(line.split()[2]) for line in first.said if line.startswith("at most"))
     assert 1 <= len(first.ended) <= most <= 4
@@ -143,8 +145,8 @@ def test_how_many_trainings_there_may_be_is_told_once(swept, tmp_path):
 
 
 def test_what_proves_most(swept, tmp_path):
-    done = compress(swept[1], tmp_path / "a.idim", Wish(prove=True, levels=[2, 3], d=[60, 120]))
-    plain = compress(swept[1], tmp_path / "b.idim", Wish(lossless=True))
+    done = compress(swept[1], tmp_path / "a.idim", CompressOptions(prove=True, levels=[2, 3], d=[60, 120]))
+    plain = compress(swept[1], tmp_path / "b.idim", CompressOptions(lossless=True))
     assert done.bound.binomial < plain.bound.binomial
     assert 1 - evaluate(tmp_path / "a.idim", "test").metrics["accuracy"] <= done.bound.binomial < 1
     assert done.bound.wrong == round((1 - evaluate(tmp_path / "a.idim", "train").metrics["accuracy"]) * 1197)
@@ -153,7 +155,7 @@ def test_what_proves_most(swept, tmp_path):
 
 def test_what_no_file_reaches_is_said(swept, tmp_path):
     with pytest.raises(NotReachedError, match="no file reaches") as caught:
-        compress(swept[1], tmp_path / "a.idim", Wish(target=1.2, levels=[2, 3]))
+        compress(swept[1], tmp_path / "a.idim", CompressOptions(target=1.2, levels=[2, 3]))
     assert caught.value.exit_code == 3
     near = caught.value.nearest
     size = f"{near.size} bytes \\(d = 60, {near.content.coords.levels} values, {near.how}\\)"
@@ -162,23 +164,25 @@ def test_what_no_file_reaches_is_said(swept, tmp_path):
     assert "--levels 4,6,8" in caught.value.hint
     assert "--epochs 16" in caught.value.hint
     with pytest.raises(NotReachedError) as caught:
-        compress(swept[1], tmp_path / "a.idim", Wish(target=1.2, levels=[256], d=[60], epochs=0))
+        compress(swept[1], tmp_path / "a.idim", CompressOptions(target=1.2, levels=[256], d=[60], epochs=0))
     assert caught.value.hint == "try training: without --epochs 0"
     with pytest.raises(NotReachedError, match="the smallest has"):
-        compress(swept[1], tmp_path / "a.idim", Wish(max_bytes=20, epochs=0))
+        compress(swept[1], tmp_path / "a.idim", CompressOptions(max_bytes=20, epochs=0))
     assert not (tmp_path / "a.idim").exists()
 
 
 def test_what_to_try_for_a_smaller_file_fits(swept, tmp_path):
     most = without_coords(swept[1], tmp_path) + 4
-    wish = Wish(max_bytes=most, levels=[3], d=[60])
+    wish = CompressOptions(max_bytes=most, levels=[3], d=[60])
     with pytest.raises(NotReachedError, match="the smallest has") as caught:
         compress(swept[1], tmp_path / "a.idim", wish)
     d, levels = re.search(r"--d (\d+) --levels (\d+)$", caught.value.hint).groups()
-    done = compress(swept[1], tmp_path / "a.idim", Wish(max_bytes=most, levels=[int(levels)], d=[int(d)]))
+    done = compress(
+        swept[1], tmp_path / "a.idim", CompressOptions(max_bytes=most, levels=[int(levels)], d=[int(d)])
+    )
     assert done.bytes <= most
     with pytest.raises(NotReachedError) as caught:
-        compress(swept[1], tmp_path / "b.idim", Wish(max_bytes=5, levels=[3]))
+        compress(swept[1], tmp_path / "b.idim", CompressOptions(max_bytes=5, levels=[3]))
     assert "bytes are taken before the first coordinate" in caught.value.hint
 
 
@@ -186,12 +190,12 @@ def test_a_longer_training_is_told_in_epochs_also_for_a_budget_in_steps(tmp_path
     text = RECIPE.replace("epochs: 8", "steps: 25")  # of 1,197 examples in batches of 128: 2.5 epochs
     run = tmp_path / "small" / "runs" / train(loads(text), tmp_path)["run_id"]
     with pytest.raises(NotReachedError, match="no file reaches") as caught:
-        compress(run, tmp_path / "a.idim", Wish(target=1.0, baseline=1.0, levels=[2], d=[60]))
+        compress(run, tmp_path / "a.idim", CompressOptions(target=1.0, baseline=1.0, levels=[2], d=[60]))
     assert caught.value.hint.endswith("--epochs 6")
 
 
 def test_a_frontier_that_reaches_nothing_is_kept_with_what_came_closest(swept, tmp_path):
-    wish = Wish(target=1.2, levels=[2, 3], d=[30, 60], epochs=1, frontier=True)
+    wish = CompressOptions(target=1.2, levels=[2, 3], d=[30, 60], epochs=1, frontier=True)
     with pytest.raises(NotReachedError, match=r"no file reaches .*that is what .*a\.idim has") as caught:
         compress(swept[1], tmp_path / "a.idim", wish)
     assert caught.value.exit_code == 3
@@ -211,8 +215,8 @@ def test_a_target_without_direct_runs_needs_a_baseline(tmp_path):
     train(loads(text), tmp_path)
     (run,) = (tmp_path / "small" / "runs").iterdir()
     with pytest.raises(IdimError, match="no direct runs"):
-        compress(run, tmp_path / "a.idim", Wish(target=0.9))
-    done = compress(run, tmp_path / "a.idim", Wish(target=0.1, baseline=0.9, epochs=0))
+        compress(run, tmp_path / "a.idim", CompressOptions(target=0.9))
+    done = compress(run, tmp_path / "a.idim", CompressOptions(target=0.1, baseline=0.9, epochs=0))
     assert done.baseline == 0.9
 
 
@@ -221,14 +225,18 @@ def test_a_direct_run_of_another_problem_is_no_baseline(change, tmp_path):
     run = tmp_path / "small" / "runs" / train(loads(RECIPE), tmp_path)["run_id"]
     train(loads(RECIPE, overrides=["projector=identity", change]), tmp_path)
     with pytest.raises(IdimError, match="no direct runs"):
-        compress(run, tmp_path / "a.idim", Wish(target=0.9))
+        compress(run, tmp_path / "a.idim", CompressOptions(target=0.9))
 
 
 def test_what_has_been_trained_already_is_looked_at_before_the_walk(swept, tmp_path):
     run, grid = swept[1], {"levels": [2, 3, 8], "d": [40, 50, 60, 70], "epochs": 3}
-    every = compress(run, tmp_path / "a.idim", Wish(target=0.4, baseline=0.9, frontier=True, **grid))
+    every = compress(
+        run, tmp_path / "a.idim", CompressOptions(target=0.4, baseline=0.9, frontier=True, **grid)
+    )
     watcher = Counting()
-    least = compress(run, tmp_path / "b.idim", Wish(target=0.4, baseline=0.9, **grid), watcher=watcher)
+    least = compress(
+        run, tmp_path / "b.idim", CompressOptions(target=0.4, baseline=0.9, **grid), watcher=watcher
+    )
     assert (least.bytes, least.performance) == (every.bytes, every.performance)
     assert not watcher.ended
 
@@ -236,7 +244,7 @@ def test_what_has_been_trained_already_is_looked_at_before_the_walk(swept, tmp_p
 def test_compare_needs_its_package_before_any_training(swept, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zstandard", None)
     watcher = Counting()
-    wish = Wish(target=0.9, compare=True, levels=[3], d=[33])
+    wish = CompressOptions(target=0.9, compare=True, levels=[3], d=[33])
     with pytest.raises(MissingExtraError, match="zstandard"):
         compress(swept[1], tmp_path / "a.idim", wish, watcher=watcher)
     assert not watcher.ended
@@ -245,7 +253,9 @@ def test_compare_needs_its_package_before_any_training(swept, tmp_path, monkeypa
 
 def test_other_forms_of_the_network_are_counted_and_scored(swept, tmp_path):
     run = swept[1]
-    done = compress(run, tmp_path / "a.idim", Wish(target=0.2, d=[50], levels=[3], epochs=4, compare=True))
+    done = compress(
+        run, tmp_path / "a.idim", CompressOptions(target=0.2, d=[50], levels=[3], epochs=4, compare=True)
+    )
     rows = {row["form"]: row for row in done.compared}
     size = {form: row["bytes"] for form, row in rows.items()}
     assert (size["coords alone, float32"], size["coords alone, float16"]) == (4 * 60, 2 * 60)
@@ -263,7 +273,7 @@ def test_other_forms_of_the_network_are_counted_and_scored(swept, tmp_path):
 def test_trainings_round_in_the_order_of_the_run(tmp_path):
     text = RECIPE.partition("sweep:")[0] + "quantise: {levels: 3, order: steepest}\n"
     run = tmp_path / "small" / "runs" / train(loads(text), tmp_path)["run_id"]
-    compress(run, tmp_path / "a.idim", Wish(max_bytes=999, d=[40], levels=[2], epochs=1))
+    compress(run, tmp_path / "a.idim", CompressOptions(max_bytes=999, d=[40], levels=[2], epochs=1))
     (trained,) = (tmp_path / "small" / results.TRAININGS / "runs").glob("*/run.yaml")
     assert "order: steepest" in trained.read_text()
 
@@ -271,9 +281,9 @@ def test_trainings_round_in_the_order_of_the_run(tmp_path):
 def test_an_unfinished_run_is_said_to_be_one(tmp_path):
     run = tmp_path / "small" / "runs" / train(loads(RECIPE), tmp_path)["run_id"]
     ended, stopped = Counting(), Counting()
-    compress(run, tmp_path / "a.idim", Wish(lossless=True), watcher=ended)
+    compress(run, tmp_path / "a.idim", CompressOptions(lossless=True), watcher=ended)
     (run / results.RESULT).unlink()
-    compress(run, tmp_path / "a.idim", Wish(lossless=True), watcher=stopped)
+    compress(run, tmp_path / "a.idim", CompressOptions(lossless=True), watcher=stopped)
     told = ["the run has not ended" in " ".join(each.said) for each in (ended, stopped)]
     assert told == [False, True]
 
@@ -282,19 +292,19 @@ def test_a_link_is_not_replaced(swept, tmp_path):
     (tmp_path / "there").write_text("mine")
     (tmp_path / "a.idim").symlink_to(tmp_path / "there")
     with pytest.raises(FileError, match="it is a link"):
-        compress(swept[1], tmp_path / "a.idim", Wish(lossless=True))
+        compress(swept[1], tmp_path / "a.idim", CompressOptions(lossless=True))
     assert (tmp_path / "a.idim").is_symlink()
 
 
 @pytest.mark.parametrize("given", [{"levels": 3}, {"levels": "a"}, {"d": -3}, {"d": [0]}, {"epochs": 1.5}])
 def test_wishes_of_another_kind_are_refused(given):
     with pytest.raises(IdimError, match="|".join(given)):
-        Wish(**given)
+        CompressOptions(**given)
 
 
 def test_trainings_are_made_once_and_lie_in_the_results_folder(swept, tmp_path):
     folder, run = swept
-    wish = Wish(target=0.1, baseline=0.9, d=[50, 70], levels=[3], epochs=2)
+    wish = CompressOptions(target=0.1, baseline=0.9, d=[50, 70], levels=[3], epochs=2)
     first, again = Counting(), Counting()
     one = compress(run, tmp_path / "a.idim", wish, watcher=first)
     two = compress(run, tmp_path / "b.idim", wish, watcher=again)
@@ -316,16 +326,18 @@ def test_a_run_that_was_trained_with_few_values_is_packed_as_it_is(tmp_path):
     assert done.performance == result["performance"] == evaluate(run).metrics["accuracy"]
     assert home(run / "checkpoint.safetensors") == tmp_path / "small"
     with pytest.raises(NotReachedError):  # it has five values, and two are wanted
-        compress(run, tmp_path / "c.idim", Wish(levels=[2], target=0.99, baseline=1.0, epochs=1))
+        compress(run, tmp_path / "c.idim", CompressOptions(levels=[2], target=0.99, baseline=1.0, epochs=1))
     # And from it one may start again.
-    again = compress(run, tmp_path / "b.idim", Wish(levels=[3], target=0.1, baseline=1.0))
+    again = compress(run, tmp_path / "b.idim", CompressOptions(levels=[3], target=0.1, baseline=1.0))
     assert again.levels == 3
 
 
 @pytest.mark.parametrize("codebook", ["uniform", "kmeans"])
 def test_both_codebooks(codebook, swept, tmp_path):
     done = compress(
-        swept[1], tmp_path / "a.idim", Wish(levels=[4], codebook=codebook, target=0.3, baseline=0.9)
+        swept[1],
+        tmp_path / "a.idim",
+        CompressOptions(levels=[4], codebook=codebook, target=0.3, baseline=0.9),
     )
     assert done.parts["book"] == (2 if codebook == "uniform" else 8)
     assert set(expand(tmp_path / "a.idim")) == {
@@ -339,15 +351,15 @@ def test_both_codebooks(codebook, swept, tmp_path):
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
-        (Wish(lossless=True, levels=[3]), "lossless"),
-        (Wish(lossless=True, compare=True), "lossless"),
-        (Wish(target=90.0, baseline=0.9), "must be in .0, 2., got 90"),
-        (Wish(target=math.inf, baseline=0.9), "must be in .0, 2., got inf"),
-        (Wish(target=0.9, baseline=math.nan), "no performance"),
-        (Wish(target=0.9, baseline=-1.0), "no performance"),
-        (Wish(baseline=0.9), "without a target"),
-        (Wish(target=0.9, d=[20, 9999]), "--d 9999 is more than D = "),
-        (Wish(d=[20], epochs=0), "nothing could be tried at d = 20"),
+        (CompressOptions(lossless=True, levels=[3]), "lossless"),
+        (CompressOptions(lossless=True, compare=True), "lossless"),
+        (CompressOptions(target=90.0, baseline=0.9), "must be in .0, 2., got 90"),
+        (CompressOptions(target=math.inf, baseline=0.9), "must be in .0, 2., got inf"),
+        (CompressOptions(target=0.9, baseline=math.nan), "no performance"),
+        (CompressOptions(target=0.9, baseline=-1.0), "no performance"),
+        (CompressOptions(baseline=0.9), "without a target"),
+        (CompressOptions(target=0.9, d=[20, 9999]), "--d 9999 is more than D = "),
+        (CompressOptions(d=[20], epochs=0), "nothing could be tried at d = 20"),
     ],
 )
 def test_senseless_wishes_are_refused_before_any_training(wish, message, swept, tmp_path):
@@ -360,9 +372,9 @@ def test_senseless_wishes_are_refused_before_any_training(wish, message, swept, 
 def test_a_direct_run_has_one_size(swept, tmp_path):
     direct = next((swept[0] / "runs").glob("direct-*"))
     with pytest.raises(IdimError, match="no other d"):
-        compress(direct, tmp_path / "a.idim", Wish(d=[20, 30]))
+        compress(direct, tmp_path / "a.idim", CompressOptions(d=[20, 30]))
     done = compress(
-        direct, tmp_path / "a.idim", Wish(frontier=True, levels=[4, 16], epochs=1, max_bytes=9999)
+        direct, tmp_path / "a.idim", CompressOptions(frontier=True, levels=[4, 16], epochs=1, max_bytes=9999)
     )
     assert {row["d"] for row in done.tried} == {done.D}
 
@@ -370,7 +382,7 @@ def test_a_direct_run_has_one_size(swept, tmp_path):
 def test_an_out_that_cannot_be_written_is_told_first(swept, tmp_path):
     told = Counting()
     with pytest.raises(FileError, match="is a folder"):
-        compress(swept[1], tmp_path, Wish(levels=[5], d=[33]), watcher=told)
+        compress(swept[1], tmp_path, CompressOptions(levels=[5], d=[33]), watcher=told)
     assert not told.ended
 
 
@@ -379,7 +391,7 @@ def test_what_is_no_accuracy_proves_nothing(tmp_path):
     train(loads(text), tmp_path)
     (run,) = (tmp_path / "t" / "runs").iterdir()
     with pytest.raises(IdimError, match="exp_minus_loss"):
-        compress(run, tmp_path / "a.idim", Wish(prove=True))
+        compress(run, tmp_path / "a.idim", CompressOptions(prove=True))
 
 
 def test_without_the_data_only_every_bit_is_kept(swept, tmp_path, monkeypatch):
@@ -390,6 +402,6 @@ def test_without_the_data_only_every_bit_is_kept(swept, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="missing") as caught:
         compress(swept[1], tmp_path / "a.idim")
     assert "--lossless" in caught.value.hint
-    done = compress(swept[1], tmp_path / "a.idim", Wish(lossless=True))
+    done = compress(swept[1], tmp_path / "a.idim", CompressOptions(lossless=True))
     assert (done.performance, done.bound, done.tried) == (None, None, [])
     assert not math.isnan(done.ratio)

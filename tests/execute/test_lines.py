@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from idim_cli.execute.base import Silent
-from idim_cli.execute.progress_lines import Lines, usual
+from idim_cli.execute.progress_lines import ProgressLines, usual
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import loads
 
@@ -19,12 +19,12 @@ sweep: {d: [5, 20], seeds: 1}
 """
 
 
-@pytest.mark.parametrize(("terminal", "watcher"), [(True, Lines), (False, Silent)])
+@pytest.mark.parametrize(("terminal", "watcher"), [(True, ProgressLines), (False, Silent)])
 def test_where_somebody_reads_along(monkeypatch, terminal, watcher):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     assert type(usual()) is watcher
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    assert type(usual()) is Lines
+    assert type(usual()) is ProgressLines
 
 
 def test_one_line_a_run_on_stderr(tmp_path, monkeypatch, capsys):

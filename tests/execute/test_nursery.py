@@ -8,14 +8,14 @@ from multiprocessing import Pipe
 import pytest
 
 from idim_cli.execute.local import fork_server
-from idim_cli.execute.local.fork_server import Nursery, usable
+from idim_cli.execute.local.fork_server import ForkServer, usable
 
 pytestmark = pytest.mark.skipif(not usable(), reason="needs pidfd_open")
 
 
 @pytest.fixture
 def warm():
-    made = Nursery({"OMP_NUM_THREADS": "1"})
+    made = ForkServer({"OMP_NUM_THREADS": "1"})
     yield made
     made.process.kill()
     made.close()
@@ -67,7 +67,7 @@ def test_a_nursery_whose_parent_is_killed_ends_in_silence(warm, unread, capfd):
 
 def test_a_nursery_that_cannot_start_is_gone(monkeypatch):
     monkeypatch.setattr(fork_server, "_PROGRAM", "raise SystemExit(3)")
-    cold = Nursery({})
+    cold = ForkServer({})
     _, one = worker(cold)
     assert (one.pid, one.wait(), cold.gone) == (0, 3, True)
     cold.close()

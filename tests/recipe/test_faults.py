@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from idim_cli.core.errors import RecipeError
 from idim_cli.recipe.check import validate
 from idim_cli.recipe.load import loads
-from idim_cli.recipe.source import Source
+from idim_cli.recipe.source import SourceMap
 
 ONE = {
     # more lines of the small recipe (they begin at line 7) -> the fault
@@ -252,7 +252,7 @@ anything = st.recursive(
 @given(st.dictionaries(keys, anything), st.dictionaries(keys, anything, max_size=4))
 def test_nothing_but_faults_comes_of_nonsense(tree, sweep):
     with contextlib.suppress(RecipeError):
-        validate({"name": "x", "sweep": sweep, **tree}, Source("f"))
+        validate({"name": "x", "sweep": sweep, **tree}, SourceMap("f"))
 
 
 def small_without(key: str) -> str:

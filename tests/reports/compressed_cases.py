@@ -2,7 +2,7 @@
 
 import json
 
-from idim_cli.compression.compress import Wish, compress
+from idim_cli.compression.compress import CompressOptions, compress
 from idim_cli.recipe.load import loads
 from idim_cli.runs.plan import single
 from idim_cli.training.run import Where, run
@@ -24,7 +24,7 @@ d: 12
 training: {steps: 60, evaluate_every: 20, optimizer: {name: adam, lr: 0.5}}
 """
 #: Six trainings: two d with three numbers of values.
-ALL = Wish(target=0.5, baseline=0.9, d=[50, 100], levels=[2, 3, 6], epochs=6, frontier=True)
+ALL = CompressOptions(target=0.5, baseline=0.9, d=[50, 100], levels=[2, 3, 6], epochs=6, frontier=True)
 
 
 def trained(folder, text):

@@ -116,13 +116,13 @@ def swept(runs):
 @pytest.fixture(scope="session")
 def _made_files(tmp_path_factory):
     """Files of three networks in one folder: tried in all ways, rounded alone, and without a bound."""
-    from idim_cli.compression.compress import Wish, compress
+    from idim_cli.compression.compress import CompressOptions, compress
 
     folder = tmp_path_factory.mktemp("compressed")
     compressed_cases.digits(folder)
-    compressed_cases.digits(folder, "wide", 48, Wish(epochs=0))
+    compressed_cases.digits(folder, "wide", 48, CompressOptions(epochs=0))
     toy = compressed_cases.trained(folder, compressed_cases.TOY)
-    compress(toy / "runs" / "only", wish=Wish(epochs=0), where=compressed_cases.CPU)
+    compress(toy / "runs" / "only", wish=CompressOptions(epochs=0), where=compressed_cases.CPU)
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 from compressed_cases import record_of
 from matplotlib.colors import to_hex
 
-from idim_cli.reports.inputs.records import Trial, read
+from idim_cli.reports.inputs.records import TrialRecord, read
 from idim_cli.reports.plots import frontier, style
 
 
@@ -19,7 +19,7 @@ def one(small):
 
 
 def trial(size, performance, levels=2):
-    return Trial(10, levels, "trained", size, performance)
+    return TrialRecord(10, levels, "trained", size, performance)
 
 
 def test_on_the_frontier_is_what_nothing_as_small_does_as_well():
@@ -83,7 +83,7 @@ def test_many_numbers_of_values_still_get_a_look_each(one):
 
 
 def test_what_has_no_performance_is_left_out(one):
-    odd = dataclasses.replace(one, tried=[*one.tried, Trial(10, 2, "trained", 5, None)])
+    odd = dataclasses.replace(one, tried=[*one.tried, TrialRecord(10, 2, "trained", 5, None)])
     assert frontier.scored(odd) == frontier.scored(one)
     assert list(csv.DictReader(io.StringIO(frontier.to_csv(odd))))[-1]["performance"] == ""
 

@@ -5,7 +5,7 @@ import math
 from types import SimpleNamespace
 
 import pytest
-from compressed_cases import TOY, Wish, change, compress, record_of, trained
+from compressed_cases import TOY, CompressOptions, change, compress, record_of, trained
 
 from idim_cli.compression import bounds
 from idim_cli.compression.format.files import digest
@@ -115,7 +115,9 @@ def test_the_record_of_another_file_of_the_same_size_is_left_out(packed, small):
 def test_the_record_of_another_sound_file_of_the_same_size_is_left_out(tmp_path):
     """Each ends in its own CRC-32, so that the CRC-32 of all its bytes is the same for all."""
     one, other = (trained(tmp_path / name, TOY.replace("lr: 0.5", f"lr: {rate}")) for name, rate in RATES)
-    files = [compress(home / "runs" / "only", wish=Wish(lossless=True)).path for home in (one, other)]
+    files = [
+        compress(home / "runs" / "only", wish=CompressOptions(lossless=True)).path for home in (one, other)
+    ]
     assert files[0].stat().st_size == files[1].stat().st_size
     assert len(find([tmp_path])[0]) == 2
     files[0].write_bytes(files[1].read_bytes())

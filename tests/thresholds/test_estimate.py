@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from idim_cli.core.errors import IdimError
-from idim_cli.thresholds import Options, Origin, describe, estimate, facts, number, readings, sample
+from idim_cli.thresholds import Options, TableOrigin, describe, estimate, facts, number, readings, sample
 from idim_cli.thresholds.next_step import decide
 from idim_cli.thresholds.text import sentence, so_far
 from idim_cli.thresholds.text import table as side_by_side
@@ -289,7 +289,7 @@ def test_a_command_for_what_is_next_stands_in_a_line_of_its_own() -> None:
     assert reading.next_arguments == ("sweep.d=[100,200,300,400,600,800]",)
     assert reading.next == "add larger d: sweep.d=[100,200,300,400,600,800]"
     out = f"--out={'x' * 80}"
-    lines = describe(decide(reading, Origin(["a.yaml", out]))).splitlines()
+    lines = describe(decide(reading, TableOrigin(["a.yaml", out]))).splitlines()
     command = f"idim sweep a.yaml '{reading.next_arguments[0]}' {out}"
     assert lines[-2:] == ["  next       add larger d", f"{' ' * 13}{command}"]
 

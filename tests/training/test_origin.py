@@ -11,7 +11,7 @@ import torch
 from idim_cli.compression import from_checkpoint
 from idim_cli.compression.compress import compress
 from idim_cli.compression.evaluate import evaluate
-from idim_cli.compression.search.options import Wish
+from idim_cli.compression.search.options import CompressOptions
 from idim_cli.core.errors import FileError, IdimError, RecipeError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.local.pool import Pool
@@ -121,7 +121,7 @@ def test_data_drawn_anew_are_refused_by_evaluate_and_compress_and_trained_on_aga
     loaded = recipe("./fresh.py:data")
     first = train(loaded)
     another_process()
-    for call in (evaluate, lambda path: compress(path, wish=Wish(levels=[2]))):
+    for call in (evaluate, lambda path: compress(path, wish=CompressOptions(levels=[2]))):
         with pytest.raises(FileError, match=r"the data of ./fresh.py:data are not those"):
             call(folder_of(loaded))
     again = train(loaded)
@@ -265,7 +265,7 @@ def hidden(here, request):
     train(loaded)
     folder = folder_of(loaded)
     first = evaluate(folder, "train").metrics
-    compress(folder, "a.idim", Wish(lossless=True))
+    compress(folder, "a.idim", CompressOptions(lossless=True))
     Path("active.py").write_text(
         "from torch import nn\nclass ACT(nn.Module):\n    def forward(self, x): return -x * 3"
     )
@@ -277,8 +277,8 @@ def test_code_that_no_digest_covers_shows_in_the_score(hidden):
     for call in (
         evaluate,
         lambda path: evaluate(path, "test"),
-        lambda path: compress(path, wish=Wish(levels=[2])),
-        lambda path: compress(path, wish=Wish(lossless=True)),
+        lambda path: compress(path, wish=CompressOptions(levels=[2])),
+        lambda path: compress(path, wish=CompressOptions(lossless=True)),
     ):
         with pytest.raises(
             FileError, match=r"cannot be scored: on the validation split it comes to .*, not "
@@ -300,7 +300,7 @@ def test_a_compressed_file_is_compared_with_what_lies_beside_it(hidden):
 def test_data_that_have_changed_since_a_file_was_written_are_refused(here):
     loaded = recipe("./fresh.py:data")
     train(loaded)
-    compress(folder_of(loaded), "a.idim", Wish(lossless=True))
+    compress(folder_of(loaded), "a.idim", CompressOptions(lossless=True))
     another_process()
     with pytest.raises(FileError, match=r"the data of ./fresh.py:data are not those that it was trained on"):
         evaluate("a.idim", trust_code=True)
@@ -309,7 +309,7 @@ def test_data_that_have_changed_since_a_file_was_written_are_refused(here):
 def test_what_lies_beside_a_file_of_other_bytes_says_nothing_of_it(here):
     for seed in (0, 1):
         train(loaded := recipe(overrides=[f"seeds.data={seed}"]))
-        compress(folder_of(loaded), f"{seed}.idim", Wish(lossless=True))
+        compress(folder_of(loaded), f"{seed}.idim", CompressOptions(lossless=True))
     Path("1.idim").replace("0.idim")
     assert evaluate("0.idim", trust_code=True).metrics == evaluate(folder_of(loaded)).metrics
 

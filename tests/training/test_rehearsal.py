@@ -16,7 +16,7 @@ from idim_cli.training import trial_step
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
 from idim_cli.training.run import run
-from idim_cli.training.trial_step import Rehearsal
+from idim_cli.training.trial_step import TrialStep
 
 CODE = '''
 import random
@@ -270,7 +270,7 @@ def test_buffers_are_as_before(made):
     data = load_data(recipe, Where(), device)
     module = models.build(recipe.model, data.shape, data.classes, 0)
     before = [buffer.clone() for buffer in module.buffers()]
-    tried = Rehearsal(module, recipe, data, device)
+    tried = TrialStep(module, recipe, data, device)
     tried.first()
     tried.last()
     assert before

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 
 from idim_cli.compression.search.missed import missed
-from idim_cli.compression.search.options import Wish
+from idim_cli.compression.search.options import CompressOptions
 from idim_cli.compression.search.sizes import LEVELS, TRAINED, Size, descent, fill, fitting, steps
-from idim_cli.compression.search.target import Goal
+from idim_cli.compression.search.target import Target
 from idim_cli.compression.search.trial import Trial, Trials
 from idim_cli.core.errors import IdimError
 
 
-def choose(trials: Trials, goal: Goal, wish: Wish) -> Trial:
+def choose(trials: Trials, goal: Target, wish: CompressOptions) -> Trial:
     """The best file for a goal; NotReachedError if none that is tried reaches it.
 
     Rounding is tried at every number of values, training where fewer might do.
@@ -37,7 +37,9 @@ def choose(trials: Trials, goal: Goal, wish: Wish) -> Trial:
     return max(met, key=lambda trial: _merit(goal, trial, trials))
 
 
-def _train(trials: Trials, goal: Goal, wish: Wish, ds: Sequence[int], levels: Sequence[int]) -> None:
+def _train(
+    trials: Trials, goal: Target, wish: CompressOptions, ds: Sequence[int], levels: Sequence[int]
+) -> None:
     """Make the trainings that the goal asks for."""
     listed = wish.codebook == "kmeans"
     every = [Size(d, many, listed) for d in ds for many in levels]
@@ -60,20 +62,20 @@ def _train(trials: Trials, goal: Goal, wish: Wish, ds: Sequence[int], levels: Se
         descent(ds, levels, lambda size: bool(met([size])), least, listed)
 
 
-def _rounded(trials: Trials, goal: Goal, listed: bool) -> float:
+def _rounded(trials: Trials, goal: Target, listed: bool) -> float:
     """Bits of the least size that rounding alone does it with, perhaps with more values."""
     done = [one for one in trials.made if one.how == "rounded" and goal.met(one.performance, one.size)]
     coords = (one.content.coords for one in done)
     return min((Size(each.d, each.levels, listed).bits for each in coords), default=math.inf)
 
 
-def _allowed(trial: Trial, wish: Wish, ds: Sequence[int]) -> bool:
+def _allowed(trial: Trial, wish: CompressOptions, ds: Sequence[int]) -> bool:
     """Whether a file is of a size that was asked for; the checkpoint as it is is not, where levels are."""
     as_it_was = trial.how != "rounded" and not trial.run_id
     return trial.content.coords.d in ds and not (wish.levels and as_it_was)
 
 
-def _merit(goal: Goal, trial: Trial, trials: Trials) -> tuple[float, float]:
+def _merit(goal: Target, trial: Trial, trials: Trials) -> tuple[float, float]:
     """What is maximised among the files that meet the goal."""
     if goal.prove:
         bound = trials.bound(trial)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from idim_cli.compression.search.options import Wish
+from idim_cli.compression.search.options import CompressOptions
 from idim_cli.compression.search.sizes import LEVELS, Size, dimensions, largest
-from idim_cli.compression.search.target import Goal
+from idim_cli.compression.search.target import Target
 from idim_cli.compression.search.trial import Trial, Trials
 from idim_cli.core.errors import NOT_REACHED, IdimError
 
@@ -39,7 +39,12 @@ class NotReachedError(IdimError):
 
 
 def missed(
-    trials: Trials, goal: Goal, wish: Wish, tried: Sequence[Trial], ds: Sequence[int], levels: Sequence[int]
+    trials: Trials,
+    goal: Target,
+    wish: CompressOptions,
+    tried: Sequence[Trial],
+    ds: Sequence[int],
+    levels: Sequence[int],
 ) -> NotReachedError:
     """The error for a goal that none of the files that were `tried` meets."""
     if goal.most_bytes is not None:
@@ -52,7 +57,7 @@ def missed(
     return NotReachedError(f"no file reaches {goal.says}: the closest has {nearest}", hint, nearest)
 
 
-def _better(trials: Trials, wish: Wish, ds: Sequence[int], levels: Sequence[int]) -> Iterator[str]:
+def _better(trials: Trials, wish: CompressOptions, ds: Sequence[int], levels: Sequence[int]) -> Iterator[str]:
     """What makes files better."""
     further = [d for d in dimensions(max(ds), trials.found.D) if d > max(ds)]
     if wish.epochs == 0:
@@ -66,7 +71,7 @@ def _better(trials: Trials, wish: Wish, ds: Sequence[int], levels: Sequence[int]
         yield f"longer training: --epochs {2 * (wish.epochs or trials.run_epochs)}"
 
 
-def _smaller(trials: Trials, goal: Goal, wish: Wish) -> str:
+def _smaller(trials: Trials, goal: Target, wish: CompressOptions) -> str:
     """What makes files smaller."""
     assert goal.most_bytes is not None
     if trials.recipe.projector.name == "identity":

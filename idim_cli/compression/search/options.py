@@ -20,7 +20,7 @@ def _counts(name: str, value: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Wish:
+class CompressOptions:
     """What a file is to be.
 
     Attributes:
@@ -71,7 +71,7 @@ class Wish:
         Raises:
             IdimError: with what to leave out.
         """
-        if self.lossless and self != Wish(lossless=True):
+        if self.lossless and self != CompressOptions(lossless=True):
             raise IdimError(
                 "--lossless keeps every bit and goes with no other option", "leave the others out"
             )

@@ -11,7 +11,7 @@ KEPT = 0.99  #: share of the checkpoint's own performance that is kept unless th
 
 
 @dataclass(frozen=True)
-class Goal:
+class Target:
     """What is asked of a file.
 
     Attributes:
@@ -45,7 +45,7 @@ def goal_of(
     most_bytes: int | None,
     prove: bool,
     metric: str = "",
-) -> Goal:
+) -> Target:
     """The goal that the options describe.
 
     Args:
@@ -62,11 +62,11 @@ def goal_of(
     if (target is not None) + (most_bytes is not None) + prove > 1:
         raise IdimError("one goal at a time", "give one of --target, --max-bytes and --prove")
     if prove:
-        return Goal("least bound on the error", prove=True)
+        return Target("least bound on the error", prove=True)
     if most_bytes is not None:
-        return Goal(f"best within {most_bytes:,} bytes", most_bytes=most_bytes)
+        return Target(f"best within {most_bytes:,} bytes", most_bytes=most_bytes)
     if target is None:
-        return Goal(f">= {KEPT:.2f} x {own:.4f} (the run's own) = {KEPT * own:.4f}", KEPT * own)
+        return Target(f">= {KEPT:.2f} x {own:.4f} (the run's own) = {KEPT * own:.4f}", KEPT * own)
     if baseline is None:
         raise IdimError(
             "no direct runs lie beside this run: the baseline is not known",
@@ -78,4 +78,4 @@ def goal_of(
             f"the level is {target:g} x {baseline:.4f} = {level:.4f}: no accuracy is above 1",
             f"--target must be in (0, {1 / baseline:.4g}]",
         )
-    return Goal(f">= {target:g} x {baseline:.4f} (baseline) = {level:.4f}", level)
+    return Target(f">= {target:g} x {baseline:.4f} (baseline) = {level:.4f}", level)

@@ -17,14 +17,14 @@ from idim_cli.compression.evaluate import changed_data
 from idim_cli.compression.format import container, guard, solution
 from idim_cli.compression.format.solution import Solution
 from idim_cli.compression.rebuild import rebuild, refuse_changed
-from idim_cli.compression.search.options import Wish
+from idim_cli.compression.search.options import CompressOptions
 from idim_cli.compression.search.sizes import Size
 from idim_cli.core.machine import pick_device
 from idim_cli.datasets.split import Split
 from idim_cli.execute.base import Executor, Watcher
 from idim_cli.projectors.quantiser import Quantiser
 from idim_cli.recipe.schema import Quantise
-from idim_cli.recipe.source import Source
+from idim_cli.recipe.source import SourceMap
 from idim_cli.runs import results
 from idim_cli.runs.plan import Run, merged, single
 from idim_cli.tasks import base as tasks
@@ -103,7 +103,7 @@ class Trials:
         self,
         found: Solution,
         path: Path,
-        wish: Wish,
+        wish: CompressOptions,
         where: Where,
         executor: Executor,
         watcher: Watcher,
@@ -166,7 +166,7 @@ class Trials:
         for run in todo:
             put_away(run, run_folder(self.out, run))
         if todo:
-            preflight(todo, self.where, Source(self.recipe.name), "d")
+            preflight(todo, self.where, SourceMap(self.recipe.name), "d")
             self.watcher.planned(self.asked, len(todo))
         for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
             self.watcher.finished(run, result)

@@ -18,7 +18,7 @@ from idim_cli.training.where import Where
 
 if TYPE_CHECKING:
     from idim_cli.execute.local.pool import Pool
-    from idim_cli.execute.local.worker_process import Seat
+    from idim_cli.execute.local.worker_process import WorkerSlot
 
 #: What starting workers takes, each importing torch. They are started when they save more than that.
 START_SECONDS = 8.0
@@ -115,7 +115,7 @@ def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, 
     return seconds > enough
 
 
-def _seats(runs: Sequence[Run], where: Where) -> list[Seat]:
+def _seats(runs: Sequence[Run], where: Where) -> list[WorkerSlot]:
     from idim_cli.execute.local.worker_process import seats
 
     return seats(pick_device(where.device or runs[0].recipe.device), None)

@@ -37,7 +37,7 @@ def usable() -> bool:
     return hasattr(os, "pidfd_open") and hasattr(socket, "send_fds")
 
 
-class Nursery:
+class ForkServer:
     """The warm process as the pool sees it.
 
     Args:
@@ -102,7 +102,7 @@ class Forked:
         code: how it ended; None while that is not known.
     """
 
-    def __init__(self, nursery: Nursery) -> None:
+    def __init__(self, nursery: ForkServer) -> None:
         self.nursery, self._pid, self._handle = nursery, 0, -1
         self.code: int | None = None
 

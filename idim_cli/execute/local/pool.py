@@ -12,15 +12,15 @@ from idim_cli.core.errors import IdimError
 from idim_cli.core.machine import pick_device
 from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.local import worker
-from idim_cli.execute.local.fork_server import Nursery, usable
-from idim_cli.execute.local.worker_process import Member, Seat, dismiss, seats
+from idim_cli.execute.local.fork_server import ForkServer, usable
+from idim_cli.execute.local.worker_process import WorkerProcess, WorkerSlot, dismiss, seats
 from idim_cli.execute.queue import Queue
 from idim_cli.runs import results
 from idim_cli.runs.plan import Run
 from idim_cli.training import result, stop
 from idim_cli.training.finished import done, run_folder
 from idim_cli.training.prepare import Where
-from idim_cli.training.run_log import Record
+from idim_cli.training.run_log import RunLog
 
 #: A run whose process was killed so often has failed.
 DEATHS = 3
@@ -45,8 +45,8 @@ class Pool:
 
     def __init__(self, workers: int | None = None, threads: int | None = None, pack: int | None = 1) -> None:
         self.workers, self.threads, self.pack = workers, threads, pack
-        self.members: list[Member] = []
-        self.nursery: Nursery | None = None
+        self.members: list[WorkerProcess] = []
+        self.nursery: ForkServer | None = None
 
     def __enter__(self) -> Pool:
         return self
@@ -64,14 +64,14 @@ class Pool:
             if nursery is not None:
                 nursery.close()
 
-    def hire(self, seat: Seat) -> None:
+    def hire(self, seat: WorkerSlot) -> None:
         """One more worker, forked from a warm process where that can be."""
         if self.nursery is not None and self.nursery.gone:
             self.nursery.close()
             self.nursery = None
         if self.nursery is None and seat.forks and usable():
-            self.nursery = Nursery(seat.environment)
-        self.members.append(Member(seat, self.nursery))
+            self.nursery = ForkServer(seat.environment)
+        self.members.append(WorkerProcess(seat, self.nursery))
 
     def map(
         self, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher
@@ -90,7 +90,7 @@ class _Map:
         self.pool, self.watcher, self.out, self.where = pool, watcher, out, where
         self.queue = Queue(runs, min(len(self.seats), len(runs)))
         beside = [seat.gpu == self.seats[0].gpu for seat in self.seats[: self.queue.workers]]
-        self.shift = worker.Shift(out.absolute(), where, pool.pack, 1 / sum(beside))
+        self.shift = worker.Assignment(out.absolute(), where, pool.pack, 1 / sum(beside))
         self.ended: list[tuple[Run, Result]] = []
         self.left = 0  # runs of workers that a signal has stopped
         self.stillborn = 0  # workers in a row that ended before they had asked for a run
@@ -141,7 +141,7 @@ class _Map:
         for member in [one for one in self.pool.members if one.ended]:
             self._lost(member)
 
-    def _hear(self, member: Member, message: worker.Message) -> None:
+    def _hear(self, member: WorkerProcess, message: worker.Message) -> None:
         match message:
             case worker.Ask(config):
                 member.asked, self.stillborn = True, 0
@@ -166,7 +166,7 @@ class _Map:
             self.queue.ended(run)
             self.ended.append((run, result))
 
-    def _lost(self, member: Member) -> None:
+    def _lost(self, member: WorkerProcess) -> None:
         """A worker has ended: by a signal that asks all to stop; or it was killed, and another takes over."""
         self.pool.members.remove(member)
         code = member.process.wait()
@@ -195,7 +195,7 @@ class _Map:
                 known = done(run, folder)  # by another process, in the meantime
                 if known is not None:
                     return known
-                Record(folder).log(f"failed: {error}")
+                RunLog(folder).log(f"failed: {error}")
                 results.write_result(folder, failed)
         except results.HeldError:
             return None

@@ -22,7 +22,7 @@ from idim_cli.core.errors import FOREIGN, IdimError
 from idim_cli.core.machine import keep_freed_memory
 from idim_cli.core.user_code import no_exit
 from idim_cli.execute.base import Result
-from idim_cli.execute.queue import Task
+from idim_cli.execute.queue import QueuedRun
 from idim_cli.runs.plan import Run
 from idim_cli.training.stop import SIGNALS, Request, StoppedError, listening
 
@@ -35,7 +35,7 @@ TICK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Shift:
+class Assignment:
     """What a worker is to do until it is handed no more runs.
 
     Attributes:
@@ -49,7 +49,7 @@ class Shift:
 
 
 class Ask(NamedTuple):
-    """A worker asks for a run of this kind; it is answered by a `Task` or None."""
+    """A worker asks for a run of this kind; it is answered by a `QueuedRun` or None."""
 
     config: str | None
 
@@ -135,10 +135,10 @@ class Worker:
                 raise StoppedError(self.request.number, "between two runs")
             self.tell(Idle())
 
-    def ask(self, config: str | None) -> Task | None:
+    def ask(self, config: str | None) -> QueuedRun | None:
         """A run from the parent; None when it has none, or when it is time to stop."""
         self.tell(Ask(config))
-        task: Task | None = self._hear()
+        task: QueuedRun | None = self._hear()
         return None if self.request.number else task
 
     def on_step(self, run: Run, progress: Progress) -> None:

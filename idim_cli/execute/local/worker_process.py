@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import torch
 
 from idim_cli.core.machine import cores
-from idim_cli.execute.local.fork_server import Forked, Nursery
-from idim_cli.execute.local.worker import Shift
+from idim_cli.execute.local.fork_server import Forked, ForkServer
+from idim_cli.execute.local.worker import Assignment
 from idim_cli.runs.plan import Run
 from idim_cli.training.stop import SIGNALS
 
@@ -30,7 +30,7 @@ sys.exit(main({number}))
 """
 
 
-class Seat(NamedTuple):
+class WorkerSlot(NamedTuple):
     """Where a worker computes: its number, its threads, the GPU that alone it sees, whether it is forked."""
 
     number: int
@@ -45,7 +45,7 @@ class Seat(NamedTuple):
         return limits if self.gpu is None else {**limits, _DEVICES: self.gpu}
 
 
-def seats(device: torch.device, workers: int | None, threads: int | None = None) -> list[Seat]:
+def seats(device: torch.device, workers: int | None, threads: int | None = None) -> list[WorkerSlot]:
     """Where each worker of a pool computes.
 
     Args:
@@ -59,7 +59,7 @@ def seats(device: torch.device, workers: int | None, threads: int | None = None)
     asked = int((os.environ.get(_THREADS[0]) or str(cores())).partition(",")[0])
     each = threads or max(1, min(cores() // number, asked))
     forks = device.type == "cpu"
-    return [Seat(at, each, gpus[at % len(gpus)] if gpus else None, forks) for at in range(number)]
+    return [WorkerSlot(at, each, gpus[at % len(gpus)] if gpus else None, forks) for at in range(number)]
 
 
 def _gpus() -> list[str]:
@@ -67,7 +67,7 @@ def _gpus() -> list[str]:
     return named.split(",") if named else [str(at) for at in range(torch.cuda.device_count())]
 
 
-def _started(seat: Seat, number: int) -> subprocess.Popen[bytes]:
+def _started(seat: WorkerSlot, number: int) -> subprocess.Popen[bytes]:
     """A worker at the other end of the connection `number`, with imports of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM.format(path=sys.path, number=number)],
@@ -78,7 +78,7 @@ def _started(seat: Seat, number: int) -> subprocess.Popen[bytes]:
     )
 
 
-class Member:
+class WorkerProcess:
     """A worker as its pool sees it.
 
     Args:
@@ -92,9 +92,9 @@ class Member:
         asked: whether it has ever asked for a run.
     """
 
-    def __init__(self, seat: Seat, nursery: Nursery | None = None) -> None:
+    def __init__(self, seat: WorkerSlot, nursery: ForkServer | None = None) -> None:
         self.seat, self.runs = seat, dict[str, Run]()
-        self.shift: Shift | None = None
+        self.shift: Assignment | None = None
         self.asked = False
         self.connection, other = Pipe()
         with other:
@@ -114,7 +114,7 @@ class Member:
             self.connection.send(message)
 
 
-def dismiss(members: Iterable[Member]) -> bool:
+def dismiss(members: Iterable[WorkerProcess]) -> bool:
     """Have workers save what is under way and end; whether all did so in good order."""
     members = list(members)
     try:

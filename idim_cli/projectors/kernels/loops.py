@@ -19,7 +19,7 @@ from idim_cli.core.errors import ComponentError
 _PART = 1 << 17  # numbers that are worth a thread
 _PARTS = 16  # at most
 
-Loop = TypeVar("Loop", bound=Callable[..., None])
+CompiledLoop = TypeVar("CompiledLoop", bound=Callable[..., None])
 
 
 class _Compiled:
@@ -48,13 +48,13 @@ class _Compiled:
             return numba.njit(**options)(self.loop)
 
 
-def compiled(loop: Loop) -> Loop:
+def compiled(loop: CompiledLoop) -> CompiledLoop:
     """Compile when it is first called with arrays of a type; machine code is kept on disk where that can be.
 
     Bounds are not checked: `refuse_beyond` comes before an index is followed. Nothing is reordered or fused:
     the same bits on every CPU.
     """
-    return cast("Loop", _Compiled(loop))
+    return cast("CompiledLoop", _Compiled(loop))
 
 
 def ready() -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 from idim_cli.core.errors import FileError, IdimError
 from idim_cli.reports.inputs import records
 from idim_cli.reports.inputs.entries import Entry, entries
-from idim_cli.reports.inputs.records import Record
-from idim_cli.reports.inputs.result import Result, load
+from idim_cli.reports.inputs.records import CompressedRecord
+from idim_cli.reports.inputs.result import ResultSet, load
 from idim_cli.runs import results
 from idim_cli.thresholds import Options
 from idim_cli.thresholds.selection import ALL, Selection
@@ -30,8 +30,8 @@ class Found:
     """
 
     places: tuple[Path, ...]
-    results: tuple[Result, ...]
-    records: tuple[Record, ...]
+    results: tuple[ResultSet, ...]
+    records: tuple[CompressedRecord, ...]
     notes: tuple[str, ...]
 
     @property
@@ -62,7 +62,7 @@ def find(
     Raises:
         IdimError: there is nothing at one of them, or it cannot be read.
     """
-    runs: list[Result] = []
+    runs: list[ResultSet] = []
     notes: list[str] = []
     for place in places:
         if not records.alone(place) and results.holds_runs(place):
@@ -90,9 +90,9 @@ def _compressed_alone(place: Path) -> str:
     return f"no runs at {place}: its compressed files are all there is to report"
 
 
-def _named_apart(found: Sequence[Result]) -> list[Result]:
+def _named_apart(found: Sequence[ResultSet]) -> list[ResultSet]:
     """Results of one name get numbers: their figures lie in one folder."""
-    named: list[Result] = []
+    named: list[ResultSet] = []
     for one in found:
         again = sum(1 for other in found[: len(named)] if other.slug == one.slug)
         named.append(dataclasses.replace(one, name=f"{one.name}~{again + 1}") if again else one)

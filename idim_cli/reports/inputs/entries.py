@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from idim_cli.reports.inputs.result import Result
+from idim_cli.reports.inputs.result import ResultSet
 from idim_cli.reports.inputs.section import Section
 from idim_cli.reports.text import captions, columns
 from idim_cli.thresholds import labels, number
@@ -30,7 +30,7 @@ class Entry:
 
     label: str
     family: str
-    result: Result
+    result: ResultSet
     section: Section
 
     @property
@@ -41,7 +41,7 @@ class Entry:
         return f"{reading.name} {reading.value_text} ({interval})"
 
 
-def entries(found: Sequence[Result]) -> list[Entry]:
+def entries(found: Sequence[ResultSet]) -> list[Entry]:
     """The groups of these results, in their order; those that could not be read are left out."""
     pairs = [(result, section) for result in found for section in result.sections]
     facts = [{"results": result.name, **section.group} for result, section in pairs]

@@ -28,7 +28,7 @@ _Score = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialRecord:
     """A file that was looked at on the way: values of each coordinate (None: float32), size, performance."""
 
     d: _Count
@@ -49,7 +49,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Record:
+class CompressedRecord:
     """What `idim compress` knows of a file that it wrote; field by field as documents.yaml says."""
 
     path: Path
@@ -70,7 +70,7 @@ class Record:
     goal: str
     baseline: _Score | None
     bound: Bound | None
-    tried: list[Trial]
+    tried: list[TrialRecord]
     level: _Score | None = None
     max_bytes: _Count | None = None
     compared: list[Form] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Record:
         return " ".join(filter(None, (self.score_on, self.metric))) or "performance"
 
     @property
-    def trained(self) -> list[Trial]:
+    def trained(self) -> list[TrialRecord]:
         """The trainings with few values that were scored."""
         return [one for one in self.tried if one.how == "trained" and one.performance is not None]
 
@@ -101,7 +101,7 @@ def alone(place: Path) -> bool:
     return place.name.endswith((results.COMPRESSED, _ENDING)) and not place.is_dir()
 
 
-def find(places: Iterable[Path]) -> tuple[list[Record], list[FileError]]:
+def find(places: Iterable[Path]) -> tuple[list[CompressedRecord], list[FileError]]:
     """The records at these places and below them, each once, and what is wrong with those left out.
 
     They are in the order of their problems, the smallest file of each first.
@@ -127,7 +127,7 @@ def files(place: Path) -> list[Path]:
     return [place if place.name.endswith(_ENDING) else place.with_name(place.name + results.RECORD)]
 
 
-def read(path: Path) -> Record:
+def read(path: Path) -> CompressedRecord:
     """The record of a file; `path` is its own.
 
     Raises:
@@ -135,7 +135,7 @@ def read(path: Path) -> Record:
     """
     file = path.with_name(path.name.removesuffix(results.RECORD))
     try:
-        found = TypeAdapter(Record).validate_json(_text(path), strict=True)
+        found = TypeAdapter(CompressedRecord).validate_json(_text(path), strict=True)
     except OSError as error:
         raise FileError(f"{path}: {error.strerror}", _AGAIN) from error
     except ValueError as error:
@@ -161,7 +161,7 @@ def _text(path: Path) -> str:
     return json.dumps(untrusted_text.loads(bounded_io.read_bytes(path, _BYTES)))
 
 
-def _possible(found: Record) -> bool:
+def _possible(found: CompressedRecord) -> bool:
     """Whether its numbers can be those of a file; NaN is in no range."""
     bound = found.bound
     if bound is None or found.d > found.D:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Result:
+class ResultSet:
     """Runs that lie in one place.
 
     Attributes:
@@ -65,7 +65,7 @@ class Result:
         return len(self.table) == 1 and "run_id" in self.table
 
 
-def load(path: Path, options: Options | None = None, selection: Selection = ALL, **changes: Any) -> Result:
+def load(path: Path, options: Options | None = None, selection: Selection = ALL, **changes: Any) -> ResultSet:
     """Read what lies at `path`; `options` None leaves them to its recipe, `changes` overrule both.
 
     `selection` says which of its rows are read.
@@ -81,7 +81,7 @@ def load(path: Path, options: Options | None = None, selection: Selection = ALL,
     told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
     place = _recipe(path)
     recipe = read_text(place) if place else ""
-    return Result(
+    return ResultSet(
         path, _name(path, table), table, how, origin.warning, found, unread,
         recipe=recipe,
         published=_published(recipe),

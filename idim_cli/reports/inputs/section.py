@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.core.errors import IdimError
 from idim_cli.reports.points import Curve
-from idim_cli.thresholds import Group, Options, Origin, Reading, Sample, labels
+from idim_cli.thresholds import Group, Options, Reading, Sample, TableOrigin, labels
 from idim_cli.thresholds.table_estimates import each
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def sections(
     table: DataFrame,
     options: Options | None = None,
     source: str = "",
-    origin: Origin | None = None,
+    origin: TableOrigin | None = None,
     by: Sequence[str] | None = None,
 ) -> tuple[list[Section], list[Unread]]:
     """Read every group of a table of runs.

@@ -41,7 +41,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Component:
+class VarianceShare:
     """A part of the variance of one run at one d.
 
     Attributes:
@@ -56,7 +56,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Split:
+class VarianceSplit:
     """The variance of one run at one d, pooled over d.
 
     Attributes:
@@ -67,15 +67,15 @@ class Split:
         hint: what to run to tell them apart, or "".
     """
 
-    components: tuple[Component, ...] = ()
+    components: tuple[VarianceShare, ...] = ()
     sd: float | None = None
     at: int = 0
     problem: str = ""
     hint: str = ""
 
 
-def split(runs: Sample) -> Split:
-    """Split the variance among the runs of one group that were trained to their end.
+def split(runs: Sample) -> VarianceSplit:
+    """VarianceSplit the variance among the runs of one group that were trained to their end.
 
     Half the squared difference of two runs at one d is, in the mean, the sum of the variances of all that
     differs between them. The parts are those that fit all pairs best, by least squares, none below zero.
@@ -83,21 +83,23 @@ def split(runs: Sample) -> Split:
     dof = [len(y) - 1 for y in runs.runs]
     repeated = sum(n > 0 for n in dof)
     if not repeated:
-        return Split(
+        return VarianceSplit(
             problem="No two runs at one d were trained to their end, so there is no spread to split."
         )
     sd = math.sqrt(sum(square for square, n in zip(runs.squares, dof, strict=True) if n) / sum(dof))
     if not runs.drawn:
-        return Split((), sd, repeated, "The table does not record the seeds of theta0, P and data order.")
+        return VarianceSplit(
+            (), sd, repeated, "The table does not record the seeds of theta0, P and data order."
+        )
     pairs = _pairs(runs)
     return (
         _split(pairs, sd)
         if pairs.counts.any()
-        else Split((), sd, repeated, "No seed differs between the runs.")
+        else VarianceSplit((), sd, repeated, "No seed differs between the runs.")
     )
 
 
-def _split(pairs: Pairs, sd: float) -> Split:
+def _split(pairs: Pairs, sd: float) -> VarianceSplit:
     some = pairs.counts > 0
     known = np.asarray(some.any(axis=0))
     patterns = [pattern for pattern, there in zip(_PATTERNS, known, strict=True) if there]
@@ -105,10 +107,12 @@ def _split(pairs: Pairs, sd: float) -> Split:
     names, design = _columns(patterns)
     at = len(pairs.counts)
     if np.linalg.matrix_rank(design) < design.shape[1]:
-        return Split((), sd, at, "The seeds do not vary in enough combinations to be told apart.", HOW_TO)
+        return VarianceSplit(
+            (), sd, at, "The seeds do not vary in enough combinations to be told apart.", HOW_TO
+        )
     whole = _fit(pairs.counts.sum(axis=0), pairs.squares.sum(axis=0), design)
     errors = _errors(pairs, design)
-    parts = tuple(Component(*part) for part in zip(names, whole.tolist(), errors, strict=True))
+    parts = tuple(VarianceShare(*part) for part in zip(names, whole.tolist(), errors, strict=True))
     joined = [name for name in names if " and " in name]
     if len(parts) == 1:  # all of it, which `sd` says
         parts = ()
@@ -118,7 +122,7 @@ def _split(pairs: Pairs, sd: float) -> Split:
     if parts and at < _FEWEST_D:
         have = f"here runs differ in their seeds at {at} d"
         problems.append(f"Shares without a standard error: that takes {_FEWEST_D} d or more, and {have}.")
-    return Split(parts, sd, at, " ".join(problems), HOW_TO if joined else "")
+    return VarianceSplit(parts, sd, at, " ".join(problems), HOW_TO if joined else "")
 
 
 def _pairs(runs: Sample) -> Pairs:

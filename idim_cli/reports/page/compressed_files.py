@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from idim_cli.reports.inputs.records import Record
+from idim_cli.reports.inputs.records import CompressedRecord
 from idim_cli.reports.inputs.section import slugged
 from idim_cli.reports.page.unique_slugs import apart
 from idim_cli.reports.plots import frontier, lengths
@@ -30,7 +30,7 @@ class File:
         frontier: bytes against performance; None where too little was tried.
     """
 
-    record: Record
+    record: CompressedRecord
     label: str
     frontier: Chart | None
 
@@ -65,7 +65,7 @@ class Files:
         }
 
 
-def _fitting(found: Sequence[Record]) -> list[list[str]]:
+def _fitting(found: Sequence[CompressedRecord]) -> list[list[str]]:
     """The table in so few columns that it fits: file, problem and model, then figures. The cards say all."""
     columns = dict(zip(compressed.COLUMNS, zip(*compressed.cells(found), strict=True), strict=True))
     differ = {name for name, cells in columns.items() if len({*cells[1:]} - {""}) > 1}
@@ -75,7 +75,7 @@ def _fitting(found: Sequence[Record]) -> list[list[str]]:
     return [[cell.replace(" %", "\N{NO-BREAK SPACE}%") for cell in line] for line in lines]
 
 
-def _names(found: Sequence[Record]) -> list[str]:
+def _names(found: Sequence[CompressedRecord]) -> list[str]:
     """The paths from the folder on that all files have in common."""
     paths = [one.path.absolute() for one in found]
     common = os.path.commonpath([path.parent for path in paths])
@@ -93,14 +93,14 @@ def _card(one: File) -> dict[str, Any]:
     }
 
 
-def files(found: Sequence[Record], stem: str, taken: set[str]) -> Files:
+def files(found: Sequence[CompressedRecord], stem: str, taken: set[str]) -> Files:
     """The files of a page; `stem` begins the names of their figures, which are told from those `taken`."""
     made = [_file(one, label) for one, label in zip(found, compressed.labels(found), strict=True)]
     (whole,) = apart([Files(apart(made, taken), lengths.chart(found, f"{stem}-bits"))], taken)
     return whole
 
 
-def _file(one: Record, label: str) -> File:
+def _file(one: CompressedRecord, label: str) -> File:
     drawn = len(one.trained) >= frontier.ENOUGH
     slug = slugged(f"{label}-frontier")
     return File(one, label, frontier.chart(one, slug, label) if drawn else None)

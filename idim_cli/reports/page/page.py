@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from idim_cli.reports.inputs import entries, levels, provenance
 from idim_cli.reports.inputs.collect import Found
 from idim_cli.reports.inputs.entries import Entry
-from idim_cli.reports.inputs.result import Result
+from idim_cli.reports.inputs.result import ResultSet
 from idim_cli.reports.inputs.section import Section, Unread
 from idim_cli.reports.page import glossary, headline, reproduce, shares
 from idim_cli.reports.page.compare import Comparison
@@ -149,13 +149,13 @@ def _facts(shown: Sequence[Panel]) -> set[str]:
     return {name for one in shown if isinstance(one.part, Section) for name in facts(one.part.reading)}
 
 
-def _read(found: Sequence[Result]) -> dict[str, str]:
+def _read(found: Sequence[ResultSet]) -> dict[str, str]:
     """What is read, and the share of the baseline that it stands for; of each fraction."""
     fractions = {result.options.name: f"{percent(result.options.fraction)} %" for result in found}
     return {"names": " or ".join(fractions), "shares": " or ".join(fractions.values())}
 
 
-def _places(found: Sequence[Result]) -> dict[int, str]:
+def _places(found: Sequence[ResultSet]) -> dict[int, str]:
     """Where each group lies, by the id of its section; none where all lie in one place."""
     several = found if len(found) > 1 else ()
     return {id(part): str(one.path) for one in several for part in (*one.sections, *one.unread)}
@@ -182,7 +182,7 @@ def _splits(shown: Sequence[Panel]) -> list[dict[str, Any]]:
     return [one for one in found if one["lines"]]
 
 
-def _made(found: Sequence[Result]) -> list[dict[str, str]]:
+def _made(found: Sequence[ResultSet]) -> list[dict[str, str]]:
     """Of each result when its runs ended, and the idim that made them; empty where nothing says so."""
     return [
         {"name": one.name, "ended": provenance.ended(one), "idim": provenance.versions(one)} for one in found
@@ -216,7 +216,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
     }
 
 
-def _result(result: Result) -> dict[str, Any]:
+def _result(result: ResultSet) -> dict[str, Any]:
     return {
         "name": result.name,
         "path": str(result.path),

@@ -9,7 +9,7 @@ from idim_cli.core.errors import IdimError
 from idim_cli.reports import scale
 from idim_cli.reports.inputs import published
 from idim_cli.reports.inputs.published import Published
-from idim_cli.reports.inputs.result import Result
+from idim_cli.reports.inputs.result import ResultSet
 from idim_cli.reports.inputs.section import Section, Unread
 from idim_cli.reports.plots import figure, learning
 from idim_cli.reports.plots.chart import Chart
@@ -49,7 +49,7 @@ class Panel:
         return [chart for chart in (self.figure, self.learning) if chart]
 
 
-def overlay(result: Result, given: str | None) -> tuple[Published | None, str]:
+def overlay(result: ResultSet, given: str | None) -> tuple[Published | None, str]:
     """The published points to draw behind a result, and what to say where those of its recipe are missing.
 
     Raises:
@@ -64,7 +64,12 @@ def overlay(result: Result, given: str | None) -> tuple[Published | None, str]:
 
 
 def panels(
-    result: Result, others: Published | None, missing: str, log: bool | None, many: bool, drawn: bool = True
+    result: ResultSet,
+    others: Published | None,
+    missing: str,
+    log: bool | None,
+    many: bool,
+    drawn: bool = True,
 ) -> list[Panel]:
     """The panels of a result, of groups that were read first; `many` when other results lie beside it.
 
@@ -75,7 +80,7 @@ def panels(
 
 
 def _panel(
-    result: Result,
+    result: ResultSet,
     part: Section | Unread,
     others: Published | None,
     missing: str,

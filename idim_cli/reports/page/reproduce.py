@@ -11,7 +11,7 @@ from typing import Any
 
 from idim_cli.recipe import trust
 from idim_cli.reports.inputs.collect import Found
-from idim_cli.reports.inputs.result import Result
+from idim_cli.reports.inputs.result import ResultSet
 from idim_cli.runs import results
 from idim_cli.thresholds import PAPER, Options, recorded
 from idim_cli.thresholds.selection import ALL, Selection
@@ -52,7 +52,7 @@ def given(
     return [*paper_flag, *_told({**asked, **changes}), *_chosen(selection), *axis, *behind]
 
 
-def environment(result: Result) -> dict[str, str]:
+def environment(result: ResultSet) -> dict[str, str]:
     """What the runs of one result were made with, by name; what is not recorded is left out."""
     told = [one for one in result.told.values() if one]
     found = {name: _counted(told, key) for key, name in _ENVIRONMENT.items()}
@@ -69,7 +69,7 @@ def environment(result: Result) -> dict[str, str]:
     return {name: text for name, text in found.items() if text}
 
 
-def _made(result: Result) -> str:
+def _made(result: ResultSet) -> str:
     """The command that trains its runs; empty where no recipe tells."""
     recipe = result.path / results.RECIPE
     if recipe.is_file():
@@ -88,7 +88,7 @@ def _safely(line: str, recipe: Path) -> str:
     return f"{line}  # {strange}" if strange else line
 
 
-def _flags(result: Result) -> list[str]:
+def _flags(result: ResultSet) -> list[str]:
     """The options that neither the recipe nor the defaults hold."""
     options = result.options
     paper = options.interval == PAPER.interval

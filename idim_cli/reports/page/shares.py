@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from idim_cli.reports.inputs.section import Section, Unread
-from idim_cli.reports.inputs.variance import Component, Split, split
+from idim_cli.reports.inputs.variance import VarianceShare, VarianceSplit, split
 from idim_cli.reports.page.panels import Panel
 from idim_cli.thresholds import number
 
@@ -30,15 +30,15 @@ def tables(shown: Sequence[Panel]) -> list[dict[str, Any]]:
     return list(blocks.values())
 
 
-def _split(part: Section | Unread) -> Split:
+def _split(part: Section | Unread) -> VarianceSplit:
     """Of a group; where its table is at fault, with that as the problem."""
     if part.sample is not None:
         return split(part.sample)
     reason = str(part.error) if isinstance(part, Unread) else ""
-    return Split(problem=f"{reason[:1].upper()}{reason[1:]}.")
+    return VarianceSplit(problem=f"{reason[:1].upper()}{reason[1:]}.")
 
 
-def _share(found: Split, part: Component) -> str:
+def _share(found: VarianceSplit, part: VarianceShare) -> str:
     """A part of the variance in percent, with its standard error where that is known."""
     total = sum(other.variance for other in found.components)
     if not total:

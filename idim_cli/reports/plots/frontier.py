@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.reports import scale
-from idim_cli.reports.inputs.records import Record, Trial
+from idim_cli.reports.inputs.records import CompressedRecord, TrialRecord
 from idim_cli.reports.plots import style
 from idim_cli.reports.plots.chart import Chart
 from idim_cli.reports.terminal.canvas import Canvas
@@ -27,22 +27,22 @@ _LONGEST = 200  # bytes of a header that is ours
 _ROWS = 16  # lines of the plot on a terminal
 
 
-def scored(one: Record) -> list[Trial]:
+def scored(one: CompressedRecord) -> list[TrialRecord]:
     """The files that were looked at, by size; those without a performance are left out."""
     known = [trial for trial in one.tried if trial.performance is not None]
     return sorted(known, key=lambda trial: (trial.bytes, trial.performance))
 
 
-def best(tried: Sequence[Trial]) -> list[Trial]:
+def best(tried: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The Pareto frontier: files that none of the same size or smaller does as well as, ascending."""
-    found: list[Trial] = []
+    found: list[TrialRecord] = []
     for trial in sorted(tried, key=lambda trial: (trial.bytes, -_score(trial))):
         if not found or _score(trial) > _score(found[-1]):
             found.append(trial)
     return found
 
 
-def chart(one: Record, slug: str, label: str) -> Chart:
+def chart(one: CompressedRecord, slug: str, label: str) -> Chart:
     """Performance against bytes: a line for each number of values, the frontier, what was asked for."""
     tried, title = scored(one), f"{one.measure} against bytes: {label}"
 
@@ -67,7 +67,7 @@ def chart(one: Record, slug: str, label: str) -> Chart:
     return Chart(slug, title, f"The frontier: {told}.", build, note)
 
 
-def to_csv(one: Record) -> str:
+def to_csv(one: CompressedRecord) -> str:
     """A line for each file that was looked at, in the order of the search; unknown is an empty cell."""
     frontier, buffer = {id(trial) for trial in best(scored(one))}, io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -77,7 +77,7 @@ def to_csv(one: Record) -> str:
     return buffer.getvalue()
 
 
-def save(one: Record) -> list[Path]:
+def save(one: CompressedRecord) -> list[Path]:
     """Write the CSV and the figures beside a file; returns where. The same record gives the same bytes."""
     from idim_cli.runs.results import write_atomic
 
@@ -106,7 +106,7 @@ def _stem(path: Path) -> str:
     return f"{path.stem}-frontier"
 
 
-def text(one: Record, width: int = 80, colour: bool = False, unicode: bool = True) -> str:
+def text(one: CompressedRecord, width: int = 80, colour: bool = False, unicode: bool = True) -> str:
     """The frontier as plain characters: a plot, and a table of the files on it."""
     tried, frontier = scored(one), best(scored(one))
     rows = [("frontier", "d", "values", "bytes", one.measure, "")]
@@ -119,7 +119,12 @@ def text(one: Record, width: int = 80, colour: bool = False, unicode: bool = Tru
 
 
 def _plot(
-    one: Record, tried: Sequence[Trial], frontier: Sequence[Trial], width: int, colour: bool, unicode: bool
+    one: CompressedRecord,
+    tried: Sequence[TrialRecord],
+    frontier: Sequence[TrialRecord],
+    width: int,
+    colour: bool,
+    unicode: bool,
 ) -> str:
     legend = [("below", "looked at"), ("solved", "on the frontier: none as small does as well")]
     heights, names = _heights(one), _names(one)
@@ -135,17 +140,17 @@ def _plot(
     return canvas.text(heading, colour)
 
 
-def _heights(one: Record) -> dict[str, float]:
+def _heights(one: CompressedRecord) -> dict[str, float]:
     """Where lines across are drawn: at what 100 % is, and at what was asked for."""
     heights = {"baseline": one.own if one.baseline is None else one.baseline, "level": one.level}
     return {name: height for name, height in heights.items() if height is not None}
 
 
-def _names(one: Record) -> dict[str, str]:
+def _names(one: CompressedRecord) -> dict[str, str]:
     return {"baseline": "the run's own" if one.baseline is None else "baseline", "level": "level"}
 
 
-def _series(axes: Axes, one: Record, tried: Sequence[Trial]) -> None:
+def _series(axes: Axes, one: CompressedRecord, tried: Sequence[TrialRecord]) -> None:
     """Trained files by their number of values, each a line over d; those that were not trained in grey."""
     trained = [trial for trial in tried if trial.how == "trained" and trial.levels]
     levels = sorted({trial.levels for trial in trained if trial.levels})
@@ -160,29 +165,29 @@ def _series(axes: Axes, one: Record, tried: Sequence[Trial]) -> None:
     _line(axes, [trial for trial in tried if trial.levels is None], "float32", style.GREY, "x")
 
 
-def _line(axes: Axes, trials: Sequence[Trial], label: str, colour: str, form: str) -> None:
+def _line(axes: Axes, trials: Sequence[TrialRecord], label: str, colour: str, form: str) -> None:
     if trials:
         options: dict[str, Any] = {"color": colour, "markersize": 4.5, "linewidth": 0.9, "label": label}
         axes.plot([t.bytes for t in trials], [_score(t) for t in trials], form, **options)
 
 
-def _frontier(axes: Axes, frontier: Sequence[Trial]) -> None:
+def _frontier(axes: Axes, frontier: Sequence[TrialRecord]) -> None:
     options: dict[str, Any] = {"color": style.FAINT, "linewidth": 3, "zorder": 0.5, "label": "frontier"}
     sizes, scores = [trial.bytes for trial in frontier], [_score(trial) for trial in frontier]
     axes.plot(sizes, scores, drawstyle="steps-post", **options)
 
 
-def _chosen(axes: Axes, one: Record) -> None:
+def _chosen(axes: Axes, one: CompressedRecord) -> None:
     if one.performance is not None:
         options: dict[str, Any] = {"markersize": 10, "markerfacecolor": "none", "zorder": 4}
         axes.plot(one.bytes, one.performance, "o", color=style.RED, label="this file", **options)
 
 
-def _note(one: Record) -> str:
+def _note(one: CompressedRecord) -> str:
     asked = f" Asked for: {one.goal}." if one.goal else ""
     return f"Ring: this file, {one.bytes:,} bytes and {number(one.performance)}.{asked}"
 
 
-def _score(trial: Trial) -> float:
+def _score(trial: TrialRecord) -> float:
     assert trial.performance is not None
     return trial.performance

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from idim_cli.reports import scale
-from idim_cli.reports.inputs.records import Record
+from idim_cli.reports.inputs.records import CompressedRecord
 from idim_cli.reports.plots import style
 from idim_cli.reports.plots.chart import Chart
 from idim_cli.reports.tables.compressed import labels, measure
@@ -23,7 +23,7 @@ _LEAST = 1.4  # inches of a figure
 _TITLE = "Minimum description length"
 
 
-def chart(found: Sequence[Record], slug: str) -> Chart | None:
+def chart(found: Sequence[CompressedRecord], slug: str) -> Chart | None:
     """A bar for each file, problem by problem and ascending; None for fewer than two."""
     if len(found) < 2:
         return None
@@ -52,7 +52,7 @@ def chart(found: Sequence[Record], slug: str) -> Chart | None:
     return Chart(slug, f"{_TITLE}: bits of {len(found)} compressed networks", f"{text}.", build, note)
 
 
-def _bars(axes: Axes, found: Sequence[Record], log: bool, form: style.Form) -> None:
+def _bars(axes: Axes, found: Sequence[CompressedRecord], log: bool, form: style.Form) -> None:
     bits = [one.bits for one in found]
     models = {name: place for place, name in enumerate(dict.fromkeys(one.model for one in found))}
     few = len(models) <= len(style.LOOKS)
@@ -79,7 +79,7 @@ def _bars(axes: Axes, found: Sequence[Record], log: bool, form: style.Form) -> N
         )
 
 
-def _note(found: Sequence[Record]) -> str:
+def _note(found: Sequence[CompressedRecord]) -> str:
     """What the bars are, and what they say."""
     whole = (
         " Without a bound they are those of the whole file." if any(not one.bound for one in found) else ""

@@ -9,13 +9,13 @@ from dataclasses import asdict
 from typing import Any
 
 from idim_cli.core import untrusted_text
-from idim_cli.reports.inputs.records import Record
+from idim_cli.reports.inputs.records import CompressedRecord
 from idim_cli.reports.tables import group_table, proof
 from idim_cli.thresholds import number
 from idim_cli.thresholds.text import wrapped
 
 # What is added to problem and model, one after the other, where they do not tell files apart.
-_TOLD: Sequence[Callable[[Record], str]] = (
+_TOLD: Sequence[Callable[[CompressedRecord], str]] = (
     lambda one: one.recipe,
     lambda one: one.projector,
     lambda one: f"D = {one.D:,}",
@@ -36,7 +36,7 @@ _FIELDS = (
 _BOUND = ("n", "wrong", "delta", "binomial", "pac_bayes")
 
 
-def labels(found: Sequence[Record]) -> list[str]:
+def labels(found: Sequence[CompressedRecord]) -> list[str]:
     """A name for each file: its problem and model, and as much more as tells it from the others."""
     parts = [[one.dataset, one.model] for one in found]
     for told in _TOLD:
@@ -51,13 +51,13 @@ def labels(found: Sequence[Record]) -> list[str]:
     return [", ".join(_short(part, one.recipe)) for part, one in zip(parts, found, strict=True)]
 
 
-def measure(found: Sequence[Record]) -> str:
+def measure(found: Sequence[CompressedRecord]) -> str:
     """What the performance of all of them is; "performance" where it is not the same."""
     measures = {one.measure for one in found}
     return measures.pop() if len(measures) == 1 else "performance"
 
 
-def cells(found: Sequence[Record]) -> list[list[str]]:
+def cells(found: Sequence[CompressedRecord]) -> list[list[str]]:
     """A header, and a line of text for each file; what is unknown is an empty cell."""
     name = measure(found)
     recipes = {(one.dataset, one.model, one.recipe) for one in found}
@@ -70,7 +70,7 @@ def cells(found: Sequence[Record]) -> list[list[str]]:
     return [head, *lines]
 
 
-def facts(one: Record) -> dict[str, str]:
+def facts(one: CompressedRecord) -> dict[str, str]:
     """All that there is to say of one file, by a short name."""
     own = "" if one.own is None else f"; the run's own {number(one.own)}"
     told = {
@@ -84,7 +84,7 @@ def facts(one: Record) -> dict[str, str]:
     return {key: text for key, text in told.items() if text}
 
 
-def forms(one: Record) -> list[list[str]]:
+def forms(one: CompressedRecord) -> list[list[str]]:
     """The file beside the other forms of its network: a header and lines; empty if none were tried."""
     if not one.compared:
         return []
@@ -94,7 +94,7 @@ def forms(one: Record) -> list[list[str]]:
     return [["form of the network", "bytes", one.measure], *lines]
 
 
-def text(found: Sequence[Record], width: int = 80) -> str:
+def text(found: Sequence[CompressedRecord], width: int = 80) -> str:
     """The files in plain text, each with its size and what that proves."""
     told = ["Compressed files"]
     for label, one in zip(labels(found), found, strict=True):
@@ -105,7 +105,7 @@ def text(found: Sequence[Record], width: int = 80) -> str:
     return "\n".join(told) + "\n"
 
 
-def markdown(found: Sequence[Record]) -> str:
+def markdown(found: Sequence[CompressedRecord]) -> str:
     """The files as Markdown: a heading, what their bounds rest on, a pipe table."""
     told = ["## Compressed files", proof.rests_on(found), group_table.pipes(cells(found))]
     for label, one in zip(labels(found), found, strict=True):
@@ -114,7 +114,7 @@ def markdown(found: Sequence[Record]) -> str:
     return "\n\n".join(filter(None, told)) + "\n"
 
 
-def to_csv(found: Sequence[Record]) -> str:
+def to_csv(found: Sequence[CompressedRecord]) -> str:
     """One line for each file; unknown is an empty cell."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, [*_FIELDS, *_BOUND], lineterminator="\n")
@@ -125,13 +125,13 @@ def to_csv(found: Sequence[Record]) -> str:
     return buffer.getvalue()
 
 
-def as_dict(one: Record) -> dict[str, Any]:
+def as_dict(one: CompressedRecord) -> dict[str, Any]:
     """One file as JSON can hold it."""
     bound = asdict(one.bound) if one.bound else None
     return {**{name: getattr(one, name) for name in _FIELDS}, "bound": bound}
 
 
-def _line(one: Record, named: bool) -> list[str]:
+def _line(one: CompressedRecord, named: bool) -> list[str]:
     """Of one file; `named` adds the recipe to its data set."""
     bound = one.bound
     proven = ["", "", "", ""]
@@ -151,20 +151,20 @@ def _short(part: Sequence[str], recipe: str) -> Sequence[str]:
     return part[2:] if said else part
 
 
-def _problem(one: Record) -> str:
+def _problem(one: CompressedRecord) -> str:
     """The data set with the recipe."""
     return one.recipe if one.dataset in one.recipe else f"{one.dataset}, {one.recipe}"
 
 
-def _values(one: Record) -> str:
+def _values(one: CompressedRecord) -> str:
     return "in float32" if one.levels is None else f"of {one.levels} values, {one.how}"
 
 
-def _performance(one: Record) -> str:
+def _performance(one: CompressedRecord) -> str:
     return "" if one.performance is None else number(one.performance)
 
 
-def _asked(one: Record) -> str:
+def _asked(one: CompressedRecord) -> str:
     if one.level is not None:
         return f">= {number(one.level)}"
     return "" if one.max_bytes is None else f"<= {one.max_bytes:,} bytes"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from idim_cli.reports.inputs import levels
 from idim_cli.reports.inputs.entries import Entry, overview
-from idim_cli.reports.inputs.records import Record
+from idim_cli.reports.inputs.records import CompressedRecord
 from idim_cli.reports.tables import compressed, group_table, proof
 from idim_cli.thresholds import facts
 
@@ -49,7 +49,7 @@ def tables(found: Sequence[Entry], each: Sequence[Entry] | None = None) -> str:
     return _NEEDS + "\n".join(parts)
 
 
-def files(found: Sequence[Record]) -> str:
+def files(found: Sequence[CompressedRecord]) -> str:
     """A table of compressed files, without their paths."""
     rows = [line[1:] for line in compressed.cells(found)]
     caption = f"Compressed networks. {proof.rests_on(found)}".strip()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from idim_cli.compression.bounds import Bound
-from idim_cli.reports.inputs.records import Record
+from idim_cli.reports.inputs.records import CompressedRecord
 from idim_cli.thresholds.text import percent
 
 _SOURCES = (
@@ -15,7 +15,7 @@ _SOURCES = (
 )
 
 
-def proves(one: Record) -> str:
+def proves(one: CompressedRecord) -> str:
     """What the size of a file proves, in a line; or why it proves nothing."""
     return proven(one.bound) if one.bound else f"no bound on the error on new data: {_why_not(one)}"
 
@@ -28,7 +28,7 @@ def proven(bound: Bound) -> str:
     return f"{bits} prove: error on new data <= {at_most(bound.binomial)}, {sure(bound)} sure {errors}"
 
 
-def facts(one: Record) -> dict[str, str]:
+def facts(one: CompressedRecord) -> dict[str, str]:
     """Bits, training error and bounds of a file, by a short name."""
     if one.bound is None:
         return {"bits": f"{one.bits:,.0f}, 8 for each byte", "bound": f"none: {_why_not(one)}"}
@@ -41,7 +41,7 @@ def facts(one: Record) -> dict[str, str]:
     }
 
 
-def rests_on(found: Sequence[Record]) -> str:
+def rests_on(found: Sequence[CompressedRecord]) -> str:
     """In plain words what the bounds say, and what they take; empty where there are none."""
     bounds = [one.bound for one in found if one.bound]
     if not bounds:
@@ -74,5 +74,5 @@ def sure(bound: Bound) -> str:
     return f"{percent(1 - bound.delta)} %"
 
 
-def _why_not(one: Record) -> str:
+def _why_not(one: CompressedRecord) -> str:
     return "it was not scored" if one.performance is None else f"{one.measure} is not an accuracy"

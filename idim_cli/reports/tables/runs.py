@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from idim_cli.reports.inputs.result import Result
+from idim_cli.reports.inputs.result import ResultSet
 from idim_cli.thresholds import number
 from idim_cli.thresholds.grouping import over_columns
 
@@ -36,7 +36,7 @@ _MOST = 12  # columns of a table that idim did not write
 REASON = "reason"
 
 
-def columns(result: Result) -> list[str]:
+def columns(result: ResultSet) -> list[str]:
     """The columns that are shown."""
     table = result.table
     if "run_id" not in table:
@@ -51,12 +51,12 @@ def columns(result: Result) -> list[str]:
     return [*shown, REASON] if failed else shown
 
 
-def head(result: Result) -> list[str]:
+def head(result: ResultSet) -> list[str]:
     """The names of the columns in the header."""
     return [_NAMES.get(name, name) for name in columns(result)]
 
 
-def lines(result: Result, most: int | None = None) -> list[list[str]]:
+def lines(result: ResultSet, most: int | None = None) -> list[list[str]]:
     """One line of cells for each run, of `most` at most; what is unknown is an empty cell."""
     shown = columns(result)
     made = []

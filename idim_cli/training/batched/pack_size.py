@@ -12,7 +12,7 @@ import torch
 from idim_cli.core.machine import free_bytes, pick_device
 from idim_cli.runs.plan import Run
 from idim_cli.training.batched.pack import Pack, obstacle
-from idim_cli.training.loop import Batch, Course, Loop, State
+from idim_cli.training.loop import Batch, Loop, State, TrainingSteps
 from idim_cli.training.prepare import Where, problem
 from idim_cli.training.probe import STEPS, Probe, fastest, probe
 
@@ -112,7 +112,7 @@ def _first(loop: Loop) -> Batch:
     return next(loop.course(lambda: None, lambda row: None))
 
 
-def _stepper(loops: Sequence[Loop], courses: Sequence[Course[None]]) -> Callable[[], float]:
+def _stepper(loops: Sequence[Loop], courses: Sequence[TrainingSteps[None]]) -> Callable[[], float]:
     """Each call makes one step of all, and returns its seconds."""
     pack, batches = Pack(loops), [next(course) for course in courses]
 

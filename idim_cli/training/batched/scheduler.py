@@ -18,7 +18,7 @@ from idim_cli.training.batched.pack import Pack as Pack
 from idim_cli.training.batched.pack import obstacle
 from idim_cli.training.clock import Clock
 from idim_cli.training.finished import run_folder
-from idim_cli.training.loop import Batch, Course
+from idim_cli.training.loop import Batch, TrainingSteps
 from idim_cli.training.prepare import Where
 from idim_cli.training.run import course
 from idim_cli.training.session import Progress
@@ -53,10 +53,10 @@ def train_many(
     """
     clock = Clock()
 
-    def begin(run: Run) -> Course[Result]:
+    def begin(run: Run) -> TrainingSteps[Result]:
         return course(run, run_folder(out, run), where, partial(on_step, run), clock)
 
-    crew = _Crew(begin, clock, size, say)
+    crew = BatchScheduler(begin, clock, size, say)
     try:
         with stop.listening() as request:
             yield from crew.results(iter(runs), request)
@@ -70,15 +70,19 @@ class _Member:
 
     run: Run
     kind: str
-    course: Course[Result]
+    course: TrainingSteps[Result]
     batch: Batch | None = None
 
 
-class _Crew:
+class BatchScheduler:
     """The runs that are at work at one time."""
 
     def __init__(
-        self, begin: Callable[[Run], Course[Result]], clock: Clock, size: int, say: Callable[[str], None]
+        self,
+        begin: Callable[[Run], TrainingSteps[Result]],
+        clock: Clock,
+        size: int,
+        say: Callable[[str], None],
     ) -> None:
         self.begin, self.clock, self.size, self.say = begin, clock, size, say
         self.said: set[str] = set()
