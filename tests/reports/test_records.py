@@ -115,9 +115,8 @@ def test_the_record_of_another_file_of_the_same_size_is_left_out(packed, small):
 def test_the_record_of_another_sound_file_of_the_same_size_is_left_out(tmp_path):
     """Each ends in its own CRC-32, so that the CRC-32 of all its bytes is the same for all."""
     one, other = (trained(tmp_path / name, TOY.replace("lr: 0.5", f"lr: {rate}")) for name, rate in RATES)
-    files = [
-        compress(home / "runs" / "only", wish=CompressOptions(lossless=True)).path for home in (one, other)
-    ]
+    found = [compress(home / "runs" / "only", wish=CompressOptions(lossless=True)) for home in (one, other)]
+    files = [done.path for done in found]
     assert files[0].stat().st_size == files[1].stat().st_size
     assert len(find([tmp_path])[0]) == 2
     files[0].write_bytes(files[1].read_bytes())
