@@ -6,16 +6,16 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from idim_cli.bench.base import BenchRow, How, complete
 from idim_cli.bench.limits import Pace
 from idim_cli.bench.timing import Call, Timing, interleaved
 from idim_cli.core.errors import IdimError
-from idim_cli.core.rng import Stream
 from idim_cli.methods import optimizers
+from idim_cli.methods.gradient import Gradient
 from idim_cli.projectors.check import expected
 from idim_cli.projectors.native import native_parameters
 from idim_cli.recipe.load import Loaded, loads, with_values
@@ -162,20 +162,20 @@ def _module_steps(loop: Loop) -> Call:
     batches = _batches(loop)
 
     def step() -> None:
-        x, y = next(batches)
+        batch = next(batches)
         optimizer.zero_grad()
         with torch.autocast(loop.device.type, torch.bfloat16, enabled=half):
-            loss = loop.task.loss(module, x, y)
+            loss = loop.task.loss(module, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step
 
 
-def _batches(loop: Loop) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(loop: Loop) -> Iterator[Any]:
     """Batches in the order of the training, without an end."""
-    train = loop.problem.data.train
+    method = loop.method
+    assert isinstance(method, Gradient)
     for epoch in itertools.count():
-        order = torch.from_numpy(Stream(loop.seed, f"order/{epoch}").permutation(len(train)))
-        for at in torch.split(order.to(train.x.device), loop.training.batch_size):
-            yield train.x[at].to(loop.device), train.y[at].to(loop.device)
+        for step in method.steps(epoch, 0, loop.per_epoch):
+            yield method.batch(step)

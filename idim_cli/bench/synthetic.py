@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from idim_cli.core.rng import Stream
-from idim_cli.datasets.split import Source, Split
+from idim_cli.datasets.split import Source, Tensors
 
 CLASSES, SIDE = 10, 28
 
@@ -17,5 +17,5 @@ def images(n: int = 10_000) -> Source:
     """
     few = torch.from_numpy(Stream(0, "bench/images").words(1000 * SIDE * SIDE).astype("float32") / 2**64)
     x = few.view(-1, 1, SIDE, SIDE).repeat(-(-n // 1000), 1, 1, 1)[:n]
-    split = Split(x, torch.from_numpy(Stream(0, "bench/labels").integers(n, CLASSES)))
+    split = Tensors(x, torch.from_numpy(Stream(0, "bench/labels").integers(n, CLASSES)))
     return Source(train=split, test=lambda: split, classes=CLASSES, validation=split.take(slice(100)))

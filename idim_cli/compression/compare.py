@@ -18,6 +18,7 @@ from idim_cli.compression.rebuild import rebuild
 from idim_cli.compression.search.trial import Trials
 from idim_cli.core.errors import MissingExtraError
 from idim_cli.core.rng import Stream
+from idim_cli.datasets.split import Order
 
 _HALVINGS = 8  # of the interval, in logarithms, in which the share of weights that must be kept is looked for
 _EPOCHS, _RATE, _BATCH = 2, 1e-3, 128  # of training what was kept
@@ -132,7 +133,8 @@ def _prune(trials: Trials, module: nn.Module, share: float) -> None:
     for examples in _batches(len(train)):
         _mask(parameters, masks)
         optimizer.zero_grad()
-        loss = task.loss(module, train.x[examples], train.y[examples])
+        batch = next(train.batches(Order(examples), len(examples), trials.device))
+        loss = task.loss(module, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()

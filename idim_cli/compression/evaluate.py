@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,6 +14,7 @@ from idim_cli.compression.rebuild import admit, rebuild, refuse_changed, refuse_
 from idim_cli.core.errors import DataError, FileError
 from idim_cli.datasets import base as datasets
 from idim_cli.datasets.split import Data, Split
+from idim_cli.models.base import compact
 from idim_cli.runs import origin
 from idim_cli.runs.results import as_path, checkpoint_of
 from idim_cli.tasks import base as tasks
@@ -110,10 +112,13 @@ def _data(found: Solution, data_root: str | None) -> Data:
         data = datasets.load(
             found.spec.dataset, data_root or (found.recipe.data_root if found.recipe else None)
         )
-    if (list(data.shape), data.classes) != (found.spec.shape, found.spec.classes):
+    with guard.as_file_error("task", found.spec.task, found.source):
+        outputs = compact(tasks.build(found.spec.task).outputs(data))
+    shape = json.loads(json.dumps(data.shape))  # with lists, as in the file
+    if (shape, outputs) != (found.spec.shape, found.spec.classes):
         raise FileError(
-            f"the model is for {found.spec.classes} classes of examples of shape {found.spec.shape}, "
-            f"the data have {data.classes} of {list(data.shape)}"
+            f"the model is for {found.spec.classes} outputs and examples of shape {found.spec.shape}, "
+            f"the data have {outputs} and {shape}"
         )
     return data
 

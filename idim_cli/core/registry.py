@@ -30,6 +30,7 @@ ROOMS = {
     "model": "idim_cli.models",
     "dataset": "idim_cli.datasets",
     "task": "idim_cli.tasks",
+    "method": "idim_cli.methods",
     "optimizer": "idim_cli.methods",
     "schedule": "idim_cli.methods",
     "search": "idim_cli.search",

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from idim_cli.core import user_code
 from idim_cli.core.errors import ComponentError, DataError
 from idim_cli.core.machine import data_root
-from idim_cli.datasets import REGISTRY
-from idim_cli.datasets.split import Data, Source, Split
+from idim_cli.datasets import REGISTRY, batch
+from idim_cli.datasets.split import Data, Source, Split, Tensors
 from idim_cli.datasets.transform import transform
 from idim_cli.recipe.components import filled
 from idim_cli.recipe.schema import Component
@@ -22,6 +21,7 @@ from idim_cli.recipe.schema import Component
 __all__ = ["Data", "Source", "Split", "load"]
 
 T = TypeVar("T")
+_SEE = "see idim_cli.datasets.split.Split"
 _SHARED = frozenset(inspect.signature(transform).parameters) - {"source"}
 
 
@@ -69,50 +69,51 @@ def _drawn(make: Callable[[], T]) -> T:
 
 
 def _sound_source(name: str, source: Source) -> Source:
-    """`source`, its splits looked at; the test split when it is read."""
+    """`source`, its splits checked; the test split when it is read."""
     classes, read_test, held = source.classes, source.test, source.validation
-    if not isinstance(classes, int) or classes < 1:
-        raise DataError(f"{name}: classes should be a whole number, at least 1, not {classes!r}")
+    if classes is not None and (not isinstance(classes, int) or classes < 1):
+        raise DataError(f"{name}: classes should be a whole number, at least 1, or None, got {classes!r}")
     if not callable(read_test):
         raise DataError(f"{name}: test is a {type(read_test).__name__}, not a function that reads the split")
     return Source(
-        train=_sound(source.train, classes, f"{name}: training split"),
-        test=lambda: _sound(_drawn(read_test), classes, f"{name}: test split"),
+        train=_sound(source.train, f"{name}: training split"),
+        test=lambda: _sound(_drawn(read_test), f"{name}: test split"),
         classes=classes,
-        validation=_sound(held, classes, f"{name}: validation split") if isinstance(held, Split) else held,
+        validation=_sound(held, f"{name}: validation split") if isinstance(held, Split) else held,
         notes=source.notes,
     )
 
 
-def _sound(split: Split, classes: int, what: str) -> Split:
-    """`split`; DataError, which names it by `what`, if it is not as `Split` says."""
-    if flaw := next(_flaws(split, classes), None):
-        raise DataError(f"{what}: {flaw}", "see idim_cli.datasets.split.Split")
+def _sound(split: Split, what: str) -> Split:
+    """`split`; DataError, which names it by `what`, if nothing can be trained on it."""
+    if not isinstance(split, Split):
+        raise DataError(f"{what}: should be a Split, not a {type(split).__name__}", _SEE)
+    if isinstance(split, Tensors) and (flaw := next(_flaws(split), None)):
+        raise DataError(f"{what}: {flaw}", _SEE)
     return split
 
 
-def _flaws(split: Split, classes: int) -> Iterator[str]:
-    """What is wrong, in words; each is looked at only if nothing was wrong before."""
-    if not isinstance(split, Split):
-        yield f"should be a Split, not a {type(split).__name__}"
-    for name, tensor in (("x", split.x), ("y", split.y)):
-        if not isinstance(tensor, Tensor):
-            yield f"{name} should be a torch.Tensor, not a {type(tensor).__name__}"
-    x, y = split.x, split.y
-    if x.dtype not in (torch.float32, torch.int64):
-        yield f"x should be float32 (or int64 for tokens), not {_dtype(x)}"
-    if y.dtype != torch.int64 or y.ndim != 1:
-        yield f"y should be int64 [n], not {_dtype(y)} of shape {[*y.shape]}"
-    if x.ndim < 1 or len(x) != len(y):
-        yield f"x of shape {[*x.shape]} does not hold one example for each of {len(y)} labels"
-    if x.numel() == 0:
-        yield f"there are no examples: x has shape {[*x.shape]}"
-    if not all(end.isfinite() for end in torch.aminmax(x)):
-        yield "x holds NaN or infinite numbers"
-    low, high = (int(end) for end in torch.aminmax(y))
-    if low < 0 or high >= classes:
-        yield f"labels should lie in 0 .. {classes - 1}, found {low} .. {high}"
+def _flaws(split: Tensors) -> Iterator[str]:
+    """What is wrong, in words; each is looked for only if nothing was wrong before.
 
-
-def _dtype(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+    What targets may be is each task's own business (`Task.check`).
+    """
+    try:
+        named = batch.tensors(split.data)
+    except DataError as error:
+        yield error.message
+        return
+    counts = {name: len(tensor) if tensor.ndim else None for name, tensor in named.items()}
+    if len({*counts.values()}) != 1 or None in counts.values():
+        shapes = ", ".join(f"{name} {[*tensor.shape]}" for name, tensor in named.items())
+        yield f"all tensors should have one entry for each example, got shapes {shapes}"
+    if not len(split) or any(tensor.numel() == 0 for tensor in named.values()):
+        yield f"there are no examples: shapes {', '.join(str([*tensor.shape]) for tensor in named.values())}"
+    args, kwargs, _ = batch.parts(split.data)
+    for tensor in batch.leaves((args, kwargs)):
+        # As parameters are. What a model makes of whole numbers (tokens, pixels, masks) is its own choice.
+        if tensor.dtype.is_floating_point and tensor.dtype != torch.float32:
+            yield f"x should be float32 (or int64 for tokens), not {str(tensor.dtype).removeprefix('torch.')}"
+    for name, tensor in named.items():
+        if tensor.dtype.is_floating_point and not all(end.isfinite() for end in torch.aminmax(tensor)):
+            yield f"{name} holds NaN or infinite numbers"

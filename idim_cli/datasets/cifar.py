@@ -9,7 +9,7 @@ import torch
 
 from idim_cli.datasets.files import locate, reading, scaled, standardised
 from idim_cli.datasets.hf import hf
-from idim_cli.datasets.split import Source, Split
+from idim_cli.datasets.split import Source, Split, Tensors
 
 HELD_OUT = 5_000
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -35,7 +35,7 @@ def cifar10(root: Path | None, download: bool, *, normalise: bool = False) -> So
     if root is not None and (root / _HUB).is_dir() and not (root / _FOLDER).is_dir():
         return _parquet(root, normalise)
 
-    def split(train: bool) -> Split:
+    def split(train: bool) -> Tensors:
         files = [*_BATCHES, f"{_FOLDER}/test_batch", f"{_FOLDER}/batches.meta"]
         folder = locate("CIFAR-10", root, files, _fetch if download else None)[0].parent
         return _read(folder, train, normalise)
@@ -43,7 +43,7 @@ def cifar10(root: Path | None, download: bool, *, normalise: bool = False) -> So
     return Source(split(True), lambda: split(False), classes=10, validation=HELD_OUT)
 
 
-def _read(folder: Path, train: bool, normalise: bool) -> Split:
+def _read(folder: Path, train: bool, normalise: bool) -> Tensors:
     from torchvision.datasets import CIFAR10
 
     with reading(folder), warnings.catch_warnings():
@@ -52,14 +52,15 @@ def _read(folder: Path, train: bool, normalise: bool) -> Split:
         found = CIFAR10(folder.parent, train=train)
         images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
         labels = torch.tensor(found.targets, dtype=torch.int64)
-    return Split(scaled(images, *(MEAN, STD) if normalise else ()), labels)
+    return Tensors(scaled(images, *(MEAN, STD) if normalise else ()), labels)
 
 
 def _parquet(root: Path, normalise: bool) -> Source:
     found = hf(root, False, path=_HUB)
 
     def split(of: Split) -> Split:
-        return Split(standardised(of.x, MEAN, STD), of.y) if normalise else of
+        assert isinstance(of, Tensors)
+        return Tensors(standardised(of.inputs, MEAN, STD), of.targets) if normalise else of
 
     return Source(split(found.train), lambda: split(found.test()), classes=10, validation=HELD_OUT)
 

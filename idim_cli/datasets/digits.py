@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from idim_cli.core.rng import Stream
-from idim_cli.datasets.split import Source, Split
+from idim_cli.datasets.split import Source, Tensors
 
 VALIDATION = TEST = 300
 
@@ -23,7 +23,7 @@ def digits(root: Path | None, download: bool) -> Source:
     images, labels = load_digits(return_X_y=True)
     x = torch.from_numpy(images).to(torch.float32).div_(16).reshape(-1, 1, 8, 8)
     order = torch.from_numpy(Stream(0, "digits").permutation(len(x)))
-    everything = Split(x[order], torch.from_numpy(labels).to(torch.int64)[order])
+    everything = Tensors(x[order], torch.from_numpy(labels).to(torch.int64)[order])
     return Source(
         train=everything.take(slice(-TEST)),
         test=lambda: everything.take(slice(-TEST, None)),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from idim_cli.core.errors import DataError
 from idim_cli.datasets.files import locate, reading, scaled
-from idim_cli.datasets.split import Source, Split
+from idim_cli.datasets.split import Source, Tensors
 
 HELD_OUT = 10_000
 
@@ -41,7 +41,7 @@ def fashion_mnist(root: Path | None, download: bool, *, normalise: bool = False)
 def _idx(name: str, root: Path | None, download: bool, norm: tuple[float, float] | None) -> Source:
     fetch = (lambda folder: _fetch(name, folder)) if download else None
 
-    def split(stem: str) -> Split:
+    def split(stem: str) -> Tensors:
         files = [f"{name}/raw/{stem}-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
         images, labels = locate(name, root, files, fetch)
         return _read(images, labels, norm)
@@ -49,7 +49,7 @@ def _idx(name: str, root: Path | None, download: bool, norm: tuple[float, float]
     return Source(split("train"), lambda: split("t10k"), classes=10, validation=HELD_OUT)
 
 
-def _read(images: Path, labels: Path, norm: tuple[float, float] | None) -> Split:
+def _read(images: Path, labels: Path, norm: tuple[float, float] | None) -> Tensors:
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
     with reading(images):
@@ -59,7 +59,7 @@ def _read(images: Path, labels: Path, norm: tuple[float, float] | None) -> Split
     if len(x) != len(y) or not 0 <= int(y.min()) <= int(y.max()) < 10:
         raise DataError(f"{images} and {labels} do not belong together: {len(x)} images, {len(y)} labels")
     mean, std = ([norm[0]], [norm[1]]) if norm else ([], [])
-    return Split(scaled(x, mean, std), y)
+    return Tensors(scaled(x, mean, std), y)
 
 
 def _fetch(name: str, root: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from idim_cli.core.errors import DataError
 from idim_cli.datasets import columns, images
 from idim_cli.datasets.columns import Place
-from idim_cli.datasets.split import Split
+from idim_cli.datasets.split import Tensors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ class Table:
     scale: images.PixelScale | None = None
     notes: tuple[str, ...] = ()
 
-    def split(self, classes: list[Any]) -> Split:
+    def split(self, classes: list[Any]) -> Tensors:
         """Images as float32 [n, C, H, W] in 0..1, numbers as they are; labels by their place in `classes`."""
         number = {label: k for k, label in enumerate(classes)}
         if unknown := sorted({str(label) for label in self.labels if label not in number}):
@@ -77,7 +77,7 @@ class Table:
         x = torch.from_numpy(self.x if self.scale is None else self.scale(self.x))
         if self.scale is not None:
             x = x.movedim(-1, 1).contiguous()
-        return Split(x, torch.tensor([number[label] for label in self.labels], dtype=torch.int64))
+        return Tensors(x, torch.tensor([number[label] for label in self.labels], dtype=torch.int64))
 
 
 def read(opened: Opened, wanted: Wanted, like: Table | None = None) -> Table:

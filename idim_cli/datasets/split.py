@@ -1,40 +1,144 @@
-"""The forms of data: a split, what a data set's own function returns, and what training gets."""
+"""The forms of data: splits, what a data set's own function returns, and what training gets."""
 
 from __future__ import annotations
 
+import abc
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from idim_cli.core import tensor_digest
 from idim_cli.core.errors import FOREIGN
+from idim_cli.datasets import batch as batches
 
 
-@dataclass(frozen=True)
-class Split:
-    """Examples with their targets, each as one tensor.
+@dataclass(frozen=True, eq=False)
+class Order:
+    """Which examples are read, in which order, and what their augmentation depends on.
 
     Attributes:
-        x: float32 [n, *shape], finite; or int64 for numbers of tokens.
-        y: int64 [n], in 0 .. classes - 1.
+        examples: int64 [n], places in the split; None is all of it in its own order.
+        seed, epoch: augmentation of example i depends on (seed, epoch, i) alone; without an epoch, as in an
+            evaluation, nothing is augmented.
     """
 
-    x: Tensor
-    y: Tensor
+    examples: Tensor | None = None
+    seed: int = 0
+    epoch: int | None = None
 
-    def __len__(self) -> int:
-        return len(self.y)
+
+class Split(abc.ABC):
+    """Examples that can be read in any order as batches: pytrees of tensors whose first axis counts examples.
+
+    A split knows nothing of labels or classes: tasks do. ``Split(x, y)`` makes `Tensors`.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Split:
+        """`Tensors` where no kind is named."""
+        return object.__new__(Tensors if cls is Split else cls)
+
+    @abc.abstractmethod
+    def __len__(self) -> int: ...
+
+    @abc.abstractmethod
+    def batches(self, order: Order, size: int, device: str | torch.device) -> Iterator[Any]:
+        """The examples of `order` in batches of `size` (the last may be smaller), on `device`."""
+
+    @abc.abstractmethod
+    def take(self, index: Tensor | slice) -> Split:
+        """A split of the examples at `index`."""
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> Any:
+        """Shape of one example's inputs, see `batch.shape`."""
+
+    @property
+    @abc.abstractmethod
+    def targets(self) -> Any:
+        """The targets of all examples, as in a batch; None if only reading everything would tell them."""
+
+    @abc.abstractmethod
+    def digest(self) -> str | None:
+        """A digest of the content, the same in every process; None if it cannot be had."""
 
     def to(self, device: str | torch.device) -> Split:
-        """The same split on another device."""
-        return Split(self.x.to(device), self.y.to(device))
+        """The same split on another device, where it is one that lies on a device."""
+        return self
 
-    def take(self, index: Tensor | slice) -> Split:
-        """The examples at `index`."""
-        return Split(self.x[index], self.y[index])
+
+class Tensors(Split):
+    """A split that is wholly in memory, with random access.
+
+    Args:
+        parts: the inputs and, last, the targets; or one pytree, such as a dict. All tensors have the same
+            first axis.
+
+    >>> split = Tensors(torch.zeros(5, 3), torch.arange(5))
+    >>> len(split), split.shape, split.at(torch.tensor([4]))[1]
+    (5, (3,), tensor([4]))
+    """
+
+    def __init__(self, *parts: Any) -> None:
+        self.data = parts[0] if len(parts) == 1 else parts
+
+    def __len__(self) -> int:
+        return len(next(iter(batches.tensors(self.data).values())))
+
+    def at(self, index: Tensor | slice) -> Any:
+        """The batch of the examples at `index`, on the device of the split."""
+        return batches.mapped(lambda tensor: tensor[index], self.data)
+
+    def batches(self, order: Order, size: int, device: str | torch.device) -> Iterator[Any]:
+        """Slices of the data where all are read in their own order, else copies."""
+        if order.examples is None:
+            places: list[Any] = [slice(begin, begin + size) for begin in range(0, len(self), size)]
+        else:
+            places = [*torch.split(order.examples.to(self.device), size)]
+        for place in places:
+            yield batches.mapped(lambda tensor, place=place: tensor[place].to(device), self.data)
+
+    def take(self, index: Tensor | slice) -> Tensors:
+        """A split of the examples at `index`."""
+        return Tensors(self.at(index))
+
+    def to(self, device: str | torch.device) -> Tensors:
+        """The same split on another device."""
+        return Tensors(batches.mapped(lambda tensor: tensor.to(device), self.data))
+
+    @property
+    def inputs(self) -> Any:
+        """The input of a model that takes one, else the arguments of its call."""
+        args, kwargs, _ = batches.parts(self.data)
+        return kwargs or (args[0] if len(args) == 1 else args)
+
+    @property
+    def targets(self) -> Any:
+        """The targets of all examples."""
+        return batches.parts(self.data).targets
+
+    @property
+    def shape(self) -> Any:
+        """Shape of one example's inputs."""
+        return batches.shape(self.data)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the data lie."""
+        return next(iter(batches.tensors(self.data).values())).device
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all tensors."""
+        return sum(tensor.nbytes for tensor in batches.tensors(self.data).values())
+
+    def digest(self) -> str:
+        """A digest of all tensors by name, dtype, shape and bits."""
+        return tensor_digest.of(batches.tensors(self.data))
 
 
 @dataclass(frozen=True)
@@ -44,16 +148,16 @@ class Source:
     Attributes:
         train: all training examples, in the order of the files.
         test: reads the test split; called only for an explicit final evaluation.
-        classes: number of classes.
-        validation: the data set's own validation split, or how many of the last training examples, at
-            least one, are held out unless the recipe says otherwise.
-        notes: in words, what was done on reading that might surprise; users are told.
+        classes: number of classes, where labels have them and a part of the examples may lack some.
+        validation: the data set's own validation split, or how many of the last training examples are held
+            out unless the recipe says otherwise; None is a tenth.
+        notes: in words, what was done on reading that might surprise; users are shown them.
     """
 
     train: Split
     test: Callable[[], Split]
-    classes: int
-    validation: Split | int
+    classes: int | None = None
+    validation: Split | int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -64,8 +168,7 @@ class Data:
     Attributes:
         train, validation: the splits, transformed as the recipe says.
         test: reads the test split, which nothing else touches.
-        shape: of one example.
-        classes: number of classes.
+        classes: number of classes, if the data set says so.
         notes: in words, how the splits were made.
         warnings: those of the notes that the user has to know of.
     """
@@ -73,10 +176,14 @@ class Data:
     train: Split
     validation: Split
     test: Callable[[], Split]
-    shape: tuple[int, ...]
-    classes: int
+    classes: int | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> Any:
+        """Shape of one example's inputs, see `batch.shape`."""
+        return self.train.shape
 
     def digest(self, split: str) -> str | None:
         """The fingerprint of ``train``, ``validation`` or ``test``, taken once; None if it cannot be read."""
@@ -90,7 +197,6 @@ class Data:
 
     def _digest(self, split: str) -> str | None:
         try:
-            one = self.test() if split == "test" else getattr(self, split)
+            return (self.test() if split == "test" else getattr(self, split)).digest()  # type: ignore[no-any-return]
         except FOREIGN:  # there may be none, and none may be needed
             return None
-        return tensor_digest.of({"x": one.x, "y": one.y})

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+_BINS = 10  # parts of a sorted real target; also, whole numbers beyond so many an example are no classes
 _EXPECTED = 10  # of a class in the last part: that none is there by chance has a probability of e^-10
 # Changes of label from one example to the next, as a share of those of a random order; of fewer than five of
 # these nothing can be said.
 _FEW, _AT_MOST, _TOO_FEW = 0.1, 0.5, 5
+
+
+def strata(targets: Any) -> Tensor | None:
+    """The class of each example, int64 [n]; of a real target in sorted order its decile; else None.
+
+    Real targets that merely change slowly are left alone: of a time series the last part is a fair test.
+    """
+    if not isinstance(targets, Tensor) or targets.ndim > 2 or targets.numel() != len(targets):
+        return None
+    flat = targets.detach().cpu().reshape(-1)
+    if not flat.dtype.is_floating_point and int(flat.min()) >= 0 and int(flat.max()) < _BINS * len(flat):
+        return flat.long()
+    steps = flat.diff()
+    if not ((steps >= 0).all() or (steps <= 0).all()):
+        return None
+    return torch.arange(len(flat)) * _BINS // len(flat)
 
 
 def is_sorted(y: Tensor, last: int) -> bool:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from idim_cli.datasets.split import Source, Split
+from idim_cli.datasets.split import Source, Tensors
 
 
 def toy(root: Path | None, download: bool) -> Source:
     """One dummy example, so that one epoch is one step (paper, section 2)."""
-    one = Split(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64))
+    one = Tensors(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64))
     return Source(train=one, test=lambda: one, classes=1, validation=one)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from idim_cli.core.errors import DataError
 from idim_cli.core.rng import Stream
-from idim_cli.datasets.split import Data, Source, Split
-from idim_cli.datasets.spread import is_sorted, spread
+from idim_cli.datasets import batch
+from idim_cli.datasets.split import Data, Source, Split, Tensors
+from idim_cli.datasets.spread import is_sorted, spread, strata
 
 #: Ends a note about examples that are taken from each class.
 _SORTED = "the examples lie sorted by class"
@@ -47,7 +48,7 @@ def transform(
     train, held, notes = _hold_out(source, validation, validation_seed)
     warnings = [*source.notes, *(note for note in notes if _SORTED in note)]
     if shuffle_labels is not None:
-        train = Split(train.x, train.y[_permutation(shuffle_labels, "shuffle_labels", len(train))])
+        train = _shuffled_targets(train, shuffle_labels)
         notes.append(f"training labels permuted with seed {shuffle_labels}")
     if fraction < 1:
         train, note = _first(train, max(1, round(fraction * len(train))))
@@ -58,7 +59,6 @@ def transform(
         train=_pixels(train, shuffle_pixels),
         validation=_pixels(held, shuffle_pixels),
         test=lambda: _pixels(read_test(), shuffle_pixels),
-        shape=tuple(train.x.shape[1:]),
         classes=source.classes,
         notes=(*source.notes, *notes),
         warnings=tuple(warnings),
@@ -71,17 +71,19 @@ def _hold_out(source: Source, count: int | None, seed: int | None) -> tuple[Spli
         note = f"validation: the data set's own {len(source.validation)}, training: {len(source.train)}"
         return source.train, source.validation, [note]
     held: object = source.validation if count is None else count
+    held = max(1, len(source.train) // 10) if held is None else held
     if not isinstance(held, int) or not 1 <= held < len(source.train):
         what = held if isinstance(held, int) else f"a {type(held).__name__}"
         message = f"validation: {what} cannot be held out of {len(source.train)} training examples"
         raise DataError(message, f"give a whole number from 1 to {len(source.train) - 1}, or a Split")
     pool, kept = source.train, len(source.train) - held
     which = f"the last {held}" if seed is None else f"the random (seed {seed}) {held}"
+    labels = None if seed is not None else strata(pool.targets)
     if seed is not None:
         pool = pool.take(_permutation(seed, "validation", len(pool)))
-    elif is_sorted(pool.y, held):
+    elif labels is not None and is_sorted(labels, held):
         # Those that are held out go to the end; the others keep their order.
-        pool = pool.take(spread(pool.y, held, last=True).byte().argsort(stable=True))
+        pool = pool.take(spread(labels, held, last=True).byte().argsort(stable=True))
         which = f"the last of each class, {held}"
     note = f"validation: {which} of {len(pool)} training examples, training: the other {kept}"
     if which.startswith("the last of each"):
@@ -91,18 +93,36 @@ def _hold_out(source: Source, count: int | None, seed: int | None) -> tuple[Spli
 
 def _first(train: Split, count: int) -> tuple[Split, str]:
     """The first examples, of each class where these lie sorted; and in words which they are."""
-    if not is_sorted(train.y.flip(0), count):
+    labels = strata(train.targets)
+    if labels is None or not is_sorted(labels.flip(0), count):
         return train.take(slice(count)), f"training on the first {count}"
-    return train.take(spread(train.y, count)), f"training on the first of each class, {count}; {_SORTED}"
+    return train.take(spread(labels, count)), f"training on the first of each class, {count}; {_SORTED}"
+
+
+def _shuffled_targets(train: Split, seed: int) -> Tensors:
+    """The same inputs with the targets of other examples."""
+    whole = _in_memory(train, "shuffle_labels")
+    order = _permutation(seed, "shuffle_labels", len(train))
+    return Tensors(batch.with_targets(whole.data, batch.mapped(lambda tensor: tensor[order], whole.targets)))
 
 
 def _pixels(split: Split, seed: int | None) -> Split:
     """All positions of each example moved by one permutation; for [C, H, W] it is of the H x W pixels."""
     if seed is None:
         return split
-    flat = split.x.flatten(2 if split.x.ndim == 4 else 1)
-    moved = flat[..., _permutation(seed, "shuffle_pixels", flat.shape[-1])]
-    return Split(moved.reshape(split.x.shape), split.y)
+    whole = _in_memory(split, "shuffle_pixels")
+    x = whole.inputs
+    if not isinstance(x, Tensor):
+        raise DataError("shuffle_pixels needs examples of one tensor", "leave it out")
+    flat = x.flatten(2 if x.ndim == 4 else 1)
+    moved = flat[..., _permutation(seed, "shuffle_pixels", flat.shape[-1])].reshape(x.shape)
+    return Tensors(moved if whole.targets is None else (moved, whole.targets))
+
+
+def _in_memory(split: Split, key: str) -> Tensors:
+    if not isinstance(split, Tensors):
+        raise DataError(f"{key} needs a data set that is held in memory", "leave it out")
+    return split
 
 
 def _permutation(seed: int, purpose: str, n: int) -> Tensor:

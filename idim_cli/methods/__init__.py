@@ -2,6 +2,13 @@
 
 from idim_cli.core.registry import Registry
 
+METHODS = Registry(
+    "method",
+    {
+        "gradient": "idim_cli.methods.gradient:Gradient",
+        "es": "idim_cli.methods.es:EvolutionStrategy",
+    },
+)
 OPTIMIZERS = Registry(
     "optimizer",
     {

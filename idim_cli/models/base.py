@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ from idim_cli.models.pretrained import torchvision_model
 from idim_cli.recipe.components import TORCHVISION
 from idim_cli.recipe.schema import Component
 
+#: See `Task.outputs`; a number is that of the outputs alone.
+Outputs = int | Mapping[str, Any]
 # How torch says, in errors that have no type of their own, that tensors are too large.
 _TOO_LARGE = (
     "can't allocate memory",
@@ -27,20 +29,18 @@ _TOO_LARGE = (
 )
 
 
-def build(
-    component: Component, shape: Sequence[int], classes: int, seed: int, download: bool = False
-) -> nn.Module:
+def build(component: Component, shape: Any, outputs: Outputs, seed: int, download: bool = False) -> nn.Module:
     """The model that a recipe names, at theta0 of `seed`, as float32 on the CPU, in training mode.
 
     Whole and complex numbers keep their kind. Names are those of the registry, ``torchvision:NAME``,
     ``module:callable`` or ``./file.py:callable``. A callable gets the recipe's parameters and, if its
-    signature names them, `shape` and `classes`.
+    signature names them, `shape`, `outputs` and what else the task says, such as `classes`.
     torch's own generator is left as it was.
 
     Args:
         component: name and parameters.
-        shape: of one example, without the batch axis.
-        classes: number of classes.
+        shape: of one example's inputs, see `datasets.batch.shape`.
+        outputs: what a model must know (`Task.outputs`), or only how many numbers it returns.
         seed: of theta0; where `portable` is false it seeds the global generators of torch, numpy and random
             while the model is made.
         download: whether absent pretrained weights may be fetched.
@@ -50,17 +50,17 @@ def build(
         CapacityError: the model does not fit the main memory.
     """
     with _allocating(component.name):
-        return _build(component, shape, classes, seed, download)
+        return _build(component, shape, outputs, seed, download)
 
 
-def refuse_large(component: Component, shape: Sequence[int], classes: int) -> None:
+def refuse_large(component: Component, shape: Any, outputs: Outputs) -> None:
     """CapacityError for a shipped model that this machine's memory cannot hold, before it takes any."""
     if component.name in REGISTRY:
-        bare = skeleton(component, shape, classes)
+        bare = skeleton(component, shape, outputs)
         refuse_size(0 if bare is None else sum(parameter.numel() for parameter in bare.parameters()))
 
 
-def skeleton(component: Component, shape: Sequence[int], classes: int) -> nn.Module | None:
+def skeleton(component: Component, shape: Any, outputs: Outputs) -> nn.Module | None:
     """The model without its numbers, on torch's meta device, where nothing takes memory.
 
     Arguments and errors are those of `build`. None for a model that needs numbers to be made.
@@ -68,25 +68,31 @@ def skeleton(component: Component, shape: Sequence[int], classes: int) -> nn.Mod
     with _allocating(component.name):
         try:
             with torch.random.fork_rng(devices=[]), torch.device("meta"):
-                return _module(component, shape, classes)
+                return _module(component, shape, outputs)
         except (NotImplementedError, ComponentError) as error:
             if isinstance(error.__cause__ or error, NotImplementedError):
                 return None
             raise
 
 
-def _build(component: Component, shape: Sequence[int], classes: int, seed: int, download: bool) -> nn.Module:
+def _build(component: Component, shape: Any, outputs: Outputs, seed: int, download: bool) -> nn.Module:
     with user_code.seeded(seed):
-        module = _module(component, shape, classes, download)
+        module = _module(component, shape, outputs, download)
     module = module.to("cpu").train()
     return initialise(module, seed) if portable(component) else module
 
 
-def _module(component: Component, shape: Sequence[int], classes: int, download: bool = False) -> nn.Module:
-    module = _make(component, tuple(shape), classes, download)
+def _module(component: Component, shape: Any, outputs: Outputs, download: bool = False) -> nn.Module:
+    module = _make(component, _tuples(shape), outputs, download)
     if not isinstance(module, nn.Module):
         raise ComponentError(f"{component.name} returned a {type(module).__name__}, not a torch.nn.Module")
     return module.float()  # and no complex numbers: `to` would take their real parts
+
+
+def compact(outputs: Mapping[str, Any]) -> Outputs:
+    """`outputs` as files hold them: one number where that says all."""
+    names, count = {"outputs", "classes", "vocabulary"}, outputs["outputs"]
+    return count if outputs.keys() <= names and {*outputs.values()} == {count} else dict(outputs)  # type: ignore[no-any-return]
 
 
 def portable(component: Component) -> bool:
@@ -117,10 +123,29 @@ def too_large(error: BaseException | None) -> bool:
     return isinstance(error, RuntimeError | TypeError) and any(words in str(error) for words in _TOO_LARGE)
 
 
-def _make(component: Component, shape: tuple[int, ...], classes: int, download: bool) -> Any:
+def _make(component: Component, shape: Any, outputs: Outputs, download: bool) -> Any:
     name, params = component.name, component.params
     if name.startswith(TORCHVISION):
-        return torchvision_model(name, params, classes, download)
+        return torchvision_model(name, params, _count(outputs), download)
     if ":" in name and name not in REGISTRY:
-        return user_code.call(name, user_code.find(name), params, {"shape": shape, "classes": classes})
-    return REGISTRY.open(name)(shape, classes, **REGISTRY.filled(name, params))
+        return user_code.call(name, user_code.find(name), params, _context(shape, outputs))
+    return REGISTRY.open(name)(shape, _count(outputs), **REGISTRY.filled(name, params))
+
+
+def _tuples(shape: Any) -> Any:
+    """A shape with tuples for the lists that files hold."""
+    if isinstance(shape, Mapping):
+        return {name: _tuples(size) for name, size in shape.items()}
+    return tuple(map(_tuples, shape)) if isinstance(shape, list | tuple) else shape
+
+
+def _count(outputs: Outputs) -> int:
+    """How many numbers a model returns for an example, or for each of its places."""
+    return outputs if isinstance(outputs, int) else int(outputs["outputs"])
+
+
+def _context(shape: Any, outputs: Outputs) -> dict[str, Any]:
+    """What a user's model may ask for by the names in its signature."""
+    count = _count(outputs)
+    known = {} if isinstance(outputs, int) else dict(outputs)
+    return {"classes": count, "vocabulary": count, **known, "outputs": count, "shape": shape}

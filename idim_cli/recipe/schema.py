@@ -36,6 +36,7 @@ COMPONENTS = {
     ("model",): "model",
     ("task",): "task",
     ("projector",): "projector",
+    ("method",): "method",
     ("training", "optimizer"): "optimizer",
     ("training", "schedule"): "schedule",
     ("sweep", "search"): "search",
@@ -72,6 +73,10 @@ class Component(Frozen):
             return spec
         name, params = split(spec)
         return cls(name=name, params=params)
+
+
+#: The usual method; a recipe that names no other has the identity that it had before there were others.
+GRADIENT = Component(name="gradient")
 
 
 class Seeds(Frozen):
@@ -270,6 +275,8 @@ class Recipe(Frozen):
     """What is minimised, and what the performance is."""
     projector: Component = Component(name="tied")
     """The kind of P."""
+    method: Component = GRADIENT
+    """What moves the coordinates: `gradient` (by `training.optimizer`) or another, such as `es`."""
     d: Count | None = None
     """Subspace dimension of the one run of `idim train`."""
     trainable: Patterns | None = None

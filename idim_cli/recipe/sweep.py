@@ -18,7 +18,7 @@ Tree = dict[str, Any]
 Examine = Callable[[Tree], tuple[Recipe | None, list[KeyFault]]]
 
 MAX_COMBINATIONS = 5000  # looked at for one part of the recipe; what lies beyond is checked by `plan`
-_OVER = ("dataset", "model", "projector", "quantise", "task", "trainable", "training")
+_OVER = ("dataset", "method", "model", "projector", "quantise", "task", "trainable", "training")
 _SET = tuple(part for part in _OVER if part != "projector")
 _INSTEAD = {"d": "use sweep.d", "seeds": "use sweep.seeds", "projector": "direct runs have none"}
 

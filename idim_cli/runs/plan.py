@@ -16,7 +16,7 @@ from idim_cli.core.errors import FileError, IdimError
 from idim_cli.recipe.components import is_code
 from idim_cli.recipe.dump import dump, filled
 from idim_cli.recipe.load import Loaded, as_loaded, with_values
-from idim_cli.recipe.schema import COMPONENTS, Component, Recipe, SeedLists, Seeds, Sweep
+from idim_cli.recipe.schema import COMPONENTS, GRADIENT, Component, Recipe, SeedLists, Seeds, Sweep
 from idim_cli.runs import results
 from idim_cli.runs.consistency import prefix
 from idim_cli.runs.early_stop import Goal
@@ -88,7 +88,7 @@ class SweepGroup:
 def kind(run: Run) -> str:
     """What runs that one batched network can train have in common: all but d, seeds and optimiser."""
     whole = run.recipe
-    parts = (whole.dataset, whole.model, whole.task, whole.projector)
+    parts = (whole.dataset, whole.model, whole.task, whole.projector, whole.method)
     rest = (whole.trainable, whole.training.batch_size, whole.training.l2, whole.training.precision)
     where = (whole.device, whole.data_root)
     return json.dumps([*(part.model_dump() for part in parts), *rest, *where], sort_keys=True)
@@ -251,6 +251,8 @@ def _content(recipe: Recipe) -> str:
     plain = dump(recipe.model_copy(update=named), defaults=True)
     content = {key: value for key, value in plain.items() if key not in (*_NOT_CONFIG, *_OF_COORDS)}
     content |= {"projector": plain["projector"]}
+    if recipe.method == GRADIENT:  # runs of recipes from before there were methods keep their identity
+        del content["method"]
     content |= {"quantise": plain["quantise"]} if recipe.quantise else {}
     content |= {"start": _start(recipe.start)} if recipe.start else {}
     return json.dumps({**content, "code": code, "rng": rng_version.VERSION}, sort_keys=True)

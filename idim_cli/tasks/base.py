@@ -1,25 +1,29 @@
-"""What a task is: all that the training loop asks of it, and how one is made from a recipe."""
+"""What a task is: all that training asks of it, and how one is made from a recipe."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from idim_cli.datasets.split import Split
+from idim_cli.datasets.batch import parts, predictions
+from idim_cli.datasets.split import Data, Order, Split
 from idim_cli.recipe.schema import Component
 from idim_cli.tasks import REGISTRY
+
+Model = Callable[..., Any]
 
 
 class Task(Protocol):
     """What is minimised and what the score means. Higher performance is better.
 
-    The training loop calls `loss` on each batch and `evaluate` after an epoch, on the training split,
-    the validation split or both. The performance of a run is ``evaluate(...)[metric]`` on `score_on`.
+    Training calls `check` and `outputs` once, `loss` on each batch and `evaluate` after an epoch, on the
+    training split, the validation split or both. The performance of a run is ``evaluate(...)[metric]`` on
+    `score_on`.
 
     Attributes:
         metric: which of the figures of `evaluate` is the performance.
@@ -29,8 +33,25 @@ class Task(Protocol):
     metric: str
     score_on: Literal["train", "validation"]
 
-    def loss(self, model: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
-        """The scalar to minimise on a batch: `model` maps inputs x [B, ...] to outputs; y are the targets."""
+    def check(self, split: Split, classes: int | None) -> None:
+        """Check that the targets of a split are of the kind that this task learns.
+
+        Args:
+            split: any of the data set's.
+            classes: how many the data set says that there are; None if it does not say.
+
+        Raises:
+            DataError: they are not.
+        """
+
+    def outputs(self, data: Data) -> dict[str, Any]:
+        """What a model must know of the data: at least `outputs`, how many numbers it returns.
+
+        A user's model gets those that its signature names; a shipped model gets `outputs`.
+        """
+
+    def loss(self, model: Model, batch: Any) -> Tensor:
+        """The scalar to minimise on a batch (any pytree, see `datasets.batch`)."""
 
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
         """All figures of `model` on a whole `split`, by name.
@@ -41,12 +62,18 @@ class Task(Protocol):
         """
 
 
-def chance(task: Task, split: Split) -> float | None:
-    """The performance of the best constant answer on a split; None where the task does not tell.
+def answer(model: Model, batch: Any) -> tuple[Tensor, Any]:
+    """What a model predicts for a batch, and the targets."""
+    args, kwargs, targets = parts(batch)
+    return predictions(model(*args, **kwargs)), targets
 
-    A task tells by a method ``chance(split)``, which it need not have.
+
+def chance(task: Task, split: Split) -> float | None:
+    """The performance of the best constant answer on a split; None where the task does not say.
+
+    A task says so by a method ``chance(split)``, which it need not have.
     """
-    known: Callable[[Split], float] | None = getattr(task, "chance", None)
+    known: Callable[[Split], float | None] | None = getattr(task, "chance", None)
     return None if known is None or not len(split) else known(split)
 
 
@@ -74,8 +101,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             part.training = mode
 
 
-def batches(model: nn.Module, split: Split, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(model: nn.Module, split: Split, batch_size: int) -> Iterator[Any]:
     """The split in its own order, in batches on the device of the model."""
-    device = next(model.parameters()).device
-    for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
-        yield x.to(device), y.to(device)
+    return split.batches(Order(), batch_size, next(model.parameters()).device)

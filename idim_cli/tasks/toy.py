@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from idim_cli.datasets.split import Split
-from idim_cli.tasks.base import batches, evaluating
+from idim_cli.datasets.split import Data, Split
+from idim_cli.tasks.base import Model, answer, batches, evaluating
 
 GROUPS = 10
 
@@ -26,9 +25,16 @@ class Toy:
     metric = "exp_minus_loss"
     score_on: Literal["train", "validation"] = "train"
 
-    def loss(self, model: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
-        """Squared error of the sums of ten equal groups of ``model(x)`` [D]; `y` is ignored."""
-        theta: Tensor = model(x)
+    def check(self, split: Split, classes: int | None) -> None:
+        """Any data do: nothing of them is used."""
+
+    def outputs(self, data: Data) -> dict[str, Any]:
+        """One number, which the toy model ignores."""
+        return {"outputs": data.classes or 1}
+
+    def loss(self, model: Model, batch: Any) -> Tensor:
+        """Squared error of the sums of ten equal groups of what the model returns, [D]."""
+        theta, _ = answer(model, batch)
         sums = theta.reshape(GROUPS, -1).sum(dim=1)
         wanted = torch.arange(1, GROUPS + 1, device=sums.device, dtype=sums.dtype)
         return functional.mse_loss(sums, wanted, reduction="sum")
@@ -36,6 +42,5 @@ class Toy:
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
         """``exp_minus_loss``, 1 for a perfect solution, and ``loss``."""
         with evaluating(model):
-            x, y = next(batches(model, split, batch_size))
-            loss = self.loss(model, x, y).item()
+            loss = self.loss(model, next(batches(model, split, batch_size))).item()
         return {"exp_minus_loss": math.exp(-loss), "loss": loss}

@@ -1,49 +1,46 @@
-"""The training loop: batches, steps, evaluations, and the state that can be saved and taken up again."""
+"""The training loop: epochs, evaluations, the best point, and the state that can be saved and restored."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from idim_cli.core.errors import RunError
-from idim_cli.core.rng import Stream
 from idim_cli.core.shared_memory import put
 from idim_cli.datasets.split import Split
-from idim_cli.methods import optimizers, schedules
-from idim_cli.methods.rounding import Rounding
+from idim_cli.methods import base as methods
+from idim_cli.methods.base import Objective, Step
 from idim_cli.recipe.schema import Training
-from idim_cli.runs.checkpoint import buffers, optimizer_tensors, part, restore_optimizer
+from idim_cli.runs.checkpoint import buffers, part
 from idim_cli.runs.early_stop import Goal, StopVerdict
 from idim_cli.tasks.base import not_finite
-from idim_cli.training.prepare import Problem, seeder
+from idim_cli.training.prepare import Problem
 
 T = TypeVar("T")
 #: How far the same gradient may differ between two ways of computing it, as a share of its length.
 TOLERANCE = {"float32": 1e-3, "bf16": 5e-2}
 
 
-class Batch(NamedTuple):
-    """What a training waits for: a step of its optimiser on one batch.
+class PendingStep(NamedTuple):
+    """What a training waits for.
 
     Attributes:
         loop: the training that waits.
-        examples: which of the training split, [B].
+        step: that its method is about to make.
     """
 
     loop: Loop
-    examples: Tensor
+    step: Step
 
 
-#: A training that stops before each step and waits. It is sent the loss of the batch that it named, once the
-#: step has been made; or None, and then makes the step itself. In the end it returns a T.
-TrainingSteps = Generator[Batch, Tensor | None, T]
+#: A training that stops before each step and waits. It is sent the loss of the step that it named, once that
+#: has been made; or None, and then makes the step itself. In the end it returns a T.
+TrainingSteps = Generator[PendingStep, Tensor | None, T]
 
 
 def finish(course: TrainingSteps[T]) -> T:
@@ -91,19 +88,18 @@ class Loop:
     def __init__(self, problem: Problem, training: Training, seed: int, goal: Goal | None = None) -> None:
         self.problem, self.training, self.seed, self.goal = problem, training, seed, goal
         self.subspace, self.task, self.device = problem.subspace, problem.task, problem.device
-        self.per_epoch = math.ceil(len(problem.data.train) / training.batch_size)
+        train = problem.data.train
+        self.per_epoch = math.ceil(len(train) / training.batch_size)
         self.steps = training.steps or self.per_epoch * cast(int, training.epochs)
         self.epochs = math.ceil(self.steps / self.per_epoch)
-        quantise, coords = problem.quantise, self.subspace.coords
-        self.rounding = None if quantise is None else Rounding(quantise, coords, self.steps)
-        self.optimizer = optimizers.build(training.optimizer, self.subspace.coords)
-        self.schedule = schedules.build(training.schedule, self.steps, self.per_epoch)
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        objective = Objective(
+            self.subspace, self.task, train, self.device, training, seed, self.steps, self.per_epoch,
+            problem.quantise,
+        )  # fmt: skip
+        self.method = methods.build(problem.method, objective)
         self.key = f"{self.task.score_on}_{self.task.metric}"  # the performance in a row
         self.state, self.best = State(), dict[str, Tensor]()
         self.loss_sum = torch.zeros((), dtype=torch.float64)
-        self._sow = seeder(self.device)
-        self._seeds: tuple[int, list[int]] | None = None  # of noise, for the steps of an epoch
 
     def run(self, tick: Callable[[], None], evaluated: Callable[[dict[str, Any]], None]) -> None:
         """Train to the end. `tick` is called after every step and may raise; `evaluated` with every row."""
@@ -136,47 +132,14 @@ class Loop:
         data = self.problem.data
         return data.train if self.task.score_on == "train" else data.validation
 
-    def gradient(self, batch: Batch) -> Tensor:
-        """Compute the gradient of the batch that is waited for into `coords.grad`; returns its loss."""
-        self._sow(self._noise())
-        train, coords = self.problem.data.train, self.subspace.coords
-        x, y = train.x[batch.examples].to(self.device), train.y[batch.examples].to(self.device)
-        coords.grad = None
-        loss = self.loss(self.subspace.native(), x, y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
-
-    def before_step(self) -> None:
-        """Set the learning rate of the coming step, and clip its gradient."""
-        factor = self.schedule(self.state.step)
-        if self.rounding is not None:
-            factor *= self.rounding.pace(self.state.step)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-        if self.training.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.subspace.coords, self.training.clip_norm)
-
-    def loss(self, theta: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-        """The task's loss, and l2 * sum(theta^2) over kernels, in the full space as the authors did.
-
-        `theta` names all native parameters; other parameters and buffers that it names are replaced too.
-        """
-        with self._autocast():
-            loss = self.task.loss(partial(self.subspace.at, theta), x, y)
-        if self.training.l2:
-            native = [theta[name] for name, _ in self.subspace.sizes]
-            kernels = [t.reshape(-1) for t in native if t.dim() >= 2]
-            loss = loss + self.training.l2 * sum(torch.dot(k, k) for k in kernels)
-        return loss
-
     def verdict(self) -> StopVerdict | None:
         """What the goal says at an evaluation; None in between, without a goal, and at the end.
 
-        Coordinates that are to be rounded are so only at the end: nothing is known before.
+        Where coordinates are a solution at the end alone, nothing is known before.
         """
         state = self.state
         evaluated = state.batch == 0 and state.rows and state.rows[-1]["epoch"] == state.epoch
-        if self.rounding is not None or self.goal is None or not evaluated or state.epoch >= self.epochs:
+        if self.method.only_at_end or self.goal is None or not evaluated or state.epoch >= self.epochs:
             return None
         return self.goal.verdict(self.curve)
 
@@ -208,17 +171,14 @@ class Loop:
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors that going on needs."""
-        held = {**self._point(), "loss_sum": self.loss_sum, **self._slopes()}
-        held |= {f"optimizer/{name}": t for name, t in optimizer_tensors(self.optimizer)}
+        held = {**self._point(), "loss_sum": self.loss_sum, **self.method.tensors()}
         return held | {f"best/{name}": t for name, t in self.best.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Take up from what `tensors` returned and from the mapping of `State`."""
         self.state = State(**state)
         self._put(tensors)
-        for name, tensor in self._slopes().items():
-            tensor.copy_(tensors[name])
-        restore_optimizer(self.optimizer, part(tensors, "optimizer/"))
+        self.method.restore(tensors)
         self.best = {name: t.to(self.device) for name, t in part(tensors, "best/").items()}
         self.loss_sum = tensors["loss_sum"].to(self.loss_sum.device)
 
@@ -231,42 +191,15 @@ class Loop:
         if state.batch == 0:
             self.loss_sum = torch.zeros((), dtype=torch.float64, device=_sums_on(self.device))
         self.subspace.train()
-        for examples in self._batches():
-            batch = Batch(self, examples)
-            loss = yield batch
+        end = min(self.per_epoch, self.steps - state.epoch * self.per_epoch)
+        for step in self.method.steps(state.epoch, state.batch, end):
+            loss = yield PendingStep(self, step)
             if loss is None:
-                loss = self._step(batch)
+                loss = self.method.make(step)
             self.loss_sum += loss.to(self.loss_sum.device)
             state.batch, state.step = state.batch + 1, state.step + 1
-            if self.rounding is not None:
-                self.rounding.after_step(state.step)
+            self.method.after_step(state.step)
             tick()
-
-    def _batches(self) -> Sequence[Tensor]:
-        """The rest of this epoch: indices of each batch's examples; a last, partial batch is kept."""
-        state, train = self.state, self.problem.data.train
-        order = torch.from_numpy(Stream(self.seed, f"order/{state.epoch}").permutation(len(train)))
-        end = min(self.per_epoch, self.steps - state.epoch * self.per_epoch)
-        return torch.split(order.to(train.x.device), self.training.batch_size)[state.batch : end]
-
-    def _noise(self) -> int:
-        """The seed of this step's noise (dropout), which then does not hang on what came before it."""
-        epoch = self.state.epoch
-        if self._seeds is None or self._seeds[0] != epoch:
-            self._seeds = epoch, Stream(self.seed, f"dropout/{epoch}").words(self.per_epoch).tolist()
-        return self._seeds[1][self.state.batch]
-
-    def _step(self, batch: Batch) -> Tensor:
-        """One step of the optimiser; returns the loss."""
-        loss = self.gradient(batch)
-        self.before_step()
-        self.optimizer.step()
-        return loss
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self.training.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def _end_epoch(self) -> dict[str, Any] | None:
         """Count the epoch; the row of its evaluation, if it is due."""
@@ -281,7 +214,7 @@ class Loop:
         row = {
             "epoch": state.epoch,
             "step": state.step,
-            "lr": self.optimizer.param_groups[0]["lr"],
+            **self.method.figures(),
             "loss": self.loss_sum.item() / batches,
             **self._figures(sorted({"validation", self.task.score_on})),
         }
@@ -293,7 +226,7 @@ class Loop:
         state.rows.append(row)
         if (
             self.training.performance == "best"
-            and (self.rounding is None or state.step == self.steps)
+            and (not self.method.only_at_end or state.step == self.steps)
             and (state.best is None or row[key] > state.rows[state.best][key])
         ):
             state.best = len(state.rows) - 1
@@ -320,13 +253,7 @@ class Loop:
     def _point(self) -> dict[str, Tensor]:
         """Where the training is: coordinates and buffers."""
         named = {f"buffer/{name}": t for name, t in buffers(self.subspace.module).items()}
-        book = {} if self.rounding is None else {"book": self.rounding.quantiser.book}
-        return {"coords": self.subspace.coords, **book, **named}
-
-    def _slopes(self) -> dict[str, Tensor]:
-        """What the order of rounding remembers."""
-        known = None if self.rounding is None else self.rounding.slopes
-        return {} if known is None else {"slopes": known}
+        return {"coords": self.subspace.coords, **self.method.point(), **named}
 
     @torch.no_grad()
     def _put(self, tensors: Mapping[str, Tensor]) -> None:

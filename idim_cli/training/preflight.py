@@ -22,6 +22,7 @@ from idim_cli.recipe.schema import Recipe, Seeds, Training
 from idim_cli.recipe.source import SourceMap
 from idim_cli.runs import checkpoint
 from idim_cli.runs.plan import Run, SweepGroup
+from idim_cli.tasks import base as tasks
 from idim_cli.training import warm_start
 from idim_cli.training.prepare import Where, load_data
 from idim_cli.training.trial_step import TrialStep
@@ -156,8 +157,11 @@ class _Check:
             data = load_data(recipe, self.where, device)
             for warning in data.warnings:
                 _log.warning("%s: %s", recipe.dataset.name, warning)
+            task = tasks.build(recipe.task)
+            for split in (data.train, data.validation):
+                task.check(split, data.classes)
             with self._at("model"):
-                models.refuse_large(recipe.model, data.shape, data.classes)
+                models.refuse_large(recipe.model, data.shape, task.outputs(data))
                 module = self._seeded_module(recipe, data)
                 with self._at("model" if recipe.trainable is None else "trainable"):
                     rehearsal = TrialStep(module, recipe, data, device)
@@ -186,7 +190,7 @@ class _Check:
 
     def _module(self, recipe: Recipe, data: Data) -> nn.Module:
         seed, fetch = recipe.seeds.theta0, self.where.download
-        return models.build(recipe.model, data.shape, data.classes, seed, fetch)
+        return models.build(recipe.model, data.shape, tasks.build(recipe.task).outputs(data), seed, fetch)
 
     def _seeded_module(self, recipe: Recipe, data: Data) -> nn.Module:
         """The model; ComponentError if its code makes another one of the same seed each time."""

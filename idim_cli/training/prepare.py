@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +11,13 @@ import torch
 
 from idim_cli.core.machine import data_root, free_bytes, pick_device
 from idim_cli.datasets import base as datasets
-from idim_cli.datasets.split import Data
+from idim_cli.datasets.split import Data, Tensors
 from idim_cli.models import base as models
 from idim_cli.projectors import base as projectors
 from idim_cli.projectors.check import ColumnCheck, check_fits, inspect
 from idim_cli.projectors.native import native_parameters
 from idim_cli.projectors.subspace import Subspace
-from idim_cli.recipe.schema import Component, Quantise, Recipe
+from idim_cli.recipe.schema import GRADIENT, Component, Quantise, Recipe
 from idim_cli.runs import checkpoint, origin
 from idim_cli.runs.plan import Run
 from idim_cli.tasks import base as tasks
@@ -32,7 +31,7 @@ class Problem:
     """Everything that a training works on; module and data are on `device` (data only if they fit).
 
     `quantise` says which few values the coordinates come to take; None leaves them free. `theta0` is the
-    fingerprint of the start.
+    fingerprint of the start, and `method` moves the coordinates.
     """
 
     device: torch.device
@@ -42,6 +41,7 @@ class Problem:
     columns: ColumnCheck
     quantise: Quantise | None = None
     theta0: str = ""
+    method: Component = GRADIENT
 
     def origin(self, recipe: Recipe) -> dict[str, Any]:
         """What it was made from (`runs.origin`); the test split is read for its fingerprint alone."""
@@ -57,9 +57,10 @@ def problem(run: Run, where: Where) -> Problem:
         RunError: P's columns are not of unit length.
     """
     recipe, device = run.recipe, pick_device(where.device or run.recipe.device)
-    data = load_data(recipe, where, device)
+    data, task = load_data(recipe, where, device), tasks.build(recipe.task)
     start = recipe.seeds.theta0
-    module = models.build(recipe.model, data.shape, data.classes, start, where.download).to(device)
+    outputs = task.outputs(data)
+    module = models.build(recipe.model, data.shape, outputs, start, where.download).to(device)
     sizes = [parameter.numel() for _, parameter in native_parameters(module, recipe.trainable)]
     theta0 = checkpoint.theta0(module)
     d = sum(sizes) if recipe.d is None else recipe.d
@@ -69,16 +70,7 @@ def problem(run: Run, where: Where) -> Problem:
     if recipe.start is not None:
         begin(subspace, recipe, theta0, data)
     columns = inspect(projector, subspace.sizes)
-    return Problem(device, data, tasks.build(recipe.task), subspace, columns, recipe.quantise, theta0)
-
-
-def seeder(device: torch.device) -> Callable[[int], object]:
-    """What seeds the generator of one device (`torch.manual_seed` seeds all kinds, and takes its time)."""
-    if device.type == "cuda":
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-        at = torch.cuda.current_device() if device.index is None else device.index
-        return torch.cuda.default_generators[at].manual_seed
-    return torch.mps.manual_seed if device.type == "mps" else torch.default_generator.manual_seed
+    return Problem(device, data, task, subspace, columns, recipe.quantise, theta0, recipe.method)
 
 
 def load_data(recipe: Recipe, where: Where, device: torch.device) -> Data:
@@ -92,7 +84,7 @@ def load_data(recipe: Recipe, where: Where, device: torch.device) -> Data:
 def _load_data(component: str, root: str | None, download: bool, device: torch.device) -> Data:
     name, params = json.loads(component)
     data = datasets.load(Component(name=name, params=params), root, download=download)
-    need = sum(t.nbytes for s in (data.train, data.validation) for t in (s.x, s.y))
+    need = sum(split.nbytes for split in (data.train, data.validation) if isinstance(split, Tensors))
     if device.type == "cpu" or need > free_bytes(device) // 2:
         return data
     return replace(data, train=data.train.to(device), validation=data.validation.to(device))

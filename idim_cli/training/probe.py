@@ -13,6 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from idim_cli.core.machine import peak_bytes, pick_device, reset_peak, resident_bytes
+from idim_cli.methods.gradient import Gradient
 from idim_cli.runs.plan import Run
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Where, load_data, problem
@@ -142,13 +143,14 @@ def _stepper(loop: Loop) -> Callable[[], float]:
 
 def _network_flops(loop: Loop) -> tuple[int, int]:
     """Of the network on one batch, forward and backward: matrix products and convolutions, P left out."""
-    subspace, train = loop.subspace, loop.problem.data.train
-    index = torch.arange(min(loop.training.batch_size, len(train)))
-    part = train.take(index.to(train.x.device)).to(loop.device)
+    subspace, method = loop.subspace, loop.method
+    if not isinstance(method, Gradient):
+        return 0, 0
+    batch = method.batch(next(method.steps(0, 0, 1)))
     theta = {name: tensor.detach().requires_grad_() for name, tensor in subspace.native().items()}
     cuda = [loop.device] if loop.device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda), FlopCounterMode(display=False) as counter:
-        loss = loop.loss(theta, part.x, part.y)
+        loss = method.loss(theta, batch)
         forward = counter.get_total_flops()
         loss.backward()  # type: ignore[no-untyped-call]
     return forward, counter.get_total_flops() - forward

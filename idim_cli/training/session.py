@@ -13,6 +13,7 @@ from torch import Tensor
 
 from idim_cli.core.errors import FileError
 from idim_cli.core.machine import resident_bytes
+from idim_cli.models.base import compact
 from idim_cli.projectors.check import ColumnCheck
 from idim_cli.recipe.dump import dump
 from idim_cli.runs import checkpoint, origin, results
@@ -179,8 +180,8 @@ class TrainingSession:
         metadata = {
             "run_id": self.run.run_id,
             "recipe": dump(self.run.recipe),
-            "shape": list(data.shape),
-            "classes": data.classes,
+            "shape": data.shape,
+            "classes": compact(self.problem.task.outputs(data)),
             "D": subspace.D,
             "d": subspace.d,
             "state": self.loop.counters(),

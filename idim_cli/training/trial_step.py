@@ -7,6 +7,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from idim_cli.core.errors import FOREIGN, CapacityError, ComponentError, ExitedError, IdimError, described
 from idim_cli.core.shared_memory import put
 from idim_cli.datasets.split import Data
+from idim_cli.methods.base import Step
+from idim_cli.methods.gradient import Gradient
 from idim_cli.models.base import too_large
 from idim_cli.projectors.check import ColumnCheck
 from idim_cli.projectors.identity import Identity
@@ -63,6 +66,8 @@ class TrialStep:
         subspace = Subspace(module, Identity(D, D, 0), recipe.trainable)
         problem = Problem(device, data, tasks.build(recipe.task), subspace, _UNSEEN)
         self.loop = Loop(problem, recipe.training.model_copy(update=_ANY), recipe.seeds.data)
+        assert isinstance(self.loop.method, Gradient)
+        self.method = self.loop.method
         self.returned = ""
         self.idle: list[Native] = []
 
@@ -79,7 +84,7 @@ class TrialStep:
             CapacityError: the batch does not fit the memory.
         """
         with _untouched(self.loop.device):
-            examples = self.loop._batches()[0]
+            examples = self.method.batches(0)[0]
             start = torch.cat([one.parameter.detach().reshape(-1) for one in self.native])
             with torch.no_grad():
                 self.loop.subspace.coords.copy_(_AWAY * start)
@@ -93,7 +98,7 @@ class TrialStep:
             ComponentError: the model fails on it, though not on a whole one.
         """
         size, n = self.recipe.training.batch_size, len(self.data.train)
-        examples = self.loop._batches()[-1]
+        examples = self.method.batches(0)[-1]
         if len(examples) == size or n < size:
             return
         parts = f"{n:,} = {n // size:,} x {size:,} + {len(examples)}"
@@ -146,7 +151,7 @@ class TrialStep:
         subspace = self.loop.subspace
         subspace.coords.grad = None
         theta = subspace.native()
-        self._backward(examples, lambda x: subspace.at(theta, x))
+        self._backward(examples, partial(subspace.at, theta))
         return _grad(subspace.coords)
 
     def _outside(self, examples: Tensor, parameters: list[list[nn.Parameter]]) -> Tensor:
@@ -159,21 +164,22 @@ class TrialStep:
         ]
         return torch.cat([torch.stack([_grad(one) for one in tied]).sum(0) for tied in parameters])
 
-    def _backward(self, examples: Tensor, model: Callable[[Tensor], Any]) -> None:
+    def _backward(self, examples: Tensor, model: Callable[..., Any]) -> None:
         """Backward pass of the loss of a batch, with its noise; buffers are as before."""
         loop, buffers = self.loop, [(buffer, buffer.clone()) for buffer in self.module.buffers()]
-        batch = self.data.train.take(examples).to(loop.device)
+        step = Step(0, 0, 0, examples)
+        batch = self.method.batch(step)
         loop.subspace.train()
-        loop._sow(loop._noise())
+        self.method.seed_noise(step)
 
-        def seen(x: Tensor) -> Any:
-            out = model(x)
+        def seen(*given: Any, **named: Any) -> Any:
+            out = model(*given, **named)
             self.returned = "" if isinstance(out, Tensor) else type(out).__name__
             return out
 
         with self._told(f"in training, on {len(examples)} examples"):
-            with loop._autocast():
-                loss = loop.task.loss(seen, batch.x, batch.y)
+            with self.method.autocast():
+                loss = loop.task.loss(seen, batch)
             if loss.dim():
                 shape = tuple(loss.shape)
                 raise ComponentError(

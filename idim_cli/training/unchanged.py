@@ -53,7 +53,9 @@ class Unchanged:
     def _other_theta0(self, recipe: Recipe, then: object) -> str:
         if is_portable(recipe.model.name) or (data := self._data(recipe)) is None:
             return ""
-        made = json.dumps([recipe.model.model_dump(), recipe.seeds.theta0, data.shape, data.classes])
+        made = json.dumps(
+            [recipe.model.model_dump(), recipe.seeds.theta0, data.shape, recipe.task.model_dump()]
+        )
         if made not in self.starts:
             self.starts[made] = self._start(recipe, data)
         now = self.starts[made]
@@ -72,9 +74,11 @@ class Unchanged:
     def _start(self, recipe: Recipe, data: Data) -> str | None:
         from idim_cli.models.base import build
         from idim_cli.runs.checkpoint import theta0
+        from idim_cli.tasks.base import build as build_task
 
         try:
-            return theta0(build(recipe.model, data.shape, data.classes, recipe.seeds.theta0))
+            outputs = build_task(recipe.task).outputs(data)
+            return theta0(build(recipe.model, data.shape, outputs, recipe.seeds.theta0))
         except IdimError as error:
             self._pass_over(f"theta_0 of {recipe.model.name}", error)
             return None

@@ -31,7 +31,18 @@ Dtype = Literal["BOOL", "U8", "I8", "I16", "F16", "BF16", "I32", "F32", "I64", "
 Size = Annotated[int, Field(ge=0, lt=2**48)]
 Count = Annotated[int, Field(gt=0, lt=2**48)]
 _AXES = 64  # of a tensor, at most
+_PARTS = 64  # tensors that make up an example, at most
+Axes = Annotated[list[Count], Field(max_length=_AXES)]
 _DEPTH = 20  # lists within lists of JSON, at most
+
+
+#: Of one tensor, of several, or of tensors by name.
+Shape = Annotated[
+    Axes
+    | Annotated[list[Axes], Field(max_length=_PARTS)]
+    | Annotated[dict[str, Axes], Field(max_length=_PARTS)],
+    Field(union_mode="left_to_right"),
+]
 
 
 class Buffer(Frozen):
@@ -68,7 +79,8 @@ class Spec(Frozen):
     Attributes:
         model, projector, dataset, task: the components with all their parameters, defaults included, so
             that a later change of a default does not change what the file means.
-        shape: of one example; with `classes`, what the model was built for.
+        shape: of one example's inputs; with `classes`, what the model was built for.
+        classes: how many numbers it returns, or all that its task says of them.
         trainable: which parameters P acts on, as in the recipe; None is all.
         buffers: in the order of their bytes.
     """
@@ -77,8 +89,8 @@ class Spec(Frozen):
     projector: Component
     dataset: Component
     task: Component
-    shape: list[Count] = Field(max_length=_AXES)
-    classes: Count
+    shape: Shape
+    classes: Count | dict[str, Any]
     trainable: Patterns | None = None
     buffers: list[Buffer] = Field([])
 

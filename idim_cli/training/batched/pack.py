@@ -10,13 +10,17 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 from torch.optim import Optimizer
+from torch.utils import _pytree as pytree
 
 from idim_cli.core.errors import FOREIGN, described
+from idim_cli.datasets.batch import mapped
+from idim_cli.datasets.split import Tensors
 from idim_cli.methods import optimizers
+from idim_cli.methods.gradient import Gradient
 from idim_cli.projectors.blocks import Blocks
 from idim_cli.projectors.native import places
 from idim_cli.training.batched.cuda_graph import replayed
-from idim_cli.training.loop import TOLERANCE, Batch, Loop
+from idim_cli.training.loop import TOLERANCE, Loop, PendingStep
 
 
 class Pack:
@@ -33,7 +37,11 @@ class Pack:
 
     def __init__(self, loops: Sequence[Loop], say: Callable[[str], None] = lambda message: None) -> None:
         first, spaces = loops[0], [loop.subspace for loop in loops]
-        self.loops, self.data, self.device = tuple(loops), first.problem.data.train, first.device
+        self.loops, self.device = tuple(loops), first.device
+        self.methods = [_gradient_method(loop) for loop in loops]
+        train = first.problem.data.train
+        assert isinstance(train, Tensors)  # `obstacle` has refused any other
+        self.data = train
         self.blocks = Blocks([space.projector for space in spaces])
         self.spaces, self.coords = spaces, [space.coords for space in spaces]
         self.sizes = [size for _, size in spaces[0].sizes]
@@ -45,32 +53,33 @@ class Pack:
         # What does not move: frozen parameters, and buffers.
         still = [name for name in every[0] if name not in self.shapes]
         self.still = {name: torch.stack([own[name] for own in every]) for name in still}
-        self.losses = vmap(first.loss)
+        self.losses = vmap(self.methods[0].loss)
         self.pace: list[int] = []
         self.compute = replayed(self._compute, say) if self.device.type == "cuda" else self._compute
 
-    def step(self, batches: Sequence[Batch]) -> Tensor:
+    def step(self, batches: Sequence[PendingStep]) -> Tensor:
         """Make a step of each training; returns the losses [R]. For `batches` see `gradients`."""
         losses = self.gradients(batches)
-        for loop in self.loops:
-            loop.before_step()
+        for method, waiting in zip(self.methods, batches, strict=True):
+            method.before_step(waiting.step.number)
         for first, optimizer in self._optimizers():
             optimizer.param_groups[0]["lr"] = first.param_groups[0]["lr"]
             optimizer.step()
         return losses
 
-    def gradients(self, batches: Sequence[Batch]) -> Tensor:
+    def gradients(self, batches: Sequence[PendingStep]) -> Tensor:
         """Put the gradient of each training's batch into its `coords.grad`; returns the losses [R].
 
         Args:
             batches: one of each training, in their order, all of the same size.
         """
-        at = torch.cat([batch.examples for batch in batches])
-        x, y = (t.index_select(0, at).to(self.device) for t in (self.data.x, self.data.y))
-        lead = len(batches), len(batches[0].examples)
+        at = torch.cat([examples(waiting) for waiting in batches])
+        lead = len(batches), len(examples(batches[0]))
+        chosen = mapped(lambda t: t.index_select(0, at).to(self.device).unflatten(0, lead), self.data.data)
+        leaves, self.form = pytree.tree_flatten(chosen)
         with torch.no_grad():
             coords = torch.cat([space.coords for space in self.spaces])
-        losses, gradient = self.compute(coords, x.unflatten(0, lead), y.unflatten(0, lead))
+        losses, gradient = self.compute(coords, *leaves)
         for own, part in zip(self.coords, gradient.split(self.blocks.shares), strict=True):
             own.grad = part
         return losses
@@ -81,21 +90,21 @@ class Pack:
         pace = [step - steps[0] for step in steps]
         if pace != self.pace:
             groups = defaultdict(list)
-            for loop, step in zip(self.loops, steps, strict=True):
+            for loop, method, step in zip(self.loops, self.methods, steps, strict=True):
                 training = loop.training
-                rounding = loop.rounding and loop.rounding.pacing
+                rounding = method.rounding and method.rounding.pacing
                 settings = repr((training.optimizer, training.schedule, loop.steps, step, rounding))
-                groups[settings].append(loop.optimizer)
+                groups[settings].append(method.optimizer)
             self.joined = [(group[0], optimizers.joined(group)) for group in groups.values()]
             self.pace = pace
         return self.joined
 
-    def _compute(self, coords: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _compute(self, coords: Tensor, *leaves: Tensor) -> tuple[Tensor, Tensor]:
         """Losses [R] and the gradient of all coordinates [sum of d]."""
         theta = (self.start + self.blocks.project(coords)).requires_grad_()
         pieces = zip(self.shapes.items(), theta.split(self.sizes, dim=1), strict=True)
         native = {name: piece.view(len(self.loops), *shape) for (name, shape), piece in pieces}
-        losses = self.losses({**native, **self.still}, x, y)
+        losses = self.losses({**native, **self.still}, pytree.tree_unflatten(leaves, self.form))
         (gradient,) = torch.autograd.grad(losses.sum(), theta)
         return losses.detach(), self.blocks.adjoint(gradient)
 
@@ -109,7 +118,14 @@ def _shape(loop: Loop) -> object:
     training = loop.training
     shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in _tensors(loop).items()}
     recipe = training.batch_size, training.l2, training.precision
-    return loop.device, type(loop.subspace.projector), loop.subspace.sizes, shapes, recipe
+    return (
+        loop.device,
+        type(loop.subspace.projector),
+        loop.subspace.sizes,
+        shapes,
+        recipe,
+        loop.problem.method,
+    )
 
 
 def _tensors(loop: Loop) -> dict[str, Tensor]:
@@ -117,7 +133,7 @@ def _tensors(loop: Loop) -> dict[str, Tensor]:
     return dict(places(loop.subspace.module))
 
 
-def obstacle(batch: Batch, leader: Loop | None = None) -> str | None:
+def obstacle(batch: PendingStep, leader: Loop | None = None) -> str | None:
     """Why a training cannot be one of a pack, found by trying its first batch; None if it can.
 
     What a network does in its own code is not known beforehand: dropout, statistics of batches, recurrent
@@ -129,12 +145,16 @@ def obstacle(batch: Batch, leader: Loop | None = None) -> str | None:
         leader: the first of the pack, whose code is run for all; None if there is none yet.
     """
     loop = batch.loop
+    if not loop.method.batched:
+        return f"method {loop.problem.method.name} makes its steps by itself"
+    if not isinstance(loop.problem.data.train, Tensors):
+        return "its data are read while it trains"
     if any(parameter._backward_hooks for parameter in loop.subspace.module.parameters()):
         return "its parameters have gradient hooks"
     if leader is not None and not alike(loop, leader):
         return "its shape differs"
     pack = Pack([loop])
-    pack.losses = vmap((leader or loop).loss)
+    pack.losses = vmap(_gradient_method(leader or loop).loss)
     try:
         with warnings.catch_warnings():
             # An operation without a batched form would go one by one all the same.
@@ -146,11 +166,23 @@ def obstacle(batch: Batch, leader: Loop | None = None) -> str | None:
     if any(not torch.equal(pack.still[name][0], buffer) for name, buffer in buffers):
         return "its buffers change in training"
     batched = _gradient(loop)
-    loop.gradient(batch)
+    _gradient_method(loop).gradient(batch.step)
     single = _gradient(loop)
     if (batched - single).norm() > TOLERANCE[loop.training.precision] * single.norm():
         return "its gradient is another one when it is batched"
     return None
+
+
+def examples(waiting: PendingStep) -> Tensor:
+    """Which examples of the training split a step of `methods.gradient` is made on, [B]."""
+    found = waiting.step.examples
+    assert found is not None
+    return found
+
+
+def _gradient_method(loop: Loop) -> Gradient:
+    assert isinstance(loop.method, Gradient)
+    return loop.method
 
 
 def _gradient(loop: Loop) -> Tensor:

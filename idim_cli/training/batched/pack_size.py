@@ -12,7 +12,7 @@ import torch
 from idim_cli.core.machine import free_bytes, pick_device
 from idim_cli.runs.plan import Run
 from idim_cli.training.batched.pack import Pack, obstacle
-from idim_cli.training.loop import Batch, Loop, State, TrainingSteps
+from idim_cli.training.loop import Loop, PendingStep, State, TrainingSteps
 from idim_cli.training.prepare import Where, problem
 from idim_cli.training.probe import STEPS, Probe, fastest, probe
 
@@ -108,7 +108,7 @@ def _seconds(loops: Sequence[Loop]) -> float | None:
                 course.close()
 
 
-def _first(loop: Loop) -> Batch:
+def _first(loop: Loop) -> PendingStep:
     return next(loop.course(lambda: None, lambda row: None))
 
 

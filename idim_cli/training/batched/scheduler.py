@@ -18,7 +18,7 @@ from idim_cli.training.batched.pack import Pack as Pack
 from idim_cli.training.batched.pack import obstacle
 from idim_cli.training.clock import Clock
 from idim_cli.training.finished import run_folder
-from idim_cli.training.loop import Batch, TrainingSteps
+from idim_cli.training.loop import PendingStep, TrainingSteps
 from idim_cli.training.prepare import Where
 from idim_cli.training.run import course
 from idim_cli.training.session import Progress
@@ -71,7 +71,7 @@ class _Member:
     run: Run
     kind: str
     course: TrainingSteps[Result]
-    batch: Batch | None = None
+    batch: PendingStep | None = None
 
 
 class BatchScheduler:
@@ -129,7 +129,7 @@ class BatchScheduler:
         while member.batch and member not in self.members:
             self._go(member)
 
-    def _fits(self, member: _Member, batch: Batch) -> bool:
+    def _fits(self, member: _Member, batch: PendingStep) -> bool:
         """Whether a run can be one of the pack."""
         if self.size == 1 or member.kind in self.alone:
             return False
@@ -173,14 +173,14 @@ class BatchScheduler:
         at the last, partial batch of an epoch.
         """
         ready = [(member, member.batch) for member in self.members if member.batch]
-        sizes = [len(batch.examples) for _, batch in ready]
+        sizes = [_size(batch) for _, batch in ready]
         most = max(set(sizes), key=sizes.count)
         group = [both for both, size in zip(ready, sizes, strict=True) if size == most]
         losses = self._losses([batch for _, batch in group])
         for (member, _), loss in zip(group, losses, strict=True):
             self._go(member, loss)
 
-    def _losses(self, batches: Sequence[Batch]) -> Sequence[Tensor | None]:
+    def _losses(self, batches: Sequence[PendingStep]) -> Sequence[Tensor | None]:
         """The losses of trainings whose steps have been made; None for each that is to make it itself."""
         loops = tuple(batch.loop for batch in batches)
         if len(loops) == 1 or self.members[0].kind in self.alone:
@@ -199,6 +199,11 @@ class BatchScheduler:
             self._seat([member for member in self.members if member.batch])
         while self.ended:
             yield self.ended.pop(0)
+
+
+def _size(waiting: PendingStep) -> int:
+    """Examples of a step; those of other methods than `gradient` are never in a pack of several."""
+    return 0 if waiting.step.examples is None else len(waiting.step.examples)
 
 
 def _stopped(stopped: Sequence[stop.StoppedError], number: int) -> stop.StoppedError:
