@@ -20,7 +20,7 @@ def test_imports_go_down_only():
 
 @pytest.mark.parametrize(
     "module",
-    ["idim_cli", "cli.app", "recipe.load", "plans", "results", "thresholds", "reports", "registry", "errors"],
+    ["idim_cli", "cli.app", "recipe.load", "runs.plan", "runs.results", "thresholds", "reports", "core.registry", "core.errors"],
 )
 def test_the_light_half_imports_nothing_heavy(module):
     name = module if module == "idim_cli" else f"idim_cli.{module}"

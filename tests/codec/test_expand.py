@@ -142,7 +142,7 @@ def test_a_whole_torchvision_network(tmp_path):
 def test_clean_process(tmp_path):
     subspace = write_checkpoint(few(DIGITS.replace("PROJECTOR", "fastfood"), 4), tmp_path)
     compressed(tmp_path, tmp_path / "a.idim")
-    script = "import pathlib; from idim_cli.codec import expand; expand.write(pathlib.Path('a.idim'))"
+    script = "import pathlib; from idim_cli.compression import expand; expand.write(pathlib.Path('a.idim'))"
     root = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": root, "PYTHONHASHSEED": "1"}
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True)

@@ -121,7 +121,7 @@ def test_nothing_heavy_is_imported():
     code = (
         "import sys, idim_cli.runs.plan, idim_cli.recipe.load as l\n"
         "from idim_cli.recipe.find import shipped\n"
-        "from idim_cli import registry\n"
+        "from idim_cli.core import registry\n"
         "[registry.registry(kind).parameters(name)"
         " for kind in registry.ROOMS for name in registry.registry(kind)]\n"
         "assert list(shipped())\n"

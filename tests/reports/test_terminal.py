@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from idim_cli.reports.terminal import plot
+from idim_cli.reports.terminal.plot import plot
 
 NAN = float("nan")
 
