@@ -20,7 +20,17 @@ def test_imports_go_down_only():
 
 @pytest.mark.parametrize(
     "module",
-    ["idim_cli", "cli.app", "recipe.load", "runs.plan", "runs.results", "thresholds", "reports", "core.registry", "core.errors"],
+    [
+        "idim_cli",
+        "cli.app",
+        "recipe.load",
+        "runs.plan",
+        "runs.results",
+        "thresholds",
+        "reports",
+        "core.registry",
+        "core.errors",
+    ],
 )
 def test_the_light_half_imports_nothing_heavy(module):
     name = module if module == "idim_cli" else f"idim_cli.{module}"

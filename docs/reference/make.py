@@ -14,8 +14,8 @@ import typer
 from idim_cli.cli import documents
 from idim_cli.cli.app import app
 from idim_cli.core.errors import EXIT_CODES
-from idim_cli.recipe.json_schema import json_schema
 from idim_cli.core.registry import ROOMS, registry
+from idim_cli.recipe.json_schema import json_schema
 
 HERE = Path(__file__).parent
 MADE = "*Made by `docs/reference/make.py`; a test compares it with the code.*"

@@ -195,7 +195,8 @@ def test_one_run_alone_can_be_drawn():
 
 def test_pyplot_and_matplotlib_stay_out_until_needed():
     code = (
-        "import sys; from idim_cli.reports.plots import chart, figure; assert 'matplotlib' not in sys.modules;"
+        "import sys; from idim_cli.reports.plots import chart, figure;"
+        "assert 'matplotlib' not in sys.modules;"
         "made = chart.Chart('a', '', '', lambda form: figure.build({'d': [1, 2], 'mean': [0, 1]}));"
         "made.files(); assert 'matplotlib.pyplot' not in sys.modules"
     )
