@@ -267,7 +267,7 @@ def _seeds(run: Run) -> str:
 
 def _told(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]:
     """The estimates so far, with what they rest on; `over` are the keys that tell their groups apart."""
-    from idim_cli.thresholds.text import so_far
+    from idim_cli.thresholds.text import has_no_floor, so_far
 
     named = zip(_labels(estimates, over), estimates, strict=True)
     read = [(label, one.reading) for label, one in named if one.reading]
@@ -277,7 +277,8 @@ def _told(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]
         yield f"  + {len(read) - _GROUPS} more"
     if read:
         one = read[0][1]
-        yield f"  rule {one.rule}, level {one.fraction:g} x baseline {one.baseline_kind}"
+        floor = "" if has_no_floor(one) else f", floor {one.floor_kind}"
+        yield f"  rule {one.rule}, level {one.fraction:g} x baseline {one.baseline_kind}{floor}"
 
 
 def _labels(found: Sequence[Estimate], over: Collection[str]) -> list[str]:

@@ -220,8 +220,19 @@ Fraction = Annotated[
     typer.Option(
         "--fraction",
         rich_help_panel=_READING,
-        help="Share of the baseline to reach.",
+        help="How far to get from the floor to the baseline.",
         show_default="recipe, then 0.9",
+    ),
+]
+Floor = Annotated[
+    str | None,
+    typer.Option(
+        "--floor",
+        rich_help_panel=_READING,
+        metavar="chance|min|VALUE",
+        help="What 0 % means.",
+        show_default="recipe, then 0",
+        autocompletion=complete.words("chance", "min"),
     ),
 ]
 Rule = Annotated[
@@ -304,7 +315,7 @@ def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
     Args:
         path: a results folder, or a file.
         paper: take the paper's reading in place of the recipe and the defaults.
-        given: fields of `Options` by name; None is not given, and `baseline` may be a number as text.
+        given: fields of `Options` by name; None is not given; `baseline` and `floor` may be numbers as text.
 
     Raises:
         IdimError: a value is not known or out of range, or the folder's recipe is faulty.
@@ -315,11 +326,9 @@ def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
 
 
 def reading_flags(**given: Any) -> dict[str, Any]:
-    """The fields of `Options` that were given; `baseline` is a number where its text is one."""
+    """The fields of `Options` that were given; `baseline` and `floor` are numbers where their text is one."""
     flags = {key: value for key, value in given.items() if value is not None}
-    if "baseline" in flags:
-        flags["baseline"] = _number_or_word(flags["baseline"])
-    return flags
+    return flags | {key: _number_or_word(flags[key]) for key in ("baseline", "floor") if key in flags}
 
 
 def _number_or_word(text: str) -> float | str:

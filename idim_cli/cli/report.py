@@ -52,6 +52,7 @@ def command(
     linear: Annotated[bool, typer.Option("--linear", help="Linear axis of d.")] = False,
     baseline: options.Baseline = None,
     fraction: options.Fraction = None,
+    floor: options.Floor = None,
     rule: options.Rule = None,
     confidence: options.Confidence = None,
     centre: options.Centre = None,
@@ -111,7 +112,7 @@ def command(
     if log and linear:
         raise typer.BadParameter("--log and --linear exclude each other")
     axis, size = log if log or linear else None, _size(figure_size)
-    given = {"baseline": baseline, "fraction": fraction, "rule": rule}
+    given = {"baseline": baseline, "fraction": fraction, "floor": floor, "rule": rule}
     flags = options.reading_flags(**given, confidence=confidence, centre=centre)
     chosen = options.selection(column, where, group_by)
     made = report(

@@ -12,7 +12,7 @@ from idim_cli.cli.plots import plot
 from idim_cli.core.errors import NOT_REACHED, IdimError
 
 if TYPE_CHECKING:
-    from idim_cli.thresholds import Estimate, Reading, TableOrigin
+    from idim_cli.thresholds import Estimate, Options, Reading, TableOrigin
 
     Named = tuple[str, Reading | IdimError]
 
@@ -21,6 +21,7 @@ def command(
     path: options.Results,
     baseline: options.Baseline = None,
     fraction: options.Fraction = None,
+    floor: options.Floor = None,
     rule: options.Rule = None,
     confidence: options.Confidence = None,
     centre: options.Centre = None,
@@ -45,7 +46,7 @@ def command(
     """
     from idim_cli import thresholds
 
-    given = {"baseline": baseline, "fraction": fraction, "rule": rule}
+    given = {"baseline": baseline, "fraction": fraction, "floor": floor, "rule": rule}
     how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
     chosen = options.selection(column, where, group_by)
     runs = thresholds.swept(path)
@@ -57,7 +58,7 @@ def command(
         console.warn(origin.warning)
     found = thresholds.threshold(table, how, by=chosen.by, source=str(path), origin=origin)
     if every:
-        _print_all(found, how.confidence, origin, as_json)
+        _print_all(found, how, origin, as_json)
         return
     thresholds.require_any(found)
     if as_json:
@@ -75,13 +76,13 @@ def _text(one: Estimate) -> str:
     return f"{told}\n\n{drawn}" if drawn else told
 
 
-def _print_all(found: Sequence[Estimate], confidence: float, origin: TableOrigin, as_json: bool) -> None:
+def _print_all(found: Sequence[Estimate], how: Options, origin: TableOrigin, as_json: bool) -> None:
     from idim_cli.thresholds import readings, require_any
 
     if all(one.sample is None for one in found):
         require_any(found)
     runs = [one.sample for one in found]
-    named = [list(readings(some, confidence, origin)) if some is not None else [] for some in runs]
+    named = [list(readings(some, how, origin)) if some is not None else [] for some in runs]
     pairs = list(zip(found, named, strict=True))
     if as_json:
         console.document("readings/1", {"groups": [_as_json(one, some) for one, some in pairs]})

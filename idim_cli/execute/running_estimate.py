@@ -82,12 +82,17 @@ class Running:
         return None
 
     def _level(self, run: Run) -> float | None:
-        baseline = self.options.baseline
-        if not isinstance(baseline, str):
-            return self.options.level(baseline)
+        baseline, floor = self.options.baseline, self.options.floor
         direct = [
-            one["performance"]
+            one
             for one in self.known.values()
             if one.get("config") == run.baseline and one["status"] == results.OK
         ]
-        return self.options.level(fmean(direct)) if direct and baseline == "model" else None
+        chances = [one["chance"] for one in direct if one.get("chance") is not None]
+        if floor == "chance" and chances:
+            floor = max(chances)
+        if baseline == "model" and direct:
+            baseline = fmean(one["performance"] for one in direct)
+        if isinstance(baseline, str) or isinstance(floor, str):
+            return None
+        return self.options.level(baseline, floor)

@@ -239,24 +239,41 @@ class Grid(Frozen):
         return _ascending([round(self.start + (self.to - self.start) * part) for part in parts])
 
 
-Level = Annotated[
-    Annotated[Literal["model", "best"], Tag("<word>")] | Annotated[PositiveFloat, Tag("<number>")],
+_NUMBER = Annotated[float, Tag("<number>")]
+BaselineLevel = Annotated[
+    Annotated[Literal["model", "best"], Tag("<word>")] | _NUMBER,
     Discriminator(_kind, custom_error_type="level", custom_error_message="should be model, best or a number"),
+]
+Floor = Annotated[
+    Annotated[Literal["chance", "min"], Tag("<word>")] | _NUMBER,
+    Discriminator(_kind, custom_error_type="level", custom_error_message="should be chance, min or a number"),
 ]
 
 
 class Threshold(Frozen):
     """How d_int is read from the runs; `rule` is isotonic for a grid, and curve for other searches."""
 
-    baseline: Level = "model"
+    baseline: BaselineLevel = "model"
     """What 100 % means: `model` (mean of the direct runs), `best` (highest mean of the sweep) or a fixed
     performance."""
     fraction: Annotated[float, Field(gt=0, le=2)] = 0.9
-    """Share of the baseline to reach."""
+    """How far to get from the floor to the baseline: the level is floor + fraction x (baseline - floor)."""
+    floor: Floor = 0.0
+    """What 0 % means: a performance, `chance` (the performance of a constant answer, where it is known) or
+    `min` (lowest mean of the sweep, as for rewards)."""
     rule: Literal["first", "interpolate", "isotonic", "curve"] | None = None
     """How the runs at each d become one d; null is `isotonic` for a grid, and `curve` for other searches."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Of the interval and of the test for d_int100."""
+
+    @model_validator(mode="after")
+    def _baseline_above_floor(self) -> Threshold:
+        if isinstance(self.baseline, str) or isinstance(self.floor, str):
+            return self
+        if self.baseline <= self.floor:
+            text = "has a baseline of {baseline}, which is not above the floor {floor}"
+            raise PydanticCustomError("level", text, {"baseline": self.baseline, "floor": self.floor})
+        return self
 
 
 class Recipe(Frozen):

@@ -74,6 +74,7 @@ def report(
     *,
     baseline: float | Literal["model", "best"] | None = None,
     fraction: float | None = None,
+    floor: float | Literal["chance", "min"] | None = None,
     rule: str | None = None,
     confidence: float | None = None,
     centre: str | None = None,
@@ -93,7 +94,7 @@ def report(
         out: folder of all files; None is beside results.csv, with the figures in a folder of the page's name,
             for several paths ``./report``, and nothing is written where that cannot be.
         options: how to read d_int; None is as the recipe of each folder says, else the defaults.
-        baseline, fraction, rule, confidence, centre: fields of `Options` that overrule both.
+        baseline, fraction, floor, rule, confidence, centre: fields of `Options` that overrule both.
         log: axis of d; None chooses by how d is spread.
         published: points to draw behind: a name that comes with idim, or a CSV of d and performance; None is
             as the recipe of each folder says.
@@ -119,6 +120,7 @@ def report(
     fields = {
         "baseline": baseline,
         "fraction": fraction,
+        "floor": floor,
         "rule": rule,
         "confidence": confidence,
         "centre": centre,

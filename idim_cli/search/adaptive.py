@@ -89,6 +89,11 @@ def _check(recipe: Recipe, early_stop: bool, rates: bool) -> None:
     reading, fault, hint = recipe.threshold, "", ""
     if reading.baseline == "best":
         fault, hint = "the best of the sweep is not known beforehand", "threshold.baseline=model, or a number"
+    elif reading.floor == "min":
+        fault, hint = (
+            "the minimum of the sweep is not known beforehand",
+            "threshold.floor=chance, or a number",
+        )
     elif reading.baseline == "model" and recipe.sweep.baseline is None:
         fault, hint = "there are no direct runs to be the baseline", "sweep.baseline.seeds=3"
     elif reading.rule not in (None, "curve") and early_stop:

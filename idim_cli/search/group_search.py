@@ -55,26 +55,30 @@ class GroupSearch:
         self.direct: list[Run] = []
         self.swept: list[Run] = []
         self.level: float | None = None
+        self.floor: float | None = None
         self.found: Crossing | None = None
         self.over, self.left = False, limits.max_runs
 
     def look(self, told: Mapping[str, Result]) -> None:
         """Take in what came of the runs asked for so far."""
         self.left = self._left(told)
+        self.floor = self._floor(told)
         self.level = self._level(told)
         runs = self._sample(told)
-        if runs is not None and self.level is not None:
+        if runs is not None and self.level is not None and self.floor is not None:
             from idim_cli.thresholds.curve import crossing
 
-            self.found = crossing(runs, self.options, self.level)
+            self.found = crossing(runs.above(self.floor), self.options, self.level - self.floor)
 
     def ask(self, told: Mapping[str, Result]) -> Ask:
         """The next runs, and why; no runs when the search has come to its end. Call `look` before."""
         if self.seeds and not self.direct and self.left > 0:
             self.direct = self.group.direct(self.seeds[: self.left])
             return self._say(f"training {_runs(len(self.direct))} to establish the baseline", self.direct)
-        if self.level is None:
+        if self.direct and not any(_ok(told[run.run_id]) for run in self.direct):
             return self._end("search ended: no direct run succeeded")
+        if self.floor is None and any(_ok(told[run.run_id]) for run in (*self.direct, *self.swept)):
+            return self._end("search ended: chance is not recorded; set threshold.floor to a number")
         if not self.swept and self.left > 0:
             d = bracket(self.D, min(self.limits.batch, self.left))
             return self._say(f"d = {_listed(d)}: initial bracket", self._at(d, None))
@@ -106,16 +110,26 @@ class GroupSearch:
         if left <= 0 or found is None or level is None:
             return self.ended("limit of runs or epochs reached")
         again = self._one_more_direct() if left > 1 and self._baseline_is_the_doubt(found) else []
+        assert self.floor is not None
         d = places(found, self.D, max(1, min(self.limits.batch, left) - len(again)))
         why = f"{self._reading} so far; next d = {_listed(d)}" + (", and 1 more direct run" if again else "")
-        return self._say(why, [*again, *self._at(d, self._goal(told, level))])
+        return self._say(why, [*again, *self._at(d, self._goal(told, level, self.floor))])
+
+    def _floor(self, told: Mapping[str, Result]) -> float | None:
+        """The performance that counts as 0 %; None as long as no run has recorded what chance is."""
+        if self.options.floor != "chance":
+            return float(self.options.floor)
+        known = [told[run.run_id].get("chance") for run in (*self.direct, *self.swept)]
+        return max((chance for chance in known if chance is not None), default=None)
 
     def _level(self, told: Mapping[str, Result]) -> float | None:
-        """The performance to reach; None if there is no direct run to take it from."""
+        """The performance to reach; None as long as no run tells the baseline, or the floor."""
+        if self.floor is None:
+            return None
         if isinstance(self.options.baseline, float):
-            return self.options.level(self.options.baseline)
+            return self.options.level(self.options.baseline, self.floor)
         known = [told[run.run_id]["performance"] for run in self.direct if _ok(told[run.run_id])]
-        return self.options.level(sum(known) / len(known)) if known else None
+        return self.options.level(sum(known) / len(known), self.floor) if known else None
 
     def _sample(self, told: Mapping[str, Result]) -> Sample | None:
         import pandas as pd
@@ -167,11 +181,12 @@ class GroupSearch:
         self.direct = [*self.direct, *made]
         return made
 
-    def _goal(self, told: Mapping[str, Result], level: float) -> Goal | None:
+    def _goal(self, told: Mapping[str, Result], level: float, floor: float) -> Goal | None:
         """When the next runs may end early; never before runs without a goal have taught what is gained."""
         if not self.limits.early_stop:
             return None
-        return remaining_gain.goal(level, [told[run.run_id] for run in self.swept if run.goal is None])
+        free = [told[run.run_id] for run in self.swept if run.goal is None]
+        return remaining_gain.goal(level, free, floor)
 
     def _at(self, dimensions: Sequence[int], goal: Goal | None) -> list[Run]:
         first = self.limits.seed + len(self.swept)

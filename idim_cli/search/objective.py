@@ -72,6 +72,7 @@ def measure(
     baseline: float | Callable[[int], float],
     *,
     fraction: float = 0.9,
+    floor: float = 0.0,
     precision: float = 0.1,
     max_runs: int = 100,
     batch: int = 4,
@@ -92,7 +93,8 @@ def measure(
         D: the largest d, the number of native parameters.
         baseline: the performance that is 100 %; or called as ``baseline(seed)``, trains all D parameters and
             returns it, `baseline_runs` times and more where its noise is the larger doubt.
-        fraction: of the baseline, to be reached.
+        fraction: how far to get from the floor to the baseline.
+        floor: the performance that counts as 0 %, such as the lowest reward.
         precision: stop when the interval reaches no further than this share below and above the value.
         max_runs: calls at most, those of the baseline included.
         batch: calls asked for at a time.
@@ -113,7 +115,8 @@ def measure(
 
     D = _checked(objective, D, baseline)
     limits = {"precision": precision, "max_runs": max_runs, "batch": batch, "seed": seed}
-    recipe = _recipe(baseline, baseline_runs, limits, fraction, confidence)
+    reading = {"fraction": fraction, "floor": float(floor), "confidence": confidence}
+    recipe = _recipe(baseline, baseline_runs, limits, reading)
     search = build(recipe, lambda group: D)
     told: dict[str, dict[str, Any]] = {}
     log: list[str] = []
@@ -164,8 +167,7 @@ def _recipe(
     baseline: float | Callable[[int], float],
     runs: int,
     limits: dict[str, Any],
-    fraction: float,
-    confidence: float,
+    reading: dict[str, float],
 ) -> Recipe:
     """A recipe with the search; its data and model stand for the objective, and are not looked at."""
     from idim_cli.recipe.check import validate
@@ -181,8 +183,7 @@ def _recipe(
         },
         "threshold": {
             "baseline": "model" if callable(baseline) else float(baseline),
-            "fraction": fraction,
-            "confidence": confidence,
+            **reading,
         },
     }
     return validate(tree, SourceMap("measure"))

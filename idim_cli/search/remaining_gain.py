@@ -23,14 +23,16 @@ _NEAR = 0.1
 _BEYOND = 0.003
 
 
-def goal(level: float, results: Sequence[Result]) -> Goal | None:
+def goal(level: float, results: Sequence[Result], floor: float = 0.0) -> Goal | None:
     """When a run at this level may end early, given the `results` of runs before it; None: not at all.
+
+    `floor` is the performance from which the level is a share.
 
     Only runs that ended near the level teach, and only those that were free to run to their end: the others
     were stopped because of their learning curves, and would make gains seem alike.
     """
     curves = [curve for result in results if (curve := _curve(result)) is not None]
-    taught = [curve for curve in curves if abs(curve[-1] - level) <= _NEAR * abs(level)]
+    taught = [curve for curve in curves if abs(curve[-1] - level) <= _NEAR * (level - floor)]
     if len(taught) < FEWEST:
         return None
     return Goal(level, _bounds(np.array(taught)))

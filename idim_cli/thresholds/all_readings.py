@@ -29,16 +29,18 @@ SMOOTH: dict[str, Options] = {"smooth curve, .90 x own baseline": Options(rule="
 
 
 def readings(
-    runs: Sample, confidence: float = 0.95, origin: TableOrigin | None = None
+    runs: Sample, how: Options | None = None, origin: TableOrigin | None = None
 ) -> Iterator[tuple[str, Reading | IdimError]]:
     """Name and reading of each of `READINGS`, and `SMOOTH` where it is due; else the error.
 
-    `origin` says how the runs were made.
+    Confidence and floor are those of `how`; `origin` says how the runs were made.
     """
     found = origin.recipe.reading() if origin and origin.recipe else {}
     smooth = found.get("rule") == "curve" or len(runs.stopped.d)
     for name, options in (READINGS | (SMOOTH if smooth else {})).items():
         try:
-            yield name, decide(read(runs, options.but(confidence=confidence)), origin or TableOrigin())
+            kept = Options() if how is None else how
+            options = options.but(confidence=kept.confidence, floor=kept.floor)
+            yield name, decide(read(runs, options), origin or TableOrigin())
         except IdimError as error:
             yield name, error

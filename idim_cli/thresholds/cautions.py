@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.samples import Floats, Sample
 
 _FEWEST = 3  # d at which one performance in all runs is no accident
@@ -13,24 +14,17 @@ _DIGITS = 4
 _PERCENT = 25  # as many times is a percentage at least what is the same share as a decimal, or nearly so
 
 
-def cautions(runs: Sample, level: float, baseline: float) -> tuple[str, ...]:
+def cautions(runs: Sample, options: Options, baseline: float, floor: float, level: float) -> Iterator[str]:
     """Each in one sentence; none where nothing speaks against the reading.
 
     Args:
         runs: of one group.
-        level: the performance to be reached.
-        baseline: the performance that counts as 100 %.
+        options: how they are read.
+        baseline, floor: the performances that count as 100 % and as 0 %.
+        level: the performance to reach.
     """
-    return tuple(_cautions(runs, level, baseline))
-
-
-def _cautions(runs: Sample, level: float, baseline: float) -> Iterator[str]:
-    chance, start, done = runs.chance, runs.start, np.concatenate([*runs.runs, np.empty(0)])
-    share = "the share of the most frequent class" if "accuracy" in runs.measure else "chance"
-    if chance is not None and baseline <= chance:
-        yield f"the baseline {_short(baseline)} is not above a constant answer: {share} is {_short(chance)}"
-    elif chance is not None and level <= chance:
-        yield f"a constant answer reaches the level {_short(level)}: {share} is {_short(chance)}"
+    start, done = runs.start, np.concatenate([*runs.runs, np.empty(0)])
+    yield from _chance(runs, options, baseline, floor, level)
     if runs.idle:
         yield (
             "every run in a subspace has the performance that it had before training: nothing was learnt "
@@ -42,6 +36,37 @@ def _cautions(runs: Sample, level: float, baseline: float) -> Iterator[str]:
     yield from _scale(runs, level)
     if not runs.idle and len(runs.d) >= _FEWEST and len(done) and np.ptp(done) == 0:
         yield f"the performance is {_short(float(done[0]))} in every run: it may not depend on d at all"
+
+
+def _chance(runs: Sample, options: Options, baseline: float, floor: float, level: float) -> Iterator[str]:
+    """A baseline or a level that is, or may be, no better than knowing nothing."""
+    chance, least = runs.chance, _at_least(runs, options, baseline)
+    share = "the share of the most frequent class" if "accuracy" in runs.measure else "chance"
+    shown = _short(baseline)
+    if least < baseline:
+        shown += f" (at least {_short(least)} at {100 * options.confidence:g} % confidence)"
+    if chance is not None and least <= chance:
+        yield f"the baseline {shown} is not clearly above a constant answer: {share} is {_short(chance)}"
+    elif chance is not None and level <= chance:
+        yield f"a constant answer reaches the level {_short(level)}: {share} is {_short(chance)}"
+    elif options.floor != 0 and least <= floor:
+        yield f"the baseline {shown} is not clearly above the floor {_short(floor)}"
+
+
+def _at_least(runs: Sample, options: Options, baseline: float) -> float:
+    """Lower limit of the baseline by a one-sided t-test; the baseline itself where its noise is unknown."""
+    from scipy.special import stdtrit
+
+    if options.baseline not in ("model", "best"):
+        return baseline
+    behind = runs.direct if options.baseline == "model" else runs.runs[runs.centres(options.centre).argmax()]
+    dof, squares = len(behind) - 1, float(((behind - behind.mean()) ** 2).sum())
+    if not dof:  # a single run: as noisy as the runs in subspaces
+        dof, squares = int(runs.points.n.sum()) - len(runs.d), sum(runs.squares)
+    if not dof:
+        return baseline
+    error = np.sqrt(squares / dof / len(behind))
+    return float(baseline - stdtrit(dof, options.confidence) * error)
 
 
 def _rows(runs: Sample) -> Iterator[str]:

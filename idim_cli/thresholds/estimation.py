@@ -43,14 +43,16 @@ def estimate(
 def read(runs: Sample, options: Options) -> Reading:
     """Read d_int from the runs of one group."""
     kind, baseline = _baseline(runs, options)
-    level = options.level(baseline)
-    value, draws = _curve(runs, options, level) if options.rule == "curve" else _grid(runs, options, level)
-    # Without the runs that were stopped, one run at each d would tell of those that did less well alone.
-    red = None if len(runs.stopped.d) else paper_bootstrap(runs, options.but(rule="first"), level)
+    floor = floor_of(runs, options)
+    level = options.level(baseline, floor)
+    above, rise = runs.above(floor), level - floor
+    value, draws = (_curve if options.rule == "curve" else _grid)(above, options, rise)
+    # Without the stopped runs, one run at each d would describe only the runs that did less well.
+    red = None if len(runs.stopped.d) else paper_bootstrap(above, options.but(rule="first"), rise)
     mean, sd = red.moments() if red else (math.nan, math.nan)
-    flat = plateau(runs, options.confidence, options.fraction, value)
+    flat = plateau(above, options.confidence, options.fraction, value)
     n, tried = runs.points.n, runs.tried
-    doubts = cautions(runs, level, baseline)
+    doubts = tuple(cautions(runs, options, baseline, floor, level))
     # Without learning the level is reached at any d, so a smaller one would say no more.
     then = NOTHING if doubts and value == -math.inf else _next(runs, value, draws, options)
     return Reading(
@@ -60,6 +62,8 @@ def read(runs: Sample, options: Options) -> Reading:
         baseline_kind=kind,
         baseline=baseline,
         baseline_sd=known(_spread(runs.direct)) if kind == "model" else None,
+        floor_kind=options.floor if isinstance(options.floor, str) else "fixed",
+        floor=floor,
         fraction=options.fraction,
         level=level,
         rule=options.rule,
@@ -101,6 +105,24 @@ def _baseline(runs: Sample, options: Options) -> tuple[Literal["model", "best", 
         message = f"{where}no direct runs, so there is no baseline 'model'"
         raise IdimError(message, "use --baseline best or a value, e.g. --baseline 1.0")
     return "model", float(runs.direct.mean())
+
+
+def floor_of(runs: Sample, options: Options) -> float:
+    """The performance that counts as 0 %; IdimError where the runs do not record it."""
+    if options.floor == "min":
+        if not len(runs.d) or options.rule == "curve":
+            raise IdimError(
+                "floor 'min' needs runs that were all trained to their end", "give a number, or --rule"
+            )
+        return float(runs.centres(options.centre).min())
+    if options.floor != "chance":
+        return float(options.floor)
+    if runs.chance is None:
+        where = f"{runs.source}: " if runs.source else ""
+        raise IdimError(
+            f"{where}the chance performance is not recorded", "give the floor as a number, e.g. --floor 0.1"
+        )
+    return runs.chance
 
 
 def _grid(runs: Sample, options: Options, level: float) -> tuple[float, Draws | None]:

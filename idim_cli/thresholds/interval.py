@@ -68,7 +68,7 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
     below, above = (side.error(options.confidence) for side in (swept.below, swept.above))
     error = np.where(np.arange(len(d)) < near, below, above) * _shares(options.centre, weights)
     curves = fit + error * normals[: SAMPLES * len(d)].reshape(shape)
-    levels = _levels(sample, options, level, swept.above, curves, normals[SAMPLES * len(d) : -SAMPLES])
+    levels = _levels(sample, options, level, swept.above, fit, curves, normals[SAMPLES * len(d) : -SAMPLES])
     found = bracket(options.rule, curves, weights, levels)
     return Draws(_somewhere_between(options, d, fit, found, _uniforms(options.seed, SAMPLES)), BOOTSTRAP)
 
@@ -117,17 +117,22 @@ def _shares(centre: Centre, runs: Floats) -> Floats:
 
 
 def _levels(
-    runs: Sample, options: Options, level: float, swept: Noise, curves: Floats, normals: Floats
+    runs: Sample, options: Options, level: float, swept: Noise, fit: Floats, curves: Floats, normals: Floats
 ) -> Floats:
-    """A level for each curve, [S]; it moves as the baseline does."""
+    """A level for each curve, [S]; it moves as the baseline and the floor do.
+
+    Performance is measured from the floor (`Sample.above`), so that the floor ``min`` moves about 0.
+    """
+    drawn: Floats = np.full(len(curves), level)
     if options.baseline == "best":
-        highest: Floats = options.fraction * curves.max(axis=1)
-        return highest
-    if options.baseline != "model":
-        return np.full(len(curves), level)
-    noise = direct_noise(runs.direct, swept)
-    error = noise.error(options.confidence) / np.sqrt(len(runs.direct))
-    drawn: Floats = level + options.fraction * error * normals
+        drawn = options.fraction * curves.max(axis=1)
+    elif options.baseline == "model":
+        noise = direct_noise(runs.direct, swept)
+        error = noise.error(options.confidence) / np.sqrt(len(runs.direct))
+        drawn = level + options.fraction * error * normals
+    if options.floor == "min":
+        lowest = int(runs.centres(options.centre).argmin())
+        drawn = drawn + (1 - options.fraction) * (curves[:, lowest] - fit[lowest])
     return drawn
 
 

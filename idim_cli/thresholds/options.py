@@ -19,8 +19,12 @@ Interval = Literal["bootstrap", "paper"]
 Centre = Literal["mean", "median"]
 
 
+def _finite(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(float(value))
+
+
 def _positive(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+    return _finite(value) and value > 0
 
 
 def meant(share: object) -> str:
@@ -41,7 +45,9 @@ class Options:
     Attributes:
         baseline: what 100 % means: ``model`` (mean of the direct runs), ``best`` (highest mean of the
             sweep) or a fixed performance.
-        fraction: share of the baseline to be reached.
+        floor: where the scale begins, 0 %: a performance, ``chance`` (the recorded performance of a constant
+            answer) or ``min`` (lowest mean of the sweep, as for rewards).
+        fraction: how far to get from the floor to the baseline.
         rule: see `idim_cli.thresholds.rules.crossings`; ``curve`` fits a smooth curve near the level
             (`idim_cli.thresholds.curve`), and alone makes use of runs that were stopped early.
         confidence: of the interval and of the test for d_int100.
@@ -53,6 +59,7 @@ class Options:
 
     baseline: float | Literal["model", "best"] = "model"
     fraction: float = 0.9
+    floor: float | Literal["chance", "min"] = 0.0
     rule: Rule = "isotonic"
     confidence: float = 0.95
     centre: Centre = "mean"
@@ -64,28 +71,30 @@ class Options:
             if getattr(self, name) not in get_args(kinds):
                 value = getattr(self, name)
                 raise IdimError(f"{name}: {value!r} is not known", did_you_mean(str(value), get_args(kinds)))
-        if isinstance(self.baseline, str) and self.baseline not in ("model", "best"):
-            raise IdimError(f"baseline: {self.baseline!r} is not known", "give model, best or a number")
-        if not isinstance(self.baseline, str) and not _positive(self.baseline):
-            raise IdimError(f"baseline: {self.baseline!r} is not a positive number")
+        for name, words in (("baseline", ("model", "best")), ("floor", ("chance", "min"))):
+            value = getattr(self, name)
+            if value not in words and not _finite(value):
+                raise IdimError(f"{name}: {value!r} is not known", f"give {', '.join(words)} or a number")
         if not _positive(self.fraction) or self.fraction > MOST:
             raise IdimError(f"fraction: {self.fraction!r} is not in (0, {MOST:g}]", meant(self.fraction))
         if not _positive(self.confidence) or self.confidence >= 1:
             raise IdimError(f"confidence: {self.confidence!r} is not between 0 and 1", meant(self.confidence))
         if not isinstance(self.seed, Integral) or self.seed < 0:
             raise IdimError(f"seed: {self.seed!r} is not a whole number from 0 on")
+        if not isinstance(self.baseline, str) and not isinstance(self.floor, str):
+            self.level(self.baseline, self.floor)
 
     @property
     def name(self) -> str:
         """What is read: ``d_int90`` for a fraction of 0.9."""
         return d_int(self.fraction)
 
-    def level(self, baseline: float) -> float:
-        """The performance to be reached; IdimError for a baseline of which no fraction can be taken."""
-        if baseline <= 0:
-            message = f"the baseline is {baseline:g}, of which no fraction can be taken"
-            raise IdimError(message, "shift performance so that its worst value is 0")
-        return self.fraction * baseline
+    def level(self, baseline: float, floor: float = 0.0) -> float:
+        """The performance to reach; IdimError for a baseline that is not above the floor."""
+        if baseline <= floor:
+            message = f"the baseline {baseline:g} is not above the floor {floor:g}"
+            raise IdimError(message, "set a lower floor: --floor min or a number, or threshold.floor")
+        return floor + self.fraction * (baseline - floor)
 
     def but(self, **changes: Any) -> Options:
         """The same with other values of some fields; IdimError for a value or a field that there is not."""

@@ -25,7 +25,9 @@ class Reading:
         baseline_kind: ``model``, ``best`` or ``fixed``.
         baseline: performance that 100 % refers to; baseline_sd is the spread of the direct runs, None for
             fewer than two or another kind.
-        level: fraction x baseline, the performance to be reached.
+        floor_kind: ``chance``, ``min`` or ``fixed``.
+        floor: performance that 0 % refers to.
+        level: floor + fraction x (baseline - floor), the performance to reach.
         rule, centre: see `Options`.
         d_values: the grid; d_min and d_max are its ends.
         runs, runs_per_d, baseline_runs: runs trained to their end, at each d of the grid, and direct ones.
@@ -55,6 +57,8 @@ class Reading:
     baseline_kind: Literal["model", "best", "fixed"]
     baseline: float
     baseline_sd: float | None
+    floor_kind: Literal["chance", "min", "fixed"]
+    floor: float
     fraction: float
     level: float
     rule: str

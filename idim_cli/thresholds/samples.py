@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,6 +105,19 @@ class Sample:
     def centres(self, centre: Centre) -> Floats:
         """What stands for the runs at each d, [m]: their mean or their median."""
         return self.points.median if centre == "median" else self.points.mean
+
+    def above(self, floor: float) -> Sample:
+        """The same runs, performance measured from `floor`: the level then is a positive share of it."""
+        if not floor:
+            return self
+        early = self.stopped
+        return replace(
+            self,
+            runs=tuple(values - floor for values in self.runs),
+            direct=self.direct - floor,
+            stopped=Evidence(early.d, early.low - floor, early.high - floor),
+            stopped_at=self.stopped_at - floor,
+        )
 
     @property
     def tried(self) -> NDArray[np.int64]:

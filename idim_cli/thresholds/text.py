@@ -60,8 +60,9 @@ def facts(reading: Reading) -> dict[str, str]:
     """The result and all that it rests on, by a short name; what there is nothing to say of is left out."""
     told = {
         reading.name: "; ".join(_result(reading)),
-        "level": f"{reading.fraction:g} x {number(reading.baseline)} = {number(reading.level)}",
+        "level": _level(reading),
         "baseline": _baseline(reading),
+        "floor": "" if has_no_floor(reading) else f"{reading.floor_kind}: {number(reading.floor)}",
         "caution": "; ".join(reading.cautions),
         "rule": "curve, smooth in log d" if reading.rule == "curve" else _rule(reading),
         "interval": reading.interval,
@@ -158,6 +159,23 @@ def _baseline(r: Reading) -> str:
         return value
     sd = f"sd {number(r.baseline_sd)}, " if r.baseline_sd is not None else ""
     return f"{value} ({sd}{r.baseline_runs} direct run{'s' * (r.baseline_runs != 1)})"
+
+
+def has_no_floor(r: Reading) -> bool:
+    """Whether the scale begins at 0, as in a reading that does not mention a floor."""
+    return r.floor_kind == "fixed" and r.floor == 0
+
+
+def scale_text(r: Reading) -> str:
+    """``0.9 x 0.9733``, with a floor ``0.1000 + 0.9 x (0.9733 - 0.1000)``."""
+    if has_no_floor(r):
+        return f"{r.fraction:g} x {number(r.baseline)}"
+    sign = "-" if r.floor >= 0 else "+"
+    return f"{number(r.floor)} + {r.fraction:g} x ({number(r.baseline)} {sign} {number(abs(r.floor))})"
+
+
+def _level(r: Reading) -> str:
+    return f"{scale_text(r)} = {number(r.level)}"
 
 
 def _rule(r: Reading) -> str:

@@ -45,7 +45,10 @@ def protocol_of(one: Estimate) -> Settings:
     reading = one.reading
     if reading is None:
         return _flat(one.group)
-    kept = ("baseline_kind", "rule", "centre", "fraction", "confidence", "interval", "seeds", "runs", "D")
+    kept = (
+        "baseline_kind", "floor_kind", "rule", "centre", "fraction", "confidence", "interval", "seeds",
+        "runs", "D",
+    )  # fmt: skip
     told = {key: getattr(reading, key) for key in kept}
     return _flat({**one.group, **told, "coords": reading.coords or None})
 
@@ -66,6 +69,7 @@ def _figures(reading: Reading) -> Figures:
             f"{name}_low": reading.low,
             f"{name}_high": reading.high,
             "baseline": reading.baseline,
+            "floor": reading.floor,
             "level": reading.level,
         }
     )

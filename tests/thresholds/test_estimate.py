@@ -295,7 +295,7 @@ def test_a_command_for_what_is_next_stands_in_a_line_of_its_own() -> None:
 
 
 def test_a_baseline_below_zero_has_no_fraction() -> None:
-    with pytest.raises(IdimError, match="no fraction"):
+    with pytest.raises(IdimError, match="not above the floor 0"):
         estimate(table({10: [-5.0], 20: [-3.0]}, [-2.0]))
 
 
@@ -359,7 +359,7 @@ def test_readings_that_cannot_be_made_say_why_below_their_table() -> None:
     assert text.count("[1]") == 1 + sum(isinstance(r, IdimError) for _, r in named) > 2
     assert text.splitlines()[-1] == "[1] no direct runs, so there is no baseline 'model'"
     below = list(readings(sample(table({10: [-5.0], 20: [-3.0]}, [-2.0]))))
-    assert "[1] the baseline is -2, of which no fraction can be taken" in side_by_side(below)
+    assert "[1] the baseline -2 is not above the floor 0" in side_by_side(below)
     assert max(map(len, [*text.splitlines(), *side_by_side(below).splitlines()])) <= 80
 
 

@@ -12,7 +12,7 @@ from idim_cli.reports.inputs.section import Section
 from idim_cli.reports.text import captions, columns
 from idim_cli.thresholds import labels, number
 from idim_cli.thresholds.rows import is_of_coords
-from idim_cli.thresholds.text import percent, share_text
+from idim_cli.thresholds.text import has_no_floor, percent, share_text
 
 _HEAD = ("problem", "D", "{name}", "% of D", "{interval}", "verdict", "baseline", "level", "rule", "runs")
 
@@ -107,6 +107,7 @@ def _line(one: Entry, named: bool, mixed: bool) -> list[str]:
     reading = one.section.reading
     level = f"{percent(reading.confidence)} %: " if mixed and reading.has_interval else ""
     kind = {"model": "own", "best": "best", "fixed": "fixed"}[reading.baseline_kind]
+    floor = "" if has_no_floor(reading) else f" from {reading.floor_kind} {number(reading.floor)}"
     early = f" + {reading.solved + reading.unsolved} stopped" if reading.solved or reading.unsolved else ""
     return [
         one.label,
@@ -116,7 +117,7 @@ def _line(one: Entry, named: bool, mixed: bool) -> list[str]:
         f"{level}{reading.interval_text}",
         reading.verdict,
         f"{kind} {number(reading.baseline)}",
-        f"{number(reading.level)} ({reading.fraction:g} x)",
+        f"{number(reading.level)} ({reading.fraction:g} x{floor})",
         reading.rule,
         f"{reading.runs}{early} + {reading.baseline_runs} direct",
     ]

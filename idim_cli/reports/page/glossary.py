@@ -12,7 +12,8 @@ _ALWAYS = {
     "direct": "training of all D parameters, without a subspace",
     "baseline": "the performance that counts as 100 %: the mean of direct training (own), the best of the "
     "sweep, or a fixed value",
-    "level": "the performance that counts as reached: the fraction times the baseline",
+    "level": "the performance that counts as reached: floor + fraction x (baseline - floor); the floor is 0 "
+    "unless stated",
     "verdict": "reached: some d reaches the level; not reached: the largest d tried does not; reached at the "
     "smallest d: no smaller d was tried",
     "rule": "how the performances at several d become one d; docs/read-the-number.md describes each rule",
@@ -20,6 +21,7 @@ _ALWAYS = {
     "spans the subspace, and the order of the training data",
 }
 _ON_REQUEST = {
+    "floor": "the performance that counts as 0 %: chance, the lowest of the sweep (min), or a fixed value",
     "paper bars": "the error bars of Li et al. 2018: d_int from one run at each d, mean and standard "
     "deviation (sd) over 50 draws of such runs",
     "d_int100": "smallest d whose performance a test cannot tell from the baseline",

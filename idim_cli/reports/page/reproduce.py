@@ -16,7 +16,7 @@ from idim_cli.runs import results
 from idim_cli.thresholds import PAPER, Options, recorded
 from idim_cli.thresholds.selection import ALL, Selection
 
-_FLAGS = ("baseline", "fraction", "rule", "confidence", "centre")
+_FLAGS = ("baseline", "fraction", "floor", "rule", "confidence", "centre")
 _ENVIRONMENT = {
     "idim": "idim",
     "device": "device",

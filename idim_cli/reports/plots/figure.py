@@ -107,7 +107,7 @@ def _figure(
     if reading is not None:
         marks.value(axes, reading)
     share = percent(reading.fraction) if reading else ""
-    named_across(axes, lines, {"baseline": "baseline", "level": f"{share} % level"}, form)
+    named_across(axes, lines, {"baseline": "baseline", "level": f"{share} % level", "floor": "floor"}, form)
     axes.legend(
         handles=shown, loc="lower left", bbox_to_anchor=(0, 1.08 if form.narrow else 1),
         ncols=legend_columns([str(one.get_label()) for one in shown], form),

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.reports.scale import labels
@@ -39,7 +40,7 @@ _TITLE_WIDTH, _SMALL_WIDTH = 66, 118  # characters of a line of the title and of
 DPI = 200
 #: The files of each figure.
 KINDS = ("png", "svg", "pdf")
-_ACROSS: Any = {"baseline": "-", "level": (0, (5, 3))}
+_ACROSS: Any = {"baseline": "-", "level": (0, (5, 3)), "floor": (0, (1, 2))}
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 9,
@@ -133,21 +134,21 @@ def saved(figure: Figure, kind: str) -> bytes:
 
 
 def across(axes: Axes, lines: Mapping[str, float]) -> None:
-    """Lines across: ``baseline`` solid, ``level`` dashed."""
+    """Lines across: ``baseline`` solid, ``level`` dashed, ``floor`` dotted."""
     for name, height in lines.items():
         axes.axhline(height, color=BLACK, linewidth=1.0, linestyle=_ACROSS[name], zorder=1)
 
 
 def named_across(axes: Axes, lines: Mapping[str, float], names: Mapping[str, str], form: Form) -> None:
-    """Name one or two lines across at their right ends, outside the axes; names of close ones do not meet."""
+    """Name lines across at their right ends, outside the axes; names of two close ones do not overlap."""
     ordered = sorted(lines.items(), key=lambda line: line[1])
     low, high = axes.get_ylim()
     room = 0.17 if form.narrow else 0.1
-    close = len(ordered) == 2 and ordered[1][1] - ordered[0][1] < room * (high - low)
-    for (name, height), align in zip(ordered, ("top", "bottom"), strict=False):
+    close = [above - below < room * (high - low) for (_, below), (_, above) in pairwise(ordered)]
+    for (name, height), under, over in zip(ordered, [False, *close], [*close, False], strict=False):
         axes.text(
             1.025, height, f"{names[name]}\n{number(height)}", transform=axes.get_yaxis_transform(),
-            va=align if close else "center", fontsize=8, color=BLACK, linespacing=1.1,
+            va="bottom" if under else "top" if over else "center", fontsize=8, color=BLACK, linespacing=1.1,
         )  # fmt: skip
 
 

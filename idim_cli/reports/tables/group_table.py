@@ -28,7 +28,8 @@ _SCORES = ("mean", "sd", "min", "max")
 _READING = {
     "d_int": "value", "d_int_low": "low", "d_int_high": "high", "d_int_low_is_open": "low_is_open",
     "d_int_high_is_open": "high_is_open", "confidence": "confidence", "interval": "interval",
-    "baseline_kind": "baseline_kind", "baseline": "baseline", "fraction": "fraction", "level": "level",
+    "baseline_kind": "baseline_kind", "baseline": "baseline", "floor_kind": "floor_kind", "floor": "floor",
+    "fraction": "fraction", "level": "level",
     "rule": "rule", "total_runs": "runs", "total_solved": "solved", "total_unsolved": "unsolved",
     "baseline_runs": "baseline_runs", "seeds": "seeds", "coords": "coords", "D": "D",
     "d_int100": "d_int100", "d_int100_sees": "d_int100_sees", "d_int100_test": "d_int100_test",

@@ -29,7 +29,7 @@ _MATHS = {
     r"\bd_int([\d.]*)": r"$d_{\\mathrm{int}\1}$",
     r"\btheta_?0\b": r"$\\theta_0$",
     r" \.\. ": " to ",
-    r" x (?=\d)": r" $\\times$ ",
+    r" x (?=[\d(])": r" $\\times$ ",
     r" x(?=\))": r" $\\times$",
     r"\+-|±": r"$\\pm$",
     r"(?<![\w-])([dDP])(?![\w-])": r"$\1$",

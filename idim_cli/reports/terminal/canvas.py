@@ -9,20 +9,20 @@ from itertools import groupby, pairwise
 from idim_cli.reports import scale
 
 _UNICODE = {
-    "baseline": "─", "level": "╌", "interval": "━", "value": "┿", "below": "○", "solved": "●",
+    "baseline": "─", "level": "╌", "floor": "┄", "interval": "━", "value": "┿", "below": "○", "solved": "●",
     "up": "▲", "down": "▽",
     "axis": "─", "side": "│", "tick": "┬", "notch": "┤", "corner": "└", "left": "◀", "right": "▶",
 }  # fmt: skip
 _ASCII = {
-    "baseline": "-", "level": ".", "interval": "=", "value": "|", "below": "o", "solved": "@",
+    "baseline": "-", "level": ".", "floor": "_", "interval": "=", "value": "|", "below": "o", "solved": "@",
     "up": "^", "down": "v",
     "axis": "-", "side": "|", "tick": "+", "notch": "+", "corner": "+", "left": "<", "right": ">",
 }  # fmt: skip
 #: Every character beyond ASCII that a plot may draw.
 MARKS = "".join(_UNICODE.values())
 _COLOURS = {
-    "baseline": "90", "level": "33", "interval": "31", "value": "31", "below": "36", "solved": "1;36",
-    "up": "36", "down": "36",
+    "baseline": "90", "level": "33", "floor": "90", "interval": "31", "value": "31",
+    "below": "36", "solved": "1;36", "up": "36", "down": "36",
 }  # fmt: skip
 Cell = tuple[str, str]  # a character, and the name of what it shows
 _FRAME_ROWS = 3  # heading, axis, tick labels
@@ -113,7 +113,9 @@ class Canvas:
     def _side_labels(self) -> dict[int, str]:
         """Labels by row: those of the lines across first, then round values that keep a free row between."""
         labels: dict[int, str] = {}
-        for value in (self.lines_at[name] for name in ("level", "baseline") if name in self.lines_at):
+        for value in (
+            self.lines_at[name] for name in ("level", "baseline", "floor") if name in self.lines_at
+        ):
             labels.setdefault(self._row(value), self.y.label(value))
         ticks = self.y.ticks(lambda ticks: len(ticks) <= max(self.rows // 2, 2))
         for value in ticks:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from idim_cli.reports.points import Curve
 from idim_cli.thresholds import facts, number
-from idim_cli.thresholds.text import percent
+from idim_cli.thresholds.text import has_no_floor, percent
 
 if TYPE_CHECKING:
     from idim_cli.thresholds import Reading
 
 
 def lines_of(reading: Reading | None) -> dict[str, float]:
-    """The performances at which plots draw a line: ``baseline`` and ``level``, as far as they are known."""
+    """The performances at which plots draw a line: ``baseline``, ``level`` and a ``floor`` other than 0."""
     found = {} if reading is None else {"baseline": reading.baseline, "level": reading.level}
+    if reading is not None and not has_no_floor(reading):
+        found["floor"] = reading.floor
     return {key: height for key, height in found.items() if math.isfinite(height)}
 
 
@@ -49,7 +51,7 @@ def caption(reading: Reading) -> list[str]:
     """The facts of the reading in two sentences: the result, and what it rests on."""
     told = facts(reading)
     result = f"{reading.name}: {told[reading.name]} ({told['interval']})."
-    rests_on = ("baseline", "level", "rule", "runs", "coords")
+    rests_on = ("baseline", "floor", "level", "rule", "runs", "coords")
     protocol = "; ".join(f"{key} {told[key]}" for key in rests_on if key in told)
     return [result, f"{protocol[0].upper()}{protocol[1:]}."]
 
@@ -75,6 +77,7 @@ def legend(curve: Curve, reading: Reading | None) -> list[tuple[str, str]]:
         "solved": "reaches the level" if True in solved else "",
         "baseline": f"baseline {number(lines.get('baseline'))}",
         "level": f"level {number(lines['level'])}",
+        "floor": f"floor {number(lines['floor'])}" if "floor" in lines else "",
         "interval": f"{reading.name} {reading.value_text}{ends}",
     }
     marks = [(mark, text) for mark, text in texts.items() if text]
