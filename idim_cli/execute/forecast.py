@@ -25,7 +25,7 @@ from idim_cli.training.batched.pack_size import packing
 from idim_cli.training.finished import done, run_folder
 from idim_cli.training.preflight import native, preflight
 from idim_cli.training.prepare import Where
-from idim_cli.training.probe import Probe, probe
+from idim_cli.training.probe import Flops, Probe, network_flops, probe
 
 # Where in the range of d the cost of a search's runs is measured, as a share of D: most lie below.
 _TYPICAL = 1 / 8
@@ -235,7 +235,7 @@ def _measured(kind: Kind, left: Sequence[Run], where: Where, pack: int | None) -
         D=packed.probe.D,
         pack=packed.size,
         seconds=sum(alone) * packed.seconds / packed.probe.seconds,
-        flops=float(sum(_flops(run, packed.probe) for run in left)),
+        flops=float(_flops(left, packed.probe, network_flops(high, where))),
         state_bytes=cost.state_bytes,
         build_bytes=cost.build_bytes,
         memory_bytes=packed.size * packed.probe.memory_bytes,
@@ -248,10 +248,12 @@ def _between(run: Run, ends: tuple[Run, Run], probes: Sequence[Probe]) -> float:
     return first if low == high else first + (last - first) * (d - low) / (high - low)
 
 
-def _flops(run: Run, like: Probe) -> int:
-    """Of a whole run, from the probe of one with another d."""
-    projector = expected(run.recipe.projector, like.sizes, run.recipe.d or like.D).flops
-    return like.flops + like.steps * (projector - like.projector_flops)
+def _flops(runs: Sequence[Run], like: Probe, network: Flops) -> int:
+    """Of whole runs, P included, from a probe of one of them."""
+    steps = network.per_step * len(runs) + sum(
+        expected(run.recipe.projector, like.sizes, run.recipe.d or like.D).flops for run in runs
+    )
+    return like.steps * steps + len(runs) * like.evaluations * network.per_evaluation
 
 
 @contextmanager

@@ -189,8 +189,8 @@ class _Work:
             self.trained = True
             self._refuse_other_data(run, result)
             self.told[run.run_id] = dict(result)
-            self.table.event()
             self.watcher.finished(run, result)
+            self.table.event()  # imports pandas at first, which no line waits for
 
     def _believed(self, asked: Sequence[Run], own: int) -> dict[str, dict[str, Any] | None]:
         """The results of runs by run_id; None where there is none that stands.

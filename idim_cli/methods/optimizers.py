@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from idim_cli.core.errors import ComponentError
 from idim_cli.methods import OPTIMIZERS
+from idim_cli.methods.eager import eager
 from idim_cli.recipe.schema import Component
 
 
@@ -55,7 +56,7 @@ def sgd(
         weight_decay: pull of what is trained towards zero, as a factor on it in its gradient.
     """
     fused = _fused(coords)
-    return torch.optim.SGD([coords], lr, momentum, dampening, weight_decay, nesterov, fused=fused)
+    return eager(torch.optim.SGD)([coords], lr, momentum, dampening, weight_decay, nesterov, fused=fused)
 
 
 def adam(
@@ -79,7 +80,7 @@ def adam(
         amsgrad: divide by the largest mean square so far.
     """
     kind = torch.optim.AdamW if decoupled else torch.optim.Adam
-    return kind([coords], lr, (betas[0], betas[1]), eps, weight_decay, amsgrad, fused=_fused(coords))
+    return eager(kind)([coords], lr, (betas[0], betas[1]), eps, weight_decay, amsgrad, fused=_fused(coords))
 
 
 def rmsprop(
@@ -102,7 +103,7 @@ def rmsprop(
         centered: take the square of the mean gradient off the mean square.
         weight_decay: pull of what is trained towards zero, as a factor on it in its gradient.
     """
-    return torch.optim.RMSprop([coords], lr, alpha, eps, weight_decay, momentum, centered)
+    return eager(torch.optim.RMSprop)([coords], lr, alpha, eps, weight_decay, momentum, centered)
 
 
 def _fused(coords: nn.Parameter) -> bool:

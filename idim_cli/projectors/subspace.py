@@ -133,9 +133,16 @@ class Subspace(nn.Module):
         finally:
             self._held = before
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def native(self) -> dict[str, Tensor]:
         """The native parameters theta at the present coords, by name; gradients flow back to coords."""
+        if torch.compiler.is_compiling():
+            from idim_cli.projectors import uncompiled  # torch._dynamo with it, which is there by now
+
+            theta: dict[str, Tensor] = uncompiled.call(self._native)
+            return theta
+        return self._native()
+
+    def _native(self) -> dict[str, Tensor]:
         self._refuse_stack()
         step = self.projector.project(self.coords)
         moves = step.split([size for _, size in self.sizes])

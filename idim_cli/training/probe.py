@@ -1,4 +1,4 @@
-"""What a run takes, measured by a few of its steps: time, memory, arithmetic."""
+"""What a run takes: time and memory, measured by a few of its steps; and its arithmetic."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from idim_cli.core.machine import peak_bytes, pick_device, reset_peak, resident_bytes
+from idim_cli.datasets.split import Split
 from idim_cli.methods.gradient import Gradient
 from idim_cli.runs.plan import Run
 from idim_cli.training.loop import Loop
@@ -34,9 +34,6 @@ class Probe:
         seconds_per_step, seconds_per_evaluation: the fastest of a few.
         prepare_seconds: spent on the model, P, and the look at P's columns; data not included.
         memory_bytes: most that training held beyond what the process held before; data not included.
-        flops_per_step: matrix products and convolutions of the network, forward and backward, and P's cost.
-        flops_per_evaluation: the same, forward, on all examples that are scored.
-        projector_flops: P's part of `flops_per_step`.
     """
 
     sizes: tuple[int, ...]
@@ -46,9 +43,6 @@ class Probe:
     seconds_per_evaluation: float
     prepare_seconds: float
     memory_bytes: int
-    flops_per_step: int
-    flops_per_evaluation: int
-    projector_flops: int
 
     @property
     def D(self) -> int:
@@ -61,10 +55,18 @@ class Probe:
         training = self.steps * self.seconds_per_step + self.evaluations * self.seconds_per_evaluation
         return self.prepare_seconds + training
 
-    @property
-    def flops(self) -> int:
-        """Of the whole run."""
-        return self.steps * self.flops_per_step + self.evaluations * self.flops_per_evaluation
+
+@dataclass(frozen=True)
+class Flops:
+    """Arithmetic of one run.
+
+    Attributes:
+        per_step: matrix products and convolutions of the network, forward and backward; P not included.
+        per_evaluation: the same, forward, on all examples that are scored.
+    """
+
+    per_step: int
+    per_evaluation: int
 
 
 def probe(run: Run, where: Where, *, steps: int = STEPS, seconds: float = SECONDS) -> Probe:
@@ -87,21 +89,30 @@ def probe(run: Run, where: Where, *, steps: int = STEPS, seconds: float = SECOND
         prepared = time.perf_counter() - began
         loop = Loop(here, run.recipe.training, run.recipe.seeds.data)
         per_step = fastest(_stepper(loop), steps, seconds)
-    forward, backward = _network_flops(loop)
-    seconds_per_evaluation, examples = _evaluation(loop)
-    projector = here.subspace.projector.cost().flops
     return Probe(
         sizes=tuple(size for _, size in here.subspace.sizes),
         steps=loop.steps,
         evaluations=math.ceil(loop.epochs / run.recipe.training.evaluate_every),
         seconds_per_step=per_step,
-        seconds_per_evaluation=seconds_per_evaluation,
+        seconds_per_evaluation=_evaluation(loop),
         prepare_seconds=prepared,
         memory_bytes=held[0],
-        flops_per_step=forward + backward + projector,
-        flops_per_evaluation=forward * examples // min(run.recipe.training.batch_size, len(here.data.train)),
-        projector_flops=projector,
     )
+
+
+def network_flops(run: Run, where: Where) -> Flops:
+    """Count the arithmetic of the network of a run.
+
+    No part of `probe`: torch's counter imports torch._dynamo, which takes a second.
+
+    Raises:
+        IdimError: the run cannot be had here.
+    """
+    loop = Loop(problem(run, where), run.recipe.training, run.recipe.seeds.data)
+    forward, backward = _batch_flops(loop)
+    examples = sum(len(split) for split in _scored(loop))
+    batch = min(run.recipe.training.batch_size, len(loop.problem.data.train))
+    return Flops(forward + backward, forward * examples // batch)
 
 
 def fastest(step: Callable[[], float], steps: int = STEPS, seconds: float = SECONDS) -> float:
@@ -141,7 +152,7 @@ def _stepper(loop: Loop) -> Callable[[], float]:
     return step
 
 
-def _network_flops(loop: Loop) -> tuple[int, int]:
+def _batch_flops(loop: Loop) -> tuple[int, int]:
     """Of the network on one batch, forward and backward: matrix products and convolutions, P left out."""
     subspace, method = loop.subspace, loop.method
     if not isinstance(method, Gradient):
@@ -149,6 +160,8 @@ def _network_flops(loop: Loop) -> tuple[int, int]:
     batch = method.batch(next(method.steps(0, 0, 1)))
     theta = {name: tensor.detach().requires_grad_() for name, tensor in subspace.native().items()}
     cuda = [loop.device] if loop.device.type == "cuda" else []
+    from torch.utils.flop_counter import FlopCounterMode
+
     with torch.random.fork_rng(devices=cuda), FlopCounterMode(display=False) as counter:
         loss = method.loss(theta, batch)
         forward = counter.get_total_flops()
@@ -156,19 +169,22 @@ def _network_flops(loop: Loop) -> tuple[int, int]:
     return forward, counter.get_total_flops() - forward
 
 
-def _evaluation(loop: Loop) -> tuple[float, int]:
-    """Seconds of one evaluation, by that of some examples of each split; and how many there are in all."""
-    data, seconds, examples = loop.problem.data, 0.0, 0
+def _scored(loop: Loop) -> list[Split]:
+    """The splits that an evaluation goes through."""
+    data = loop.problem.data
     scored = {"validation": data.validation, "train": data.train}
+    return [scored[name] for name in {"validation", loop.task.score_on} if len(scored[name])]
+
+
+def _evaluation(loop: Loop) -> float:
+    """Seconds of one evaluation, by that of some examples of each split."""
+    seconds = 0.0
     with loop.subspace.held():
-        for name in {"validation", loop.task.score_on}:
-            split = scored[name]
-            if len(split):
-                some = split.take(slice(_EXAMPLES))
-                share = len(some) / len(split)
-                seconds += _timed(partial(loop.task.evaluate, loop.subspace, some)) / share
-                examples += len(split)
-    return seconds, examples
+        for split in _scored(loop):
+            some = split.take(slice(_EXAMPLES))
+            share = len(some) / len(split)
+            seconds += _timed(partial(loop.task.evaluate, loop.subspace, some)) / share
+    return seconds
 
 
 def _timed(call: Callable[[], object]) -> float:

@@ -12,7 +12,7 @@ HEAVY = (
     "pandas",
     "numba",
     "torchvision",
-    "sklearn",
+    "sklearn.base",
     "matplotlib",
     "sympy",
     "torch._dynamo",
@@ -59,6 +59,14 @@ def test_the_first_line_of_a_sweep_is_out_before_torch_is_imported_and_a_finishe
     again, lines = idim("sweep", "quickstart", *SMALL, "--jobs", "1", cwd=tmp_path)
     assert again == out
     assert not {"imports torch", "imports numba", "imports torchvision"} & set(lines)
+
+
+def test_a_sweep_on_the_cpu_imports_no_compiler_of_torch_and_no_scikit_learn(tmp_path):
+    _, lines = idim("sweep", "quickstart", *SMALL, "--jobs", "1", cwd=tmp_path)
+    assert not {"imports torch._dynamo", "imports sklearn.base"} & {*lines}
+    done = next(at for at, line in enumerate(lines) if line.startswith("[1/3]"))
+    assert "imports pandas" not in lines[:done]
+    assert "imports pandas" in lines  # it would be seen
 
 
 def test_the_first_line_of_a_search_and_of_a_run_too(tmp_path):

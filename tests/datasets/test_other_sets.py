@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from tiny_data import write_cifar, write_parquet
 
 from idim_cli.core.errors import ComponentError, DataError
+from idim_cli.datasets import digits
 from idim_cli.datasets.base import load
 from idim_cli.recipe.schema import Component
 
@@ -38,6 +40,13 @@ def test_the_digits_are_the_same_every_time():
     assert torch.equal(first.train.x, second.train.x)
     assert first.train.y[:8].tolist() == [3, 9, 2, 8, 8, 0, 9, 6]
     assert (first.train.y.bincount() > 90).all()
+
+
+def test_the_digits_are_those_of_scikit_learn_also_where_its_file_is_not_found(monkeypatch):
+    quick = digits._table()
+    monkeypatch.setattr(digits.importlib.util, "find_spec", lambda name: None)
+    assert np.array_equal(digits._table(), quick)
+    assert (quick.shape, quick.dtype) == ((1797, 65), np.float64)
 
 
 def test_an_epoch_of_the_toy_is_one_step():

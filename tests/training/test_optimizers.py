@@ -7,6 +7,7 @@ from torch import nn
 from idim_cli.core.errors import ComponentError
 from idim_cli.core.registry import registry
 from idim_cli.methods import optimizers
+from idim_cli.methods.eager import eager
 from idim_cli.recipe.schema import Component
 
 
@@ -59,3 +60,34 @@ def test_the_recipe_check_refuses_wrong_settings(name, params):
 def test_what_only_torch_can_tell_is_a_component_error():
     with pytest.raises(ComponentError, match=r"sgd.*[Nn]esterov"):
         stepped("sgd", [], momentum=0.0, nesterov=True)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.LBFGS])
+def test_eager_optimizers_are_those_of_torch_without_their_compiler(kind):
+    """Bit by bit, hooks included, also after `state_dict` went from one to the other."""
+    hooked = []
+
+    def steps(used, after=None):
+        coords = nn.Parameter(torch.linspace(-1, 1, 5))
+        made = used([coords], lr=0.1)
+        made.register_step_post_hook(lambda *_: hooked.append(used))
+        if after is not None:
+            made.load_state_dict(after.state_dict())
+
+        def loss():
+            made.zero_grad()
+            loss = (coords**4).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            made.step(loss)
+        return coords.detach(), made
+
+    plain, first = steps(kind)
+    own, second = steps(eager(kind))
+    assert torch.equal(plain, own)
+    assert torch.equal(steps(kind, second)[0], steps(eager(kind), first)[0])
+    assert len(hooked) == 12
+    assert isinstance(second, kind)
+    assert eager(kind) is eager(kind)

@@ -8,7 +8,7 @@ from idim_cli.runs.plan import single
 from idim_cli.training.batched import pack_size as packs
 from idim_cli.training.batched.pack_size import packing
 from idim_cli.training.prepare import Where
-from idim_cli.training.probe import Probe, probe
+from idim_cli.training.probe import Probe, network_flops, probe
 
 TEXT = """
 name: net
@@ -35,11 +35,11 @@ def test_what_a_run_takes(tmp_path, monkeypatch):
     # Products by layer: forward, gradients of both kernels, gradient of the hidden layer.
     first, second = 2 * 32 * 64 * 16, 2 * 32 * 16 * 10
     network = (first + second) + (first + second) + second
-    assert found.flops_per_step == network + found.projector_flops
-    assert found.projector_flops > 0
-    assert found.flops_per_evaluation == pytest.approx((first + second) / 32 * 300, rel=0.01)
     assert 0 < found.seconds_per_step < found.seconds
-    assert found.flops == found.steps * found.flops_per_step + 2 * found.flops_per_evaluation
+    flops = network_flops(one(), CPU)
+    assert flops.per_step == network
+    assert flops.per_evaluation == pytest.approx((first + second) / 32 * 300, rel=0.01)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_run_of_one_step():
@@ -59,7 +59,7 @@ def timed(monkeypatch):
             tried.append(len(loops))
             return by_size[f"at{len(loops)}"]
 
-        found = Probe((10,), steps, 1, alone, 0.0, 1.0, memory, 1, 1, 0)
+        found = Probe((10,), steps, 1, alone, 0.0, 1.0, memory)
         monkeypatch.setattr(packs, "_found", {})
         monkeypatch.setattr(packs, "probe", lambda run, where: found)
         monkeypatch.setattr(packs, "_seconds", seconds)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import traceback
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -26,8 +27,11 @@ for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
     signal.signal(getattr(signal, name), signal.SIG_IGN)
 sys.path[:] = {path!r}
 from idim_cli.execute.local.fork_server import serve
-serve({number})
+serve({number}, {ahead!r})
 """
+# It takes a second to import, and some models and optimizers use it; the parent has made a real step of each.
+_AHEAD = ("torch._dynamo",)
+
 _end = os._exit  # which a worker refuses to foreign code from its beginning on
 _UNKNOWN = -signal.SIGKILL  # how a worker ended, where the nursery is gone too
 
@@ -52,10 +56,11 @@ class ForkServer:
         self._unborn: deque[Forked] = deque()
         self._alive: dict[int, Forked] = {}
         self.socket, theirs = socket.socketpair()
+        ahead = [name for name in _AHEAD if name in sys.modules]
         with theirs:
             number = theirs.fileno()
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM.format(path=sys.path, number=number)],
+                [sys.executable, "-c", _PROGRAM.format(path=sys.path, number=number, ahead=ahead)],
                 env={**os.environ, **environment},
                 pass_fds=[number],
                 stdin=subprocess.DEVNULL,
@@ -153,12 +158,13 @@ class Forked:
                 signal.pidfd_send_signal(self._handle, number)
 
 
-def serve(number: int) -> None:
-    """Fork a worker for each connection that comes over the socket `number`, until that ends."""
-    import numba  # noqa: F401
-    import torch._dynamo  # noqa: F401
+def serve(number: int, ahead: Iterable[str]) -> None:
+    """Fork a worker for each connection that comes over the socket `number`, until that ends.
 
-    from idim_cli.execute import inline  # noqa: F401
+    The modules `ahead` are imported before, as what all workers need.
+    """
+    for name in ("numba", "idim_cli.execute.inline", *ahead):
+        importlib.import_module(name)
 
     gc.freeze()  # pages that are shared stay so
     children: dict[int, int] = {}  # pid by handle
