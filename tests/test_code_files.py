@@ -145,7 +145,7 @@ sweep: {d: [10], over: {model: ["NAME", {name: "NAME"}]}, baseline: {set: {model
 )  # fmt: skip
 def test_code_is_looked_for_beside_the_recipe_first(here, name, seen):
     write(here / "exp", net="def make(depth=1): ...", json="")
-    write(here, net="def other(): ...", other="def make(): ...")
+    write(here, net="def other(depth=1): ...", other="def make(depth=1): ...")
     (here / "exp" / "r.yaml").write_text(RECIPE.replace("NAME", name))
     recipe = load("exp/r.yaml").recipe
     assert recipe.model.name == seen

@@ -133,7 +133,7 @@ def components_(
         list[str] | None,
         typer.Argument(
             metavar="WORD",
-            help="A kind or a name; its parameters are told too.",
+            help="A kind or a name, such as torch:NAdam; parameters are listed too.",
             autocompletion=complete.words(*ROOMS),
         ),
     ] = None,

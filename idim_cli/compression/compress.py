@@ -20,7 +20,7 @@ from idim_cli.compression.search.trial import Trial, Trials, home
 from idim_cli.core.errors import DataError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
-from idim_cli.runs import results
+from idim_cli.runs import origin, results
 from idim_cli.tasks import base as tasks
 from idim_cli.training.prepare import Where
 
@@ -57,7 +57,7 @@ def compress(
     path = results.checkpoint_of(results.as_path(run))
     found = from_checkpoint.read(path)
     refuse_edited(found)
-    found = guard.permit(found, trust_code, ("model", "dataset"))
+    found = guard.permit(found, trust_code, origin.NEEDED)
     target = results.as_path(out) if out else path.with_suffix(results.COMPRESSED)
     files.check(target, path)
     assert found.recipe is not None

@@ -19,7 +19,6 @@ from idim_cli.runs import origin
 from idim_cli.runs.results import as_path, checkpoint_of
 from idim_cli.tasks import base as tasks
 
-_KINDS = ("model", "dataset")  # of components whose code runs
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -66,7 +65,7 @@ def evaluate(
     """
     found = _read(as_path(path), trust_code)
     refuse_edited(found)
-    found = guard.permit(found, trust_code, _KINDS)
+    found = guard.permit(found, trust_code, origin.NEEDED)
     module = rebuild(found).module.to(device)
     data = _data(found, data_root)
     chosen = _split(data, split)
@@ -100,7 +99,7 @@ def _read(path: Path, trust_code: bool) -> Solution:
     if not path.exists():
         raise FileError(f"no file {path}", "give an .idim file, a run folder, or its checkpoint.safetensors")
     if files.is_compressed(path):
-        return recorded_scores.beside(solution.read(path, admit(trust_code, _KINDS)), path)
+        return recorded_scores.beside(solution.read(path, admit(trust_code, origin.NEEDED)), path)
     try:
         return from_checkpoint.read(checkpoint_of(path))
     except from_checkpoint.NotACheckpointError as error:

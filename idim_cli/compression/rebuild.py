@@ -84,8 +84,7 @@ def refuse_changed(solution: Solution, why: str) -> None:
 
 def refuse_edited(solution: Solution) -> None:
     """FileError if the code that a solution names is not the code that it was trained with; none is run."""
-    named = {"model": solution.spec.model, "dataset": solution.spec.dataset}
-    refuse_changed(solution, origin.other_code(solution.origin, named))
+    refuse_changed(solution, origin.other_code(solution.origin, origin.named(solution.spec)))
 
 
 def _compare_origin(module: nn.Module, solution: Solution) -> None:
@@ -139,7 +138,7 @@ def _start(solution: Solution) -> nn.Module:
             return models.build(spec.model, spec.shape, spec.classes, seed)
 
 
-def admit(trust_code: bool, kinds: Sequence[str] = ("model",)) -> Callable[[Spec, int], None]:
+def admit(trust_code: bool, kinds: Sequence[str] = ("model", "projector")) -> Callable[[Spec, int], None]:
     """What refuses a file by its description and its D, before its coordinates are decoded.
 
     Args:

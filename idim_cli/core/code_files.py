@@ -56,8 +56,7 @@ def place(where: str) -> CodeLocation | None:
     """The place of a module, or of ``path/to/file.py`` from the working folder; None if it has none."""
     if not where.endswith(".py"):
         path = _of_module(where)
-        levels = 0 if path is None else len(where.split(".")) - (path.name != _INIT)
-        return None if path is None else CodeLocation(path, path.absolute().parents[levels], where)
+        return None if path is None else CodeLocation(path, _root(path, where), where)
     path = Path(where)
     try:
         return _of_file(path) if path.is_file() else None
@@ -129,11 +128,23 @@ def _levels(path: Path) -> int:
 
 def _of_module(module: str) -> Path | None:
     """From the working folder, as `python -m` would, else as installed."""
+    top = module.partition(".")[0]
+    if all(module.split(".")) and top not in sys.stdlib_module_names and (own := _inside(Path.cwd(), module)):
+        return own
+    return _installed(module)
+
+
+def location(module: str) -> CodeLocation | None:
+    """Where an installed module lies; None if there is none, or it has no file."""
+    path = _installed(module)
+    return None if path is None else CodeLocation(path, _root(path, module), module)
+
+
+def _installed(module: str) -> Path | None:
+    """The file of a module on the import path; its packages are not imported."""
     top, *below = module.split(".")
     if not all([top, *below]):
         return None
-    if top not in sys.stdlib_module_names and (own := _inside(Path.cwd(), module)):
-        return own
     try:
         spec = importlib.util.find_spec(top)
         for depth in range(len(below)):
@@ -144,6 +155,19 @@ def _of_module(module: str) -> Path | None:
     except (ImportError, ValueError):  # a module without a spec, such as __main__
         return None
     return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
+
+
+def imported_from(where: CodeLocation, node: ast.ImportFrom) -> CodeLocation | None:
+    """The module that an import statement of a module takes names from; None if it has no file."""
+    package = where.module.split(".") if where.path.name == _INIT else where.module.split(".")[:-1]
+    above = package[: len(package) - node.level + 1] if node.level else []
+    module = ".".join([*above, *(node.module.split(".") if node.module else [])])
+    own = _inside(where.root, module)
+    return CodeLocation(own, where.root, module) if own else None if node.level else location(module)
+
+
+def _root(path: Path, module: str) -> Path:
+    return path.absolute().parents[len(module.split(".")) - (path.name != _INIT)]
 
 
 def _inside(root: Path, module: str) -> Path | None:

@@ -13,7 +13,7 @@ import inspect
 import os
 import symtable
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +31,7 @@ from idim_cli.core.errors import (
     brief,
     described,
 )  # fmt: skip
-from idim_cli.core.registry import did_you_mean
+from idim_cli.core.near_misses import did_you_mean
 
 _UNSEEN = b"error: foreign code ended the program by C's exit(): the run under way has failed"
 
@@ -50,22 +50,28 @@ def find(name: str) -> Any:
 
 
 def call(
-    name: str, function: Callable[..., Any], params: Mapping[str, Any], context: Mapping[str, Any]
+    name: str,
+    function: Callable[..., Any],
+    params: Mapping[str, Any],
+    context: Mapping[str, Any],
+    given: Sequence[Any] = (),
 ) -> Any:
     """Call the outside `function` with the user's `params` and what of `context` its signature names.
+
+    What is `given` comes first, by position.
 
     Raises:
         ComponentError: the parameters do not fit its signature, or it raised an error.
     """
     signature = _signature(name, function)
-    given = {key: value for key, value in context.items() if key in signature.parameters} | dict(params)
+    named = {key: value for key, value in context.items() if key in signature.parameters} | dict(params)
     try:
-        signature.bind(**given)
+        signature.bind(*given, **named)
     except TypeError as error:
         raise ComponentError(f"{name}: {error}", f"its signature is {signature}") from error
     found = place(name.rpartition(":")[0])
     with nullcontext() if found is None or found.installed else user_imports.beside(found.root):
-        return _guarded(name, lambda: function(**given))
+        return guarded(name, lambda: function(*given, **named))
 
 
 @contextmanager
@@ -206,7 +212,7 @@ def _signature(name: str, function: object) -> inspect.Signature:
         raise ComponentError(f"{name} does not tell its parameters") from error
 
 
-def _guarded(name: str, action: Callable[[], Any]) -> Any:
+def guarded(name: str, action: Callable[[], Any]) -> Any:
     """The result of `action`; any error of the foreign code becomes a ComponentError."""
     try:
         return action()
@@ -251,5 +257,5 @@ def _run(path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[unique] = module
-    _guarded(str(path), lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+    guarded(str(path), lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
     return module

@@ -1,6 +1,14 @@
 """Methods: what moves the coordinates between two evaluations; optimizers and learning-rate schedules."""
 
-from idim_cli.core.registry import Registry
+from idim_cli.core.registry import Library, Registry
+
+# Of torch.optim: what cannot move one vector by one gradient a step.
+_REFUSED = {
+    "LBFGS": "its step evaluates the loss several times",
+    "Muon": "it takes matrices, and the coordinates are a vector",
+    "Optimizer": "it is the base class of the others",
+    "SparseAdam": "it takes sparse gradients, and those of the coordinates are dense",
+}
 
 METHODS = Registry(
     "method",
@@ -8,6 +16,7 @@ METHODS = Registry(
         "gradient": "idim_cli.methods.gradient:Gradient",
         "es": "idim_cli.methods.es:EvolutionStrategy",
     },
+    given=1,
 )
 OPTIMIZERS = Registry(
     "optimizer",
@@ -16,6 +25,8 @@ OPTIMIZERS = Registry(
         "adam": "idim_cli.methods.optimizers:adam",
         "rmsprop": "idim_cli.methods.optimizers:rmsprop",
     },
+    given=1,
+    libraries={"torch": Library("torch.optim", _REFUSED)},
 )
 SCHEDULES = Registry(
     "schedule",
@@ -25,4 +36,5 @@ SCHEDULES = Registry(
         "cosine": "idim_cli.methods.schedules:cosine",
         "step": "idim_cli.methods.schedules:step",
     },
+    given=2,
 )

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from idim_cli.core.errors import ComponentError
 from idim_cli.datasets.split import Split
 from idim_cli.methods import METHODS
 from idim_cli.projectors.subspace import Subspace
@@ -108,6 +109,8 @@ class Method(abc.ABC):
 
 def build(component: Component, objective: Objective) -> Method:
     """The method that a recipe names; ComponentError for parameters that do not fit."""
-    params = METHODS.filled(component.name, component.params)
-    made: Method = METHODS.open(component.name)(objective, **params)
+    made = METHODS.make(component.name, component.params, objective)
+    if not isinstance(made, Method):
+        kind = type(made).__name__
+        raise ComponentError(f"{component.name} returned a {kind}, not a Method", "see idim_cli.methods.base")
     return made

@@ -4,26 +4,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
 
+from idim_cli.core.errors import ComponentError, described
 from idim_cli.methods import SCHEDULES
 from idim_cli.recipe.schema import Component
 
 #: step -> factor of the learning rate.
 Schedule = Callable[[int], float]
+_CONTRACT = "a schedule is a function (steps, per_epoch, ...) -> (step -> factor of the learning rate)"
 
 
 def build(component: Component, steps: int, per_epoch: int) -> Schedule:
     """The schedule that a recipe names, for a training of `steps` in all, `per_epoch` in each epoch.
 
     Raises:
-        ComponentError: unknown, or its parameters do not fit.
+        ComponentError: unknown, or its parameters do not fit, or it gives no finite factor.
     """
-    params = SCHEDULES.filled(component.name, component.params)
-    made: Schedule = SCHEDULES.open(component.name)(steps, per_epoch, **params)
+    made: Schedule = SCHEDULES.make(component.name, component.params, steps, per_epoch)
+    if not callable(made):
+        kind = type(made).__name__
+        raise ComponentError(f"{component.name} returned a {kind}, not a function of the step", _CONTRACT)
+    if SCHEDULES.is_code(component.name):
+        return partial(_factor, component.name, made)
     return made
+
+
+def _factor(name: str, made: Schedule, at: int) -> float:
+    """The factor that the user's own schedule gives; ComponentError if it is no number to multiply with."""
+    try:
+        factor = float(made(at))
+    except Exception as error:
+        raise ComponentError(f"{name} failed at step {at}: {described(error)}", _CONTRACT) from error
+    if not 0 <= factor < math.inf:
+        raise ComponentError(f"{name} gives the factor {factor} at step {at}", _CONTRACT)
+    return factor
 
 
 def constant(steps: int, per_epoch: int) -> Schedule:

@@ -12,4 +12,5 @@ REGISTRY = Registry(
         "tied": "idim_cli.projectors.tied:Tied",
         "layerwise": "idim_cli.projectors.layerwise:Layerwise",
     },
+    given=3,
 )

@@ -210,7 +210,10 @@ def each(f: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
 
 def kind(component: Component) -> type[Projector]:
     """The class of the projector that a recipe names."""
-    found: type[Projector] = REGISTRY.open(component.name)
+    found = REGISTRY.open(component.name)
+    if not (isinstance(found, type) and issubclass(found, Projector)):
+        hint = "see idim_cli.projectors.base.Projector"
+        raise ComponentError(f"{component.name} is no class of projectors", hint)
     return found
 
 

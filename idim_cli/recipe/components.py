@@ -1,8 +1,7 @@
-"""Components as recipes write them: a name, or a mapping with a name and the parameters."""
+"""Components as recipes write them: a name, or a mapping with the name and the parameters."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,11 @@ import pydantic
 
 from idim_cli.core import registry
 from idim_cli.core.errors import ComponentError, printable
-from idim_cli.core.registry import INNER, NEVER_INNER, ROOMS, Registry, did_you_mean, short
+from idim_cli.core.registry import INNER, NEVER_INNER, ROOMS, did_you_mean, short
 from idim_cli.recipe import wording
 from idim_cli.recipe.schema import Component
 from idim_cli.recipe.source import KeyFault, KeyPath
 
-# Kinds whose names may also point to code ("package.module:callable", "./file.py:callable").
-OPEN = ("model", "dataset")
 #: Models of torchvision by name; not a module of the user's.
 TORCHVISION = "torchvision:"
 
@@ -33,13 +30,20 @@ class Described:
 
 
 def components(words: Sequence[str] = ()) -> list[Described]:
-    """All components, or those whose kind or name is among `words`; ComponentError for another word."""
-    every = [_described(kind, name) for kind in ROOMS for name in registry.registry(kind)]
-    known = {one.kind for one in every} | {one.name for one in every}
+    """All components, or those whose kind or name is among `words`; ComponentError for another word.
+
+    A name may be one of a library, ``torch:NAdam``. A kind among the words lists those of its libraries too.
+    """
+    every = {kind: list(registry.registry(kind)) for kind in ROOMS}
+    for kind, names in every.items():
+        for prefix, library in registry.registry(kind).libraries.items() if words else ():
+            names += [f"{prefix}:{name}" for name in library.names()]
+    known = {*every, *(name for names in every.values() for name in names)}
     for word in words:
         if word not in known:
             raise ComponentError(f"{word!r} is neither a kind nor a name", did_you_mean(word, known))
-    return [one for one in every if not words or one.kind in words or one.name in words]
+    chosen = ((kind, name) for kind, names in every.items() for name in names)
+    return [_described(*one) for one in chosen if not words or {*one} & {*words}]
 
 
 def _described(kind: str, name: str) -> Described:
@@ -57,53 +61,20 @@ def resolve(spec: Any, kind: str, path: KeyPath, problems: list[KeyFault]) -> di
     What is wrong goes to `problems`; the result then holds what can be kept.
     """
     name, params = _split(spec, kind, path, problems)
-    if is_code(name, kind):
-        _check_code(name, path, problems)
-        _, shared = _parted(params, kind)
-        params = params | (_checked(name, shared, kind, (path, False), problems) if shared else {})
-    elif name:
+    if name:
         params = _checked(name, params, kind, (path, isinstance(spec, str)), problems)
     return {"name": name, "params": params}
 
 
 def filled(component: Component, kind: str) -> Component:
-    """The component with all its parameters; of one that is named by its code, those that its kind shares.
-
-    Raises:
-        ComponentError: unknown, or its parameters do not fit.
-    """
-    if not is_code(component.name, kind):
-        params = registry.registry(kind).filled(component.name, component.params)
-    elif registry.registry(kind).shared:
-        own, shared = _parted(component.params, kind)
-        params = own | _room(component.name, kind).filled(component.name, shared)
-    else:
-        return component
+    """The component with all its parameters; ComponentError: unknown, or its parameters do not fit."""
+    params = registry.registry(kind).filled(component.name, component.params)
     return Component(name=component.name, params=params)
 
 
 def is_code(name: str, kind: str) -> bool:
     """Whether a name points to code (``module:callable``, ``./file.py:callable``), not into a registry."""
-    return kind in OPEN and ":" in name
-
-
-def _room(name: str, kind: str) -> Registry:
-    """Where the parameters of `name` are known; for code these are the ones that all of its kind share."""
-    room = registry.registry(kind)
-    return _code_room(kind, name, room.shared) if is_code(name, kind) else room
-
-
-@functools.lru_cache(maxsize=64)
-def _code_room(kind: str, name: str, shared: str) -> Registry:
-    return Registry(kind, {name: shared})
-
-
-def _parted(params: dict[str, Any], kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parameters of the user's own component: its own, and those that its kind shares."""
-    target = registry.registry(kind).shared
-    known = _code_room(kind, "shared", target).parameters("shared").model_fields if target else {}
-    own = {key: value for key, value in params.items() if key not in known}
-    return own, {key: value for key, value in params.items() if key in known}
+    return registry.registry(kind).is_code(name)
 
 
 def _split(spec: Any, kind: str, path: KeyPath, problems: list[KeyFault]) -> tuple[str, dict[str, Any]]:
@@ -138,12 +109,14 @@ def _checked(
     name: str, params: dict[str, Any], kind: str, where: tuple[KeyPath, bool], problems: list[KeyFault]
 ) -> dict[str, Any]:
     path, is_short = where
-    if kind in OPEN and name.endswith(".py"):
+    if name.endswith(".py"):
         problems.append(KeyFault(path, f"{name!r} names a file, not what is in it", f"write {name}:NAME"))
         return params
-    room = _room(name, kind)
+    if is_code(name, kind):
+        _check_code(name, path, problems)
+    room = registry.registry(kind)
     try:
-        plain = room.validated(name, params).model_dump(mode="json", include=set(params))
+        plain = room.plain(name, params)
     except ComponentError as error:
         problems.append(KeyFault(path if is_short else (*path, "name"), error.message, error.hint))
         return params
@@ -151,7 +124,10 @@ def _checked(
         found = wording.problems(error, room.parameters(name))
         problems += [problem._replace(path=path + problem.path) for problem in found]
         return params
-    if INNER in plain:
+    for parameter in room.code_parameters(name):
+        if isinstance(plain.get(parameter), str):
+            _check_code(plain[parameter], (*path, parameter), problems)
+    if INNER in plain and not room.is_code(name):
         plain[INNER] = _inner(plain[INNER], kind, (*path, INNER), problems)
     return {key: plain[key] for key in params}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from idim_cli.core.registry import INNER, NEVER_INNER, ROOMS, Registry, registry, short
-from idim_cli.recipe.components import OPEN
 from idim_cli.recipe.schema import COMPONENTS, TRACKER, Component, Grid, Recipe
 
 Schema = dict[str, Any]
@@ -82,8 +81,7 @@ def _choice(kind: str, names: list[str], defs: Schema) -> Schema:
     """A component by its name alone where that will do, or as a mapping."""
     alone = [name for name in names if defs[f"{kind} {name}"]["required"] == ["name"]]
     forms: list[Schema] = [{"enum": alone}, *({"$ref": f"#/$defs/{kind} {name}"} for name in names)]
-    if kind in OPEN:
-        forms += [_CODE, {"type": "object", "properties": {"name": _CODE}, "required": ["name"]}]
+    forms += [_CODE, {"type": "object", "properties": {"name": _CODE}, "required": ["name"]}]
     return {"anyOf": forms}
 
 

@@ -12,19 +12,19 @@ import os
 import stat
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from idim_cli.core import code_files, signatures
 from idim_cli.core.errors import FileError, IdimError, RecipeError
-from idim_cli.core.registry import split
-from idim_cli.recipe.components import OPEN, TORCHVISION, is_code
+from idim_cli.core.registry import short
+from idim_cli.recipe import code_slots
+from idim_cli.recipe.components import TORCHVISION, is_code
 from idim_cli.recipe.dump import dump
 from idim_cli.recipe.files import read_text
 from idim_cli.recipe.load import Loaded, load
-from idim_cli.recipe.override import split as key_parts
 from idim_cli.recipe.schema import Component, Recipe
 
 HINT = "read that code; if you trust it, add --trust-code (from Python: trust_code=True)"
@@ -80,18 +80,21 @@ class Listed:
 def references(recipe: Recipe | Tree) -> list[Reference]:
     """All code that a recipe names, in its own components and in those that its sweep would set."""
     tree = dump(recipe) if isinstance(recipe, Recipe) else recipe
-    settings = list(_settings(tree))
-    return [one for kind in OPEN if kind in tree for one in _of_kind(kind, tree[kind], settings)]
+    return [
+        Reference(slot.kind, slot.name, {**slot.params, **_swept(tree, slot.path)}, slot.key)
+        for slot in code_slots.slots(tree)
+        if is_code(slot.name, slot.kind) and not _is_shipped(slot.name)
+    ]
 
 
 def of_components(named: Mapping[str, Component]) -> list[Reference]:
     """The code among components by kind; one that fetches pretrained weights from the network counts too."""
-    return [
+    fetching = [
         Reference(kind, one.name, one.params, kind)
         for kind, one in named.items()
-        if is_code(one.name, kind)
-        and (not _is_shipped(one.name) or any("weights" in key for key in one.params))
+        if _is_shipped(one.name) and any("weights" in key for key in one.params)
     ]
+    return fetching + references({kind: short(one.name, one.params) for kind, one in named.items()})
 
 
 def mark(recipe: Recipe | Tree) -> str:
@@ -170,29 +173,14 @@ def warning(recipe: Path) -> str:
     return f"it names {STRANGE}: {named}" if found else ""
 
 
-def _settings(tree: Tree) -> Iterator[tuple[str, tuple[str, ...], Any]]:
-    """What a sweep would set: where it says so, the parts of the recipe key, and the value."""
-    sweep = tree.get("sweep") or {}
-    for key, values in (sweep.get("over") or {}).items():
-        for value in values.values() if isinstance(values, Mapping) else values:
-            yield f"sweep.over.{key}", key_parts(key), value
-    for key, value in ((sweep.get("baseline") or {}).get("set") or {}).items():
-        yield f"sweep.baseline.set.{key}", key_parts(key), value
-
-
-def _of_kind(
-    kind: str, spec: Any, settings: Iterable[tuple[str, tuple[str, ...], Any]]
-) -> Iterator[Reference]:
-    """The code that may stand for one component, each with the parameters that it may be given."""
-    specs, swept = [(kind, *split(spec))], dict[str, list[Any]]()
-    for key, parts, value in (one for one in settings if one[1][0] == kind):
-        if parts[1:] in ((), ("name",)):
-            specs.append((key, *(split(value) if isinstance(value, str | Mapping) else ("", {}))))
-        else:
-            swept.setdefault(".".join(parts[1:]), []).append(value)
-    for key, name, params in specs:
-        if is_code(name, kind) and not _is_shipped(name):
-            yield Reference(kind, name, {**params, **swept}, key)
+def _swept(tree: Tree, path: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Values that a sweep would set for the parameters of the component at `path`."""
+    found: dict[str, list[Any]] = {}
+    for one in code_slots.settings(tree) if path else ():
+        key = ".".join(one.parts[len(path) :])
+        if one.parts[: len(path)] == path and key not in ("", "name"):
+            found.setdefault(key, []).append(one.holder[one.at])
+    return found
 
 
 def _is_shipped(name: str) -> bool:

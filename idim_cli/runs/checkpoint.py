@@ -13,8 +13,9 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
@@ -30,6 +31,9 @@ FORMAT = "idim checkpoint 2"
 #: Without a checksum: damage goes unseen. They are read for their solution, and not trained on.
 _UNCHECKED = "idim checkpoint 1"
 _HEADER = 2**25  # bytes of names and metadata, at most: 100,000 evaluations have about as many
+# Of an optimizer's state: how numbers that are no tensors are marked, and those of its group of parameters.
+_NUMBER, _GROUP = ":number", "group:"
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -97,19 +101,43 @@ def theta0(module: nn.Module) -> str:
     return tensor_digest.of({**dict(module.named_parameters()), **buffers(module)})
 
 
-def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def part(tensors: Mapping[str, T], prefix: str) -> dict[str, T]:
     """The tensors below `prefix`, which their names lose."""
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
 def optimizer_tensors(optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of an optimiser of one parameter, by name."""
+    """The state of an optimiser of one parameter, by name; its numbers become tensors of one element."""
     for name, value in optimizer.state_dict()["state"].get(0, {}).items():
-        if isinstance(value, Tensor):
-            yield name, value
+        yield from _as_tensor(name, value)
+    group = optimizer.param_groups[0]
+    for name, value in group.items():
+        # The learning rate is set before each step; other settings may be what some optimizers count in.
+        if name != "lr" and type(value) in (int, float) and value != optimizer.defaults.get(name):
+            yield from _as_tensor(f"{_GROUP}{name}", value)
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Give an optimiser the state that `optimizer_tensors` listed; its settings stay."""
     groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": {0: dict(tensors)} if tensors else {}, "param_groups": groups})
+    values = {
+        name.removesuffix(_NUMBER): t.item() if name.endswith(_NUMBER) else t for name, t in tensors.items()
+    }
+    counted = part(values, _GROUP)
+    state = {name: value for name, value in values.items() if not name.startswith(_GROUP)}
+    optimizer.load_state_dict({"state": {0: state} if state else {}, "param_groups": groups})
+    group = optimizer.param_groups[0]
+    group.update(counted)
+    for name, value in state.items():
+        # torch makes all state of its own kind of numbers; that of a user's may be whole ones.
+        if isinstance(value, Tensor) and not value.is_floating_point():
+            coords = group["params"][0]
+            optimizer.state[coords][name] = value.to(coords.device, copy=True)
+
+
+def _as_tensor(name: str, value: object) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, int | float):
+        kind = torch.float64 if isinstance(value, float) else None
+        yield f"{name}{_NUMBER}", torch.tensor(value, dtype=kind)

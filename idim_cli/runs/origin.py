@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from idim_cli.core import code_files
-from idim_cli.recipe.components import is_code
 from idim_cli.recipe.schema import Component
+from idim_cli.runs import fingerprint
 
 SPLITS = ("train", "validation", "test")
+NEEDED = ("model", "dataset", "task", "projector")  #: components without which a solution is not had
 # Of a figure: what another processor or kernels of fewer bits (TF32) change. By another code it is more.
 _NOISE, _LEAST = 5e-3, 1e-4
 _FLIPS = 2  # examples whose class may hang on the last bits
@@ -23,18 +23,19 @@ _FLIPS = 2  # examples whose class may hang on the last bits
 
 def told(theta0: str, data: Mapping[str, str | None], named: Mapping[str, Component]) -> dict[str, Any]:
     """The origin of a run, as it is stored."""
-    return {"theta0": theta0, "data": dict(data), "code": code(named)}
+    return {"theta0": theta0, "data": dict(data), "code": fingerprint.code(named)}
 
 
-def code(named: Mapping[str, Component]) -> dict[str, str]:
-    """Digests of the user's code among components by kind."""
-    return {kind: code_files.digest(one.name) for kind, one in named.items() if is_code(one.name, kind)}
+def named(recipe: Any) -> dict[str, Component]:
+    """The components of a recipe, or of a compressed file, that its solution needs, by kind."""
+    return {kind: getattr(recipe, kind) for kind in NEEDED}
 
 
 def other_code(then: object, named: Mapping[str, Component]) -> str:
     """Whether components' code has been edited since."""
     kept = _part(then, "code")
-    edited = [named[kind].name for kind, now in code(named).items() if now and kept.get(kind, now) != now]
+    changed = [key for key, now in fingerprint.code(named).items() if now and kept.get(key, now) != now]
+    edited = [named[key.partition(".")[0]].name for key in changed]
     return f"the code of {' and '.join(edited)} has changed since it was trained" if edited else ""
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from idim_cli.core import bounded_io, code_files, rng_version
+from idim_cli.core import rng_version
 from idim_cli.core.errors import FileError, IdimError
-from idim_cli.recipe.components import is_code
+from idim_cli.core.registry import short
 from idim_cli.recipe.dump import dump, filled
 from idim_cli.recipe.load import Loaded, as_loaded, with_values
-from idim_cli.recipe.schema import COMPONENTS, GRADIENT, Component, Recipe, SeedLists, Seeds, Sweep
-from idim_cli.runs import results
+from idim_cli.recipe.schema import GRADIENT, Recipe, SeedLists, Seeds, Sweep
+from idim_cli.runs import fingerprint, results
 from idim_cli.runs.consistency import prefix
 from idim_cli.runs.early_stop import Goal
 from idim_cli.runs.results import Plan
@@ -246,16 +246,22 @@ def _point(recipe: Recipe) -> str:
 
 def _content(recipe: Recipe) -> str:
     """All that decides what comes of a run, but for d and seeds, as canonical text."""
-    code = _code(recipe)
-    named = {kind: _component(recipe, kind, code_files.canonical) for kind in code}
-    plain = dump(recipe.model_copy(update=named), defaults=True)
+    prints = fingerprint.of_recipe(recipe)
+    plain = dump(recipe, defaults=True)
+    for path, one in prints.items():
+        holder = functools.reduce(dict.__getitem__, path[:-1], plain)
+        holder[path[-1]] = short(one.component.name, dict(one.component.params))
     content = {key: value for key, value in plain.items() if key not in (*_NOT_CONFIG, *_OF_COORDS)}
     content |= {"projector": plain["projector"]}
     if recipe.method == GRADIENT:  # runs of recipes from before there were methods keep their identity
         del content["method"]
     content |= {"quantise": plain["quantise"]} if recipe.quantise else {}
     content |= {"start": _start(recipe.start)} if recipe.start else {}
-    return json.dumps({**content, "code": code, "rng": rng_version.VERSION}, sort_keys=True)
+    files = [f"{'.'.join(path)}: {dict(one.files)}" for path, one in prints.items() if one.files]
+    content |= {"files": files} if files else {}
+    return json.dumps(
+        {**content, "code": fingerprint.code_of(prints), "rng": rng_version.VERSION}, sort_keys=True
+    )
 
 
 def _start(run: str) -> str:
@@ -264,21 +270,9 @@ def _start(run: str) -> str:
     One that is not there has a place in the recipe, which preflight names; until then its name stands for it.
     """
     try:
-        with bounded_io.opened(results.checkpoint_of(Path(run))) as file:
-            return hashlib.file_digest(file, functools.partial(hashlib.blake2b, digest_size=8)).hexdigest()
-    except (FileError, OSError):
+        return fingerprint.file_digest(results.checkpoint_of(Path(run))) or f"no checkpoint at {run}"
+    except FileError:
         return f"no checkpoint at {run}"
-
-
-def _component(recipe: Recipe, kind: str, rename: Callable[[str], str]) -> Component:
-    given: Component = getattr(recipe, kind)
-    return given.model_copy(update={"name": rename(given.name)})
-
-
-def _code(recipe: Recipe) -> dict[str, str]:
-    """Digests of the source files of components that are named by their code, with all that these import."""
-    named = {kind: getattr(recipe, path[0]) for path, kind in COMPONENTS.items() if len(path) == 1}
-    return {kind: code_files.digest(c.name) for kind, c in named.items() if is_code(c.name, kind)}
 
 
 def _digest(*parts: str) -> str:

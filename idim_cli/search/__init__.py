@@ -8,4 +8,5 @@ REGISTRY = Registry(
         "grid": "idim_cli.search.grid:Grid",
         "adaptive": "idim_cli.search.adaptive:Adaptive",
     },
+    given=2,
 )

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from idim_cli.core import user_code
+from idim_cli.core.errors import ComponentError
 from idim_cli.recipe.schema import Recipe
 from idim_cli.runs.plan import Run, SweepGroup
 from idim_cli.search import REGISTRY
@@ -48,5 +50,23 @@ def build(recipe: Recipe, native: Native) -> Search:
     """The search of a recipe's sweep; ComponentError for parameters that do not fit."""
     assert recipe.sweep is not None
     component = recipe.sweep.search
-    params = REGISTRY.filled(component.name, component.params)
-    return cast(Search, REGISTRY.open(component.name)(recipe, native, **params))
+    made = cast(Search, REGISTRY.make(component.name, component.params, recipe, native))
+    return _Foreign(component.name, made) if REGISTRY.is_code(component.name) else made
+
+
+class _Foreign:
+    """A search of the user's own: what it raises or returns instead of an answer is a ComponentError."""
+
+    def __init__(self, name: str, search: Search) -> None:
+        self.name, self.search = name, search
+
+    def ask(self, told: Mapping[str, Result]) -> Ask | None:
+        found = user_code.guarded(self.name, lambda: self.search.ask(told))
+        if found is None or isinstance(found, Ask):
+            return found
+        hint = "see idim_cli.search.base.Search"
+        raise ComponentError(f"{self.name}: ask returned a {type(found).__name__}, not an Ask or None", hint)
+
+    def most(self) -> list[tuple[SweepGroup, int]]:
+        found: list[tuple[SweepGroup, int]] = user_code.guarded(self.name, lambda: self.search.most())
+        return found

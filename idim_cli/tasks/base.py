@@ -84,8 +84,7 @@ def not_finite(figures: Mapping[str, float]) -> str:
 
 def build(component: Component) -> Task:
     """The task that a recipe names; ComponentError for parameters that do not fit."""
-    params = REGISTRY.filled(component.name, component.params)
-    return cast(Task, REGISTRY.open(component.name)(**params))
+    return cast(Task, REGISTRY.make(component.name, component.params))
 
 
 @contextmanager

@@ -9,4 +9,5 @@ REGISTRY = Registry(
         "wandb": "idim_cli.trackers.wandb:WandB",
         "mlflow": "idim_cli.trackers.mlflow:MLflow",
     },
+    given=1,
 )

@@ -47,8 +47,7 @@ def build(component: Component, folder: Path) -> Tracker:
         ComponentError: it is unknown, or its parameters do not fit.
         MissingExtraError: its library is not installed.
     """
-    params = REGISTRY.filled(component.name, component.params)
-    return cast(Tracker, REGISTRY.open(component.name)(folder, **params))
+    return cast(Tracker, REGISTRY.make(component.name, component.params, folder))
 
 
 def library(name: str, extra: str) -> ModuleType:

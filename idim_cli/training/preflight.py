@@ -147,9 +147,9 @@ class _Check:
 
     def _training(self, training: Training) -> None:
         with self._at("training.optimizer"):
-            optimizers.build(training.optimizer, nn.Parameter(torch.zeros(1)))
+            optimizers.try_step(training.optimizer)
         with self._at("training.schedule"):
-            schedules.build(training.schedule, 1, 1)
+            schedules.build(training.schedule, 1, 1)(0)
 
     def _network(self, recipe: Recipe, device: torch.device) -> list[int]:
         """Sizes of the native parameters, after one real step; empty when that fails, which is a fault."""

@@ -70,7 +70,7 @@ def _changed(recipe: Recipe, then: object, theta0: str, data: Data) -> str:
     """What the run to start from was made from that this run is not, in words."""
     now = {split: data.digest(split) for split in ("train", "validation")}
     return (
-        origin.other_code(then, {"model": recipe.model, "dataset": recipe.dataset})
+        origin.other_code(then, origin.named(recipe))
         or origin.other_theta0(then, theta0, recipe.model.name)
         or origin.other_data(then, now, recipe.dataset.name)
     )

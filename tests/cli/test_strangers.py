@@ -14,10 +14,9 @@ from idim_cli.compression.format import container
 from idim_cli.core import tensor_digest
 from idim_cli.core.errors import IdimError
 from idim_cli.recipe import trust
-from idim_cli.recipe.components import OPEN
 from idim_cli.recipe.schema import COMPONENTS, TRACKERS, Recipe
 from idim_cli.reports.page import reproduce
-from idim_cli.runs import checkpoint
+from idim_cli.runs import checkpoint, origin
 from idim_cli.runs.results import CHECKPOINT
 from idim_cli.thresholds import made, swept
 
@@ -42,6 +41,12 @@ PLACES = {
     "training.schedule": {"training": {"epochs": 1, "schedule": HARM}},
     "sweep.search": {"sweep": {"search": HARM}},
     "trackers": {"trackers": [HARM]},
+    "over projector": {"sweep": {"d": [2], "over": {"projector": ["tied", HARM]}}},
+    "over inner": {"projector": "layerwise", "sweep": {"d": [2], "over": {"projector.inner": [HARM]}}},
+    "over training": {"sweep": {"d": [2], "over": {"training": [{"epochs": 1, "optimizer": HARM}]}}},
+    "over optimizer": {"sweep": {"d": [2], "over": {"training.optimizer": [HARM, "adam"]}}},
+    "over schedule": {"sweep": {"d": [2], "over": {"training.schedule.name": ["linear", "os:abort"]}}},
+    "baseline optimizer": {"sweep": {"d": [2], "baseline": {"set": {"training.optimizer": HARM}}}},
     "over model": {"sweep": {"d": [2], "over": {"model": ["fc", HARM]}}},
     "over labels": {"sweep": {"d": [2], "over": {"model": {"small": "fc", "evil": HARM}}}},
     "over name": {"model": {"name": "fc"}, "sweep": {"d": [2], "over": {"model.name": ["fc", "os:abort"]}}},
@@ -52,6 +57,22 @@ PLACES = {
     "published": {"published": "os:system"},
     "data_root": {"data_root": "os:system", "dataset": "mnist"},
 }
+#: A script that leaves a trace if it is run, or if an annotation in it is evaluated.
+EVIL = """
+from typing import Annotated
+open('ran', 'w')
+
+def network(
+    shape,
+    *,
+    one: open('ran', 'w') = 1,
+    two: "open('ran', 'w')" = 2,
+    three: list["open('ran', 'w')"] = (),
+    four: Annotated[int, open('ran', 'w')] = 4,
+    five: Literal[open('ran', 'w')] = 5,
+    six: int | [open('ran', 'w')] = open('ran', 'w'),
+): ...
+"""
 #: All that takes a recipe.
 WAYS = {
     "train": lambda cli: cli("train", "r.yaml"),
@@ -70,7 +91,7 @@ def here(tmp_path, tmp_path_factory, monkeypatch):
     """A folder of a user who allowed nothing yet, with a script that leaves a trace if it is run."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "evil.py").write_text("open('ran', 'w')\n")
+    (tmp_path / "evil.py").write_text(EVIL)
     yield tmp_path
     assert not (tmp_path / "ran").exists(), "code was run"
 
@@ -82,7 +103,12 @@ def write(changes, path="r.yaml"):
 
 def is_open(place):
     """Whether code may stand there at all, so that --trust-code is what it lacks."""
-    return place in OPEN or place.startswith(("over", "baseline"))
+    return place in {".".join(path) for path in COMPONENTS} | {TRACKERS, "projector.inner"} or swept_by(place)
+
+
+def swept_by(place):
+    """Whether only a sweep makes use of what stands there."""
+    return place.startswith(("over", "baseline", "sweep"))
 
 
 def test_every_place_of_a_recipe_is_listed():
@@ -107,7 +133,7 @@ def test_a_recipe_runs_no_code_of_a_stranger(cli, here, place):
 @pytest.mark.parametrize("place", [place for place in PLACES if is_open(place)])
 def test_nothing_that_takes_a_recipe_runs_it(cli, here, way, place):
     write(PLACES[place])
-    if "train" in way and place not in OPEN:
+    if "train" in way and swept_by(place):
         WAYS[way](cli)  # it makes no use of the sweep
         return
     with pytest.raises(IdimError, match="code that you did not make"):
@@ -121,8 +147,8 @@ def test_check_lists_what_would_run(cli, here):
     assert "runs dataset ./mine.py:data\n" in said
     assert 'model os:system {"command": "touch ran"}, which you did not make: needs --trust-code' in said
     told = json.loads(cli("recipes", "check", "r.yaml", "--json").stdout)["files"][0]["code"]
-    assert [(one["name"], one["allowed"]) for one in told] == [("os:system", False), ("./mine.py:data", True)]
-    assert told[0]["params"] == {"command": "touch ran"}
+    assert [(one["name"], one["allowed"]) for one in told] == [("./mine.py:data", True), ("os:system", False)]
+    assert told[1]["params"] == {"command": "touch ran"}
 
 
 def results_of(recipe):
@@ -175,7 +201,7 @@ def planted(folder, component, kind="model", **extra):
     return folder / CHECKPOINT
 
 
-@pytest.mark.parametrize("kind", OPEN)
+@pytest.mark.parametrize("kind", origin.NEEDED)
 @pytest.mark.parametrize("extra", [{}, {"mark": ""}, {"mark": "0" * 64}, {"mark": None}])
 def test_a_checkpoint_runs_no_code_of_a_stranger(cli, here, kind, extra):
     path = planted(here / "run", HARM, kind, **extra)

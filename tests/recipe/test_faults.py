@@ -194,9 +194,10 @@ def test_code_needs_a_module_and_a_callable(faults, name):
     assert f"dataset: '{name}' is not 'module:callable'" in found
 
 
-def test_only_models_and_data_may_come_from_code(faults):
-    (found,) = faults("projector: pkg.mod:make")
-    assert "unknown projector 'pkg.mod:make'" in found
+@pytest.mark.parametrize("key", ["projector", "task", "dataset", "model"])
+def test_a_file_is_not_a_component(faults, key):
+    (found,) = faults(f"{key}: ./mine.py", base=small_without(key))
+    assert "write ./mine.py:NAME" in found
 
 
 def test_shared_parameters_are_checked_too(small, faults):

@@ -34,7 +34,7 @@ def runs_code(component: Component) -> bool:
     return bool(trust.of_components({"model": component}))
 
 
-def permit(found: Solution, trust_code: bool, kinds: Sequence[str] = ("model",)) -> Solution:
+def permit(found: Solution, trust_code: bool, kinds: Sequence[str] = ("model", "projector")) -> Solution:
     """The same solution, trusted; a stranger's code that it names for components of these kinds is shown.
 
     Raises:

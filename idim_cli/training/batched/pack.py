@@ -94,7 +94,9 @@ class Pack:
                 training = loop.training
                 rounding = method.rounding and method.rounding.pacing
                 settings = repr((training.optimizer, training.schedule, loop.steps, step, rounding))
-                groups[settings].append(method.optimizer)
+                # Of an optimizer with state of its own making nothing is known: it steps by itself.
+                own = "" if optimizers.joinable(method.optimizer) else id(loop)
+                groups[settings, own].append(method.optimizer)
             self.joined = [(group[0], optimizers.joined(group)) for group in groups.values()]
             self.pace = pace
         return self.joined
