@@ -37,6 +37,7 @@ PLACES = {
     "task": {"task": HARM},
     "projector": {"projector": HARM},
     "projector.inner": {"projector": {"name": "layerwise", "inner": HARM}},
+    "method": {"method": HARM},
     "training.optimizer": {"training": {"epochs": 1, "optimizer": HARM}},
     "training.schedule": {"training": {"epochs": 1, "schedule": HARM}},
     "sweep.search": {"sweep": {"search": HARM}},
