@@ -72,10 +72,14 @@ class Method(abc.ABC):
         objective: what it works on. Further parameters are those that a recipe may set, keyword-only.
     """
 
-    #: Whether its steps are those of `methods.gradient`, which a pack can make for several runs at once.
+    #: Whether its steps are those of `methods.gradient`, which a pack can make for several runs at once. It
+    #: is not inherited: what a subclass overrides, a pack would pass over.
     batched: ClassVar[bool] = False
     #: Whether the coordinates are a solution at the end alone, not at the evaluations before.
     only_at_end: bool = False
+
+    def __init_subclass__(cls) -> None:
+        cls.batched = vars(cls).get("batched", False)
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective

@@ -9,7 +9,7 @@ from types import NoneType
 from typing import Any
 
 from idim_cli.core.errors import IdimError
-from idim_cli.core.registry import split
+from idim_cli.core.registry import registry, split
 from idim_cli.recipe import text
 from idim_cli.recipe.find import find
 from idim_cli.recipe.json_schema import json_schema
@@ -43,7 +43,7 @@ class Keys:
     def values(self, key: str) -> list[str]:
         """What may stand behind ``key=``: choices, the recipe's own value, the default."""
         schema = self.found.get(key, {})
-        known = [*_choices(schema, self.defs), self._here(key), schema.get("default")]
+        known = [*_choices(schema, self.defs), *_of_libraries(key), self._here(key), schema.get("default")]
         short = (value for value in known if not isinstance(value, dict | list | NoneType))
         return list(dict.fromkeys(map(_shown, short)))
 
@@ -74,6 +74,13 @@ class Keys:
         for part in key.split("."):
             node = node.get(part) if isinstance(node, dict) else None
         return node
+
+
+def _of_libraries(key: str) -> Iterator[str]:
+    """Components of other libraries that may stand at a key, such as ``torch:NAdam``."""
+    kind = COMPONENTS.get(tuple(key.split(".")))
+    for prefix, library in registry(kind).libraries.items() if kind else ():
+        yield from (f"{prefix}:{name}" for name in library.names())
 
 
 def _has_short_form(schema: Schema) -> bool:

@@ -38,8 +38,9 @@ def odd(results: Sequence[Result]) -> dict[str, str]:
 
 
 def prefix(projector: str) -> str:
-    """What the names of runs with this projector begin with."""
-    return _DIRECT if projector == _IDENTITY else re.sub(r"[^A-Za-z0-9_]", "_", projector)
+    """What the names of runs with this projector begin with; of one's own code, the name of its class."""
+    own = projector.rpartition(":")[2]  # the file may be named in several ways
+    return _DIRECT if projector == _IDENTITY else re.sub(r"[^A-Za-z0-9_]", "_", own)
 
 
 def _alike(results: Sequence[Result], field: str, key: Callable[[Result], Hashable]) -> list[list[Result]]:
