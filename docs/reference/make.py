@@ -16,6 +16,7 @@ from idim_cli.cli.app import app
 from idim_cli.core.errors import EXIT_CODES
 from idim_cli.core.registry import ROOMS, registry
 from idim_cli.recipe.json_schema import json_schema
+from idim_cli.runs import columns
 
 HERE = Path(__file__).parent
 MADE = "*Made by `docs/reference/make.py`; a test compares it with the code.*"
@@ -72,6 +73,24 @@ WORDS = {
     "object": "mapping",
     "null": "`null`",
 }
+KINDS = {
+    "text": "text",
+    "flag": "True or False",
+    "whole": "integer",
+    "real": "number",
+    "any": "number or text",
+}
+RESULTS = """\
+One row for each finished run of a results folder, in the order of its plan. The file is derived from
+plan.json and the result.json of each run; an unknown value is an empty cell. Two kinds of columns are added
+to those below:
+
+- each recipe key that is swept, named after it, such as `training.optimizer.lr` or `model.depth`. A swept
+  component, such as `model`, is in the column of that name. plan.json says which keys these are;
+- each further metric of the reported epoch, such as `validation_nll`.
+
+Tables of version 0.1, which lack some columns, are read too. [The number](../read-the-number.md) says how
+tables of other programs are read."""
 PLURALS = {"dataset": "Data sets", "search": "Searches"}
 
 
@@ -290,7 +309,16 @@ def fields(those: documents.Fields) -> str:
     return table(("key", "type", "meaning"), rows)
 
 
-PAGES = {"cli.md": cli, "recipe.md": recipe, "json.md": documents_page}
+# results.csv
+
+
+def results_page() -> str:
+    """The page on the columns of results.csv."""
+    rows = [(code(one.name), KINDS[one.kind], one.unit, one.meaning) for one in columns.ALL]
+    return "\n\n".join(["# results.csv", MADE, RESULTS, table(("column", "holds", "unit", "meaning"), rows)])
+
+
+PAGES = {"cli.md": cli, "recipe.md": recipe, "json.md": documents_page, "results.md": results_page}
 
 if __name__ == "__main__":
     for file, page in PAGES.items():

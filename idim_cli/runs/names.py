@@ -14,7 +14,7 @@ from idim_cli.runs.early_stop import SOLVED as SOLVED
 from idim_cli.runs.early_stop import UNSOLVED as UNSOLVED
 
 Known = MutableMapping[str, dict[str, Any]]
-#: What the runs of a sweep are for: each with `run_id`, `over` and `baseline_config`.
+#: What the runs of a sweep are for: each with `run_id`, `over`, `baseline_config` and `floor`.
 Plan = Sequence[Mapping[str, Any]]
 
 OK, FAILED, CANCELLED, TIMEOUT = "ok", "failed", "cancelled", "timeout"

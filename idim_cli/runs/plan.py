@@ -183,7 +183,15 @@ def _order(point: tuple[int | None, Seeds]) -> list[int]:
 
 def purposes(runs: Iterable[Run]) -> Plan:
     """What these runs are for, as plan.json says it."""
-    return [{"run_id": run.run_id, "over": dict(run.group), "baseline_config": run.baseline} for run in runs]
+    return [
+        {
+            "run_id": run.run_id,
+            "over": dict(run.group),
+            "baseline_config": run.baseline,
+            "floor": run.recipe.threshold.floor,
+        }
+        for run in runs
+    ]
 
 
 def single(recipe: Recipe) -> Run:

@@ -12,7 +12,10 @@ from idim_cli.core import bounded_io, untrusted_text
 from idim_cli.core.errors import FileError
 from idim_cli.runs.names import PLAN, RESULT, RUNS, Plan
 
-_PLANNED = ("run_id", "over", "baseline_config")
+# What plan.json says of each run, and its types; plans of version 0.1 have no floor.
+_PLANNED: dict[str, Any] = {
+    "run_id": str, "over": dict | None, "baseline_config": str | None, "floor": int | float | str | None,
+}  # fmt: skip
 _MOST = 48 * 2**20  # bytes: a plan of MAX_RUNS runs is about half as large
 _NAME = 250  # letters that a file system takes
 _log = logging.getLogger(__name__)
@@ -29,6 +32,15 @@ def planned(folder: Path) -> list[dict[str, Any]]:
         )
     names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
     return [{"run_id": name, "baseline_config": None} for name in names]
+
+
+def swept(folder: Path) -> list[str] | None:
+    """The recipe keys that the plan of a folder sweeps over; None without a plan that can be read."""
+    try:
+        plan = _plan(folder)
+    except FileError:
+        return None
+    return None if plan is None else list(dict.fromkeys(key for run in plan for key in run["over"] or {}))
 
 
 def unplanned(folder: Path, plan: Plan) -> list[str]:
@@ -69,7 +81,7 @@ def _runs_of(plan: Any) -> list[dict[str, Any]]:
     runs = plan.get("runs") if isinstance(plan, dict) else None
     if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
         raise ValueError("it holds no list of runs")
-    return [_sound_plan({key: run[key] for key in _PLANNED}) for run in runs]
+    return [_sound_plan({"floor": None, **run}) for run in runs]
 
 
 def _is_inside(run_id: str) -> bool:
@@ -82,8 +94,8 @@ def _is_inside(run_id: str) -> bool:
 
 
 def _sound_plan(run: dict[str, Any]) -> dict[str, Any]:
-    """One run of a plan; ValueError if it is none."""
-    for name, kind in (("run_id", str), ("over", dict | None), ("baseline_config", str | None)):
+    """What one run of a plan is for; ValueError if a key has a wrong type, KeyError if it is missing."""
+    for name, kind in _PLANNED.items():
         if not isinstance(run[name], kind):
             raise ValueError(f"{name} is a {type(run[name]).__name__}")
-    return run
+    return {name: run[name] for name in _PLANNED}

@@ -8,23 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from idim_cli.core import untrusted_text
-from idim_cli.runs import consistency
+from idim_cli.runs import columns, consistency
 from idim_cli.runs.early_stop import SOLVED, UNSOLVED
 
-# What each figure is; any of them may be absent or null where it is unknown.
-_WHOLE = (
-    "D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "steps", "threads",
-    "peak_memory_bytes", "columns_sampled",
-)  # fmt: skip
-_REAL = (
-    "performance", "chance", "performance_start", "stop_level", "final_low", "final_high",
-    "column_norm_min", "column_norm_max", "coherence", "seconds",
-)  # fmt: skip
-_TEXT = (
-    "recipe", "status", "dataset", "model", "projector", "task", "metric", "score_on", "performance_is",
-    "reason", "hint", "device", "idim", "date", "torch", "python", "config",
-)  # fmt: skip
-_FLAGS = ("direct", "again")
+# Fields of a result.json that are no columns of results.csv, by kind; any field may be absent or null.
+_WHOLE = (*columns.of_kind("whole"), "threads", "columns_sampled")
+_REAL = columns.of_kind("real")
+_TEXT = (*columns.of_kind("text"), "reason", "hint", "python")
+_FLAGS = (*columns.of_kind("flag"), "again")
 _FIGURES = ("metrics", "layer_share")
 _SCORED = ("ok", SOLVED, UNSOLVED)
 _LARGEST_WHOLE = 2**63 - 1  # as in the columns of a table

@@ -11,37 +11,28 @@ from typing import TYPE_CHECKING, Any
 from idim_cli.core import untrusted_text
 from idim_cli.core.csv_io import read_csv
 from idim_cli.core.errors import FileError
+from idim_cli.runs import columns
 from idim_cli.runs.files import update
 from idim_cli.runs.names import RESULT, RUNS, TABLE, Known, Plan, as_path
+from idim_cli.runs.plan_file import swept
 from idim_cli.runs.reading import finished, read_result, serving
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_HEAD = ("run_id", "recipe", "status", "direct", "dataset", "model", "projector", "task")
-_BODY = (
-    "D", "d", "seed_theta0", "seed_projector", "seed_data", "performance", "performance_is", "metric",
-    "score_on", "chance", "performance_start", "epoch", "epochs", "stop_level", "final_low",
-    "final_high",
-)  # fmt: skip
-_TAIL = (
-    "column_norm_min", "column_norm_max", "coherence", "seconds", "peak_memory_bytes", "device", "idim",
-    "date", "torch", "config", "baseline_config",
-)  # fmt: skip
 _NAMED = 6  # files that a hint names at most
-# Often unknown for all runs.
-_REAL = ("chance", "performance_start", "stop_level", "final_low", "final_high")
-_WHOLE = ("D", "d", "seed_theta0", "seed_projector", "seed_data", "epoch", "epochs", "peak_memory_bytes")
+#: Attribute of a table (`DataFrame.attrs`): the recipe keys that its plan sweeps over.
+SWEPT = "swept"
 
 
 def row(result: Mapping[str, Any]) -> dict[str, Any]:
     """The cells of one run, from what `finished` says of it; what is unknown is None.
 
-    Beside the fixed columns there is one for each key of ``sweep.over`` and one for each further metric; a
-    metric that has the name of another column has none.
+    Besides `columns.ALL` there is a column for each recipe key that is swept, named after it, and one for
+    each further metric; a metric that has the name of another column has none.
     """
     over = {key: _cell(value) for key, value in (result.get("over") or {}).items()}
-    fixed = {key: result.get(key) for key in (*_HEAD, *_BODY, *_TAIL)}
+    fixed = {key: result.get(key) for key in columns.NAMES}
     cells = {**(result.get("metrics") or {}), **fixed, **over}
     return {key: cells[key] for key in _columns([result])}
 
@@ -49,7 +40,8 @@ def row(result: Mapping[str, Any]) -> dict[str, Any]:
 def table(folder: Path, known: Known | None = None, plan: Plan | None = None) -> pd.DataFrame:
     """All finished runs below `folder`, in the order of the plan (without one: by run_id).
 
-    Runs that the plan does not name are left out. Writes nothing.
+    Runs that the plan does not name are left out. ``attrs["swept"]`` has the keys that the plan sweeps over.
+    Writes nothing.
 
     Args:
         folder: a recipe's, as `idim sweep` makes it.
@@ -65,10 +57,14 @@ def table(folder: Path, known: Known | None = None, plan: Plan | None = None) ->
     found = list(finished(folder, known, plan))
     rows = [row(result) for result in found]
     frame = pd.DataFrame(rows, columns=_columns(found))
-    for name in _REAL:
-        frame[name] = frame[name].astype(float)
-    for name in (*_WHOLE, *_counts(found)):
+    reals = columns.of_kind("real")
+    for name in columns.NAMES:
+        # What is unknown for all runs is a column of NaN, as when it is read from a CSV.
+        if name in reals or frame[name].isna().all():
+            frame[name] = frame[name].astype(float)
+    for name in (*columns.of_kind("whole"), *_counts(found)):
         frame[name] = _whole([one.get(name) for one in rows])
+    frame.attrs[SWEPT] = list(dict.fromkeys(key for one in found for key in one.get("over") or {}))
     return frame
 
 
@@ -103,15 +99,22 @@ def read(path: str | Path) -> pd.DataFrame:
 
     path = as_path(path)
     if path.is_file():
-        return read_csv(path)
+        return _with_plan(read_csv(path), path.parent) if path.name == TABLE else read_csv(path)
     if (path / RUNS).is_dir():
         return table(path)
     result = read_result(path)
     if result is not None:
         return pd.DataFrame([row(serving(result, {}))])
     if (path / TABLE).is_file():
-        return read_csv(path / TABLE)
+        return _with_plan(read_csv(path / TABLE), path)
     raise FileError(f"no results at {str(path)!r}", _near(path))
+
+
+def _with_plan(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """A results.csv with the keys that the plan next to it sweeps over, if there is one."""
+    if (keys := swept(folder)) is not None:
+        frame.attrs[SWEPT] = keys
+    return frame
 
 
 def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -119,7 +122,8 @@ def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:
     over = [key for result in results for key in result.get("over") or {}]
     metrics = [key for result in results for key in result.get("metrics") or {}]
     # A key such as "projector" may be swept over and is a fixed column already.
-    return list(dict.fromkeys([*_HEAD, *over, *_BODY, *metrics, *_TAIL]))
+    head, body, tail = ([one.name for one in part] for part in (columns.HEAD, columns.BODY, columns.TAIL))
+    return list(dict.fromkeys([*head, *over, *body, *metrics, *tail]))
 
 
 def _counts(results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -128,7 +132,7 @@ def _counts(results: Sequence[Mapping[str, Any]]) -> list[str]:
     for key, value in (pair for result in results for pair in (result.get("over") or {}).items()):
         fits = type(value) is not int or abs(value) < 2**63  # as a column can hold it
         found.setdefault(key, set()).add(type(value) if fits else str)
-    return [key for key, types in found.items() if types == {int} and key not in _HEAD]
+    return [key for key, types in found.items() if types == {int} and key not in columns.NAMES]
 
 
 def _cell(value: Any) -> Any:

@@ -10,6 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from idim_cli.core.errors import IdimError
+from idim_cli.recipe.schema import Recipe
+from idim_cli.runs.columns import NAMES
+from idim_cli.runs.table import SWEPT
 from idim_cli.thresholds.labels import spoken
 from idim_cli.thresholds.rows import READ, Columns, coords_columns, require_columns, rows_are_direct
 
@@ -20,9 +23,9 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-# The columns between these two in a table that `idim` wrote are the keys of `sweep.over`.
-_OVER_AFTER, _OVER_BEFORE = "task", "D"
 _FIXED = ("dataset", "model", "projector", "task")
+# What every table that `idim` wrote has, of whatever version.
+_OURS = {"run_id", "task", "D"}
 # Direct runs have none of a projector's columns in common with the sweep.
 _NOT_OF_DIRECT = ("projector", "config")
 _OF_THE_PROBLEM = ("dataset", "model", "task", "recipe")
@@ -92,7 +95,7 @@ def label(group: Mapping[str, Any]) -> str:
 def group_columns(table: DataFrame) -> list[str]:
     """The columns that tell groups apart in a table that `idim` wrote; none for any other table."""
     names = [str(c) for c in table.columns]
-    if not {"run_id", _OVER_AFTER, _OVER_BEFORE} <= set(names):
+    if not set(names) >= _OURS:
         return []
     wanted = dict.fromkeys((*_FIXED, *over_columns(table), *coords_columns(table)))
     columns = [c for c in wanted if c in names]
@@ -105,11 +108,18 @@ def group_columns(table: DataFrame) -> list[str]:
 
 
 def over_columns(table: DataFrame) -> list[str]:
-    """The columns that are keys of `sweep.over`; none in a table that `idim` did not write."""
+    """The columns of swept recipe keys; none in a table that `idim` did not write.
+
+    plan.json names them. In a table without a plan they are the columns that are called as recipe keys are
+    and are not those of every table; a swept `method` shows in its values.
+    """
     names = [str(c) for c in table.columns]
-    if not {_OVER_AFTER, _OVER_BEFORE} <= set(names):
+    if not set(names) >= _OURS:
         return []
-    return names[names.index(_OVER_AFTER) + 1 : names.index(_OVER_BEFORE)]
+    if SWEPT in table.attrs:
+        return [key for key in table.attrs[SWEPT] if key in names]
+    keys = [c for c in names if c.partition(".")[0] in Recipe.model_fields and c not in NAMES]
+    return [*keys, *(c for c in ("method",) if c in names and table[c].nunique() > 1)]
 
 
 def mixed(table: DataFrame, by: Sequence[str] | None = None, chosen: Collection[str] = ()) -> list[str]:

@@ -78,6 +78,7 @@ def failed(run: Run, error: BaseException, problem: Problem | None, device: str)
 def _identity(run: Run) -> dict[str, Any]:
     """What is known of a run before it is trained."""
     recipe, seeds = run.recipe, run.recipe.seeds
+    lr = recipe.training.optimizer.params.get("lr")
     return {
         "run_id": run.run_id,
         "recipe": recipe.name,
@@ -87,6 +88,10 @@ def _identity(run: Run) -> dict[str, Any]:
         "model": recipe.model.name,
         "projector": recipe.projector.name,
         "task": recipe.task.name,
+        "method": recipe.method.name,
+        "optimizer": recipe.training.optimizer.name,
+        "lr": float(lr) if isinstance(lr, int | float) else None,  # an optimizer of the user's may have none
+        "schedule": recipe.training.schedule.name,
         "seed_theta0": seeds.theta0,
         "seed_projector": None if run.direct else seeds.projector,
         "seed_data": seeds.data,
