@@ -65,6 +65,7 @@ def test_the_folder_holds_what_it_should(one, folder):
     assert row["column_norm_max"] == pytest.approx(1, abs=1e-3)
     # No plan, no sweep, and no goal that ended it.
     assert [key for key, value in row.items() if value is None] == [
+        "floor",
         "stop_level",
         "final_low",
         "final_high",
