@@ -33,7 +33,7 @@ def picture(bench: str, rows: Sequence[BenchRow], machine: Machine) -> Picture:
     """The figure of the rows of a bench; its lines are empty where nothing was measured."""
     where = f"{machine.device_name}, {machine.threads} threads, torch {machine.torch}"
     small = where if machine.load is None else f"{where}; load {machine.load:g} before the start"
-    title, x, y, lines, floors = {"projectors": _projectors, "step": _step, "pack": _pack}[bench](rows)
+    title, x, y, lines, floors = PICTURES[bench](rows)
     return Picture(title, x, y, small, lines, floors)
 
 
@@ -67,3 +67,7 @@ def _by_projector(rows: Sequence[BenchRow], x: str, y: str) -> dict[str, Line]:
 def _line(rows: Sequence[BenchRow], x: str, y: str) -> Line:
     """One point for each x."""
     return list({row[x]: (float(row[x]), float(row[y])) for row in rows if row[y] is not None}.values())
+
+
+#: By bench; one that is not named here has a table alone.
+PICTURES = {"projectors": _projectors, "step": _step, "pack": _pack}

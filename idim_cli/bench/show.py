@@ -35,6 +35,7 @@ class BenchLayout:
         columns: of the table.
         main: key of the seconds that matter most; its spread is `main` with ``_spread``.
         note: below the table, from all rows; may be empty.
+        name: of a row, in the line that is printed as it comes in.
     """
 
     group: str
@@ -42,6 +43,7 @@ class BenchLayout:
     columns: Sequence[Column]
     main: str
     note: Callable[[Sequence[BenchRow]], str]
+    name: Callable[[BenchRow], str] = lambda row: _named(row)
 
 
 def seconds(value: float) -> str:
@@ -79,6 +81,11 @@ def _step(row: BenchRow) -> str:
 def _compared(rows: Sequence[BenchRow]) -> str:
     than = next(filter(None, (row["than"] for row in rows)), None)
     return f"faster: how many times faster than {than}" if than else ""
+
+
+def _named(row: BenchRow) -> str:
+    name = f"{row['projector']}, D = {row['D']:,}, d = {row['d']:,}"
+    return name + (f", {row['runs']} side by side" if "runs" in row else "")
 
 
 LAYOUTS = {
@@ -129,6 +136,21 @@ LAYOUTS = {
         "pack_s",
         lambda rows: "",
     ),
+    "start": BenchLayout(
+        "torch_s",
+        lambda row: "new processes; the floor is one that imports torch alone",
+        (
+            Column("start", "start"),
+            Column("median", "start_s", seconds),
+            Column("fastest", "start_min_s", seconds),
+            Column("+-%", "start_spread", percent),
+            Column("/torch", "to_torch", ratio),
+            Column("compiled", "compiled"),
+        ),
+        "start_s",
+        lambda rows: "",
+        lambda row: str(row["start"]),
+    ),
 }
 
 
@@ -148,9 +170,8 @@ def table(bench: str, rows: Sequence[BenchRow], machine: Machine) -> str:
 def line(bench: str, row: BenchRow) -> str:
     """One row as it comes in."""
     layout = LAYOUTS[bench]
-    name = f"{row['projector']}, D = {row['D']:,}, d = {row['d']:,}"
-    name += f", {row['runs']} side by side" if "runs" in row else ""
-    return f"{name}: {seconds(row[layout.main]) if row[layout.main] else 'skipped, ' + row['skipped']}"
+    figure = seconds(row[layout.main]) if row[layout.main] else "skipped, " + row["skipped"]
+    return f"{layout.name(row)}: {figure}"
 
 
 def warnings(bench: str, rows: Sequence[BenchRow], machine: Machine) -> list[str]:
@@ -172,7 +193,7 @@ def _warnings(main: str, rows: Sequence[BenchRow], machine: Machine) -> Iterator
     if unsteady:
         yield (
             f"{len(unsteady)} of {len(measured)} rows vary by over {percent(UNSTEADY)} % between rounds: "
-            "repeat on an idle machine, or with a larger --seconds"
+            "repeat on an idle machine, or for longer (--seconds, --rounds)"
         )
 
 

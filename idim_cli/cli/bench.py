@@ -1,4 +1,4 @@
-"""`idim bench`: what projections, training steps and packs of runs cost on this machine."""
+"""`idim bench`: what projections, training steps, packs of runs and starts cost on this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from idim_cli.bench.machine import Machine
 
 app = typer.Typer(
-    no_args_is_help=True, help="Time projections, training steps and packs of runs, each beside a floor."
+    no_args_is_help=True,
+    help="Time projections, training steps, packs of runs and the start of commands, each against a floor.",
 )
 
 Out = Annotated[
@@ -178,6 +179,30 @@ def pack(
     _report("pack", bench.COLUMNS, rows, how, out, as_json)
 
 
+@app.command(cls=Verb)
+@verb
+def start(
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Starts of each; more is steadier.")] = 5,
+    out: Out = None,
+    as_json: options.Json = False,
+) -> None:
+    """Time the start of commands, up to their first lines.
+
+    Measured are idim --help, import idim_cli, and idim sweep quickstart to its
+    first line, to the line that follows the reading of the data and a trial
+    step, and to its first finished run. The floor is a process that imports
+    torch alone. The table also says how many loops a first and a second process
+    compile.
+
+    Example: idim bench start --rounds 3
+
+    Exit code: 0; 1 when a command cannot start; 75, 130 or 143 when stopped.
+    """
+    from idim_cli.bench import start as bench
+
+    _report("start", bench.COLUMNS, bench.measure(rounds, console.say), _how("cpu", 0.0), out, as_json)
+
+
 def _numbers(option: str, text: str) -> list[int]:
     """The whole numbers of an option, such as 100k,1M."""
     units = {"": 1, "k": 1000, "M": 1_000_000}
@@ -208,27 +233,29 @@ def _report(
             found.append(row)
             files.write_csv(path, columns, found, on)
             console.say(show.line(bench, row))
-    figure = _draw(bench, found, on, folder)
+    written = [path, *_drawn(bench, found, on, folder)]
     warnings = show.warnings(bench, found, on)
     if as_json:
-        told = {"machine": on.as_dict(), "rows": found, "warnings": warnings, "files": [path, figure]}
+        told = {"machine": on.as_dict(), "rows": found, "warnings": warnings, "files": written}
         console.document(f"bench-{bench}/1", told)
     else:
         console.out(show.table(bench, found, on))
     for text in warnings:
         console.warn(text)
-    for file in (path, figure):
+    for file in written:
         console.say(f"wrote {file}")
 
 
-def _draw(bench: str, rows: Sequence[BenchRow], machine: Machine, out: Path) -> Path:
-    from idim_cli.bench.picture import picture
+def _drawn(bench: str, rows: Sequence[BenchRow], machine: Machine, out: Path) -> Iterator[Path]:
+    """The figure of a bench that has one."""
+    from idim_cli.bench.picture import PICTURES, picture
     from idim_cli.reports.plots import lines
     from idim_cli.runs.results import write_atomic
 
-    path = out / f"{bench}.png"
-    write_atomic(path, lines.draw(**vars(picture(bench, rows, machine))))
-    return path
+    if bench in PICTURES:
+        path = out / f"{bench}.png"
+        write_atomic(path, lines.draw(**vars(picture(bench, rows, machine))))
+        yield path
 
 
 @contextlib.contextmanager

@@ -52,6 +52,22 @@ def test_table_on_stdout_csv_and_figure_beside(call, tmp_path, name, arguments, 
     assert sorted(path.suffix for path in (tmp_path / "results" / "bench").iterdir()) == [".csv", ".png"]
 
 
+@pytest.mark.slow
+def test_starts_are_timed_and_a_second_process_compiles_nothing(call, tmp_path):
+    done = call("start", "--rounds", "1")
+    assert done.exit_code == 0, done.output
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    rows = {row["start"]: row for row in read(tmp_path / "results" / "bench" / "start.csv")}
+    assert float(rows["import torch"]["to_torch"]) == 1
+    marks = [float(row["start_s"]) for name, row in rows.items() if name.startswith("sweep")]
+    assert len(marks) == 3
+    assert 0 < marks[0] < marks[1] < marks[2]
+    compiled = [int(row["compiled"]) for row in rows.values() if row["compiled"]]
+    assert compiled[0] > 0
+    assert compiled[1] == 0
+    assert [path.name for path in (tmp_path / "results" / "bench").iterdir()] == ["start.csv"]
+
+
 def test_the_environment_says_where_results_go_and_on_which_device(call, tmp_path, monkeypatch):
     monkeypatch.setenv("IDIM_OUT", "mine")
     monkeypatch.setenv("IDIM_DEVICE", "abacus")

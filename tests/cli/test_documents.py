@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
+from idim_cli.bench import start
 from idim_cli.cli import documents
 from idim_cli.cli.app import app
 
@@ -39,6 +40,7 @@ STEPS = [
     ("bench-projectors/1", ["bench", "projectors", "--D", "1k", "--projector", "tied", *BRIEF]),
     ("bench-step/1", ["bench", "step", "--recipe", "toy.yaml", "--d", "10", "--projector", "tied", *BRIEF]),
     ("bench-pack/1", ["bench", "pack", "--recipe", "toy.yaml", "--runs", "1,2", *BRIEF]),
+    ("bench-start/1", ["bench", "start", "--rounds", "1"]),
     ("doctor/1", ["doctor"]),
     ("new/1", ["new", "mine"]),
     ("recipes-list/1", ["recipes", "list"]),
@@ -51,7 +53,9 @@ STEPS = [
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
-def test_every_verb_prints_its_document(cli):
+def test_every_verb_prints_its_document(cli, monkeypatch):
+    monkeypatch.setattr(start, "_round", lambda folder: {"import torch": 1.0, "idim --help": 0.1})
+    monkeypatch.setattr(start, "_printed", lambda *_: "0")
     Path("toy.yaml").write_text(TOY)
     Path("faulty.yaml").write_text("model: {name: fc, widht: 1}\n")
     Path("unread.csv").write_text("net,d,performance\na,10,.5\na,20,.95\na,0,1\nb,10,.5\n")

@@ -1,8 +1,11 @@
 """Compiled loops: the transform at every length, parts that cover everything, threads, caches."""
 
+import functools
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -89,3 +92,18 @@ def test_without_a_folder_for_machine_code_it_is_compiled_anew(monkeypatch):
 
     fill(x)
     assert x.tolist() == [0, 1, 2]
+
+
+def test_an_installation_that_cannot_be_written_to_keeps_machine_code_in_the_cache_of_the_user(tmp_path):
+    package = Path(loops.__file__).parents[2]
+    shutil.copytree(package, tmp_path / "idim_cli", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("projectors", "projectors/kernels"):
+        (tmp_path / "idim_cli" / folder / "__pycache__").touch()  # no folder can be made in its place
+    code = "from idim_cli.bench.start import compilations; print(compilations('tied'))"
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA", "XDG"))}
+    env |= {"HOME": str(tmp_path / "home"), "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = functools.partial(subprocess.run, capture_output=True, check=True, env=env, cwd=tmp_path)
+    first, second = (int(run([sys.executable, "-c", code]).stdout) for _ in range(2))
+    assert first > 0
+    assert second == 0
+    assert [*(tmp_path / "home").rglob("*.nbc")]
