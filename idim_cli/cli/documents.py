@@ -1,4 +1,4 @@
-"""The JSON Schema of what each verb prints under --json, from documents.yaml."""
+"""The JSON Schema of what each verb prints under --json, from documents.yaml and the class `Reading`."""
 
 from __future__ import annotations
 
@@ -30,8 +30,28 @@ def documents() -> Mapping[str, Mapping[str, Any]]:
 
 def parts() -> Mapping[str, Fields]:
     """What documents are made of, by name: the fields of each."""
-    found: Mapping[str, Fields] = _texts()["parts"]
-    return found
+    return {**_texts()["parts"], "Reading": _reading()}
+
+
+@functools.cache
+def _reading() -> Fields:
+    """The fields of a reading, from their types and docstrings."""
+    from pydantic import TypeAdapter
+
+    from idim_cli.thresholds import Reading
+
+    fields = TypeAdapter(Reading).json_schema()["properties"]
+    return {name: f"{_kind(one)}: {one['description']}" for name, one in fields.items()}
+
+
+def _kind(field: Schema) -> str:
+    """A type of JSON Schema as documents.yaml writes it."""
+    if "anyOf" in field:
+        return " | ".join(map(_kind, field["anyOf"]))
+    if field["type"] == "array":
+        inner = _kind(field["items"])
+        return f"({inner})[]" if "|" in inner else f"{inner}[]"
+    return str(field["type"])
 
 
 def schema(name: str) -> Schema:

@@ -138,14 +138,8 @@ def _interval(r: Reading) -> str:
 
 def _range(r: Reading) -> str:
     """``96-143``, or in words where an end lies outside what was tried."""
-    low, high, least, most = r.low, r.high, f"{r.d_min:,} or below", f"above {r.d_max:,}"
-    if low is None and not r.low_is_open:
-        return most
-    if high is None and not r.high_is_open:
-        return least
-    if low is not None and high is not None:
-        return f"{low:,}-{high:,}"
-    return f"{least if low is None else f'{low:,}'} to {most if high is None else f'{high:,}'}"
+    ends = r.ends(f"{r.d_min:,} or below", f"above {r.d_max:,}", ",")
+    return ("-" if None not in (r.low, r.high) else " to ").join(ends)
 
 
 def _result(r: Reading) -> tuple[str, str, str]:
