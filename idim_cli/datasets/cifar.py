@@ -60,7 +60,7 @@ def _parquet(root: Path, normalise: bool) -> Source:
 
     def split(of: Split) -> Split:
         assert isinstance(of, Tensors)
-        return Tensors(standardised(of.inputs, MEAN, STD), of.targets) if normalise else of
+        return Tensors(standardised(of.x, MEAN, STD), of.y) if normalise else of
 
     return Source(split(found.train), lambda: split(found.test()), classes=10, validation=HELD_OUT)
 

@@ -111,8 +111,8 @@ class Tensors(Split):
         return Tensors(batches.mapped(lambda tensor: tensor.to(device), self.data))
 
     @property
-    def inputs(self) -> Any:
-        """The input of a model that takes one, else the arguments of its call."""
+    def x(self) -> Any:
+        """The inputs: of a model that takes one, else the arguments of its call."""
         args, kwargs, _ = batches.parts(self.data)
         return kwargs or (args[0] if len(args) == 1 else args)
 
@@ -120,6 +120,8 @@ class Tensors(Split):
     def targets(self) -> Any:
         """The targets of all examples."""
         return batches.parts(self.data).targets
+
+    y = targets
 
     @property
     def shape(self) -> Any:

@@ -111,7 +111,7 @@ def _pixels(split: Split, seed: int | None) -> Split:
     if seed is None:
         return split
     whole = _in_memory(split, "shuffle_pixels")
-    x = whole.inputs
+    x = whole.x
     if not isinstance(x, Tensor):
         raise DataError("shuffle_pixels needs examples of one tensor", "leave it out")
     flat = x.flatten(2 if x.ndim == 4 else 1)

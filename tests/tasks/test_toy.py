@@ -37,6 +37,6 @@ def test_direct_training_solves_it(toy):
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01, betas=(0.9, 0.99))
     for _ in range(250):  # later on Adam jitters around the solution, by the last bits of the processor
         optimizer.zero_grad()
-        task.loss(net, split.x, split.y).backward()
+        task.loss(net, split.data).backward()
         optimizer.step()
     assert task.evaluate(net, split)["exp_minus_loss"] > 0.999
