@@ -56,7 +56,8 @@ def predictions(returned: Any) -> Tensor:
     if isinstance(returned, Tensor):
         return returned
     found = returned.get("logits") if isinstance(returned, Mapping) else getattr(returned, "logits", None)
-    if not isinstance(found, Tensor):
+    # The others of a tuple, such as auxiliary outputs in training, would be left out unseen.
+    if isinstance(returned, tuple) or not isinstance(found, Tensor):
         hint = "return one tensor, or a dict or an object with `logits`"
         raise ComponentError(f"the model returned a {type(returned).__name__}, not a tensor", hint)
     return found

@@ -75,6 +75,8 @@ class Method(abc.ABC):
     #: Whether its steps are those of `methods.gradient`, which a pack can make for several runs at once. It
     #: is not inherited: what a subclass overrides, a pack would pass over.
     batched: ClassVar[bool] = False
+    #: Whether it takes gradients, so that the loss must be differentiable in the parameters.
+    differentiates: ClassVar[bool] = True
     #: Whether the coordinates are a solution at the end alone, not at the evaluations before.
     only_at_end: bool = False
 

@@ -25,6 +25,7 @@ class EvolutionStrategy(Gradient):
     """
 
     batched: ClassVar[bool] = False
+    differentiates: ClassVar[bool] = False
 
     def __init__(
         self,

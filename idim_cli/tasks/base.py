@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from idim_cli.core.errors import DataError
 from idim_cli.datasets.batch import parts, predictions
 from idim_cli.datasets.split import Data, Order, Split
 from idim_cli.recipe.schema import Component
@@ -85,6 +86,17 @@ def not_finite(figures: Mapping[str, float]) -> str:
 def build(component: Component) -> Task:
     """The task that a recipe names; ComponentError for parameters that do not fit."""
     return cast(Task, REGISTRY.make(component.name, component.params))
+
+
+def checked(component: Component, data: Data, dataset: str) -> Task:
+    """As `build`; DataError, with the split's name, for data that the task cannot learn from."""
+    task = build(component)
+    for name, split in (("training", data.train), ("validation", data.validation)):
+        try:
+            task.check(split, data.classes)
+        except DataError as error:
+            raise DataError(f"{dataset}: {name} split: {error.message}", error.hint) from error
+    return task
 
 
 @contextmanager

@@ -157,14 +157,14 @@ class _Check:
             data = load_data(recipe, self.where, device)
             for warning in data.warnings:
                 _log.warning("%s: %s", recipe.dataset.name, warning)
-            task = tasks.build(recipe.task)
-            for split in (data.train, data.validation):
-                task.check(split, data.classes)
+            task = tasks.checked(recipe.task, data, recipe.dataset.name)
             with self._at("model"):
                 models.refuse_large(recipe.model, data.shape, task.outputs(data))
                 module = self._seeded_module(recipe, data)
                 with self._at("model" if recipe.trainable is None else "trainable"):
                     rehearsal = TrialStep(module, recipe, data, device)
+                    with self._at("method"):
+                        rehearsal.use(recipe.method)
                     with self._at("model"), self._at("training.batch_size", CapacityError):
                         rehearsal.first()
                         with self._at("training.batch_size"):

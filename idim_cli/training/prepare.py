@@ -57,7 +57,8 @@ def problem(run: Run, where: Where) -> Problem:
         RunError: P's columns are not of unit length.
     """
     recipe, device = run.recipe, pick_device(where.device or run.recipe.device)
-    data, task = load_data(recipe, where, device), tasks.build(recipe.task)
+    data = load_data(recipe, where, device)
+    task = tasks.checked(recipe.task, data, recipe.dataset.name)
     start = recipe.seeds.theta0
     outputs = task.outputs(data)
     module = models.build(recipe.model, data.shape, outputs, start, where.download).to(device)

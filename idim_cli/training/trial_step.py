@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from idim_cli.core.errors import FOREIGN, CapacityError, ComponentError, ExitedError, IdimError, described
 from idim_cli.core.shared_memory import put
 from idim_cli.datasets.split import Data
+from idim_cli.methods import base as methods
 from idim_cli.methods.base import Step
 from idim_cli.methods.gradient import Gradient
 from idim_cli.models.base import too_large
@@ -68,13 +69,17 @@ class TrialStep:
         self.loop = Loop(problem, recipe.training.model_copy(update=_ANY), recipe.seeds.data)
         assert isinstance(self.loop.method, Gradient)
         self.method = self.loop.method
-        self.returned = ""
+        self.differentiates = True
         self.idle: list[Native] = []
 
     @property
     def sizes(self) -> list[int]:
         """Of the native parameters."""
         return [one.parameter.numel() for one in self.native]
+
+    def use(self, method: Component) -> None:
+        """Note what the method of the run needs; ComponentError if it cannot be made."""
+        self.differentiates = methods.build(method, self.method.objective).differentiates
 
     def first(self) -> None:
         """Take the gradient of the first batch inside the subspace and outside of it, and evaluate.
@@ -89,7 +94,10 @@ class TrialStep:
             with torch.no_grad():
                 self.loop.subspace.coords.copy_(_AWAY * start)
             self._evaluate(len(examples))
-            self._compare(examples)
+            if self.differentiates:
+                self._compare(examples)
+            else:
+                self._loss(examples)
 
     def last(self) -> None:
         """Take the gradient of the last, partial batch of an epoch, if there is one.
@@ -98,14 +106,14 @@ class TrialStep:
             ComponentError: the model fails on it, though not on a whole one.
         """
         size, n = self.recipe.training.batch_size, len(self.data.train)
-        examples = self.method.batches(0)[-1]
+        examples = self.method.batches(0)[: self.loop.steps][-1]
         if len(examples) == size or n < size:
             return
         parts = f"{n:,} = {n // size:,} x {size:,} + {len(examples)}"
         some = f"{len(examples)} example" + "s" * (len(examples) > 1)
         try:
             with _untouched(self.loop.device):
-                self._inside(examples)
+                (self._inside if self.differentiates else self._loss)(examples)
         except ComponentError as error:
             rest = str(error).partition(": ")[2]
             raise ComponentError(
@@ -146,6 +154,12 @@ class TrialStep:
         found = [attrgetter(name)(self.module) for name in (one.name, *one.places)]
         return list({id(parameter): parameter.requires_grad_() for parameter in found}.values())
 
+    @torch.no_grad()
+    def _loss(self, examples: Tensor) -> None:
+        """The loss alone, for a method that takes no gradient of it."""
+        with self._told(f"in training, on {len(examples)} examples"):
+            self.method.loss(self.loop.subspace.native(), self.method.batch(Step(0, 0, 0, examples)))
+
     def _inside(self, examples: Tensor) -> Tensor:
         """The gradient as in training, [D]."""
         subspace = self.loop.subspace
@@ -172,14 +186,9 @@ class TrialStep:
         loop.subspace.train()
         self.method.seed_noise(step)
 
-        def seen(*given: Any, **named: Any) -> Any:
-            out = model(*given, **named)
-            self.returned = "" if isinstance(out, Tensor) else type(out).__name__
-            return out
-
         with self._told(f"in training, on {len(examples)} examples"):
             with self.method.autocast():
-                loss = loop.task.loss(seen, batch)
+                loss = loop.task.loss(model, batch)
             if loss.dim():
                 shape = tuple(loss.shape)
                 raise ComponentError(
@@ -211,8 +220,6 @@ class TrialStep:
         names = f"model {self.recipe.model.name!r} with task {self.recipe.task.name!r}"
         shape, what = tuple(self.data.shape), described(error).partition("\n")[0]
         hint = "; ".join(filter(None, (_place(error), _FLOAT32 if _MIXED.search(what) else "")))
-        if self.returned:
-            hint = f"there the model returns {self.returned}; the task takes one tensor"
         raise ComponentError(f"{names} fails {when} of shape {shape}: {what}", hint) from error
 
 

@@ -13,6 +13,7 @@ from idim_cli.recipe.load import loads
 from idim_cli.recipe.schema import Component
 from idim_cli.runs.plan import single
 from idim_cli.tasks import base as tasks
+from idim_cli.training import prepare
 from idim_cli.training.preflight import preflight
 from idim_cli.training.where import Where
 
@@ -84,8 +85,9 @@ def test_targets_are_the_tasks_business(split, flaw):
     found = load(Component(name=given(split)))
     with pytest.raises(DataError, match=flaw):
         tasks.build(Component(name="classify")).check(found.train, 2)
+    prepare._load_data.cache_clear()  # its key is the name alone
     source = f"name: r\ndataset: {given(split)}\nmodel: fc\nd: 2\ntraining: {{epochs: 1}}\n"
-    with pytest.raises(RecipeError, match=rf":2:\d+: dataset: {flaw}"):
+    with pytest.raises(RecipeError, match=rf":2:\d+: dataset: .*training split: {flaw}"):
         preflight([single(loads(source).recipe)], Where(device="cpu"), loads(source).source)
 
 

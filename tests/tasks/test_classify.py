@@ -26,7 +26,7 @@ def model():
 def test_loss_is_the_mean_cross_entropy(model, split):
     logits = model.eval()(split.x)
     by_hand = -logits.log_softmax(1)[torch.arange(103), split.y].mean()
-    assert torch.allclose(build(Component(name="classify")).loss(model, split.x, split.y), by_hand)
+    assert torch.allclose(build(Component(name="classify")).loss(model, split.data), by_hand)
 
 
 @pytest.mark.parametrize("batch_size", [1, 10, 103, 1000])

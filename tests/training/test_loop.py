@@ -31,9 +31,9 @@ def test_l2_is_on_kernels_alone_in_the_full_space(loop):
     for one in (with_l2, without):
         one.subspace.module.eval()  # no dropout: both losses see the same network
         one.subspace.coords.data.fill_(0.3)
-    x, y = without.problem.data.train.x, without.problem.data.train.y
+    batch = without.problem.data.train.data
     theta = without.subspace.native()
-    extra = with_l2.loss(theta, x, y) - without.loss(theta, x, y)
+    extra = with_l2.method.loss(theta, batch) - without.method.loss(theta, batch)
     kernels = theta["0.weight"].square().sum() + theta["4.weight"].square().sum()
     assert extra.item() == pytest.approx(0.5 * kernels.item(), rel=1e-5)
     # Its gradient goes through P, as that of the loss does.
@@ -47,13 +47,13 @@ def test_l2_is_on_kernels_alone_in_the_full_space(loop):
 def test_an_epoch_sees_every_example_once_in_an_order_of_its_own(loop):
     one = loop()
     orders = []
-    for one.state.epoch in (0, 1):
-        batches = one._batches()
+    for epoch in (0, 1):
+        batches = one.method.batches(epoch)
         assert [len(batch) for batch in batches] == [8, 8, 8, 8, 7]
         orders.append(torch.cat(batches).tolist())
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(39))
     assert orders[0] != orders[1]
-    assert orders[0] != torch.cat(loop("seeds.data=1")._batches()).tolist()
+    assert orders[0] != torch.cat(loop("seeds.data=1").method.batches(1)).tolist()
 
 
 def test_clipping_bounds_the_gradient_of_what_is_trained(loop):
@@ -77,7 +77,7 @@ def test_evaluations_come_every_so_often_and_at_the_end(loop):
 def test_the_schedule_goes_step_by_step(loop):
     one = loop("training.schedule=linear")
     rates = []
-    one.run(lambda: rates.append(one.optimizer.param_groups[0]["lr"]), lambda row: None)
+    one.run(lambda: rates.append(one.method.optimizer.param_groups[0]["lr"]), lambda row: None)
     assert rates == pytest.approx([0.05 * (1 - step / 20) for step in range(20)])
 
 

@@ -64,7 +64,7 @@ def test_data_that_nothing_can_be_trained_on(loaded, code):
     code.write_text(code.read_text().replace("(x[:, 0] > x[:, 1]).long()", "(x[:, 0] > x[:, 1]).float()"))
     (fault,) = faults(loaded("dataset.n=80"))
     assert fault.path == "dataset"
-    assert "points: training split: y should be int64 [n], not float32 of shape [80]" in fault.message
+    assert "points: training split: y should be int64 [n], not float32 of shape [40]" in fault.message
 
 
 def test_a_pattern_that_matches_no_parameter(loaded):
