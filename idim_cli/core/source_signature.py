@@ -72,6 +72,7 @@ class Signature:
     is_whole: bool
 
 
+@functools.cache  # what is installed stays as it is, and a sweep's check asks thousands of times
 def of(module: str, attribute: str) -> Signature:
     """The signature of what an installed module defines; ComponentError if it does not."""
     where = code_files.location(module)

@@ -81,6 +81,7 @@ def _sound_source(name: str, source: Source) -> Source:
         classes=classes,
         validation=_sound(held, f"{name}: validation split") if isinstance(held, Split) else held,
         notes=source.notes,
+        bytes_per_token=source.bytes_per_token,
     )
 
 

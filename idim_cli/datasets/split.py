@@ -153,6 +153,7 @@ class Source:
         classes: number of classes, where labels have them and a part of the examples may lack some.
         validation: the data set's own validation split, or how many of the last training examples are held
             out unless the recipe says otherwise; None is a tenth.
+        bytes_per_token: of a text in tokens, for bits per byte.
         notes: in words, what was done on reading that might surprise; users are shown them.
     """
 
@@ -161,6 +162,7 @@ class Source:
     classes: int | None = None
     validation: Split | int | None = None
     notes: tuple[str, ...] = ()
+    bytes_per_token: float | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ class Data:
         train, validation: the splits, transformed as the recipe says.
         test: reads the test split, which nothing else touches.
         classes: number of classes, if the data set says so.
+        bytes_per_token: of a text in tokens, if the data set says so.
         notes: in words, how the splits were made.
         warnings: those of the notes that the user has to know of.
     """
@@ -181,6 +184,7 @@ class Data:
     classes: int | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    bytes_per_token: float | None = None
 
     @property
     def shape(self) -> Any:

@@ -62,6 +62,7 @@ def transform(
         classes=source.classes,
         notes=(*source.notes, *notes),
         warnings=tuple(warnings),
+        bytes_per_token=source.bytes_per_token,
     )
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from idim_cli.core.errors import DataError
+from idim_cli.core.errors import ComponentError, DataError
 from idim_cli.datasets.batch import parts, predictions
 from idim_cli.datasets.split import Data, Order, Split
 from idim_cli.recipe.schema import Component
 from idim_cli.tasks import REGISTRY
 
 Model = Callable[..., Any]
+_NEEDED = ("metric", "score_on", "check", "outputs", "loss", "evaluate")
 
 
 class Task(Protocol):
@@ -69,6 +71,52 @@ def answer(model: Model, batch: Any) -> tuple[Tensor, Any]:
     return predictions(model(*args, **kwargs)), targets
 
 
+def answers(model: nn.Module, split: Split, batch_size: int) -> Iterator[tuple[Tensor, Any]]:
+    """Predictions in float32 and targets of a whole split, batch by batch, in evaluation mode."""
+    with evaluating(model):
+        for batch in batches(model, split, batch_size):
+            outputs, targets = answer(model, batch)
+            yield outputs.float(), targets
+
+
+def some_targets(split: Split) -> Any:
+    """Targets that tell the shape of all: those of the whole split, or of its first example."""
+    if split.targets is not None:
+        return split.targets
+    return parts(next(iter(split.batches(Order(torch.zeros(1, dtype=torch.int64)), 1, "cpu")))).targets
+
+
+def require(y: Any, dtypes: Sequence[torch.dtype], axes: Sequence[str]) -> None:
+    """Check that targets are of one of these dtypes and of as many axes as one of the `axes` names.
+
+    >>> require(torch.zeros(3, 2), [torch.float32], ["[n]", "[n, k]"])
+
+    Raises:
+        DataError: they are not; names what they are.
+    """
+    if isinstance(y, Tensor) and y.dtype in dtypes and y.ndim in [one.count(",") + 1 for one in axes]:
+        return
+    wanted = f"{' or '.join(map(_name, dtypes))} {' or '.join(axes)}"
+    if y is None:
+        raise DataError(f"there are no targets; they should be {wanted}", "see idim_cli.datasets.split.Split")
+    found = f"{_name(y.dtype)} of shape {[*y.shape]}" if isinstance(y, Tensor) else f"a {type(y).__name__}"
+    raise DataError(f"y should be {wanted}, not {found}", "convert it in the data set, or take another task")
+
+
+def refuse_shape(outputs: Tensor, wanted: Sequence[int | str]) -> None:
+    """ComponentError if a model's outputs are of another shape; a text in `wanted` stands for any size."""
+    fits = outputs.ndim == len(wanted) and all(
+        isinstance(size, str) or size == own for size, own in zip(wanted, outputs.shape, strict=True)
+    )
+    if not fits:
+        shape = ", ".join(map(str, wanted))
+        raise ComponentError(f"the model returned outputs of shape {[*outputs.shape]}, not [{shape}]")
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
 def chance(task: Task, split: Split) -> float | None:
     """The performance of the best constant answer on a split; None where the task does not say.
 
@@ -84,8 +132,27 @@ def not_finite(figures: Mapping[str, float]) -> str:
 
 
 def build(component: Component) -> Task:
-    """The task that a recipe names; ComponentError for parameters that do not fit."""
-    return cast(Task, REGISTRY.make(component.name, component.params))
+    """The task that a recipe names; ComponentError for parameters that do not fit.
+
+    A function (outputs, targets) of the user's is a loss: ``./mine.py:loss`` is short for `loss` with it.
+    """
+    if REGISTRY.is_code(component.name) and _is_loss(REGISTRY.open(component.name)):
+        component = Component(name="loss", params={"loss": component.name, **component.params})
+    made = REGISTRY.make(component.name, component.params)
+    missing = [name for name in _NEEDED if not hasattr(made, name)]
+    if missing:
+        message = f"{component.name} gives a {type(made).__name__} without {', '.join(missing)}"
+        raise ComponentError(message, "see idim_cli.tasks.base.Task; a loss is a function (outputs, targets)")
+    return cast(Task, made)
+
+
+def _is_loss(found: object) -> bool:
+    """Whether it is a function of outputs and targets, rather than one that makes a task."""
+    if not inspect.isfunction(found):
+        return False
+    plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    given = [one for one in inspect.signature(found).parameters.values() if one.default is one.empty]
+    return [one.kind for one in given] == [plain, plain]
 
 
 def checked(component: Component, data: Data, dataset: str) -> Task:

@@ -10,7 +10,9 @@ from torch.nn import functional
 
 from idim_cli.core.errors import DataError
 from idim_cli.datasets.split import Data, Split
-from idim_cli.tasks.base import Model, answer, batches, evaluating
+from idim_cli.tasks.base import Model, answer, batches, evaluating, require
+
+_TOP = 5  # of ImageNet's second figure
 
 
 class Classify:
@@ -31,20 +33,12 @@ class Classify:
         y = split.targets
         if y is None:  # not known without reading everything: the first batch will show it
             return
-        if not isinstance(y, Tensor) or y.dtype != torch.int64 or y.ndim != 1:
-            raise DataError(f"y should be int64 [n], not {_kind(y)}", "or take another task, such as regress")
-        low, high = (int(end) for end in torch.aminmax(y))
-        if low < 0 or (classes is not None and high >= classes):
-            wanted = "not be negative" if classes is None else f"lie in 0 .. {classes - 1}"
-            raise DataError(f"labels should {wanted}, found {low} .. {high}")
+        require(y, [torch.int64], ["[n]"])
+        refuse_labels(y, classes)
 
     def outputs(self, data: Data) -> dict[str, Any]:
         """``outputs`` and ``classes``: what the data set says, else the highest training label plus one."""
-        classes = data.classes
-        if classes is None:
-            if data.train.targets is None:
-                raise DataError("the number of classes is unknown", "say it: Source(..., classes=10)")
-            classes = int(data.train.targets.max()) + 1
+        classes = classes_of(data)
         return {"outputs": classes, "classes": classes}
 
     def loss(self, model: Model, batch: Any) -> Tensor:
@@ -55,13 +49,14 @@ class Classify:
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
         """``accuracy`` in 0..1 and ``nll``, the mean cross-entropy in nats, over the whole split.
 
-        Both are NaN if any output is not finite: NaN has no largest entry, and argmax would name class 0.
+        Of more than five classes also ``top5_accuracy``. All are NaN if any output is not finite: NaN has no
+        largest entry, and argmax would name class 0.
         """
         with evaluating(model):
             found = (answer(model, batch) for batch in batches(model, split, batch_size))
             sums = torch.stack([_sums(logits.float(), y) for logits, y in found])
-        right, nll = (sums.cpu().double().sum(dim=0) / len(split)).tolist()
-        return {"accuracy": right, "nll": nll}
+        figures = (sums.cpu().double().sum(dim=0) / len(split)).tolist()
+        return dict(zip(("accuracy", "nll", "top5_accuracy"), figures, strict=False))
 
     def chance(self, split: Split) -> float | None:
         """The share of the most frequent class of a split: the accuracy of answering nothing else."""
@@ -69,14 +64,28 @@ class Classify:
         return None if y is None else int(y.bincount().max()) / len(split)
 
 
-def _kind(y: Any) -> str:
-    if not isinstance(y, Tensor):
-        return f"a {type(y).__name__}"
-    return f"{str(y.dtype).removeprefix('torch.')} of shape {[*y.shape]}"
+def refuse_labels(y: Tensor, classes: int | None) -> None:
+    """DataError for labels that are negative, or beyond the number of classes where it is known."""
+    low, high = (int(end) for end in torch.aminmax(y))
+    if low < 0 or (classes is not None and high >= classes):
+        wanted = "not be negative" if classes is None else f"lie in 0 .. {classes - 1}"
+        raise DataError(f"labels should {wanted}, found {low} .. {high}")
+
+
+def classes_of(data: Data, ignored: int | None = None) -> int:
+    """How many classes there are: what the data set says, else the highest training label plus one."""
+    if data.classes is not None:
+        return data.classes
+    y = data.train.targets
+    if y is None:
+        raise DataError("the number of classes is unknown", "say it: Source(..., classes=10)")
+    return int(y.max() if ignored is None else y[y != ignored].max()) + 1
 
 
 def _sums(logits: Tensor, y: Tensor) -> Tensor:
-    """Right answers and sum of the cross-entropy of a batch, as [2]; NaN if an output is not finite."""
+    """Right answers, sum of the cross-entropy, and right ones among five, as [2] or [3]; NaN if one is."""
     right = (logits.argmax(dim=1) == y).sum()
-    sums = torch.stack([right.to(logits.dtype), functional.cross_entropy(logits, y, reduction="sum")])
-    return torch.where(logits.isfinite().all(), sums, torch.nan)
+    sums = [right.to(logits.dtype), functional.cross_entropy(logits, y, reduction="sum")]
+    if logits.shape[1] > _TOP:
+        sums.append((logits.topk(_TOP, dim=1).indices == y[:, None]).sum().to(logits.dtype))
+    return torch.where(logits.isfinite().all(), torch.stack(sums), torch.nan)

@@ -17,6 +17,7 @@ from idim_cli.core.machine import pick_device
 from idim_cli.datasets.split import Data
 from idim_cli.methods import optimizers, schedules
 from idim_cli.models import base as models
+from idim_cli.models.base import Outputs
 from idim_cli.projectors.check import check_fits
 from idim_cli.recipe.schema import Recipe, Seeds, Training
 from idim_cli.recipe.source import SourceMap
@@ -157,20 +158,26 @@ class _Check:
             data = load_data(recipe, self.where, device)
             for warning in data.warnings:
                 _log.warning("%s: %s", recipe.dataset.name, warning)
-            task = tasks.checked(recipe.task, data, recipe.dataset.name)
-            with self._at("model"):
-                models.refuse_large(recipe.model, data.shape, task.outputs(data))
-                module = self._seeded_module(recipe, data)
-                with self._at("model" if recipe.trainable is None else "trainable"):
-                    rehearsal = TrialStep(module, recipe, data, device)
-                    with self._at("method"):
-                        rehearsal.use(recipe.method)
-                    with self._at("model"), self._at("training.batch_size", CapacityError):
-                        rehearsal.first()
-                        with self._at("training.batch_size"):
-                            rehearsal.last()
-                    _warn_of_idle(recipe, rehearsal)
-                    return rehearsal.sizes
+            with self._at("task", ComponentError):
+                task = tasks.checked(recipe.task, data, recipe.dataset.name)
+                return self._rehearsed(recipe, data, task.outputs(data), device)
+        return []
+
+    def _rehearsed(self, recipe: Recipe, data: Data, outputs: Outputs, device: torch.device) -> list[int]:
+        """Sizes of the native parameters of a model that made one real step."""
+        with self._at("model"):
+            models.refuse_large(recipe.model, data.shape, outputs)
+            module = self._seeded_module(recipe, data)
+            with self._at("model" if recipe.trainable is None else "trainable"):
+                rehearsal = TrialStep(module, recipe, data, device)
+                with self._at("method"):
+                    rehearsal.use(recipe.method)
+                with self._at("model"), self._at("training.batch_size", CapacityError):
+                    rehearsal.first()
+                    with self._at("training.batch_size"):
+                        rehearsal.last()
+                _warn_of_idle(recipe, rehearsal)
+                return rehearsal.sizes
         return []
 
     def _projector(self, recipe: Recipe, sizes: list[int], d: int, device: torch.device) -> None:
