@@ -214,9 +214,8 @@ def test_a_class_of_something_else_is_refused(mine):
     (mine / "odd.py").write_text("class Odd:\n    def __init__(self, *given): pass\n")
     with pytest.raises(RecipeError, match="no class of projectors"):
         train(loads(RECIPE, "own.yaml", ["projector=./odd.py:Odd"]), mine / "out")
-    result = train(loads(RECIPE, "own.yaml", ["method=./odd.py:Odd"]), mine / "out")
-    assert result["status"] == "failed"
-    assert "not a Method" in result["reason"]
+    with pytest.raises(RecipeError, match="not a Method"):
+        train(loads(RECIPE, "own.yaml", ["method=./odd.py:Odd"]), mine / "out")
 
 
 def test_a_method_of_the_users_is_not_taken_for_its_base_in_packs(mine):

@@ -9,6 +9,7 @@ from torch.func import functional_call, vmap
 
 from idim_cli.core.errors import ComponentError, DataError
 from idim_cli.core.registry import registry
+from idim_cli.datasets.batch import parts
 from idim_cli.datasets.split import Data, Split, Tensors
 from idim_cli.recipe.schema import Component
 from idim_cli.tasks import REGISTRY
@@ -156,8 +157,8 @@ def test_outputs_that_are_not_finite_have_no_score(case, value):
 def test_it_says_how_many_outputs_there_are(case):
     task, split, model, _ = case
     with torch.no_grad():
-        args = split.inputs if isinstance(split.inputs, tuple) else (split.inputs,)
-        found = model(*(args or (split.data,)))
+        args, _, _ = parts(split.at(slice(None)))
+        found = model(*args)
     assert task.outputs(data_of(split))["outputs"] in found.shape
 
 
@@ -166,9 +167,9 @@ def test_targets_of_another_kind_are_refused(case):
     task.check(split, None)
     if wrong is not None:
         with pytest.raises(DataError):
-            task.check(Split(split.inputs, wrong), None)
+            task.check(Split(*parts(split.data).args, wrong), None)
         with pytest.raises(DataError):
-            task.check(Split(split.inputs, split.targets.double() + 0.25), None)
+            task.check(Split(*parts(split.data).args, split.targets.double() + 0.25), None)
 
 
 def test_a_pack_of_models_has_the_losses_of_each(case):
