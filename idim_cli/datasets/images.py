@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from idim_cli.core.errors import DataError
 
 Pixels = NDArray[Any]
-_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # Pillow's modes of one channel and more than 8 bits
+DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # Pillow's modes of one channel and more than 8 bits
 _GREY = ("1", "L", "LA", "La")
 _TO_8_BITS = "save it with 8 bits a channel, or in grey"
 
@@ -65,18 +65,22 @@ def pixels(value: Any) -> Pixels:
     from PIL import Image
 
     picture = _opened(value)
-    if picture.mode in _DEEP:
+    if picture.mode in DEEP:
         deep = np.asarray(picture)
         return _finite(deep.astype(deep.dtype.newbyteorder("=")))[..., None]
-    # Pillow keeps the upper 8 bits of such files, which can be the same all over an image.
-    if any(";16" in str(tile[3]) for tile in getattr(picture, "tile", ())):
-        raise DataError("a colour image of 16 bits a channel, which cannot be read in full", _TO_8_BITS)
+    refuse_deep_colour(picture)
     grey = picture.mode in _GREY
     try:
         found = np.asarray(picture.convert("L" if grey else "RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"a damaged image: {error}") from error
     return found[..., None] if grey else found
+
+
+def refuse_deep_colour(picture: Any) -> None:
+    """DataError for colour of 16 bits: Pillow keeps the upper 8, which can be the same all over an image."""
+    if any(";16" in str(tile[3]) for tile in getattr(picture, "tile", ())) and picture.mode not in DEEP:
+        raise DataError("a colour image of 16 bits a channel, which cannot be read in full", _TO_8_BITS)
 
 
 def stacked(images: Sequence[Pixels], what: str) -> Pixels:

@@ -1,0 +1,181 @@
+"""Splits that are read example by example from a map-style dataset, by worker processes that read ahead."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Subset
+
+from idim_cli.core import tensor_digest
+from idim_cli.core.errors import DataError
+from idim_cli.datasets import batch as batches
+from idim_cli.datasets import loading
+from idim_cli.datasets.split import Order, Split
+
+#: Examples that a digest reads, evenly spread, of a dataset without a digest of its own: seconds, not hours.
+DIGESTED = 256
+#: Bytes of a batch in an evaluation, whose size nothing depends on; and of the examples that are kept for the
+#: next evaluation, which are the same.
+_BATCH_BYTES, _KEPT_BYTES = 1 << 26, 1 << 28
+_EVALUATION = Order()
+_CHECKED = 4  # examples whose targets are compared with the `targets` of their dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Streamed(Split):
+    """A split over any map-style dataset: an object with ``len`` and ``dataset[i]``, as PyTorch defines it.
+
+    Examples are pytrees of tensors, arrays and numbers, put together by `default_collate`; float64 becomes
+    float32. Before each is read torch, numpy and random are seeded from (seed, epoch, its place in the
+    dataset), so that it is the same whichever process reads it. A dataset may also define
+
+    - ``plain(i)``: example i without augmentation, read in evaluations instead of ``dataset[i]``;
+    - ``targets``: the targets of all examples, known without reading them;
+    - ``name(i)``: what messages call example i, such as its file;
+    - ``collate(examples)``: a batch, in the process that reads; ``finish(batch)``: the batch as the model
+      gets it, in the process that trains, on its device;
+    - ``digest()``: a digest of its content, the same in every process.
+
+    Attributes:
+        dataset: read from.
+        index: int64 [n], the places in the dataset that make up this split; None is all of them.
+        relabelled: [n], targets in place of the dataset's own.
+        workers: processes that read ahead; 0 reads in this one.
+    """
+
+    dataset: Any
+    index: Tensor | None = None
+    relabelled: Tensor | None = None
+    workers: int = 0
+
+    def __len__(self) -> int:
+        return len(self.dataset) if self.index is None else len(self.index)
+
+    def batches(self, order: Order, size: int, device: str | torch.device) -> Iterator[Any]:
+        """The examples of `order`; in an evaluation in batches of at most 64 MB.
+
+        Raises:
+            DataError: an example cannot be read; names it. Or a worker was killed.
+        """
+        device = torch.device(device)
+        size = size if order.epoch is not None else min(size, max(1, _BATCH_BYTES // _bytes(self._first)))
+        places = torch.arange(len(self)) if order.examples is None else order.examples.cpu()
+        whole = order.epoch is None and order.examples is None
+        read = self._evaluated(size) if whole else self._read(places, size, order, device.type == "cuda")
+        for some, batch in zip(torch.split(places, size), read, strict=True):
+            yield self._finished(some, batch, device)
+
+    def take(self, index: Tensor | slice) -> Streamed:
+        """A split of the examples at `index`."""
+        own = torch.arange(len(self.dataset)) if self.index is None else self.index
+        labels = None if self.relabelled is None else self.relabelled[index]
+        return replace(self, index=own[index], relabelled=labels)
+
+    def with_targets(self, targets: Tensor) -> Streamed:
+        """The same examples with other targets [n]."""
+        return replace(self, relabelled=targets)
+
+    @property
+    def shape(self) -> Any:
+        """Shape of one example's inputs, see `batch.shape`."""
+        return batches.shape(self._first)
+
+    @property
+    def targets(self) -> Tensor | None:
+        """Of all examples, if the dataset has `targets`; DataError if its examples hold others."""
+        if self.relabelled is not None:
+            return self.relabelled
+        return self._known if self._known is None or self.index is None else self._known[self.index]
+
+    def digest(self) -> str:
+        """Of the dataset's own digest, or of up to `DIGESTED` examples, and of which are in the split."""
+        held = {"index": self.index, "targets": self.relabelled}
+        content = self.dataset.digest() if hasattr(self.dataset, "digest") else self._sample()
+        tensors = {name: tensor for name, tensor in held.items() if tensor is not None}
+        return tensor_digest.of(tensors, [len(self.dataset), content])
+
+    def _read(
+        self, places: Tensor, size: int, order: Order = _EVALUATION, pin: bool = False
+    ) -> Iterator[Any]:
+        """Batches of the examples at `places` of this split, as they come from the dataset."""
+        reader = loading.Reader(self.dataset, order.seed, order.epoch)
+        groups = reader.groups(places if self.index is None else self.index[places], size)
+        return loading.read(reader, groups, self.workers, pin)
+
+    def _evaluated(self, size: int) -> Iterator[Any]:
+        """The batches of an evaluation, which are the same each time: kept where that takes little memory."""
+        if size in self._kept:
+            # A copy each time: a model may change what it is given in place.
+            yield from (batches.mapped(torch.clone, batch) for batch in self._kept[size])
+            return
+        kept, room = list[Any](), _KEPT_BYTES
+        for batch in self._read(torch.arange(len(self)), size):
+            room -= _bytes(batch)
+            if room >= 0:
+                kept.append(batches.mapped(torch.clone, batch))
+            yield batch
+        if room >= 0:
+            self._kept[size] = kept
+
+    @functools.cached_property
+    def _known(self) -> Tensor | None:
+        """The targets of the whole dataset, some of them compared with its examples."""
+        if (known := _targets(self.dataset)) is None:
+            return None
+        places = torch.linspace(0, len(known) - 1, min(_CHECKED, len(known))).long()
+        whole = replace(self, index=None)
+        batch = next(whole._read(places, len(places)))
+        found = batches.parts(batch).targets
+        if not isinstance(found, Tensor) or not torch.equal(found, known[places]):
+            message = f"{type(self.dataset).__name__}.targets[{places.tolist()}] is {known[places]}"
+            hint = "let them agree, or delete the attribute"
+            raise DataError(f"{message}, and the targets of these examples are {found}", hint)
+        return known
+
+    @functools.cached_property
+    def _kept(self) -> dict[int, list[Any]]:
+        return {}
+
+    def _finished(self, places: Tensor, batch: Any, device: torch.device) -> Any:
+        """A batch as the model gets it."""
+        copied = batches.mapped(lambda leaf: leaf.to(device, non_blocking=True), batch)
+        finish = getattr(self.dataset, "finish", None)
+        done = copied if finish is None else finish(copied)
+        if self.relabelled is None:
+            return done
+        return batches.with_targets(done, self.relabelled[places].to(device))
+
+    @functools.cached_property
+    def _first(self) -> Any:
+        """The first example, as a batch of one."""
+        place = torch.zeros(1, dtype=torch.int64)
+        return self._finished(place, next(self._read(place, 1)), torch.device("cpu"))
+
+    def _sample(self) -> str:
+        """A digest of some examples, as an evaluation reads them."""
+        places = torch.linspace(0, len(self) - 1, min(DIGESTED, len(self)), dtype=torch.float64).long()
+        found = (tensor_digest.of(batches.tensors(batch)) for batch in self._read(places, 1))
+        return tensor_digest.of({}, [*found])
+
+
+def _targets(dataset: Any) -> Tensor | None:
+    """The `targets` of a dataset, or of one that it is a part of."""
+    if isinstance(dataset, Subset):
+        known = _targets(dataset.dataset)
+        return None if known is None else known[torch.as_tensor(dataset.indices, dtype=torch.int64)]
+    known = getattr(dataset, "targets", None)
+    if known is None or len(known) != len(dataset):
+        return None
+    try:
+        return torch.as_tensor(known)
+    except (TypeError, ValueError):  # words, or of several lengths: the examples hold something else
+        return None
+
+
+def _bytes(batch: Any) -> int:
+    return sum(leaf.nbytes for leaf in batches.leaves(batch))
