@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 _DEVELOPERS = ("dev", "test")
 # The numbers of mallopt's options in glibc.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+#: Overrules how many processes read examples for each training.
+DATA_WORKERS = "IDIM_DATA_WORKERS"
+_MOST_DATA_WORKERS = 8  # of one training; by then it is the disk or the training itself that takes the time
 #: Files by which a data set is known to be there, below the data root.
 DATASETS = {
     "mnist": "MNIST/raw/train-images-idx3-ubyte",
@@ -247,6 +250,16 @@ def data_root(root: str | Path | None = None) -> Path | None:
     chosen = root or os.environ.get("IDIM_DATA")
     _log.debug("data sets in %s", chosen or "no folder: none is set")
     return Path(chosen).expanduser() if chosen else None
+
+
+def data_workers(jobs: int = 1) -> int:
+    """Processes that read examples for each of `jobs` trainings: IDIM_DATA_WORKERS, else the free cores."""
+    asked = os.environ.get(DATA_WORKERS, "")
+    if asked and not asked.isdecimal():
+        raise IdimError(
+            f"{DATA_WORKERS}={printable(asked)} is no number of processes", f"unset it, or {DATA_WORKERS}=2"
+        )
+    return int(asked) if asked else max(0, min(cores() // jobs - 1, _MOST_DATA_WORKERS))
 
 
 def data_cache() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import torch
 
 from idim_cli.core import user_code
 from idim_cli.core.errors import ComponentError, DataError
-from idim_cli.core.machine import data_root
+from idim_cli.core.machine import data_root, data_workers
 from idim_cli.datasets import REGISTRY, batch
 from idim_cli.datasets.split import Data, Source, Split, Tensors
 from idim_cli.datasets.transform import transform
@@ -25,16 +26,21 @@ _SEE = "see idim_cli.datasets.split.Split"
 _SHARED = frozenset(inspect.signature(transform).parameters) - {"source"}
 
 
-def load(component: Component, root: str | None = None, download: bool = False) -> Data:
+def load(
+    component: Component, root: str | None = None, download: bool = False, workers: int | None = None
+) -> Data:
     """The data set that a recipe names, split and transformed as its parameters say, on the CPU.
 
     Names are those of the registry, ``module:callable`` or ``./file.py:callable``. A callable returns a
-    `Source`; it gets the recipe's parameters and, if its signature names them, `root` and `download`.
+    `Source`, or map-style PyTorch datasets: one to train on, or two or three to train, validate and test on. It
+    gets the recipe's parameters and, if its signature names them, `root` and `download`.
 
     Args:
         component: name and parameters, those of `transform` included.
         root: folder of the files; otherwise the environment variable IDIM_DATA.
         download: fetch what is missing. Nothing is ever downloaded unasked.
+        workers: processes that read examples ahead, of a data set that is not held in memory; otherwise the
+            environment variable IDIM_DATA_WORKERS, else the cores that training leaves free.
 
     Raises:
         DataError: files are absent or damaged, the parameters do not suit the data, or the tensors are none
@@ -46,7 +52,14 @@ def load(component: Component, root: str | None = None, download: bool = False) 
     own = {key: value for key, value in params.items() if key not in _SHARED}
     shared = {key: value for key, value in params.items() if key in _SHARED}
     source = _source(component.name, own, data_root(root), download)
-    return transform(_sound_source(component.name, source), **shared)
+    data = transform(_sound_source(component.name, source), **shared)
+    number = data_workers() if workers is None else workers
+    return replace(
+        data,
+        train=data.train.read_by(number),
+        validation=data.validation.read_by(number),
+        test=lambda: data.test().read_by(number),
+    )
 
 
 def _source(name: str, params: dict[str, Any], root: Path | None, download: bool) -> Source:
@@ -55,11 +68,29 @@ def _source(name: str, params: dict[str, Any], root: Path | None, download: bool
         source = _drawn(lambda: user_code.call(name, user_code.find(name), params, context))
     else:
         source = REGISTRY.open(name)(root, download, **params)
-    if not isinstance(source, Source):
+    return source if isinstance(source, Source) else _source_of(name, source)
+
+
+def _source_of(name: str, found: Any) -> Source:
+    """The source of one map-style dataset, or of two or three: training, validation, test."""
+    parts = found if isinstance(found, tuple) else (found,)
+    if not 1 <= len(parts) <= 3 or not all(map(_is_dataset, parts)):
+        message = f"{name} returned a {type(found).__name__}, not an idim_cli.datasets.split.Source"
         raise ComponentError(
-            f"{name} returned a {type(source).__name__}, not an idim_cli.datasets.split.Source"
+            message, "or a dataset with len(dataset) and dataset[i], or two or three of them"
         )
-    return source
+    train, held, test = (*parts, None, None)[:3]
+
+    def read_test() -> Any:
+        if test is None:
+            raise DataError(f"{name} has no test split", "return three datasets, the last for testing")
+        return test
+
+    return Source(train, read_test, validation=held)
+
+
+def _is_dataset(found: Any) -> bool:
+    return isinstance(found, Split) or (hasattr(found, "__getitem__") and hasattr(found, "__len__"))
 
 
 def _drawn(make: Callable[[], T]) -> T:
@@ -79,16 +110,23 @@ def _sound_source(name: str, source: Source) -> Source:
         train=_sound(source.train, f"{name}: training split"),
         test=lambda: _sound(_drawn(read_test), f"{name}: test split"),
         classes=classes,
-        validation=_sound(held, f"{name}: validation split") if isinstance(held, Split) else held,
+        validation=_sound(held, f"{name}: validation split") if _is_dataset(held) else held,
         notes=source.notes,
         bytes_per_token=source.bytes_per_token,
     )
 
 
-def _sound(split: Split, what: str) -> Split:
-    """`split`; DataError, which names it by `what`, if nothing can be trained on it."""
+def _sound(split: Any, what: str) -> Split:
+    """`split`, a map-style dataset as `Streamed`; DataError, which names it, if it is not fit for training."""
+    if not _is_dataset(split):
+        kind = type(split).__name__
+        raise DataError(f"{what}: should be a Split or have len(dataset) and dataset[i], not a {kind}", _SEE)
     if not isinstance(split, Split):
-        raise DataError(f"{what}: should be a Split, not a {type(split).__name__}", _SEE)
+        from idim_cli.datasets.streamed import Streamed  # takes a while to import, and few need it
+
+        split = Streamed(split)
+    if not len(split):
+        raise DataError(f"{what}: there are no examples", _SEE)
     if isinstance(split, Tensors) and (flaw := next(_flaws(split), None)):
         raise DataError(f"{what}: {flaw}", _SEE)
     return split

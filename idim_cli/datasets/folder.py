@@ -12,6 +12,7 @@ import torch
 from pydantic import Field
 
 from idim_cli.core.errors import ComponentError, DataError
+from idim_cli.core.machine import data_workers
 from idim_cli.datasets import file_scan, loading
 from idim_cli.datasets.files import HINT
 from idim_cli.datasets.image_files import Check, ImageFiles, View
@@ -161,7 +162,7 @@ def _damaged(split: Path, files: Sequence[str]) -> dict[str, str]:
 
     def find() -> dict[str, str]:
         groups = torch.split(torch.arange(len(files)), _CHUNK)
-        found = loading.read(Check(split, files), groups, loading.automatic())
+        found = loading.read(Check(split, files), groups, data_workers())
         return {files[place]: why for some in found for place, why in some}
 
     found: dict[str, str] = file_scan.kept("damaged", split, files, find)

@@ -23,13 +23,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
 from idim_cli.core.errors import FOREIGN, DataError, IdimError, described
-from idim_cli.core.machine import cores
 from idim_cli.core.rng import Stream
 from idim_cli.core.user_code import seeded
 from idim_cli.datasets import batch as batches
 
-#: More processes for one training bring nothing: by then the disk or the training is what takes the time.
-MOST_WORKERS = 8
 # Of a group of processes all are sent these (Ctrl-C, `scancel`); what they mean is the training's business.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 
@@ -90,11 +87,6 @@ class Reader:
         with contextlib.suppress(Exception):
             return f"example {place} ({self.dataset.name(place)})"
         return f"example {place}"
-
-
-def automatic(jobs: int = 1) -> int:
-    """How many worker processes each of `jobs` trainings gets here: the cores that they leave free."""
-    return max(0, min(cores() // jobs - 1, MOST_WORKERS))
 
 
 def read(reader: Any, groups: Sequence[Tensor], workers: int, pin: bool = False) -> Iterator[Any]:

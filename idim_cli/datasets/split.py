@@ -66,8 +66,16 @@ class Split(abc.ABC):
     def digest(self) -> str | None:
         """A digest of the content, the same in every process; None if it cannot be had."""
 
+    @abc.abstractmethod
+    def with_targets(self, targets: Any) -> Split:
+        """The same examples with other targets, in their order."""
+
     def to(self, device: str | torch.device) -> Split:
         """The same split on another device, where it is one that lies on a device."""
+        return self
+
+    def read_by(self, workers: int) -> Split:
+        """The same split read by so many processes, where it is one that is read while it is used."""
         return self
 
 
@@ -105,6 +113,10 @@ class Tensors(Split):
     def take(self, index: Tensor | slice) -> Tensors:
         """A split of the examples at `index`."""
         return Tensors(self.at(index))
+
+    def with_targets(self, targets: Any) -> Tensors:
+        """The same examples with other targets, in their order."""
+        return Tensors(batches.with_targets(self.data, targets))
 
     def to(self, device: str | torch.device) -> Tensors:
         """The same split on another device."""

@@ -18,9 +18,9 @@ from idim_cli.datasets import loading
 from idim_cli.datasets.split import Order, Split
 
 #: Examples that a digest reads, evenly spread, of a dataset without a digest of its own: seconds, not hours.
-DIGESTED = 256
-#: Bytes of a batch in an evaluation, whose size nothing depends on; and of the examples that are kept for the
-#: next evaluation, which are the same.
+DIGESTED = 100
+#: Bytes of a batch in an evaluation, whose size nothing depends on; and of a dataset whose examples are kept
+#: from one evaluation to the next.
 _BATCH_BYTES, _KEPT_BYTES = 1 << 26, 1 << 28
 _EVALUATION = Order()
 _CHECKED = 4  # examples whose targets are compared with the `targets` of their dataset
@@ -57,15 +57,15 @@ class Streamed(Split):
         return len(self.dataset) if self.index is None else len(self.index)
 
     def batches(self, order: Order, size: int, device: str | torch.device) -> Iterator[Any]:
-        """The examples of `order`; in an evaluation in batches of at most 64 MB.
+        """The examples of `order`; in an evaluation of the whole split in batches of at most 64 MB.
 
         Raises:
             DataError: an example cannot be read; names it. Or a worker was killed.
         """
         device = torch.device(device)
-        size = size if order.epoch is not None else min(size, max(1, _BATCH_BYTES // _bytes(self._first)))
-        places = torch.arange(len(self)) if order.examples is None else order.examples.cpu()
         whole = order.epoch is None and order.examples is None
+        size = min(size, max(1, _BATCH_BYTES // _bytes(self._first))) if whole else size
+        places = torch.arange(len(self)) if order.examples is None else order.examples.cpu()
         read = self._evaluated(size) if whole else self._read(places, size, order, device.type == "cuda")
         for some, batch in zip(torch.split(places, size), read, strict=True):
             yield self._finished(some, batch, device)
@@ -79,6 +79,10 @@ class Streamed(Split):
     def with_targets(self, targets: Tensor) -> Streamed:
         """The same examples with other targets [n]."""
         return replace(self, relabelled=targets)
+
+    def read_by(self, workers: int) -> Streamed:
+        """The same split read by so many processes."""
+        return replace(self, workers=workers)
 
     @property
     def shape(self) -> Any:
@@ -108,18 +112,17 @@ class Streamed(Split):
         return loading.read(reader, groups, self.workers, pin)
 
     def _evaluated(self, size: int) -> Iterator[Any]:
-        """The batches of an evaluation, which are the same each time: kept where that takes little memory."""
+        """The batches of an evaluation, the same each time: kept where the whole dataset takes little memory."""
         if size in self._kept:
             # A copy each time: a model may change what it is given in place.
             yield from (batches.mapped(torch.clone, batch) for batch in self._kept[size])
             return
-        kept, room = list[Any](), _KEPT_BYTES
+        kept, small = list[Any](), len(self.dataset) * _bytes(self._first) <= _KEPT_BYTES
         for batch in self._read(torch.arange(len(self)), size):
-            room -= _bytes(batch)
-            if room >= 0:
+            if small:
                 kept.append(batches.mapped(torch.clone, batch))
             yield batch
-        if room >= 0:
+        if small:
             self._kept[size] = kept
 
     @functools.cached_property

@@ -100,30 +100,28 @@ def _first(train: Split, count: int) -> tuple[Split, str]:
     return train.take(spread(labels, count)), f"training on the first of each class, {count}; {_SORTED}"
 
 
-def _shuffled_targets(train: Split, seed: int) -> Tensors:
+def _shuffled_targets(train: Split, seed: int) -> Split:
     """The same inputs with the targets of other examples."""
-    whole = _in_memory(train, "shuffle_labels")
+    targets = train.targets
+    if targets is None:
+        hint = "give the dataset an attribute `targets` with the target of each example"
+        raise DataError("shuffle_labels: the targets are not known without reading all examples", hint)
     order = _permutation(seed, "shuffle_labels", len(train))
-    return Tensors(batch.with_targets(whole.data, batch.mapped(lambda tensor: tensor[order], whole.targets)))
+    return train.with_targets(batch.mapped(lambda tensor: tensor[order], targets))
 
 
 def _pixels(split: Split, seed: int | None) -> Split:
     """All positions of each example moved by one permutation; for [C, H, W] it is of the H x W pixels."""
     if seed is None:
         return split
-    whole = _in_memory(split, "shuffle_pixels")
-    x = whole.x
+    if not isinstance(split, Tensors):
+        raise DataError("shuffle_pixels needs a data set that is held in memory", "leave it out")
+    x = split.x
     if not isinstance(x, Tensor):
         raise DataError("shuffle_pixels needs examples of one tensor", "leave it out")
     flat = x.flatten(2 if x.ndim == 4 else 1)
     moved = flat[..., _permutation(seed, "shuffle_pixels", flat.shape[-1])].reshape(x.shape)
-    return Tensors(moved if whole.targets is None else (moved, whole.targets))
-
-
-def _in_memory(split: Split, key: str) -> Tensors:
-    if not isinstance(split, Tensors):
-        raise DataError(f"{key} needs a data set that is held in memory", "leave it out")
-    return split
+    return Tensors(moved if split.targets is None else (moved, split.targets))
 
 
 def _permutation(seed: int, purpose: str, n: int) -> Tensor:

@@ -81,7 +81,8 @@ class Gradient(Method):
             return step.batch
         train, examples = self.objective.train, step.examples
         assert examples is not None
-        return next(iter(train.batches(Order(examples), len(examples), self.objective.device)))
+        order = Order(examples, self.objective.seed, step.epoch)
+        return next(iter(train.batches(order, len(examples), self.objective.device)))
 
     def before_step(self, number: int) -> None:
         """Set the learning rate of the step of this number, and clip its gradient."""

@@ -277,7 +277,7 @@ class Threshold(Frozen):
 
 
 class Recipe(Frozen):
-    """A whole recipe. `device`, `data_root` and `trackers` say where, and do not enter a run's identity.
+    """A whole recipe. `device`, `data_root`, `data_workers` and `trackers` do not enter a run's identity.
 
     Nor does `published`: points of others that reports draw behind its runs, by shipped name or as a CSV.
     """
@@ -319,6 +319,10 @@ class Recipe(Frozen):
     data_root: str | None = None
     """Folder of the data sets; `--data` overrules it, and the environment variable IDIM_DATA stands in for
     it."""
+    data_workers: Annotated[int, Field(ge=0, le=1024)] | None = None
+    """Processes that read examples ahead for each training, of a data set that is not held in memory; null is
+    the environment variable IDIM_DATA_WORKERS, else the cores that training leaves free. Results are the same
+    with any number."""
     trackers: list[Component] = []
     """Where runs are shown beside the results folder: one tracker, or a list of them."""
 

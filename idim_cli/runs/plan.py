@@ -23,7 +23,9 @@ from idim_cli.runs.early_stop import Goal
 from idim_cli.runs.results import Plan
 
 # Which runs are made, and where: not what one run is. d and seeds stand apart.
-_NOT_CONFIG = ("name", "sweep", "threshold", "published", "device", "data_root", "trackers", "d", "seeds")
+_NOT_CONFIG = (
+    "name", "sweep", "threshold", "published", "device", "data_root", "data_workers", "trackers", "d", "seeds"
+)  # fmt: skip
 # What is about P's coordinates, and so not about direct runs.
 _OF_COORDS: dict[str, Any] = {"projector": "identity", "quantise": None, "start": None}
 

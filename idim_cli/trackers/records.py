@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _RESULT = ("performance", "peak_memory_bytes")
 # Parts of a recipe that say nothing of one run.
-_NOT_OF_A_RUN = {"sweep", "threshold", "published", "trackers", "data_root"}
+_NOT_OF_A_RUN = {"sweep", "threshold", "published", "trackers", "data_root", "data_workers"}
 
 
 def settings_of(run: Run, D: int | None) -> Settings:

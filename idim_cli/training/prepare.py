@@ -78,13 +78,16 @@ def load_data(recipe: Recipe, where: Where, device: torch.device) -> Data:
     """The recipe's data on `device` where they fit; runs of one process that share them load them once."""
     root = data_root(where.data_root or recipe.data_root)
     component = json.dumps([recipe.dataset.name, recipe.dataset.params], sort_keys=True)
-    return _load_data(component, None if root is None else str(root), where.download, device)
+    found = None if root is None else str(root)
+    return _load_data(component, found, where.download, device, recipe.data_workers)
 
 
 @functools.lru_cache(maxsize=2)
-def _load_data(component: str, root: str | None, download: bool, device: torch.device) -> Data:
+def _load_data(
+    component: str, root: str | None, download: bool, device: torch.device, workers: int | None
+) -> Data:
     name, params = json.loads(component)
-    data = datasets.load(Component(name=name, params=params), root, download=download)
+    data = datasets.load(Component(name=name, params=params), root, download, workers)
     need = sum(split.nbytes for split in (data.train, data.validation) if isinstance(split, Tensors))
     if device.type == "cpu" or need > free_bytes(device) // 2:
         return data

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 
 from idim_cli.core.machine import peak_bytes, pick_device, reset_peak, resident_bytes
-from idim_cli.datasets.split import Split
+from idim_cli.datasets.split import Split, Tensors
 from idim_cli.methods.gradient import Gradient
 from idim_cli.runs.plan import Run
 from idim_cli.training.loop import Loop
@@ -21,7 +21,8 @@ from idim_cli.training.prepare import Where, load_data, problem
 STEPS = 8
 #: A measurement takes no further steps after this time.
 SECONDS = 0.5
-_EXAMPLES = 4096  # of a split that an evaluation is timed on
+#: Of a split that an evaluation is timed on: in memory, or read from disk.
+_EXAMPLES, _READ = 4096, 256
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _evaluation(loop: Loop) -> float:
     seconds = 0.0
     with loop.subspace.held():
         for split in _scored(loop):
-            some = split.take(slice(_EXAMPLES))
+            some = split.take(slice(_EXAMPLES if isinstance(split, Tensors) else _READ))
             share = len(some) / len(split)
             seconds += _timed(partial(loop.task.evaluate, loop.subspace, some)) / share
     return seconds

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from idim_cli.core.machine import cores
+from idim_cli.core.machine import DATA_WORKERS, cores, data_workers
 from idim_cli.execute.local.fork_server import Forked, ForkServer
 from idim_cli.execute.local.worker import Assignment
 from idim_cli.runs.plan import Run
@@ -31,17 +31,21 @@ sys.exit(main({number}))
 
 
 class WorkerSlot(NamedTuple):
-    """Where a worker computes: its number, its threads, the GPU that alone it sees, whether it is forked."""
+    """Where a worker computes: its number, its threads, the GPU that alone it sees, whether it is forked.
+
+    `readers` are the processes that read examples ahead for each of its trainings.
+    """
 
     number: int
     threads: int
     gpu: str | None
     forks: bool = False  # a fork cannot take a GPU along
+    readers: int = 0
 
     @property
     def environment(self) -> dict[str, str]:
         """What is set for its process."""
-        limits = dict.fromkeys(_THREADS, str(self.threads))
+        limits = dict.fromkeys(_THREADS, str(self.threads)) | {DATA_WORKERS: str(self.readers)}
         return limits if self.gpu is None else {**limits, _DEVICES: self.gpu}
 
 
@@ -58,8 +62,10 @@ def seats(device: torch.device, workers: int | None, threads: int | None = None)
     # OpenMP allows a list, of which the first number is for the outermost level.
     asked = int((os.environ.get(_THREADS[0]) or str(cores())).partition(",")[0])
     each = threads or max(1, min(cores() // number, asked))
-    forks = device.type == "cpu"
-    return [WorkerSlot(at, each, gpus[at % len(gpus)] if gpus else None, forks) for at in range(number)]
+    forks, readers = device.type == "cpu", data_workers(number)
+    return [
+        WorkerSlot(at, each, gpus[at % len(gpus)] if gpus else None, forks, readers) for at in range(number)
+    ]
 
 
 def _gpus() -> list[str]:
