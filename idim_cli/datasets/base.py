@@ -32,8 +32,8 @@ def load(
     """The data set that a recipe names, split and transformed as its parameters say, on the CPU.
 
     Names are those of the registry, ``module:callable`` or ``./file.py:callable``. A callable returns a
-    `Source`, or map-style PyTorch datasets: one to train on, or two or three to train, validate and test on. It
-    gets the recipe's parameters and, if its signature names them, `root` and `download`.
+    `Source`, or map-style PyTorch datasets: one to train on, or two or three to train, validate and test on.
+    It gets the recipe's parameters and, if its signature names them, `root` and `download`.
 
     Args:
         component: name and parameters, those of `transform` included.
@@ -117,7 +117,7 @@ def _sound_source(name: str, source: Source) -> Source:
 
 
 def _sound(split: Any, what: str) -> Split:
-    """`split`, a map-style dataset as `Streamed`; DataError, which names it, if it is not fit for training."""
+    """`split`, a map-style dataset as `Streamed`; DataError, which names it, if it is unfit."""
     if not _is_dataset(split):
         kind = type(split).__name__
         raise DataError(f"{what}: should be a Split or have len(dataset) and dataset[i], not a {kind}", _SEE)

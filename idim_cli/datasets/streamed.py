@@ -112,7 +112,7 @@ class Streamed(Split):
         return loading.read(reader, groups, self.workers, pin)
 
     def _evaluated(self, size: int) -> Iterator[Any]:
-        """The batches of an evaluation, the same each time: kept where the whole dataset takes little memory."""
+        """The batches of an evaluation, always the same: kept where the whole dataset takes little memory."""
         if size in self._kept:
             # A copy each time: a model may change what it is given in place.
             yield from (batches.mapped(torch.clone, batch) for batch in self._kept[size])
