@@ -7,6 +7,7 @@ examples draw from, which error is shown, and what signals and the end of a trai
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import random
 import signal
@@ -27,6 +28,7 @@ from idim_cli.core.rng import Stream
 from idim_cli.core.user_code import seeded
 from idim_cli.datasets import batch as batches
 
+_PR_SET_PDEATHSIG = 1  # of Linux' prctl
 # Of a group of processes all are sent these (Ctrl-C, `scancel`); what they mean is the training's business.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 
@@ -81,7 +83,7 @@ class Reader:
         except IdimError as error:
             raise DataError(f"{self._name(place)}: {error.message}", error.hint) from error
         except FOREIGN as error:
-            raise DataError(f"{self._name(place)}: {described(error)}", _line(error)) from error
+            raise DataError(f"{self._name(place)}: {described(error)}{_line(error)}") from error
 
     def _name(self, place: int) -> str:
         with contextlib.suppress(Exception):
@@ -181,7 +183,12 @@ def _forking() -> Iterator[None]:
 
 
 def _begin(worker: int) -> None:
-    """In a worker: the first signals to end are for the training, which will end its workers."""
+    """In a worker: the first signals to end are for the training, which will end its workers.
+
+    They end with it, however it ends, also in the middle of a call that does not return.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL) and None)
@@ -204,7 +211,7 @@ def _tensors(batch: Any) -> Any:
 
 
 def _line(error: BaseException) -> str:
-    """Where in the user's code an error arose; empty if in none."""
+    """Where in the user's code an error arose, in words; empty if in none."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [one for one in frames if "site-packages" not in one.filename and one.filename != __file__]
-    return f"at {own[-1].filename}:{own[-1].lineno}" if own else ""
+    return f", at {own[-1].filename}:{own[-1].lineno}" if own else ""

@@ -92,8 +92,25 @@ def sole_writer(folder: Path) -> Iterator[None]:
             raise FileError(f"{folder / name} is not a regular file", "remove it")
     with (folder / LOG).open("a") as file:
         _lock(file, folder)
-        clear_temporaries(folder)
-        yield
+        _locked.add(file)
+        try:
+            clear_temporaries(folder)
+            yield
+        finally:
+            _locked.discard(file)
+
+
+_locked: set[IO[str]] = set()
+
+
+def _let_go() -> None:
+    """In a forked process, such as one that reads data: the lock is held until all have closed the file."""
+    for file in _locked:
+        file.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def _lock(file: IO[str], folder: Path) -> None:
