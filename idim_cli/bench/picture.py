@@ -59,6 +59,14 @@ def _pack(rows: Sequence[BenchRow]) -> Parts:
     return "Runs side by side", "runs in a pack", "runs x steps per second", lines, floors
 
 
+def _data(rows: Sequence[BenchRow]) -> Parts:
+    # A log axis has no zero: without workers the process that trains is the one that reads.
+    counted = [{**row, "processes": row["workers"] + 1} for row in rows]
+    lines = {"idim": _line(counted, "processes", "examples_per_s")}
+    floors = {"bare loop": _line(counted, "processes", "bare_examples_per_s")}
+    return "Reading examples", "processes, with the one that trains", "examples per second", lines, floors
+
+
 def _by_projector(rows: Sequence[BenchRow], x: str, y: str) -> dict[str, Line]:
     names = dict.fromkeys(row["projector"] for row in rows if row[y] is not None)
     return {name: _line([row for row in rows if row["projector"] == name], x, y) for name in names}
@@ -70,4 +78,4 @@ def _line(rows: Sequence[BenchRow], x: str, y: str) -> Line:
 
 
 #: By bench; one that is not named here has a table alone.
-PICTURES = {"projectors": _projectors, "step": _step, "pack": _pack}
+PICTURES = {"projectors": _projectors, "step": _step, "pack": _pack, "data": _data}

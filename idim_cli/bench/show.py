@@ -78,6 +78,11 @@ def _step(row: BenchRow) -> str:
     return f"{head}; direct {seconds(row['direct_s'])}, the bare module {seconds(row['module_s'])}"
 
 
+def _data(row: BenchRow) -> str:
+    head = f"{row['dataset']}: {row['examples']:,} examples in batches of {row['batch_size']}"
+    return f"{head}; bare loop {seconds(row['bare_s'])}"
+
+
 def _compared(rows: Sequence[BenchRow]) -> str:
     than = next(filter(None, (row["than"] for row in rows)), None)
     return f"faster: how many times faster than {than}" if than else ""
@@ -150,6 +155,22 @@ LAYOUTS = {
         "start_s",
         lambda rows: "",
         lambda row: str(row["start"]),
+    ),
+    "data": BenchLayout(
+        "dataset",
+        _data,
+        (
+            Column("workers", "workers"),
+            Column("a pass", "pass_s", seconds),
+            Column("+-%", "pass_spread", percent),
+            Column("examples/s", "examples_per_s", ratio),
+            Column("MB/s", "mb_per_s", ratio),
+            Column("bare loop/s", "bare_examples_per_s", ratio),
+            Column("/bare", "to_bare", ratio),
+        ),
+        "pass_s",
+        lambda rows: "",
+        lambda row: f"{row['dataset']}, {row['workers']} workers",
     ),
 }
 

@@ -1,6 +1,8 @@
-"""Images of noise in the shape of MNIST's: a data set that needs no files."""
+"""Images of noise in the shape of MNIST's, and files of pictures: data sets that need no files of others."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 
@@ -19,3 +21,15 @@ def images(n: int = 10_000) -> Source:
     x = few.view(-1, 1, SIDE, SIDE).repeat(-(-n // 1000), 1, 1, 1)[:n]
     split = Tensors(x, torch.from_numpy(Stream(0, "bench/labels").integers(n, CLASSES)))
     return Source(train=split, test=lambda: split, classes=CLASSES, validation=split.take(slice(100)))
+
+
+def pictures(folder: Path, n: int = 200) -> None:
+    """`n` JPEG files of 256 x 192 in two folders of classes: smooth noise, in files as large as of photos."""
+    import numpy as np
+    from PIL import Image
+
+    for k in range(n):
+        coarse = Stream(k, "bench/picture").words(48 * 64 * 3).astype(np.uint8).reshape(48, 64, 3)
+        place = folder / f"class-{k % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(coarse).resize((256, 192)).save(place / f"{k:04}.jpg", quality=90)

@@ -1,4 +1,4 @@
-"""`idim bench`: what projections, training steps, packs of runs and starts cost on this machine."""
+"""`idim bench`: what projections, steps, packs of runs, reading data and starts cost on this machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Time projections, training steps, packs of runs and the start of commands, each against a floor.",
+    help="Time projections, steps, packs of runs, reading data and the start of commands, each against a floor.",
 )
 
 Out = Annotated[
@@ -203,10 +204,54 @@ def start(
     _report("start", bench.COLUMNS, bench.measure(rounds, console.say), _how("cpu", 0.0), out, as_json)
 
 
-def _numbers(option: str, text: str) -> list[int]:
+@app.command(cls=Verb)
+@verb
+def data(
+    overrides: options.Overrides = None,
+    recipe: Annotated[str | None, _RECIPE] = None,
+    workers: Annotated[
+        str, typer.Option("--workers", metavar="N,...", help="Numbers of processes that read.")
+    ] = "0,1,2,4",
+    examples: Annotated[int, typer.Option("--examples", min=1, help="Examples of a pass, at most.")] = 2000,
+    seconds: Seconds = 5.0,
+    folder: options.Data = None,
+    device: options.Device = None,
+    trust_code: options.TrustCode = False,
+    out: Out = None,
+    as_json: options.Json = False,
+) -> None:
+    """Time the reading of examples, of a data set that is not held in memory.
+
+    Without a recipe: generated JPEG files. The floor is a loop over the same
+    examples in this process, for images by Pillow and torch alone.
+
+    Example: idim bench data --recipe imagefolder --data FOLDER
+
+    Exit code: 0; 1 when an example cannot be read; 2 for a faulty option or
+    recipe, or absent data; 75, 130 or 143 when stopped, and what was measured
+    is kept.
+    """
+    wanted = _numbers("--workers", workers, r"\d+")
+    from idim_cli.bench import data as bench
+    from idim_cli.recipe import trust
+    from idim_cli.recipe.load import load
+    from idim_cli.training.prepare import Where
+
+    with tempfile.TemporaryDirectory(prefix="idim-bench-") as made:
+        loaded = (
+            load(recipe, overrides or []) if recipe else bench.default_recipe(Path(made), overrides or [])
+        )
+        trust.permit(loaded, trust_code)
+        here = options.device(device, loaded.recipe) or loaded.recipe.device
+        how, where = _how(here, seconds), Where(here, folder)
+        rows = bench.measure(loaded.recipe, wanted, examples, how, where, console.say)
+        _report("data", bench.COLUMNS, rows, how, out, as_json)
+
+
+def _numbers(option: str, text: str, one: str = r"[1-9]\d*") -> list[int]:
     """The whole numbers of an option, such as 100k,1M."""
     units = {"": 1, "k": 1000, "M": 1_000_000}
-    found = [re.fullmatch(r"([1-9]\d*)([kM]?)", part.strip()) for part in text.split(",")]
+    found = [re.fullmatch(rf"({one})([kM]?)", part.strip()) for part in text.split(",")]
     if not all(found):
         raise IdimError(f"{option} {text!r} is not a list of whole numbers", f"such as {option} 100,10k,1M")
     return [int(one[1]) * units[one[2]] for one in found if one]

@@ -39,6 +39,7 @@ def read(path):
         ("projectors", ("--D", "400,1k", "--projector", "tied", "--projector", "sparse", *QUICK), 4),
         ("step", (*SMALL, "--d", "5,9", "--projector", "tied"), 2),
         ("pack", ("--runs", "1,2", *QUICK), 2),
+        ("data", ("--workers", "0,2", "--examples", "40", "dataset.size=16", *QUICK), 2),
     ],
 )
 def test_table_on_stdout_csv_and_figure_beside(call, tmp_path, name, arguments, rows):

@@ -41,6 +41,7 @@ STEPS = [
     ("bench-step/1", ["bench", "step", "--recipe", "toy.yaml", "--d", "10", "--projector", "tied", *BRIEF]),
     ("bench-pack/1", ["bench", "pack", "--recipe", "toy.yaml", "--runs", "1,2", *BRIEF]),
     ("bench-start/1", ["bench", "start", "--rounds", "1"]),
+    ("bench-data/1", ["bench", "data", "--workers", "0", "--examples", "20", *BRIEF]),
     ("doctor/1", ["doctor"]),
     ("new/1", ["new", "mine"]),
     ("recipes-list/1", ["recipes", "list"]),
