@@ -40,7 +40,7 @@ def folder(
     size: Annotated[int, Field(ge=1, le=4096)] = 224,
     resize: Annotated[int, Field(ge=1, le=8192)] | None = None,
     scale: tuple[float, float] | None = (0.08, 1.0),
-    ratio: tuple[float, float] = (0.75, 1.3333333333333333),
+    ratio: tuple[float, float] = (0.75, 1.3333),
     flip: Annotated[float, Field(ge=0, le=1)] = 0.5,
     mean: Literal["imagenet"] | tuple[float, float, float] = "imagenet",
     std: Literal["imagenet"] | tuple[float, float, float] = "imagenet",
@@ -62,10 +62,10 @@ def folder(
         scale: least and largest share of an image's area in a random crop; null takes the centre in training.
         ratio: least and largest width over height of a random crop.
         flip: probability of a horizontal flip in training; 0 turns it off.
-        mean: subtracted from each channel, whose pixels lie in 0..1; `imagenet`, or three numbers.
-        std: what each channel is then divided by; `imagenet`, or three numbers.
-        corrupt: `fail` at the first image that cannot be decoded, or `skip` them: all are then decoded once
-            before the first run, the result is remembered.
+        mean: `imagenet` or three numbers, subtracted from the channels. Pixels lie in 0..1 before.
+        std: `imagenet` or three numbers, which the channels are then divided by.
+        corrupt: `fail` at an image that cannot be decoded, or `skip` those. To skip, every file is decoded once
+            before the first run; the outcome is kept for the next time.
 
     Raises:
         ComponentError: parameters contradict each other.
