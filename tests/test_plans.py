@@ -134,6 +134,7 @@ def test_equal_runs_are_planned_once():
         ("name=other", True),
         ("device=cpu", True),
         ("data_root=/x", True),
+        ("data_workers=2", True),
         ("threshold.fraction=0.5", True),
         ("training.optimizer.lr=1e-2", True),
         ("training.l2=0", True),

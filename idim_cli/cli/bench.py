@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Time projections, steps, packs of runs, reading data and the start of commands, each against a floor.",
+    help="Time projections, steps, packs of runs, reading data and starts, each against a floor.",
 )
 
 Out = Annotated[

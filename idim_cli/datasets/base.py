@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,7 +90,11 @@ def _source_of(name: str, found: Any) -> Source:
 
 
 def _is_dataset(found: Any) -> bool:
-    return isinstance(found, Split) or (hasattr(found, "__getitem__") and hasattr(found, "__len__"))
+    """Whether it is a split, or a map-style dataset: a mapping or a bare tensor is more likely a mistake."""
+    listed = hasattr(found, "__getitem__") and hasattr(found, "__len__")
+    return isinstance(found, Split) or (
+        listed and not isinstance(found, Mapping | str | bytes | torch.Tensor)
+    )
 
 
 def _drawn(make: Callable[[], T]) -> T:
@@ -125,18 +129,20 @@ def _sound(split: Any, what: str) -> Split:
         from idim_cli.datasets.streamed import Streamed  # takes a while to import, and few need it
 
         split = Streamed(split)
-    if not len(split):
-        raise DataError(f"{what}: there are no examples", _SEE)
-    if isinstance(split, Tensors) and (flaw := next(_flaws(split), None)):
+    if flaw := next(_flaws(split), None):
         raise DataError(f"{what}: {flaw}", _SEE)
     return split
 
 
-def _flaws(split: Tensors) -> Iterator[str]:
+def _flaws(split: Split) -> Iterator[str]:
     """What is wrong, in words; each is looked for only if nothing was wrong before.
 
     What targets may be is each task's own business (`Task.check`).
     """
+    if not isinstance(split, Tensors):
+        if not len(split):
+            yield "there are no examples"
+        return
     try:
         named = batch.tensors(split.data)
     except DataError as error:

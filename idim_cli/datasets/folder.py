@@ -64,8 +64,8 @@ def folder(
         flip: probability of a horizontal flip in training; 0 turns it off.
         mean: `imagenet` or three numbers, subtracted from the channels. Pixels lie in 0..1 before.
         std: `imagenet` or three numbers, which the channels are then divided by.
-        corrupt: `fail` at an image that cannot be decoded, or `skip` those. To skip, every file is decoded once
-            before the first run; the outcome is kept for the next time.
+        corrupt: `fail` at an image that cannot be decoded, or `skip` those. To skip, every file is decoded
+            once before the first run; the outcome is kept for the next time.
 
     Raises:
         ComponentError: parameters contradict each other.

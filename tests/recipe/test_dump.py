@@ -73,6 +73,7 @@ recipes = st.builds(
     sweep=st.none() | sweeps,
     threshold=st.builds(Threshold, baseline=st.just("best") | positive, fraction=st.floats(1e-300, 2)),
     data_root=st.none() | st.text(),
+    data_workers=st.none() | st.integers(0, 1024),
 )
 
 
