@@ -152,9 +152,9 @@ extra: 1
         "small.yaml:6:38: sweep.over.model.depth[0]: should be a whole number, not 'y'",
         "small.yaml:6:42: sweep.over.nothing: not a recipe key that may be set here (known: dataset, method,"
         " model, projector, quantise, task, trainable, training)",
-        "small.yaml:7:1: extra: unknown key (known: d, data_root, data_workers, dataset, device, method, model,"
-        " name, projector, published, quantise, seeds, start, sweep, task, threshold, trackers, trainable,"
-        " training)",
+        "small.yaml:7:1: extra: unknown key (known: d, data_root, data_workers, dataset, device, method,"
+        " model, name, projector, published, quantise, seeds, start, sweep, task, threshold, trackers,"
+        " trainable, training)",
     ]
 
 
