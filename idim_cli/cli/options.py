@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from idim_cli.cli import complete
 from idim_cli.core.errors import FileError, IdimError
+from idim_cli.recipe import choices
 
 if TYPE_CHECKING:
     from idim_cli.recipe import schema
@@ -209,10 +210,10 @@ Baseline = Annotated[
     typer.Option(
         "--baseline",
         rich_help_panel=_READING,
-        metavar="model|best|VALUE",
+        metavar="|".join((*get_args(choices.BaselineWord), "VALUE")),
         help="What 100 % means.",
         show_default="recipe, then model",
-        autocompletion=complete.words("model", "best"),
+        autocompletion=complete.words(*get_args(choices.BaselineWord)),
     ),
 ]
 Fraction = Annotated[
@@ -229,10 +230,10 @@ Floor = Annotated[
     typer.Option(
         "--floor",
         rich_help_panel=_READING,
-        metavar="chance|min|VALUE",
+        metavar="|".join((*get_args(choices.FloorWord), "VALUE")),
         help="What 0 % means.",
         show_default="recipe, then 0",
-        autocompletion=complete.words("chance", "min"),
+        autocompletion=complete.words(*get_args(choices.FloorWord)),
     ),
 ]
 Rule = Annotated[
@@ -240,8 +241,8 @@ Rule = Annotated[
     typer.Option(
         "--rule",
         rich_help_panel=_READING,
-        metavar="first|interpolate|isotonic|curve",
-        autocompletion=complete.words("first", "interpolate", "isotonic", "curve"),
+        metavar="|".join(get_args(choices.Rule)),
+        autocompletion=complete.words(*get_args(choices.Rule)),
         help="How the runs at each d become one d.",
         show_default="recipe, then isotonic",
     ),

@@ -7,7 +7,6 @@ import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from idim_cli.core.errors import IdimError
@@ -82,17 +81,11 @@ class Running:
         return None
 
     def _level(self, run: Run) -> float | None:
-        baseline, floor = self.options.baseline, self.options.floor
         direct = [
             one
             for one in self.known.values()
             if one.get("config") == run.baseline and one["status"] == results.OK
         ]
         chances = [one["chance"] for one in direct if one.get("chance") is not None]
-        if floor == "chance" and chances:
-            floor = max(chances)
-        if baseline == "model" and direct:
-            baseline = fmean(one["performance"] for one in direct)
-        if isinstance(baseline, str) or isinstance(floor, str):
-            return None
-        return self.options.level(baseline, floor)
+        scale = self.options.scale([one["performance"] for one in direct], chances)
+        return scale[1] if scale else None

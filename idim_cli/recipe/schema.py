@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from idim_cli.core.registry import split
+from idim_cli.recipe.choices import MAX_FRACTION, BaselineWord, FloorWord, Rule
 
 MAX_RUNS = 100_000
 #: Of whatever is counted: dimensions, epochs, steps, examples. No machine counts so far.
@@ -241,11 +242,11 @@ class Grid(Frozen):
 
 _NUMBER = Annotated[float, Tag("<number>")]
 BaselineLevel = Annotated[
-    Annotated[Literal["model", "best"], Tag("<word>")] | _NUMBER,
+    Annotated[BaselineWord, Tag("<word>")] | _NUMBER,
     Discriminator(_kind, custom_error_type="level", custom_error_message="should be model, best or a number"),
 ]
 Floor = Annotated[
-    Annotated[Literal["chance", "min"], Tag("<word>")] | _NUMBER,
+    Annotated[FloorWord, Tag("<word>")] | _NUMBER,
     Discriminator(_kind, custom_error_type="level", custom_error_message="should be chance, min or a number"),
 ]
 
@@ -256,12 +257,12 @@ class Threshold(Frozen):
     baseline: BaselineLevel = "model"
     """What 100 % means: `model` (mean of the direct runs), `best` (highest mean of the sweep) or a fixed
     performance."""
-    fraction: Annotated[float, Field(gt=0, le=2)] = 0.9
+    fraction: Annotated[float, Field(gt=0, le=MAX_FRACTION)] = 0.9
     """How far to get from the floor to the baseline: the level is floor + fraction x (baseline - floor)."""
     floor: Floor = 0.0
     """What 0 % means: a performance, `chance` (the performance of a constant answer, where it is known) or
     `min` (lowest mean of the sweep, as for rewards)."""
-    rule: Literal["first", "interpolate", "isotonic", "curve"] | None = None
+    rule: Rule | None = None
     """How the runs at each d become one d; null is `isotonic` for a grid, and `curve` for other searches."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Of the interval and of the test for d_int100."""

@@ -1,4 +1,4 @@
-"""Searches: which runs to ask for next, given what came of those before."""
+"""Searches: which runs to ask for next, given the results of those before."""
 
 from idim_cli.core.registry import Registry
 

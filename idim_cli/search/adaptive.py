@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 class Adaptive:
     """Brackets the threshold on a log scale, then places runs where the crossing most likely is.
 
-    Each group of `sweep.over` is searched for itself: its direct runs first, then batches of runs in
-    subspaces, each run with seeds of its own. `sweep.d` and `sweep.seeds` are not used.
+    Each group of `sweep.over` is searched separately: its direct runs first, then batches of runs in
+    subspaces, each run with different seeds. `sweep.d` and `sweep.seeds` are not used.
 
     Args:
         precision: stop when the interval reaches no further than this share below and above the value.
         max_runs: of each group, direct ones included.
         max_epochs: of each group, direct runs included; null is no limit.
-        max_time: seconds of one sitting, after which nothing new is asked for; null is no limit.
-        batch: runs asked for at a time. More make better use of many workers, fewer decide better.
-        early_stop: end runs that have reached the level, or that will not by their own learning curve.
-        seed: added to the seeds of all runs, for a repeat with fresh ones.
-        lr: learning rates to choose from; each is searched until it is certainly worse than another.
+        max_time: seconds after the start of the command until no more runs are started; null is no limit.
+        batch: runs at a time. A large batch keeps many workers busy, a small one needs fewer runs.
+        early_stop: end runs that have reached the level, or that will not reach it by their learning curve.
+        seed: added to the seeds of all runs, to repeat the search with other seeds.
+        lr: learning rates to choose from; each is searched until it is surely worse than another.
     """
 
     def __init__(
@@ -51,27 +51,25 @@ class Adaptive:
         _check(recipe, early_stop, bool(lr))
         self.end = None if max_time is None else time.monotonic() + max_time
         sizes = [(group, native(group)) for group in groups(_with_rates(recipe, lr or ()))]
-        from idim_cli.search.group_search import (  # numpy with them, after `native` has said what loads
-            GroupSearch,
-            Limits,
-        )
+        # They import numpy, which takes a while: only after `native` has reported what is loaded.
+        from idim_cli.search.group_search import GroupSearch, Limits
         from idim_cli.search.learning_rates import LearningRateSelection
 
         limits = Limits(precision, max_runs, max_epochs, batch, early_stop, seed)
-        hunts = [GroupSearch(recipe, group, D, limits) for group, D in sizes]
-        rivals = len(lr) if lr else 1
+        searches = [GroupSearch(recipe, group, D, limits) for group, D in sizes]
+        rates = len(lr) if lr else 1
         self.left: list[LearningRateSelection] = [
-            LearningRateSelection(hunts[i : i + rivals]) for i in range(0, len(hunts), rivals)
+            LearningRateSelection(searches[i : i + rates]) for i in range(0, len(searches), rates)
         ]
 
-    def ask(self, told: Mapping[str, Result]) -> Ask | None:
-        """A batch for every group that is not known well enough yet."""
+    def ask(self, results: Mapping[str, Result]) -> Ask | None:
+        """A batch for every group whose threshold is not known well enough yet."""
         if self.left and self.end is not None and time.monotonic() > self.end:
-            ended = [line for race in self.left for line in race.ended(told, "time limit reached")]
+            ended = [line for one in self.left for line in one.ended(results, "time limit reached")]
             self.left = []
             return Ask([], ended)
-        asked = [(race, race.ask(told)) for race in self.left]
-        self.left = [race for race, ask in asked if ask.runs]
+        asked = [(one, one.ask(results)) for one in self.left]
+        self.left = [one for one, ask in asked if ask.runs]
         if not asked:
             return None
         runs = merged(run for _, ask in asked for run in ask.runs)
@@ -79,12 +77,11 @@ class Adaptive:
 
     def most(self) -> list[tuple[SweepGroup, int]]:
         """What the limits leave to each group, and to each of its learning rates."""
-        hunts = [rival for race in self.left for rival in race.left if not rival.over]
-        return [(hunt.group, hunt.left) for hunt in hunts]
+        return [(search.group, search.left) for one in self.left for search in one.left if not search.over]
 
 
 def _check(recipe: Recipe, early_stop: bool, rates: bool) -> None:
-    """Refuse what would only be found out at the end; ComponentError."""
+    """Refuse at once what would fail at the end; ComponentError."""
     assert recipe.sweep is not None
     reading, fault, hint = recipe.threshold, "", ""
     if reading.baseline == "best":

@@ -1,4 +1,4 @@
-"""What a search is: asked for runs, told what came of them, until it knows enough."""
+"""The interface of a search: it is asked for runs, given their results, until it has enough of them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Ask:
     """What a search wants next.
 
     Attributes:
-        runs: to be carried out, in any order and place; none when the search has only something to say.
-        why: the decisions behind them, one line each.
+        runs: to be trained, in any order; none when the search has only messages.
+        why: the reasons for them, one line each.
     """
 
     runs: list[Run]
@@ -35,15 +35,15 @@ class Ask:
 class Search(Protocol):
     """Chooses runs.
 
-    Its decisions follow from the recipe and from what it is told, and from time only where that is limited.
-    So the same search asks for the same runs again: that is how a sweep goes on after an interruption.
+    Its decisions depend on the recipe and on results, and on time only where that is limited. So the same
+    search asks for the same runs again, which is how a sweep continues after an interruption.
     """
 
-    def ask(self, told: Mapping[str, Result]) -> Ask | None:
-        """What to do next, given the results by run_id of all runs asked for so far; None when it is done."""
+    def ask(self, results: Mapping[str, Result]) -> Ask | None:
+        """What to do next, given the results by run_id of all runs asked for so far; None at the end."""
 
     def most(self) -> list[tuple[SweepGroup, int]]:
-        """The groups that it may ask for more of, and how many runs more at most, counted as full ones."""
+        """The groups that may need more runs, and how many at most, counted as full ones."""
 
 
 def build(recipe: Recipe, native: Native) -> Search:
@@ -60,8 +60,8 @@ class _Foreign:
     def __init__(self, name: str, search: Search) -> None:
         self.name, self.search = name, search
 
-    def ask(self, told: Mapping[str, Result]) -> Ask | None:
-        found = user_code.guarded(self.name, lambda: self.search.ask(told))
+    def ask(self, results: Mapping[str, Result]) -> Ask | None:
+        found = user_code.guarded(self.name, lambda: self.search.ask(results))
         if found is None or isinstance(found, Ask):
             return found
         hint = "see idim_cli.search.base.Search"

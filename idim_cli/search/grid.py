@@ -15,7 +15,7 @@ class Grid:
     def __init__(self, recipe: Recipe, native: Native) -> None:
         self.recipe, self.asked = recipe, False
 
-    def ask(self, told: Mapping[str, Result]) -> Ask | None:
+    def ask(self, results: Mapping[str, Result]) -> Ask | None:
         """Everything, once."""
         if self.asked:
             return None

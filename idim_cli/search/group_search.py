@@ -1,4 +1,4 @@
-"""The search for the threshold of one group: direct runs, a bracket, then runs where they tell most."""
+"""The search for the threshold of one group: direct runs, a bracket, then runs near the likely crossing."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from idim_cli.runs.results import FAILED, OK, row
 from idim_cli.search import remaining_gain
 from idim_cli.search.base import Ask, Result
 from idim_cli.search.placement import bracket, places
-from idim_cli.thresholds import Options, Sample, label, sample
+from idim_cli.thresholds import Options, label, sample
 
 if TYPE_CHECKING:
     from idim_cli.runs.early_stop import Goal
     from idim_cli.thresholds.curve import Crossing
 
-# No interval is believed before so many runs in subspaces.
+# With fewer runs in subspaces, runs that agree by chance would end a search (docs/adaptive.md).
 _FEWEST = 6
 
 
@@ -36,13 +36,18 @@ class Limits:
 
 
 class GroupSearch:
-    """One group's search.
+    """One group's search. Call `update` before `ask`.
 
     Args:
         recipe: with its sweep.
         group: whose threshold is wanted.
         D: number of its native parameters, the largest d.
         limits: when to stop.
+
+    Attributes:
+        crossing: where the runs so far pass the level; None as long as that is unknown.
+        over: whether the search has ended.
+        left: how many runs the limits leave.
     """
 
     def __init__(self, recipe: Recipe, group: SweepGroup, D: int, limits: Limits) -> None:
@@ -51,43 +56,48 @@ class GroupSearch:
         self.options = Options(**{**recipe.reading(), "rule": "curve"})
         self.name = label(group.values)
         baseline = recipe.sweep.baseline
-        self.seeds = [_moved(one, limits.seed) for one in seeds_of(baseline.seeds)] if baseline else []
+        self.seeds = [_shifted(one, limits.seed) for one in seeds_of(baseline.seeds)] if baseline else []
         self.direct: list[Run] = []
         self.swept: list[Run] = []
-        self.level: float | None = None
-        self.floor: float | None = None
-        self.found: Crossing | None = None
+        self.results: Mapping[str, Result] = {}
+        self.scale: tuple[float, float] | None = None  # floor and level
+        self.crossing: Crossing | None = None
         self.over, self.left = False, limits.max_runs
 
-    def look(self, told: Mapping[str, Result]) -> None:
-        """Take in what came of the runs asked for so far."""
-        self.left = self._left(told)
-        self.floor = self._floor(told)
-        self.level = self._level(told)
-        runs = self._sample(told)
-        if runs is not None and self.level is not None and self.floor is not None:
+    def update(self, results: Mapping[str, Result]) -> None:
+        """Take in the results, by run_id, of the runs asked for so far."""
+        self.results = results
+        self.left = self._left()
+        direct, every = self._of(self.direct), self._of([*self.direct, *self.swept])
+        chances = [one["chance"] for one in every if one.get("chance") is not None]
+        self.scale = self.options.scale([one["performance"] for one in direct if _ok(one)], chances)
+        if self.scale is not None and any(not one["direct"] and one["status"] != FAILED for one in every):
+            import pandas as pd
+
             from idim_cli.thresholds.curve import crossing
 
-            self.found = crossing(runs.above(self.floor), self.options, self.level - self.floor)
+            floor, level = self.scale
+            runs = sample(pd.DataFrame([row(result) for result in every]))
+            self.crossing = crossing(runs.above(floor), self.options, level - floor)
 
-    def ask(self, told: Mapping[str, Result]) -> Ask:
-        """The next runs, and why; no runs when the search has come to its end. Call `look` before."""
+    def ask(self) -> Ask:
+        """The next runs, and why; no runs when the search has come to its end."""
         if self.seeds and not self.direct and self.left > 0:
             self.direct = self.group.direct(self.seeds[: self.left])
-            return self._say(f"training {_runs(len(self.direct))} to establish the baseline", self.direct)
-        if self.direct and not any(_ok(told[run.run_id]) for run in self.direct):
+            return self._ask(f"training {_runs(len(self.direct))} to establish the baseline", self.direct)
+        if self.direct and not any(map(_ok, self._of(self.direct))):
             return self._end("search ended: no direct run succeeded")
-        if self.floor is None and any(_ok(told[run.run_id]) for run in (*self.direct, *self.swept)):
+        if self.scale is None and any(map(_ok, self._of([*self.direct, *self.swept]))):
             return self._end("search ended: chance is not recorded; set threshold.floor to a number")
         if not self.swept and self.left > 0:
             d = bracket(self.D, min(self.limits.batch, self.left))
-            return self._say(f"d = {_listed(d)}: initial bracket", self._at(d, None))
-        if self.swept and self.found is None:
+            return self._ask(f"d = {_listed(d)}: initial bracket", self._at(d, None))
+        if self.swept and self.crossing is None:
             return self._end("search ended: all runs in subspaces failed")
-        return self._next(told)
+        return self._next()
 
     def ended(self, why: str) -> Ask:
-        """Nothing more, and what is known."""
+        """No more runs, and the result so far."""
         return self._end(f"search ended ({why}): {self._reading}")
 
     @property
@@ -97,109 +107,84 @@ class GroupSearch:
 
     @property
     def _reading(self) -> str:
-        if self.found is None:
+        if self.crossing is None:
             return f"{self.options.name} is unknown"
-        ends = (self.found.value, *self.found.draws.interval(self.options.confidence))
-        value, low, high = (_whole(end, self.found.tried) for end in ends)
+        ends = (self.crossing.value, *self.crossing.draws.interval(self.options.confidence))
+        value, low, high = (_whole(end, self.crossing.tried) for end in ends)
         return f"{self.options.name} {value} ({low} .. {high})"
 
-    def _next(self, told: Mapping[str, Result]) -> Ask:
-        found, level, left = self.found, self.level, self.left
-        if found is not None and self._precise(found):
-            return self.ended(self._why_enough(found))
-        if left <= 0 or found is None or level is None:
+    def _next(self) -> Ask:
+        crossing = self.crossing
+        if crossing is not None and self._precise(crossing):
+            return self.ended(self._why_enough(crossing))
+        if self.left <= 0 or crossing is None:
             return self.ended("limit of runs or epochs reached")
-        again = self._one_more_direct() if left > 1 and self._baseline_is_the_doubt(found) else []
-        assert self.floor is not None
-        d = places(found, self.D, max(1, min(self.limits.batch, left) - len(again)))
+        again = self._one_more_direct() if self.left > 1 and self._baseline_dominates(crossing) else []
+        d = places(crossing, self.D, max(1, min(self.limits.batch, self.left) - len(again)))
         why = f"{self._reading} so far; next d = {_listed(d)}" + (", and 1 more direct run" if again else "")
-        return self._say(why, [*again, *self._at(d, self._goal(told, level, self.floor))])
+        return self._ask(why, [*again, *self._at(d, self._goal())])
 
-    def _floor(self, told: Mapping[str, Result]) -> float | None:
-        """The performance that counts as 0 %; None as long as no run has recorded what chance is."""
-        if self.options.floor != "chance":
-            return float(self.options.floor)
-        known = [told[run.run_id].get("chance") for run in (*self.direct, *self.swept)]
-        return max((chance for chance in known if chance is not None), default=None)
+    def _of(self, runs: Sequence[Run]) -> list[Result]:
+        return [self.results[run.run_id] for run in runs]
 
-    def _level(self, told: Mapping[str, Result]) -> float | None:
-        """The performance to reach; None as long as no run tells the baseline, or the floor."""
-        if self.floor is None:
-            return None
-        if isinstance(self.options.baseline, float):
-            return self.options.level(self.options.baseline, self.floor)
-        known = [told[run.run_id]["performance"] for run in self.direct if _ok(told[run.run_id])]
-        return self.options.level(sum(known) / len(known), self.floor) if known else None
-
-    def _sample(self, told: Mapping[str, Result]) -> Sample | None:
-        import pandas as pd
-
-        results = [told[run.run_id] for run in (*self.direct, *self.swept)]
-        if all(result["direct"] or result["status"] == FAILED for result in results):
-            return None
-        return sample(pd.DataFrame([row(result) for result in results]))
-
-    def _precise(self, found: Crossing) -> bool:
-        value, share = found.value, self.limits.precision
-        low, high = (_up(end) for end in found.draws.interval(self.options.confidence))
+    def _precise(self, crossing: Crossing) -> bool:
+        value, share = crossing.value, self.limits.precision
+        low, high = crossing.draws.interval(self.options.confidence)
         if len(self.swept) < _FEWEST:
             return False
-        if math.isinf(value):  # beyond 1 .. D, and sure of it
+        if math.isinf(value):  # outside 1 .. D: only once an end was tried, and the whole interval agrees
             end = 1 if value < 0 else self.D
-            return end in found.tried and low == high
+            return end in crossing.tried and low == high
+        low, high = (math.ceil(end) if math.isfinite(end) else end for end in (low, high))
         return bool(low >= value * (1 - share) and high <= value * (1 + share))
 
-    def _why_enough(self, found: Crossing) -> str:
-        if math.isinf(found.value):
-            return (
-                "level reached at d = 1 already"
-                if found.value < 0
-                else f"level not reached even at d = D = {self.D:,}"
-            )
-        return f"requested precision reached (±{100 * self.limits.precision:.3g} %)"
+    def _why_enough(self, crossing: Crossing) -> str:
+        if math.isfinite(crossing.value):
+            return f"requested precision reached (±{100 * self.limits.precision:.3g} %)"
+        if crossing.value < 0:
+            return "level reached at d = 1 already"
+        return f"level not reached even at d = D = {self.D:,}"
 
-    def _left(self, told: Mapping[str, Result]) -> int:
+    def _left(self) -> int:
         """How many runs the limits leave."""
-        runs = [*self.direct, *self.swept]
-        left = self.limits.max_runs - len(runs)
+        results = self._of([*self.direct, *self.swept])
+        left = self.limits.max_runs - len(results)
         if self.limits.max_epochs is None:
             return left
-        spent = sum(_epochs(told[run.run_id]) for run in runs)
-        known = [told[run.run_id].get("epochs") or 1 for run in runs]
-        full = max([*known, self.group.recipe.training.epochs or 1])
+        spent = sum(map(_epochs, results))
+        full = max([*(one.get("epochs") or 1 for one in results), self.group.recipe.training.epochs or 1])
         return min(left, (self.limits.max_epochs - spent) // full)
 
-    def _baseline_is_the_doubt(self, found: Crossing) -> bool:
+    def _baseline_dominates(self, crossing: Crossing) -> bool:
         """Whether the direct runs leave more doubt about the threshold than those in subspaces."""
-        if found.error is None:
+        if crossing.error is None:
             return False
         wanted = math.log1p(self.limits.precision) / 2
-        return found.posterior.shift(found.error) > max(found.posterior.sd, wanted / 2)
+        return crossing.posterior.shift(crossing.error) > max(crossing.posterior.sd, wanted / 2)
 
     def _one_more_direct(self) -> list[Run]:
         made = self.group.direct([_same(1 + max(run.recipe.seeds.theta0 for run in self.direct))])
         self.direct = [*self.direct, *made]
         return made
 
-    def _goal(self, told: Mapping[str, Result], level: float, floor: float) -> Goal | None:
-        """When the next runs may end early; never before runs without a goal have taught what is gained."""
-        if not self.limits.early_stop:
+    def _goal(self) -> Goal | None:
+        """When the next runs may end early; never before enough runs without a goal have ended."""
+        if not self.limits.early_stop or self.scale is None:
             return None
-        free = [told[run.run_id] for run in self.swept if run.goal is None]
-        return remaining_gain.goal(level, free, floor)
+        floor, level = self.scale
+        return remaining_gain.goal(level, self._of([run for run in self.swept if run.goal is None]), floor)
 
     def _at(self, dimensions: Sequence[int], goal: Goal | None) -> list[Run]:
         first = self.limits.seed + len(self.swept)
-        points = [(d, _same(first + i)) for i, d in enumerate(dimensions)]
-        made = self.group.at(points, goal)
+        made = self.group.at([(d, _same(first + i)) for i, d in enumerate(dimensions)], goal)
         self.swept += made
         return made
 
     def _end(self, why: str) -> Ask:
         self.over = True
-        return self._say(why)
+        return self._ask(why)
 
-    def _say(self, why: str, runs: Sequence[Run] = ()) -> Ask:
+    def _ask(self, why: str, runs: Sequence[Run] = ()) -> Ask:
         self.left -= len(runs)
         return Ask(list(runs), [f"{self.name}: {why}" if self.name else why])
 
@@ -213,7 +198,7 @@ def _runs(number: int) -> str:
 
 
 def _epochs(result: Result) -> int:
-    """How many a run was trained for: that of its best evaluation may be reported."""
+    """How many epochs a run was trained for; `epoch` of a finished run may be that of its best evaluation."""
     return int(result.get("epochs" if _ok(result) else "epoch") or 0)
 
 
@@ -221,12 +206,8 @@ def _same(seed: int) -> Seeds:
     return Seeds(theta0=seed, projector=seed, data=seed)
 
 
-def _moved(seeds: Seeds, by: int) -> Seeds:
+def _shifted(seeds: Seeds, by: int) -> Seeds:
     return Seeds(theta0=seeds.theta0 + by, projector=seeds.projector + by, data=seeds.data + by)
-
-
-def _up(d: float) -> float:
-    return math.ceil(d) if math.isfinite(d) else d
 
 
 def _whole(d: float, tried: tuple[int, int]) -> str:

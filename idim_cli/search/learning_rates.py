@@ -1,4 +1,4 @@
-"""Several learning rates that race for the lowest threshold of one group."""
+"""Searches of one group with several learning rates: the rate with the lowest threshold is kept."""
 
 from __future__ import annotations
 
@@ -10,61 +10,66 @@ from idim_cli.runs.plan import Run
 from idim_cli.search.base import Ask, Result
 from idim_cli.search.group_search import GroupSearch
 
-# A rival is dropped when this share of what is plausible for it lies above this share for the leader.
+# A rate is dropped when its threshold lies, with this probability, above a bound that the threshold of the
+# best rate lies below with the same probability.
 _SURE = 0.9
 
 
 class LearningRateSelection:
-    """Rivals that differ in nothing but the learning rate; one alone has nothing to race for.
+    """Searches that differ in the learning rate alone, or a single one.
 
     With the rate tuned at each d, performance at d is the best of all rates there, and the smallest d at
-    which that best reaches the level is the smallest of the rivals' own thresholds. So each rival hunts for
-    its own, and is dropped when it is surely behind; the race ends when the leader is known well enough.
+    which that best reaches the level is the smallest of the rates' own thresholds. So each rate is searched
+    until its threshold is surely above that of the best rate, and all end with the search of the best one.
 
     Args:
-        rivals: one search for each learning rate.
+        searches: one for each learning rate.
+
+    Attributes:
+        left: those that have not been dropped.
     """
 
-    def __init__(self, rivals: Sequence[GroupSearch]) -> None:
-        self.rivals, self.left = list(rivals), list(rivals)
+    def __init__(self, searches: Sequence[GroupSearch]) -> None:
+        self.several, self.left = len(searches) > 1, list(searches)
 
-    def ask(self, told: Mapping[str, Result]) -> Ask:
-        """The next runs of all that are left; none when the race is over."""
-        self._look(told)
+    def ask(self, results: Mapping[str, Result]) -> Ask:
+        """The next runs of all rates that are left; none at the end."""
+        self._update(results)
         why, runs = self._drop(), list[Run]()
-        leader = self._leader()
-        # The leader first: when it has ended, so has the race, and the others need not be asked.
-        for rival in sorted(self.left, key=lambda one: one is not leader):
-            if not rival.over and not (leader is not None and leader.over):
-                ask = rival.ask(told)
+        best = self._best()
+        # The best rate first: when its search has ended, the others need not be asked.
+        for search in sorted(self.left, key=lambda one: one is not best):
+            if not search.over and not (best is not None and best.over):
+                ask = search.ask()
                 why, runs = [*why, *ask.why], [*runs, *ask.runs]
-        if not runs and leader is not None and len(self.rivals) > 1:
-            why = [*why, f"best learning rate: {leader.summary}"]
+        if not runs and best is not None and self.several:
+            why = [*why, f"best learning rate: {best.summary}"]
         return Ask(runs, why)
 
-    def ended(self, told: Mapping[str, Result], why: str) -> list[str]:
-        """What is known, the last results included, when it must end now."""
-        self._look(told)
-        return [line for rival in self.left if not rival.over for line in rival.ended(why).why]
+    def ended(self, results: Mapping[str, Result], why: str) -> list[str]:
+        """The final messages where the selection has to end now."""
+        self._update(results)
+        return [line for search in self.left if not search.over for line in search.ended(why).why]
 
-    def _look(self, told: Mapping[str, Result]) -> None:
-        for rival in self.left:
-            rival.look(told)
+    def _update(self, results: Mapping[str, Result]) -> None:
+        for search in self.left:
+            search.update(results)
 
     def _drop(self) -> list[str]:
-        leader = self._leader()
-        if leader is None:
+        best = self._best()
+        if best is None:
             return []
-        limit = _threshold(leader, _SURE)
-        behind = [r for r in self.left if r is not leader and r.found and _threshold(r, 1 - _SURE) > limit]
-        self.left = [rival for rival in self.left if rival not in behind]
-        return [f"{rival.summary}: dropped: its d_int is above that of {leader.name}" for rival in behind]
+        bound = _threshold(best, _SURE)
+        known = [search for search in self.left if search is not best and search.crossing]
+        dropped = [search for search in known if _threshold(search, 1 - _SURE) > bound]
+        self.left = [search for search in self.left if search not in dropped]
+        return [f"{search.summary}: dropped: its d_int is above that of {best.name}" for search in dropped]
 
-    def _leader(self) -> GroupSearch | None:
-        known = [rival for rival in self.left if rival.found is not None]
-        return min(known, key=lambda rival: _threshold(rival, 0.5)) if known else None
+    def _best(self) -> GroupSearch | None:
+        known = [search for search in self.left if search.crossing is not None]
+        return min(known, key=lambda search: _threshold(search, 0.5)) if known else None
 
 
-def _threshold(rival: GroupSearch, share: float) -> float:
-    assert rival.found is not None
-    return float(rival.found.quantiles(np.array([share]))[0])
+def _threshold(search: GroupSearch, share: float) -> float:
+    assert search.crossing is not None
+    return float(search.crossing.quantiles(np.array([share]))[0])

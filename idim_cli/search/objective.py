@@ -1,4 +1,4 @@
-"""d_int of any function of d and a seed: the adaptive search for who trains in a way of their own."""
+"""d_int of any function of d and a seed: the adaptive search for training loops outside of idim."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 @dataclass(frozen=True)
 class Measurement:
-    """What `measure` has found.
+    """The result of `measure`.
 
     Attributes:
-        estimate: d_int with all that it rests on.
+        estimate: d_int with its protocol.
         table: one row a call, with the columns d, seed, direct, status and performance.
-        log: what the search decided, and why, one line each.
+        log: the decisions of the search, one line each.
     """
 
     estimate: Estimate
@@ -40,7 +40,7 @@ class Measurement:
 
     @property
     def reading(self) -> Reading:
-        """The reading of d_int; IdimError if there is none, which tells why."""
+        """The reading of d_int; IdimError with the reason if there is none."""
         if self.estimate.reading is None:
             raise self.estimate.error or IdimError("there is no reading")
         return self.estimate.reading
@@ -56,7 +56,7 @@ class Measurement:
         return self.reading.low, self.reading.high
 
     def describe(self, width: int = 80) -> str:
-        """The result in a sentence, and all that it rests on."""
+        """The result in a sentence, and its protocol."""
         return self.estimate.describe(width=width)
 
     def __repr__(self) -> str:
@@ -85,7 +85,7 @@ def measure(
     """Find the smallest d at which `objective` reaches a share of the baseline, with its interval.
 
     The search and the estimate are those of ``idim sweep --adaptive``: initial bracket, then calls where the
-    crossing most likely is, until the interval is narrow enough. Nothing is written, and nothing ends early.
+    crossing most likely is, until the interval is narrow enough. No files are written, no call ends early.
 
     Args:
         objective: called as ``objective(d, seed)``, trains in a subspace of d dimensions and returns the
@@ -101,9 +101,8 @@ def measure(
         baseline_runs: calls of the baseline to begin with.
         confidence: of the interval.
         seed: added to all seeds, for a repeat with fresh ones.
-        map: carries out the calls of a batch, as the built-in does; that of an executor makes them at
-            the same time.
-        say: told each decision and each outcome; None is silence.
+        map: makes the calls of a batch, as the built-in does; that of an executor makes them in parallel.
+        say: called with each decision and each outcome; None is silence.
 
     Returns:
         The measurement: `value`, `interval`, `describe()`, `table`.
@@ -118,21 +117,21 @@ def measure(
     reading = {"fraction": fraction, "floor": float(floor), "confidence": confidence}
     recipe = _recipe(baseline, baseline_runs, limits, reading)
     search = build(recipe, lambda group: D)
-    told: dict[str, dict[str, Any]] = {}
+    known: dict[str, dict[str, Any]] = {}
     log: list[str] = []
     call = functools.partial(_outcome, objective, baseline, D)
-    while (ask := search.ask(told)) is not None:
+    while (ask := search.ask(known)) is not None:
         for line in ask.why:
             log.append(line)
             _say(say, line)
         for run, outcome in zip(ask.runs, map(call, ask.runs), strict=True):
-            told[run.run_id] = outcome
+            known[run.run_id] = outcome
             _say(say, _line(outcome))
-    return _measured(recipe, list(told.values()), log)
+    return _measured(recipe, list(known.values()), log)
 
 
 def _checked(objective: Any, D: Any, baseline: Any) -> int:
-    """D as Python's own whole number; IdimError for arguments that cannot be meant."""
+    """D as an int; IdimError for arguments of a wrong type or range."""
     if not callable(objective):
         hint = "give a function objective(d, seed) that returns the performance"
         raise IdimError(f"objective must be a function, got {objective!r}", hint)
@@ -156,10 +155,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _score(value: Any, call: str) -> float:
-    """What a call has returned as a number; IdimError if it is none."""
+    """The number that a call has returned; IdimError for anything else."""
     if not _is_number(value):
-        told = f"a {type(value).__name__}" if value is not None else "None"
-        raise IdimError(f"{call} returned {told}", "it must return the performance as one number")
+        kind = f"a {type(value).__name__}" if value is not None else "None"
+        raise IdimError(f"{call} returned {kind}", "it must return the performance as one number")
     return float(value)
 
 
@@ -169,7 +168,7 @@ def _recipe(
     limits: dict[str, Any],
     reading: dict[str, float],
 ) -> Recipe:
-    """A recipe with the search; its data and model stand for the objective, and are not looked at."""
+    """A recipe with the search; its data set and model are placeholders and are not used."""
     from idim_cli.recipe.check import validate
     from idim_cli.recipe.source import SourceMap
 
@@ -190,7 +189,7 @@ def _recipe(
 
 
 def _outcome(objective: Callable[[int, int], float], baseline: Any, D: int, run: Run) -> dict[str, Any]:
-    """What came of one call, in the form of a result.json."""
+    """The outcome of one call, in the form of a result.json."""
     d, seed = run.recipe.d, run.recipe.seeds.theta0
     if run.direct or d is None:
         score = _score(baseline(seed), f"baseline({seed})")
@@ -222,7 +221,7 @@ def _say(say: Callable[[str], None] | None, line: str) -> None:
 
 
 def _next(recipe: Recipe, reading: Reading, calls: int) -> str:
-    """What to do next: nothing after a search that has what was asked for."""
+    """What to do next: nothing where the requested precision was reached."""
     limits = recipe.sweep.search.params if recipe.sweep else {}
     if calls >= limits["max_runs"] and not is_precise(reading, limits["precision"]):
         return f"the search used all {calls} calls; allow more: max_runs={2 * calls}"

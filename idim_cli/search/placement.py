@@ -8,13 +8,13 @@ import numpy as np
 
 from idim_cli.thresholds.curve import Crossing, prior
 
-# The batch spreads about the likely crossing by this much of what one run is blurred by; docs/adaptive.md has
-# the simulations that this and the form of the spread were chosen by.
+# The batch spreads about the likely crossing by this multiple of the blur of one run; docs/adaptive.md has
+# the simulations behind this number and the form of the spread.
 _BLUR = 2.0
 
 
 def bracket(D: int, n: int) -> list[int]:
-    """The first d, before anything is known: over what is plausible for a problem with D parameters."""
+    """The first d, spread over what is plausible for a problem with D parameters."""
     from scipy.special import ndtri
 
     before = prior(D, (1, D))
@@ -22,10 +22,10 @@ def bracket(D: int, n: int) -> list[int]:
 
 
 def places(found: Crossing, D: int, n: int) -> list[int]:
-    """The next d: about the likely crossing, as far apart as it is uncertain or a run is blurred.
+    """The next d: around the likely crossing, spread by its uncertainty and by the blur of a run.
 
-    Runs right at the crossing tell most of whether it lies higher or lower; runs beside it tell how steep the
-    curve is, without which nobody knows what a shortfall means in d.
+    Runs at the crossing show best whether it lies higher or lower. Runs on either side show the slope of the
+    curve, which is needed to convert a shortfall in performance to d.
     """
     from scipy.special import ndtri
 
@@ -35,7 +35,7 @@ def places(found: Crossing, D: int, n: int) -> list[int]:
 
 
 def _whole(log_d: np.ndarray, D: int) -> list[int]:
-    """Whole d in 1 .. D; equal ones move up where there is room, as another d tells more than the same."""
+    """Whole d in 1 .. D; equal ones move up where there is room, as a new d says more than a repeat."""
     found: list[int] = []
     for value in np.exp(log_d):
         d = min(max(round(float(value)), 1), D)

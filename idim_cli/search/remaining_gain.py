@@ -1,4 +1,4 @@
-"""What a run still gains after each evaluation, as runs that were trained to their end have taught."""
+"""How much a run still gains after each evaluation, estimated from runs that were trained to their end."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from idim_cli.search.base import Result
 
 Floats = NDArray[np.float64]
 
-# Nothing is known of the learning curves of a problem before so many runs ended near the level.
+# So many runs have to end near the level before their learning curves are used.
 FEWEST = 8
-# Near: so far from the level, as a share of it. Runs that end elsewhere learn at another pace.
+# Near: at most this share of the level away. Runs that end elsewhere learn at another pace.
 _NEAR = 0.1
 # Probability that a run's gain lies beyond its bound on one side at any of its evaluations, if gains are
-# normal (Bonferroni). docs/adaptive.md has the rate of false stops that this leads to on real problems.
+# normal (Bonferroni). docs/adaptive.md has the measured rate of false stops on real problems.
 _BEYOND = 0.003
 
 
@@ -28,14 +28,12 @@ def goal(level: float, results: Sequence[Result], floor: float = 0.0) -> Goal | 
 
     `floor` is the performance from which the level is a share.
 
-    Only runs that ended near the level teach, and only those that were free to run to their end: the others
-    were stopped because of their learning curves, and would make gains seem alike.
+    Only runs that ended near the level are used, and only those that could not be stopped early: stopped runs
+    are selected by their learning curves, so that their gains vary too little.
     """
     curves = [curve for result in results if (curve := _curve(result)) is not None]
-    taught = [curve for curve in curves if abs(curve[-1] - level) <= _NEAR * (level - floor)]
-    if len(taught) < FEWEST:
-        return None
-    return Goal(level, _bounds(np.array(taught)))
+    near = [curve for curve in curves if abs(curve[-1] - level) <= _NEAR * (level - floor)]
+    return Goal(level, _bounds(np.array(near))) if len(near) >= FEWEST else None
 
 
 def _curve(result: Result) -> list[float] | None:
@@ -51,9 +49,9 @@ def _bounds(curves: Floats) -> tuple[tuple[float, float], ...]:
     """
     from scipy.special import stdtrit
 
-    n, looks = len(curves), curves.shape[1] - 1
+    n, evaluations = len(curves), curves.shape[1] - 1
     gains = curves[:, -1:] - np.maximum.accumulate(curves[:, :-1], axis=1)
-    reach = stdtrit(n - 1, 1 - _BEYOND / looks) * math.sqrt(1 + 1 / n) * gains.std(axis=0, ddof=1)
+    reach = stdtrit(n - 1, 1 - _BEYOND / evaluations) * math.sqrt(1 + 1 / n) * gains.std(axis=0, ddof=1)
     low = np.minimum(gains.mean(axis=0) - reach, gains.min(axis=0))
     high = np.maximum(gains.mean(axis=0) + reach, gains.max(axis=0))
     return tuple((_rounded(least), _rounded(most)) for least, most in zip(low, high, strict=True))

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.core.rng import Stream
+from idim_cli.recipe.choices import Centre
 from idim_cli.thresholds.noise import Noise, direct_noise, swept_noise
-from idim_cli.thresholds.options import Centre, Options
+from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.rules import (
     Bracket,
     Floats,

@@ -1,30 +1,23 @@
-"""What a reading rests on: baseline, fraction, rule, interval."""
+"""Options of a reading: baseline, floor, fraction, rule, interval."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 from idim_cli.core.errors import IdimError
 from idim_cli.core.registry import did_you_mean
-from idim_cli.thresholds.rules import GridRule
+from idim_cli.recipe.choices import MAX_FRACTION, BaselineWord, Centre, FloorWord, Rule
 
-#: Largest fraction of a baseline that may be asked for.
-MOST = 2.0
-Rule = Literal[GridRule, "curve"]
 Interval = Literal["bootstrap", "paper"]
-Centre = Literal["mean", "median"]
 
 
-def _finite(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(float(value))
-
-
-def _positive(value: Any) -> bool:
-    return _finite(value) and value > 0
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def meant(share: object) -> str:
@@ -40,26 +33,25 @@ def d_int(fraction: float) -> str:
 
 @dataclass(frozen=True)
 class Options:
-    """How to read d_int; the defaults are argued for in docs/read-the-number.md.
+    """How to read d_int; docs/read-the-number.md gives the reasons for the defaults.
 
     Attributes:
         baseline: what 100 % means: ``model`` (mean of the direct runs), ``best`` (highest mean of the
             sweep) or a fixed performance.
-        floor: where the scale begins, 0 %: a performance, ``chance`` (the recorded performance of a constant
-            answer) or ``min`` (lowest mean of the sweep, as for rewards).
         fraction: how far to get from the floor to the baseline.
+        floor: what 0 % means: a performance, ``chance`` (the recorded performance of a constant answer) or
+            ``min`` (lowest mean of the sweep, as for rewards).
         rule: see `idim_cli.thresholds.rules.crossings`; ``curve`` fits a smooth curve near the level
-            (`idim_cli.thresholds.curve`), and alone makes use of runs that were stopped early.
+            (`idim_cli.thresholds.curve`), and is the only one that can use runs that were stopped early.
         confidence: of the interval and of the test for d_int100.
-        centre: what stands for the runs at one d, in the value and in its interval; the baseline ``model``
-            stays a mean.
+        centre: ``mean`` or ``median`` of the runs at each d; the baseline ``model`` is always a mean.
         interval: ``bootstrap`` (pooled residuals) or ``paper`` (one run picked at each d, 50 times).
         seed: of the bootstrap's random numbers.
     """
 
-    baseline: float | Literal["model", "best"] = "model"
+    baseline: float | BaselineWord = "model"
     fraction: float = 0.9
-    floor: float | Literal["chance", "min"] = 0.0
+    floor: float | FloorWord = 0.0
     rule: Rule = "isotonic"
     confidence: float = 0.95
     centre: Centre = "mean"
@@ -71,22 +63,23 @@ class Options:
             if getattr(self, name) not in get_args(kinds):
                 value = getattr(self, name)
                 raise IdimError(f"{name}: {value!r} is not known", did_you_mean(str(value), get_args(kinds)))
-        for name, words in (("baseline", ("model", "best")), ("floor", ("chance", "min"))):
-            value = getattr(self, name)
-            if value not in words and not _finite(value):
-                raise IdimError(f"{name}: {value!r} is not known", f"give {', '.join(words)} or a number")
-        if not _positive(self.fraction) or self.fraction > MOST:
-            raise IdimError(f"fraction: {self.fraction!r} is not in (0, {MOST:g}]", meant(self.fraction))
-        if not _positive(self.confidence) or self.confidence >= 1:
+        for name, kinds in (("baseline", BaselineWord), ("floor", FloorWord)):
+            if (value := getattr(self, name)) not in get_args(kinds) and not _is_finite(value):
+                raise IdimError(
+                    f"{name}: {value!r} is not known", f"give {', '.join(get_args(kinds))} or a number"
+                )
+        if not _is_finite(self.fraction) or not 0 < self.fraction <= MAX_FRACTION:
+            message = f"fraction: {self.fraction!r} is not in (0, {MAX_FRACTION:g}]"
+            raise IdimError(message, meant(self.fraction))
+        if not _is_finite(self.confidence) or not 0 < self.confidence < 1:
             raise IdimError(f"confidence: {self.confidence!r} is not between 0 and 1", meant(self.confidence))
         if not isinstance(self.seed, Integral) or self.seed < 0:
-            raise IdimError(f"seed: {self.seed!r} is not a whole number from 0 on")
-        if not isinstance(self.baseline, str) and not isinstance(self.floor, str):
-            self.level(self.baseline, self.floor)
+            raise IdimError(f"seed: {self.seed!r} is not a whole number >= 0")
+        self.scale([], [])
 
     @property
     def name(self) -> str:
-        """What is read: ``d_int90`` for a fraction of 0.9."""
+        """``d_int90`` for a fraction of 0.9."""
         return d_int(self.fraction)
 
     def level(self, baseline: float, floor: float = 0.0) -> float:
@@ -96,8 +89,25 @@ class Options:
             raise IdimError(message, "set a lower floor: --floor min or a number, or threshold.floor")
         return floor + self.fraction * (baseline - floor)
 
+    def scale(self, direct: Sequence[float], chances: Sequence[float]) -> tuple[float, float] | None:
+        """Floor and level while runs come in; None as long as they are unknown.
+
+        Args:
+            direct: performance of the direct runs so far.
+            chances: recorded chance performances so far.
+        """
+        baseline, floor = self.baseline, self.floor
+        if baseline == "model" and direct:
+            # Not fmean: its last bit would differ, and levels are part of the identity of runs.
+            baseline = sum(direct) / len(direct)
+        if floor == "chance" and chances:
+            floor = max(chances)
+        if isinstance(baseline, str) or isinstance(floor, str):
+            return None
+        return floor, self.level(baseline, floor)
+
     def but(self, **changes: Any) -> Options:
-        """The same with other values of some fields; IdimError for a value or a field that there is not."""
+        """The same with other values of some fields; IdimError for an unknown field or value."""
         fields = [field.name for field in dataclasses.fields(self)]
         for name in changes:
             if name not in fields:

@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-from idim_cli.thresholds.options import Centre, d_int
+from idim_cli.recipe.choices import Centre
+from idim_cli.thresholds.options import d_int
 
 Verdict = Literal["reached", "not reached", "reached at the smallest d"]
 

@@ -6,13 +6,13 @@ Every rule works on many curves at once, shape [S, m], because the bootstrap ask
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from idim_cli.recipe.choices import GridRule
+
 Floats = NDArray[np.float64]
-GridRule = Literal["first", "interpolate", "isotonic"]
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.core.errors import IdimError
+from idim_cli.recipe.choices import Centre
 from idim_cli.runs.early_stop import SOLVED
 from idim_cli.thresholds.copies import clashes
 from idim_cli.thresholds.grouping import label, plain, whole
 from idim_cli.thresholds.noise import Swept
-from idim_cli.thresholds.options import Centre
 from idim_cli.thresholds.psychometric import Evidence
 from idim_cli.thresholds.rows import SEEDS, Columns, coords_columns
 from idim_cli.thresholds.run_table import Ints, Rows, RunTable

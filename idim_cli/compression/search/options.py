@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from idim_cli.compression.search.sizes import dimensions
 from idim_cli.core.errors import IdimError
-from idim_cli.thresholds.options import MOST, meant
+from idim_cli.recipe.choices import MAX_FRACTION
+from idim_cli.thresholds.options import meant
 
 
 def _counts(name: str, value: Any) -> None:
@@ -81,9 +82,9 @@ class CompressOptions:
             raise IdimError(f"--d {max(self.dimensions(1, D))} is more than D = {D:,}", "d is in 1 .. D")
         if self.prove and metric != "accuracy":
             raise IdimError(f"sizes prove something about errors, not about {metric}", "leave --prove out")
-        if self.target is not None and not 0 < self.target <= MOST:
+        if self.target is not None and not 0 < self.target <= MAX_FRACTION:
             raise IdimError(
-                f"--target must be in (0, {MOST:g}], got {self.target:g}",
+                f"--target must be in (0, {MAX_FRACTION:g}], got {self.target:g}",
                 meant(self.target) or "such as --target 0.9",
             )
         if self.baseline is not None and not 0 < self.baseline < math.inf:
