@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
@@ -9,7 +10,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
@@ -64,7 +66,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
         if verbose:
             _begin()
         try:
-            with console.data_apart():
+            with console.data_apart(), _each_warning_once():
                 return _called(functools.partial(function, *args, **given), bool(given.get("as_json")))
         finally:
             _OURS.removeHandler(handler)
@@ -145,6 +147,29 @@ class _Handler(logging.Handler):
                 console.warn(message)
             else:
                 console.say(f"  {message}")
+
+
+@contextlib.contextmanager
+def _each_warning_once() -> Iterator[None]:
+    """Print warnings of user code and libraries as ours, each once: a model is built anew for every run.
+
+    Python's own record of what was shown is lost each time that a library changes the filters.
+    """
+    before, seen = warnings.showwarning, set[object]()
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+    ) -> None:
+        this = filename, lineno, str(message)  # a worker may know its class by another name
+        if this not in seen:
+            seen.add(this)
+            console.warn(f"{filename}:{lineno}: {category.__name__}: {message}")
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _begin() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -165,3 +166,29 @@ def test_a_plot_in_the_characters_that_stdout_has(idim, tmp_path, encoding):
     shown = done.stdout.decode(encoding)
     assert ("●" if encoding == "utf-8" else "@") in shown
     assert shown.isascii() is (encoding != "utf-8")
+
+
+TALKATIVE = """
+import warnings
+from torch import nn
+
+class Noted(UserWarning):
+    pass
+
+def net(shape, outputs):
+    warnings.warn("this net is old", Noted)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, outputs))
+"""
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_a_warning_of_user_code_is_shown_once(cli, jobs):
+    Path("mine.py").write_text(TALKATIVE)
+    few = ("sweep.d=[5, 9]", "sweep.seeds=2", "training.epochs=1", "model=./mine.py:net")
+    done = cli("sweep", "quickstart", *few, "--jobs", jobs, "--pack", "1")
+    assert done.exit_code in (0, 3)
+    told = [line for line in done.stderr.splitlines() if "this net is old" in line]
+    assert len(told) == 1
+    assert told[0].startswith("warning: ")
+    assert "mine.py:9: Noted: " in told[0]

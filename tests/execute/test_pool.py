@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from multiprocessing import Pipe
 from pathlib import Path
 
@@ -279,3 +280,19 @@ def test_a_notice_of_a_cluster_saves_all_and_asks_to_be_queued_again(tmp_path, e
     assert process.returncode == 75, said
     assert "2 runs were under way; the state is saved" in said
     assert len(list(folder.glob(f"*/{results.CHECKPOINT}"))) == 2
+
+
+def loud(outputs):
+    """A model of the user's, as tests/execute is on the path of workers too."""
+    warnings.warn("an old net", FutureWarning, stacklevel=1)
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, outputs))
+
+
+def test_workers_pass_warnings_on_each_once(pool, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(warnings, "showwarning", lambda *warning: shown.append(warning))
+    done = pool.map(runs("model=test_pool:loud", "training.steps=2"), tmp_path, CPU, Silent())
+    assert {result["status"] for _, result in done} == {"ok"}
+    assert [(message, kind, Path(file).name) for message, kind, file, _ in shown] == [
+        ("an old net", FutureWarning, "test_pool.py")
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import warnings
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -46,6 +47,7 @@ class Pool:
     def __init__(self, workers: int | None = None, threads: int | None = None, pack: int | None = 1) -> None:
         self.workers, self.threads, self.pack = workers, threads, pack
         self.members: list[WorkerProcess] = []
+        self.warned = set[worker.Warned]()  # each is shown once, whichever worker it comes from
         self.nursery: ForkServer | None = None
 
     def __enter__(self) -> Pool:
@@ -154,6 +156,9 @@ class _Map:
                 self._ended(member.runs.pop(run_id), result)
             case worker.Said(line):
                 self.watcher.say(line)
+            case worker.Warned() if message not in self.pool.warned:
+                self.pool.warned.add(message)
+                warnings.showwarning(*message)  # the worker has asked its filters already
             case worker.Idle():
                 member.shift = None
             case worker.Broken(error):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import signal
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,6 +75,15 @@ class Said(NamedTuple):
     line: str
 
 
+class Warned(NamedTuple):
+    """A warning of user code or a library: what `warnings.showwarning` takes."""
+
+    message: str
+    category: type[Warning]
+    filename: str
+    lineno: int
+
+
 class Idle(NamedTuple):
     """A worker was handed no more runs, and waits for the next shift."""
 
@@ -84,7 +94,7 @@ class Broken(NamedTuple):
     error: Exception
 
 
-Message = Ask | Going | Ended | Said | Idle | Broken
+Message = Ask | Going | Ended | Said | Warned | Idle | Broken
 
 
 def main(number: int) -> int:
@@ -99,6 +109,7 @@ def main(number: int) -> int:
     no_exit()
     with listening() as request, Connection(number) as parent:
         worker = Worker(parent, request)
+        warnings.showwarning = worker.warn
         try:
             worker.work()
         except StoppedError as stopped:
@@ -120,6 +131,7 @@ class Worker:
     def __init__(self, parent: Connection, request: Request) -> None:
         self.parent, self.request = parent, request
         self.due: dict[str, float] = {}  # when a run may report again
+        self.warned = set[Warned]()
 
     def work(self) -> None:
         """One shift after the other, until the connection ends."""
@@ -153,6 +165,22 @@ class Worker:
     def say(self, line: str) -> None:
         """A line for the watcher."""
         self.tell(Said(line))
+
+    def warn(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        *_: object,
+        **__: object,
+    ) -> None:
+        """Pass a warning on, each once; one of a class of its own as one of the nearest of Python's."""
+        known = next(kind for kind in category.__mro__ if kind.__module__ == "builtins")
+        warned = Warned(str(message), known, filename, lineno)
+        if warned not in self.warned:
+            self.warned.add(warned)
+            self.tell(warned)
 
     def tell(self, message: NamedTuple) -> None:
         """Send a message to the parent; if it is gone, a run that is under way is saved and stops."""
