@@ -17,7 +17,7 @@ _WIDTH, _NAME_WIDTH = 80, 16
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column of a table: its heading, the key of a row, and how the value is written."""
 
     head: str
@@ -40,7 +40,7 @@ class BenchLayout:
 
     group: str
     head: Callable[[BenchRow], str]
-    columns: Sequence[Column]
+    columns: Sequence[TableColumn]
     main: str
     note: Callable[[Sequence[BenchRow]], str]
     name: Callable[[BenchRow], str] = lambda row: _named(row)
@@ -98,15 +98,15 @@ LAYOUTS = {
         "D",
         _floor,
         (
-            Column("projector", "projector", lambda name: name[:_NAME_WIDTH]),
-            Column("made in", "build_s", seconds),
-            Column("B/D", "bytes_per_parameter", ratio),
-            Column("forward", "forward_s", seconds),
-            Column("adjoint", "adjoint_s", seconds),
-            Column("both", "both_s", seconds),
-            Column("+-%", "both_spread", percent),
-            Column("/floor", "to_floor", ratio),
-            Column("faster", "times_faster", ratio),
+            TableColumn("projector", "projector", lambda name: name[:_NAME_WIDTH]),
+            TableColumn("made in", "build_s", seconds),
+            TableColumn("B/D", "bytes_per_parameter", ratio),
+            TableColumn("forward", "forward_s", seconds),
+            TableColumn("adjoint", "adjoint_s", seconds),
+            TableColumn("both", "both_s", seconds),
+            TableColumn("+-%", "both_spread", percent),
+            TableColumn("/floor", "to_floor", ratio),
+            TableColumn("faster", "times_faster", ratio),
         ),
         "both_s",
         _compared,
@@ -115,13 +115,13 @@ LAYOUTS = {
         "d",
         _step,
         (
-            Column("projector", "projector", lambda name: name[:_NAME_WIDTH]),
-            Column("made in", "build_s", seconds),
-            Column("step", "step_s", seconds),
-            Column("fastest", "step_min_s", seconds),
-            Column("+-%", "step_spread", percent),
-            Column("/direct", "to_direct", ratio),
-            Column("/module", "to_module", ratio),
+            TableColumn("projector", "projector", lambda name: name[:_NAME_WIDTH]),
+            TableColumn("made in", "build_s", seconds),
+            TableColumn("step", "step_s", seconds),
+            TableColumn("fastest", "step_min_s", seconds),
+            TableColumn("+-%", "step_spread", percent),
+            TableColumn("/direct", "to_direct", ratio),
+            TableColumn("/module", "to_module", ratio),
         ),
         "step_s",
         lambda rows: "",
@@ -130,13 +130,13 @@ LAYOUTS = {
         "D",
         lambda row: f"{row['projector']}, d = {row['d']:,} of D = {row['D']:,}; one run alone as the floor",
         (
-            Column("runs", "runs"),
-            Column("step of all", "pack_s", seconds),
-            Column("+-%", "pack_spread", percent),
-            Column("step of one", "single_s", seconds),
-            Column("runs x steps/s", "runs_x_steps_per_s", ratio),
-            Column("one by one", "single_steps_per_s", ratio),
-            Column("faster", "times_faster", ratio),
+            TableColumn("runs", "runs"),
+            TableColumn("step of all", "pack_s", seconds),
+            TableColumn("+-%", "pack_spread", percent),
+            TableColumn("step of one", "single_s", seconds),
+            TableColumn("runs x steps/s", "runs_x_steps_per_s", ratio),
+            TableColumn("one by one", "single_steps_per_s", ratio),
+            TableColumn("faster", "times_faster", ratio),
         ),
         "pack_s",
         lambda rows: "",
@@ -145,12 +145,12 @@ LAYOUTS = {
         "torch_s",
         lambda row: "new processes; the floor is one that imports torch alone",
         (
-            Column("start", "start"),
-            Column("median", "start_s", seconds),
-            Column("fastest", "start_min_s", seconds),
-            Column("+-%", "start_spread", percent),
-            Column("/torch", "to_torch", ratio),
-            Column("compiled", "compiled"),
+            TableColumn("start", "start"),
+            TableColumn("median", "start_s", seconds),
+            TableColumn("fastest", "start_min_s", seconds),
+            TableColumn("+-%", "start_spread", percent),
+            TableColumn("/torch", "to_torch", ratio),
+            TableColumn("compiled", "compiled"),
         ),
         "start_s",
         lambda rows: "",
@@ -160,13 +160,13 @@ LAYOUTS = {
         "dataset",
         _data,
         (
-            Column("workers", "workers"),
-            Column("a pass", "pass_s", seconds),
-            Column("+-%", "pass_spread", percent),
-            Column("examples/s", "examples_per_s", ratio),
-            Column("MB/s", "mb_per_s", ratio),
-            Column("bare loop/s", "bare_examples_per_s", ratio),
-            Column("/bare", "to_bare", ratio),
+            TableColumn("workers", "workers"),
+            TableColumn("a pass", "pass_s", seconds),
+            TableColumn("+-%", "pass_spread", percent),
+            TableColumn("examples/s", "examples_per_s", ratio),
+            TableColumn("MB/s", "mb_per_s", ratio),
+            TableColumn("bare loop/s", "bare_examples_per_s", ratio),
+            TableColumn("/bare", "to_bare", ratio),
         ),
         "pass_s",
         lambda rows: "",
@@ -230,11 +230,11 @@ def _skipped(row: BenchRow) -> str:
     return textwrap.fill(text, _WIDTH, subsequent_indent="  ")
 
 
-def _text(column: Column, row: BenchRow) -> str:
+def _text(column: TableColumn, row: BenchRow) -> str:
     return "" if row[column.key] is None else column.text(row[column.key])
 
 
-def _aligned(columns: Sequence[Column], rows: Sequence[BenchRow]) -> Iterator[str]:
+def _aligned(columns: Sequence[TableColumn], rows: Sequence[BenchRow]) -> Iterator[str]:
     """Headings and cells, the first column to the left, the others to the right; no empty columns."""
     shown = [column for column in columns if any(row[column.key] is not None for row in rows)]
     texts = [[_text(column, row) for column in shown] for row in rows]

@@ -10,7 +10,15 @@ from idim_cli.core.errors import Fault, RecipeError
 from idim_cli.core.registry import did_you_mean
 from idim_cli.recipe import components, wording
 from idim_cli.recipe.find import published
-from idim_cli.recipe.schema import COMPONENTS, EPOCHS_OR_STEPS, TRACKER, TRACKERS, Grid, Recipe, Seeds
+from idim_cli.recipe.schema import (
+    COMPONENTS,
+    EPOCHS_OR_STEPS,
+    TRACKER,
+    TRACKERS,
+    DimensionRange,
+    Recipe,
+    Seeds,
+)
 from idim_cli.recipe.source import KeyFault, SourceMap
 from idim_cli.recipe.sweep import sweep_problems
 
@@ -98,9 +106,9 @@ def _seeds(seed: int, problems: list[KeyFault]) -> Tree:
 def _grid(spec: Tree, problems: list[KeyFault]) -> list[int]:
     path = ("sweep", "d")
     try:
-        grid = Grid.model_validate(spec)
+        grid = DimensionRange.model_validate(spec)
     except pydantic.ValidationError as error:
-        found = wording.problems(error, Grid)
+        found = wording.problems(error, DimensionRange)
         problems += [problem._replace(path=path + problem.path) for problem in found]
         return [1]
     if grid.to < grid.start:

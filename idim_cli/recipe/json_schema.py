@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from idim_cli.core.registry import INNER, NEVER_INNER, ROOMS, Registry, registry, short
-from idim_cli.recipe.schema import COMPONENTS, TRACKER, Component, Grid, Recipe
+from idim_cli.recipe.schema import COMPONENTS, TRACKER, Component, DimensionRange, Recipe
 
 Schema = dict[str, Any]
 
@@ -26,7 +26,7 @@ def json_schema() -> Schema:
     whole = Recipe.model_json_schema()
     defs: Schema = whole.pop("$defs")
     del defs["Component"]
-    defs["Grid"] = Grid.model_json_schema()
+    defs["DimensionRange"] = DimensionRange.model_json_schema()
     _open_short_forms(whole, defs)
     for path, kind in COMPONENTS.items():
         holder = whole if len(path) == 1 else defs[path[0].capitalize()]
@@ -45,7 +45,7 @@ def _open_short_forms(whole: Schema, defs: Schema) -> None:
     whole["required"].remove("name")
     _allow(whole["properties"], "seeds", defs["Seeds"]["properties"]["theta0"])
     sweep, training = defs["Sweep"], defs["Training"]
-    _allow(sweep["properties"], "d", {"$ref": "#/$defs/Grid"})
+    _allow(sweep["properties"], "d", {"$ref": "#/$defs/DimensionRange"})
     budgets = [
         {"required": [key], "properties": {key: {"type": "integer"}, other: {"type": "null"}}}
         for key, other in (("epochs", "steps"), ("steps", "epochs"))

@@ -220,7 +220,7 @@ class Sweep(Frozen):
         }
 
 
-class Grid(Frozen):
+class DimensionRange(Frozen):
     """Subspace dimensions by range: about `steps` whole numbers, evenly spread on a linear or log scale."""
 
     start: Count = Field(alias="from")

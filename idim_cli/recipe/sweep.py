@@ -23,7 +23,7 @@ _SET = tuple(part for part in _OVER if part != "projector")
 _INSTEAD = {"d": "use sweep.d", "seeds": "use sweep.seeds", "projector": "direct runs have none"}
 
 
-class Setting(NamedTuple):
+class SweepSetting(NamedTuple):
     """One value that a sweep would put at a recipe key, and the path where the sweep says so."""
 
     key: str
@@ -58,15 +58,15 @@ def _unknown(settings: Iterable[str], path: KeyPath, heads: tuple[str, ...]) -> 
             yield KeyFault((*path, key), "not a recipe key that may be set here", hint, at_key=True)
 
 
-def _combinations(head: str, over: Tree, settings: Tree) -> Iterator[list[Setting]]:
+def _combinations(head: str, over: Tree, settings: Tree) -> Iterator[list[SweepSetting]]:
     """What groups of runs, then their baselines, would set within one part of the recipe."""
     lists = [
-        [Setting(key, value, ("sweep", "over", key, at)) for at, value in _places(values)]
+        [SweepSetting(key, value, ("sweep", "over", key, at)) for at, value in _places(values)]
         for key, values in over.items()
         if split(key)[0] == head and isinstance(values, list | dict)
     ]
     direct = [
-        Setting(key, value, ("sweep", "baseline", "set", key))
+        SweepSetting(key, value, ("sweep", "baseline", "set", key))
         for key, value in settings.items()
         if split(key)[0] == head
     ]
@@ -82,7 +82,9 @@ def _places(values: list[Any] | Tree) -> Iterable[tuple[int | str, Any]]:
     return values.items() if isinstance(values, dict) else enumerate(values)
 
 
-def _tried(base: Tree, settings: list[Setting], examine: Examine, known: set[KeyFault]) -> list[KeyFault]:
+def _tried(
+    base: Tree, settings: list[SweepSetting], examine: Examine, known: set[KeyFault]
+) -> list[KeyFault]:
     tree = copy.deepcopy(base)
     try:
         assign_all(tree, {setting.key: setting.value for setting in settings})
@@ -97,17 +99,17 @@ def _essence(problem: KeyFault) -> KeyFault:
     return problem._replace(path=path)
 
 
-def _unassignable(base: Tree, setting: Setting) -> Iterator[KeyFault]:
+def _unassignable(base: Tree, setting: SweepSetting) -> Iterator[KeyFault]:
     try:
         assign(copy.deepcopy(base), setting.key, setting.value)
     except IdimError as error:
         yield KeyFault(setting.path, error.message, error.hint)
 
 
-def _blamed(problem: KeyFault, settings: list[Setting]) -> KeyFault:
+def _blamed(problem: KeyFault, settings: list[SweepSetting]) -> KeyFault:
     """The problem where the sweep's author sees it: at the setting nearest to its path."""
 
-    def overlap(setting: Setting) -> int:
+    def overlap(setting: SweepSetting) -> int:
         pairs = zip(split(setting.key), problem.path, strict=False)
         return sum(1 for mine, theirs in pairs if mine == theirs)
 

@@ -203,7 +203,9 @@ def _write(
     charts = [*(chart for panel in shown for chart in panel.charts), *comparison.charts, *compressed.charts]
     figures = _figures(charts, where.figures, form, say)
     names = [path.relative_to(where.page.parent).as_posix() for path in figures]
-    text = page.render(page.Content(found, shown, comparison, compressed, names, log, where, undrawn, given))
+    text = page.render(
+        page.PageContent(found, shown, comparison, compressed, names, log, where, undrawn, given)
+    )
     before = figure_files.named(where.page)
     _save(where.page, text)
     figure_files.clear(before, figures)

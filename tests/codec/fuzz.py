@@ -32,7 +32,7 @@ from unittest import mock
 
 from idim_cli.compression import rebuild
 from idim_cli.compression.format import container, shipped, solution
-from idim_cli.compression.format.binary import Reader, varint
+from idim_cli.compression.format.binary import ByteReader, varint
 from idim_cli.compression.format.dictionary import DICTIONARY
 from idim_cli.core.errors import CapacityError, DataError, FileError, IdimError
 
@@ -174,7 +174,7 @@ def describe(rng: random.Random, data: Data, seeds: list[bytes]) -> Data:
 
 def fields(body: bytes) -> dict[str, bytes]:
     """The parts of a file without its checksum; empty if its header is none."""
-    reader = Reader(body, 2)
+    reader = ByteReader(body, 2)
 
     def one() -> bytes:
         start = reader.at
@@ -185,7 +185,7 @@ def fields(body: bytes) -> dict[str, bytes]:
         parts = {"mark": body[:2], "number": one()}
         if parts["number"] == b"\0":
             parts["D"], parts["length"] = one(), one()
-            parts["spec"] = reader.take(Reader(parts["length"]).varint())
+            parts["spec"] = reader.take(ByteReader(parts["length"]).varint())
         parts |= {name: one() for name in ("d", "theta0", "projector", "kind")}
     except FileError:
         return {}

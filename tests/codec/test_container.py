@@ -10,7 +10,7 @@ from codec_cases import CONTENTS, FC, sealed
 from hypothesis import given, settings
 
 from idim_cli.compression.format import container, shipped
-from idim_cli.compression.format.binary import Reader, varint
+from idim_cli.compression.format.binary import ByteReader, varint
 from idim_cli.compression.format.container import Content, pack, sizes, unpack
 from idim_cli.compression.format.coordinates import Exact, Quantised
 from idim_cli.compression.format.spec import Buffer
@@ -258,14 +258,14 @@ def test_numbers_have_one_spelling():
 
 @given(st.integers(0, 2**63 - 1))
 def test_numbers_come_back(value):
-    reader = Reader(varint(value) + b"rest")
+    reader = ByteReader(varint(value) + b"rest")
     assert reader.varint() == value
     assert reader.rest() == b"rest"
 
 
 def test_a_number_without_an_end_is_left_early():
     # Its digits would make a number of megabytes, each of which takes as long to add as all before it.
-    reader = Reader(b"\xff" * 1_000_000)
+    reader = ByteReader(b"\xff" * 1_000_000)
     with pytest.raises(FileError, match="out of range"):
         reader.varint()
     assert reader.at == 9

@@ -13,7 +13,7 @@ from golden import make
 from idim_cli.compression import write
 from idim_cli.compression.format import container, shipped
 from idim_cli.compression.format import solution as solutions
-from idim_cli.compression.format.binary import Reader
+from idim_cli.compression.format.binary import ByteReader
 
 HERE = make.HERE
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def compare(found, frozen):
 
 def without_description(data):
     """A file without its checksum, and without what zlib has deflated, which others may deflate otherwise."""
-    reader = Reader(data, 2)
+    reader = ByteReader(data, 2)
     if reader.varint():
         return data[:-4]
     reader.varint()

@@ -16,7 +16,7 @@ def varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-class Reader:
+class ByteReader:
     """Takes bytes from the front; FileError when more are wanted than there are."""
 
     def __init__(self, data: bytes, at: int = 0) -> None:

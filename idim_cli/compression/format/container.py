@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from idim_cli.compression.format import shipped
-from idim_cli.compression.format.binary import Reader, damaged, varint
+from idim_cli.compression.format.binary import ByteReader, damaged, varint
 from idim_cli.compression.format.coordinates import (
     MOST_LEVELS,
     Coords,
@@ -87,7 +87,7 @@ def unpack(data: bytes, admit: Admit | None = None) -> Content:
         data: the file.
         admit: told the spec and D before the coordinates are decoded, which takes the most time; may refuse.
     """
-    reader = Reader(data)
+    reader = ByteReader(data)
     if not is_marked(mark := reader.take(_MARK)):
         damaged("it does not begin with the mark of an .idim file")
     version = mark[1]
@@ -99,7 +99,7 @@ def unpack(data: bytes, admit: Admit | None = None) -> Content:
     body, stated = data[:-_CHECKSUM], data[-_CHECKSUM:]
     if struct.pack("<I", zlib.crc32(body)) != stated:
         damaged("its checksum does not match")
-    return _content(Reader(body, reader.at), admit)
+    return _content(ByteReader(body, reader.at), admit)
 
 
 def _parts(content: Content) -> dict[str, bytes]:
@@ -130,7 +130,7 @@ def _named(content: Content) -> bytes:
     return varint(0) + varint(content.D) + varint(len(text)) + text
 
 
-def _content(reader: Reader, admit: Admit | None) -> Content:
+def _content(reader: ByteReader, admit: Admit | None) -> Content:
     spec, D = _read_named(reader)
     d, theta0, projector, kind = (reader.varint() for _ in range(4))
     if not 1 <= d <= D:
@@ -153,7 +153,7 @@ def _content(reader: Reader, admit: Admit | None) -> Content:
     )
 
 
-def _read_named(reader: Reader) -> tuple[Spec, int]:
+def _read_named(reader: ByteReader) -> tuple[Spec, int]:
     number = reader.varint()
     if not number:
         D = reader.varint()
@@ -183,7 +183,7 @@ def _payload(rest: bytes, spec: Spec) -> tuple[bytes, bytes, tuple[int, float]]:
     code = len(rest) - spec.buffer_bytes - struct.calcsize(_CHECKS)
     if code < 0:
         damaged(f"{len(rest)} bytes follow the header, but {spec.buffer_bytes} of buffers are stated")
-    reader = Reader(rest)
+    reader = ByteReader(rest)
     coords, buffers = reader.take(code), reader.take(spec.buffer_bytes)
     theta0, probe = struct.unpack(_CHECKS, reader.rest())
     if not math.isfinite(probe):

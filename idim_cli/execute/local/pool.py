@@ -145,14 +145,14 @@ class _Map:
 
     def _hear(self, member: WorkerProcess, message: worker.Message) -> None:
         match message:
-            case worker.Ask(config):
+            case worker.RunRequest(config):
                 member.asked, self.stillborn = True, 0
                 # A worker that was slow to start may be in the shift of a `map` that has ended without it.
                 present = member.shift is self.shift
                 member.send(self.queue.next(config, member.runs) if present else None)
             case worker.Going(run_id, progress):
                 self.watcher.progress(member.runs[run_id], progress)
-            case worker.Ended(run_id, result):
+            case worker.RunEnded(run_id, result):
                 self._ended(member.runs.pop(run_id), result)
             case worker.Said(line):
                 self.watcher.say(line)

@@ -49,7 +49,7 @@ class Assignment:
     share: float
 
 
-class Ask(NamedTuple):
+class RunRequest(NamedTuple):
     """A worker asks for a run of this kind; it is answered by a `QueuedRun` or None."""
 
     config: str | None
@@ -62,7 +62,7 @@ class Going(NamedTuple):
     progress: Progress
 
 
-class Ended(NamedTuple):
+class RunEnded(NamedTuple):
     """A run has its result; None: another process is at work on it."""
 
     run_id: str
@@ -94,7 +94,7 @@ class Broken(NamedTuple):
     error: Exception
 
 
-Message = Ask | Going | Ended | Said | Warned | Idle | Broken
+Message = RunRequest | Going | RunEnded | Said | Warned | Idle | Broken
 
 
 def main(number: int) -> int:
@@ -142,14 +142,14 @@ class Worker:
                 self.ask, shift.out, shift.where, shift.pack, self.on_step, self.say, shift.share
             ):
                 self.due.pop(run.run_id, None)
-                self.tell(Ended(run.run_id, result))
+                self.tell(RunEnded(run.run_id, result))
             if self.request.number:
                 raise StoppedError(self.request.number, "between two runs")
             self.tell(Idle())
 
     def ask(self, config: str | None) -> QueuedRun | None:
         """A run from the parent; None when it has none, or when it is time to stop."""
-        self.tell(Ask(config))
+        self.tell(RunRequest(config))
         task: QueuedRun | None = self._hear()
         return None if self.request.number else task
 

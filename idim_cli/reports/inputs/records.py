@@ -40,7 +40,7 @@ class TrialRecord:
 
 
 @dataclass(frozen=True)
-class Form:
+class StoredForm:
     """Another way to store the network, as `idim compress --compare` tried it."""
 
     form: str
@@ -73,7 +73,7 @@ class CompressedRecord:
     tried: list[TrialRecord]
     level: _Score | None = None
     max_bytes: _Count | None = None
-    compared: list[Form] = field(default_factory=list)
+    compared: list[StoredForm] = field(default_factory=list)
 
     @property
     def ratio(self) -> float:

@@ -33,7 +33,7 @@ _UNREAD = "Without a reading: the lines of baseline and level are missing."
 
 
 @dataclass(frozen=True)
-class Content:
+class PageContent:
     """All that a page says.
 
     Attributes:
@@ -59,7 +59,7 @@ class Content:
     given: Sequence[str] = ()
 
 
-def render(content: Content) -> str:
+def render(content: PageContent) -> str:
     """The page; the same content gives the same bytes."""
     shown, found = _short(content), content.found
     places = _places(found.results)
@@ -115,7 +115,7 @@ def _piece(text: Markup) -> Markup:
     return Markup("<code{}>{}</code>").format(short, text)
 
 
-def _short(content: Content) -> list[Panel]:
+def _short(content: PageContent) -> list[Panel]:
     """The panels under short headings: the title names what several groups share."""
     labels = {id(one.section): one.label for one in content.found.entries}
     if len(content.panels) == 1:
@@ -129,7 +129,7 @@ def _heading(panel: Panel, label: str | None) -> str:
     return f"{label}, D = {panel.part.sample.D:,}"
 
 
-def _title(content: Content) -> str:
+def _title(content: PageContent) -> str:
     if not content.panels:
         problems = dict.fromkeys(f"{one.dataset}, {one.model}" for one in content.found.records)
         return f"Compressed networks: {'; '.join(problems)}"
