@@ -1,4 +1,4 @@
-"""Every reading that has been published as a d_int90, side by side."""
+"""Every kind of reading that has been published as a d_int90."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from idim_cli.thresholds.options import PAPER, Options
 from idim_cli.thresholds.reading import Reading
 from idim_cli.thresholds.samples import Sample
 
-#: What the values of Li et al. 2018 rest on, in the order of their use, then three of our own.
+#: The readings behind the values of Li et al. 2018, in the order of their use, then three more.
 READINGS: dict[str, Options] = {
     "first above .90 x 1.0 (global baseline)": PAPER.but(baseline=1.0),
     "first above .90 x own baseline": PAPER,
@@ -31,7 +31,7 @@ SMOOTH: dict[str, Options] = {"smooth curve, .90 x own baseline": Options(rule="
 def readings(
     runs: Sample, how: Options | None = None, origin: TableOrigin | None = None
 ) -> Iterator[tuple[str, Reading | IdimError]]:
-    """Name and reading of each of `READINGS`, and `SMOOTH` where it is due; else the error.
+    """Name and reading, or error, of each of `READINGS`, and of `SMOOTH` where it applies.
 
     Confidence and floor are those of `how`; `origin` says how the runs were made.
     """
@@ -39,8 +39,7 @@ def readings(
     smooth = found.get("rule") == "curve" or len(runs.stopped.d)
     for name, options in (READINGS | (SMOOTH if smooth else {})).items():
         try:
-            kept = Options() if how is None else how
-            options = options.but(confidence=kept.confidence, floor=kept.floor)
-            yield name, decide(read(runs, options), origin or TableOrigin())
+            chosen = options.but(confidence=how.confidence, floor=how.floor) if how else options
+            yield name, decide(read(runs, chosen), origin or TableOrigin())
         except IdimError as error:
             yield name, error

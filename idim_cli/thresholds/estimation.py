@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from idim_cli.core.errors import IdimError
-from idim_cli.thresholds import advice
-from idim_cli.thresholds.advice import NOTHING, Advice
+from idim_cli.thresholds.advice import NOTHING, advise
 from idim_cli.thresholds.cautions import cautions
 from idim_cli.thresholds.curve import crossing
 from idim_cli.thresholds.interval import Draws, bootstrap, paper_bootstrap
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.plateau import plateau
-from idim_cli.thresholds.reading import Reading, Verdict, known
+from idim_cli.thresholds.reading import Reading, known
 from idim_cli.thresholds.rules import crossings
 from idim_cli.thresholds.samples import Sample, sample
 
@@ -29,21 +28,21 @@ def estimate(
     """Read d_int from the runs of one group.
 
     Args:
-        table: one row a run with at least the columns d and performance, see `rows.clean`.
+        table: one row a run with at least the columns d and performance, see `RunTable.clean`.
         options: how to read; `changes` are its fields by name, e.g. ``baseline="best", rule="first"``.
         source: the table's file, named in errors.
 
     Raises:
         IdimError: the table cannot be read, there are no direct runs for the baseline ``model``,
-            or the baseline is not positive.
+            or the baseline is not above the floor.
     """
     return read(sample(table, source), (options or Options()).but(**changes))
 
 
 def read(runs: Sample, options: Options) -> Reading:
-    """Read d_int from the runs of one group."""
+    """Read d_int from the runs of one group; errors as `estimate`."""
     kind, baseline = _baseline(runs, options)
-    floor = floor_of(runs, options)
+    floor = _floor(runs, options)
     level = options.level(baseline, floor)
     above, rise = runs.above(floor), level - floor
     value, draws = (_curve if options.rule == "curve" else _grid)(above, options, rise)
@@ -51,17 +50,19 @@ def read(runs: Sample, options: Options) -> Reading:
     red = None if len(runs.stopped.d) else paper_bootstrap(above, options.but(rule="first"), rise)
     mean, sd = red.moments() if red else (math.nan, math.nan)
     flat = plateau(above, options.confidence, options.fraction, value)
-    n, tried = runs.points.n, runs.tried
+    least, most = int(runs.tried[0]), int(runs.tried[-1])
     doubts = tuple(cautions(runs, options, baseline, floor, level))
-    # Without learning the level is reached at any d, so a smaller one would say no more.
-    then = NOTHING if doubts and value == -math.inf else _next(runs, value, draws, options)
+    # Where the level is reached without learning, it is reached at any d: a smaller one would not help.
+    then = NOTHING if doubts and value == -math.inf else advise(runs, value, draws, options)
+    verdicts = {math.inf: "not reached", -math.inf: "reached at the smallest d"}
+    values: dict[float, int | None] = {math.inf: None, -math.inf: least}
     return Reading(
-        value=None if value == math.inf else _inside(value, runs),
-        **_ends(draws, runs, options),
+        value=values[value] if value in values else int(value),
+        **_interval(draws, options),
         confidence=options.confidence,
         baseline_kind=kind,
         baseline=baseline,
-        baseline_sd=known(_spread(runs.direct)) if kind == "model" else None,
+        baseline_sd=float(runs.direct.std(ddof=1)) if kind == "model" and len(runs.direct) > 1 else None,
         floor_kind=options.floor if isinstance(options.floor, str) else "fixed",
         floor=floor,
         fraction=options.fraction,
@@ -69,18 +70,18 @@ def read(runs: Sample, options: Options) -> Reading:
         rule=options.rule,
         centre=options.centre,
         d_values=tuple(int(d) for d in runs.d),
-        d_min=int(tried[0]),
-        d_max=int(tried[-1]),
-        runs=int(n.sum()),
+        d_min=least,
+        d_max=most,
+        runs=int(runs.points.n.sum()),
         solved=int(runs.solved.sum()),
         unsolved=int((~runs.solved).sum()),
-        runs_per_d=tuple(int(k) for k in n),
+        runs_per_d=tuple(int(k) for k in runs.points.n),
         baseline_runs=len(runs.direct),
         left_out=runs.left_out,
         seeds=runs.seeds,
         coords=runs.coords,
         D=runs.D,
-        verdict=_verdict(value),
+        verdict=verdicts.get(value, "reached"),  # type: ignore[arg-type]
         cautions=doubts,
         next=then.text,
         next_arguments=then.arguments,
@@ -95,34 +96,34 @@ def read(runs: Sample, options: Options) -> Reading:
 
 def _baseline(runs: Sample, options: Options) -> tuple[Literal["model", "best", "fixed"], float]:
     if options.baseline == "best":
-        if not len(runs.d):
-            raise IdimError("no run was trained to its end, so there is no best of the sweep", "use model")
+        if not len(runs.d) or options.rule == "curve":
+            message = "baseline 'best' needs a sweep whose runs were all trained to their end"
+            raise IdimError(message, "take the baseline model or a number, or another --rule than curve")
         return "best", float(runs.centres(options.centre).max())
     if options.baseline != "model":
         return "fixed", float(options.baseline)
     if not len(runs.direct):
-        where = f"{runs.source}: " if runs.source else ""
-        message = f"{where}no direct runs, so there is no baseline 'model'"
-        raise IdimError(message, "use --baseline best or a value, e.g. --baseline 1.0")
+        hint = "use --baseline best or a value, e.g. --baseline 1.0"
+        raise IdimError(f"{_where(runs)}no direct runs, so there is no baseline 'model'", hint)
     return "model", float(runs.direct.mean())
 
 
-def floor_of(runs: Sample, options: Options) -> float:
-    """The performance that counts as 0 %; IdimError where the runs do not record it."""
+def _floor(runs: Sample, options: Options) -> float:
     if options.floor == "min":
         if not len(runs.d) or options.rule == "curve":
-            raise IdimError(
-                "floor 'min' needs runs that were all trained to their end", "give a number, or --rule"
-            )
+            message = "floor 'min' needs a sweep whose runs were all trained to their end"
+            raise IdimError(message, "take the floor chance or a number, or another --rule than curve")
         return float(runs.centres(options.centre).min())
     if options.floor != "chance":
         return float(options.floor)
     if runs.chance is None:
-        where = f"{runs.source}: " if runs.source else ""
-        raise IdimError(
-            f"{where}the chance performance is not recorded", "give the floor as a number, e.g. --floor 0.1"
-        )
+        hint = "give the floor as a number, e.g. --floor 0.1"
+        raise IdimError(f"{_where(runs)}the chance performance is not recorded", hint)
     return runs.chance
+
+
+def _where(runs: Sample) -> str:
+    return f"{runs.source}: " if runs.source else ""
 
 
 def _grid(runs: Sample, options: Options, level: float) -> tuple[float, Draws | None]:
@@ -142,54 +143,16 @@ def _grid(runs: Sample, options: Options, level: float) -> tuple[float, Draws | 
 
 def _curve(runs: Sample, options: Options, level: float) -> tuple[float, Draws]:
     """The same by the smooth curve; its interval needs no repeats at one d."""
-    if options.baseline == "best":
-        raise IdimError("rule 'curve' has no best of the sweep", "give the baseline model, or a number")
     found = crossing(runs, options, level)
     return found.value, found.draws
 
 
-def _inside(value: float, runs: Sample) -> int:
-    return int(runs.tried[0]) if value == -math.inf else int(value)
-
-
-def _ends(draws: Draws | None, runs: Sample, options: Options) -> dict[str, Any]:
-    if draws is None:
-        reason = "none: too few runs to estimate their noise"
-        return {"low": None, "high": None, "low_is_open": False, "high_is_open": False, "interval": reason}
-    low, high = draws.interval(options.confidence)
+def _interval(draws: Draws | None, options: Options) -> dict[str, Any]:
+    low, high = draws.interval(options.confidence) if draws else (math.nan, math.nan)
     return {
         "low": math.ceil(low) if math.isfinite(low) else None,
         "high": math.ceil(high) if math.isfinite(high) else None,
         "low_is_open": low == -math.inf,
         "high_is_open": high == math.inf,
-        "interval": draws.method,
+        "interval": draws.method if draws else "none: too few runs to estimate their noise",
     }
-
-
-def _spread(values: Any) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-
-
-def _verdict(value: float) -> Verdict:
-    if value == math.inf:
-        return "not reached"
-    return "reached at the smallest d" if value == -math.inf else "reached"
-
-
-def _next(runs: Sample, value: float, draws: Draws | None, options: Options) -> Advice:
-    grid = [int(d) for d in runs.tried]
-    if value == math.inf:
-        return advice.beyond(grid, runs.D, runs.ours)
-    if value == -math.inf:
-        return advice.below(grid, runs.ours)
-    if draws is None:
-        return advice.repeat(3, runs.ours)
-    low, high = draws.interval(options.confidence)
-    if options.rule == "curve":
-        return advice.searched(low, high, runs.ours)
-    if advice.is_noise(grid, value, low, high):
-        more = max(5, 2 * int(runs.points.n.min()))
-        alone = runs.independent or runs.points.n.max() == 1
-        return advice.repeat(more, runs.ours) if alone else advice.seeds_unknown(runs.ours)
-    near = int(np.searchsorted(runs.d, value))
-    return advice.narrower(grid, (low, high), int(runs.points.n.min()), near, runs.ours)

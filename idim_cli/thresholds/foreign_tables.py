@@ -1,21 +1,19 @@
-"""Tables that other programs export: what their columns and words mean here."""
+"""Tables that other programs export: their columns and words in ours."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from idim_cli.core.errors import IdimError
-from idim_cli.thresholds.copies import seed_columns
-from idim_cli.thresholds.rows import PREFIXES, SEEDS, Columns
+from idim_cli.thresholds.rows import PREFIXES, RUN_ID, SEEDS, Columns, seed_columns
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# What is a performance where no column has that name, if only one of these is there.
+# Prefixes of columns such as `val_accuracy`, which is the performance if it is the only such column.
 _SPLITS = ("", "test_", "val_", "valid_", "validation_", "eval_")
 _STATUSES = ("state", "status")
 _OURS = "performance_is"  # a column that only `idim` writes
-_THEIR_RUN = "run_id"
 
 
 def is_ours(table: DataFrame) -> bool:
@@ -24,9 +22,9 @@ def is_ours(table: DataFrame) -> bool:
 
 
 def understood(table: DataFrame, source: str = "") -> tuple[DataFrame, list[str]]:
-    """A table of others with the names of columns that are read here, and notes on what was taken for what.
+    """A table of another program with its columns renamed to ours, and notes about that.
 
-    Prefixes of MLflow and W&B go, their state becomes the status, and the accuracy is the performance.
+    Prefixes of MLflow and W&B are removed, their state becomes the status, the accuracy the performance.
 
     Raises:
         IdimError: several columns may be the performance.
@@ -46,32 +44,32 @@ def understood(table: DataFrame, source: str = "") -> tuple[DataFrame, list[str]
 
 
 def measured(table: DataFrame, ours: str, theirs: str) -> DataFrame:
-    """The table with what its performance is, where the name of the column that is read as it says so."""
+    """The table with the metric "accuracy", where that is the name of the column read as performance."""
     known = ours == Columns.performance and _is_accuracy(theirs) and Columns.metric not in table
     return table.assign(**{Columns.metric: "accuracy"}) if known else table
 
 
 def seed_note(table: DataFrame) -> list[str]:
-    """A note on the column that may tell the seed of P; none where one is read, or `idim` made the table."""
+    """A note on a column that may be the seed of P; none where one is read, or `idim` made the table."""
     seeds = [] if is_ours(table) else seed_columns(table)
     if not seeds or set(seeds) & set(SEEDS):
         return []
     return [
-        f"note: column {seeds[0]!r} may be the seed of P, of which the interval should know: "
+        f"note: column {seeds[0]!r} may be the seed of P, which the interval depends on: "
         f"--column seed_projector={seeds[0]} reads it so"
     ]
 
 
 def _unprefixed(table: DataFrame) -> DataFrame:
-    """Without the prefixes of exports, where that leaves each name once; parameters go before results."""
+    """Without the prefixes of exports, where names stay unique; parameters take precedence over results."""
     names = {str(column): str(column) for column in table}
     for prefix in PREFIXES:
         for column in names:
             bare = column.removeprefix(prefix)
             if bare and bare != column and bare not in names.values():
                 names[column] = bare
-    if any(bare != name for name, bare in names.items()) and _THEIR_RUN in names:
-        names[_THEIR_RUN] = "run"  # theirs says nothing of what idim's runs have
+    if any(bare != name for name, bare in names.items()) and RUN_ID in names:
+        names[RUN_ID] = "run"  # or the table would pass for one of idim's
     return table.rename(columns=names)
 
 

@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _FIXED = ("dataset", "model", "projector", "task")
-# What every table that `idim` wrote has, of whatever version.
-_OURS = {"run_id", "task", "D"}
-# Direct runs have none of a projector's columns in common with the sweep.
+_OURS = {"run_id", "task", "D"}  # columns of every table that `idim` wrote, of any version
+# Columns that differ between direct runs and the sweep that they are the baseline of.
 _NOT_OF_DIRECT = ("projector", "config")
 _OF_THE_PROBLEM = ("dataset", "model", "task", "recipe")
-# What is read of each run of a group.
+# Columns that hold what is read of each run.
 _NO_GROUPS = (Columns.d, Columns.performance, Columns.direct, Columns.status)
 
 Group = dict[str, Any]
@@ -51,7 +50,7 @@ def groups(
         finished run.
 
     Raises:
-        IdimError: a column of `by` is missing, or none that tells groups apart.
+        IdimError: a column of `by` is missing, or holds what is read of each run.
     """
     for group, at in places(table, by, source):
         yield group, table.iloc[at]
@@ -64,7 +63,10 @@ def places(
     import numpy as np
 
     require_columns(table, (Columns.d, *(by or ())), source)
-    _refuse_own(by or ())
+    for name in by or ():
+        if name in _NO_GROUPS:
+            hint = "take a column that distinguishes problems, models or projectors"
+            raise IdimError(f"cannot group by {name!r}: it holds what is read from each run", hint)
     columns = list(by) if by is not None else group_columns(table)
     direct = rows_are_direct(table).to_numpy(bool)
     if not columns or direct.all():
@@ -80,27 +82,20 @@ def places(
         yield plain(group), np.concatenate([baselines.of(group, swept[some]), swept[some]])
 
 
-def _refuse_own(by: Sequence[str]) -> None:
-    wrong = [name for name in by if name in _NO_GROUPS]
-    if wrong:
-        hint = "take a column that tells problems, models or projectors apart"
-        raise IdimError(f"cannot group by {wrong[0]!r}: it holds what is read from each run", hint)
-
-
 def label(group: Mapping[str, Any]) -> str:
-    """``model fc, model.depth 2`` for people; empty for the only group of a table."""
+    """``model fc, model.depth 2``; empty for the only group of a table."""
     return ", ".join(f"{key} {spoken(value)}" for key, value in group.items() if value is not None)
 
 
 def group_columns(table: DataFrame) -> list[str]:
-    """The columns that tell groups apart in a table that `idim` wrote; none for any other table."""
+    """The columns that distinguish groups in a table that `idim` wrote; none for any other table."""
     names = [str(c) for c in table.columns]
     if not set(names) >= _OURS:
         return []
     wanted = dict.fromkeys((*_FIXED, *over_columns(table), *coords_columns(table)))
     columns = [c for c in wanted if c in names]
     swept = table[~rows_are_direct(table)]
-    # Tables put together, or a recipe changed between runs: never mix what was trained in different ways.
+    # In concatenated tables, or after a change of the recipe, runs of different training are not mixed.
     for name in ("recipe", "config"):
         if name in names and (swept.groupby(columns, dropna=False)[name].nunique() > 1).any():
             columns.append(name)
@@ -123,10 +118,10 @@ def over_columns(table: DataFrame) -> list[str]:
 
 
 def mixed(table: DataFrame, by: Sequence[str] | None = None, chosen: Collection[str] = ()) -> list[str]:
-    """Columns of words that vary within what is read as one group: they may tell problems apart.
+    """Columns of words that vary within what is read as one group: they may distinguish problems.
 
     Args:
-        table: one row a run; tables that `idim` wrote have groups of their own and are not looked at.
+        table: one row a run; tables that `idim` wrote have groups and are not checked.
         by: the columns that the user groups by; nothing is mixed then.
         chosen: columns whose values the user has picked.
     """
@@ -134,7 +129,7 @@ def mixed(table: DataFrame, by: Sequence[str] | None = None, chosen: Collection[
         return []
     swept = table[~rows_are_direct(table)]
     words = swept.select_dtypes(exclude=["number", "bool"]).columns.difference([*READ, *chosen])
-    # A name of every single run tells no problems apart.
+    # A column with another word in each row is a name of runs, not of problems.
     return [str(column) for column in words if 1 < swept[column].nunique() < len(swept)]
 
 
@@ -142,7 +137,7 @@ def select(table: DataFrame, where: Mapping[str, Sequence[str]], source: str = "
     """The rows whose columns have one of the given values, compared as text or as numbers.
 
     Raises:
-        IdimError: a column is missing, or no row has one of the values; names those that there are.
+        IdimError: a column is missing, or no row has one of the values; the hint lists the values.
     """
     for column, values in where.items():
         require_columns(table, [column], source)
@@ -170,8 +165,8 @@ class _Baselines:
     Args:
         table: of all runs.
         direct: places of the direct runs in it.
-        strict: whether only those count that are equal in every column that any direct run fills in; else
-            those of the same problem stand in when all were trained in other ways.
+        strict: only runs that are equal in every column that any direct run fills in; otherwise those of the
+            same problem are taken when all were trained in other ways.
     """
 
     def __init__(self, table: DataFrame, direct: Ints, strict: bool) -> None:
@@ -184,7 +179,7 @@ class _Baselines:
             self.of_config = {k: direct[at] for k, at in self.rows.groupby("config").indices.items()}
 
     def of(self, group: Group, rows: Ints) -> Ints:
-        """Places of the direct runs that the rows of a group name as theirs; where none does, of its like."""
+        """Places of the direct runs that the rows of a group name, else of those with the same settings."""
         import numpy as np
 
         if self.named is not None:
@@ -196,7 +191,7 @@ class _Baselines:
         return self.at[self._like(group)]
 
     def _of_one_kind(self, direct: Ints, rows: Ints) -> Ints:
-        """Of direct runs that no plan ties to a group those of its D; none if they differ beyond seeds."""
+        """Direct runs that no plan assigns: those with the D of the group; none if their settings differ."""
         if Columns.D in self.table and len(D := self.table[Columns.D].iloc[rows].dropna().unique()):
             direct = direct[self.table[Columns.D].iloc[direct].isin(D).to_numpy(bool)]
         kinds = self.table["config"].iloc[direct].nunique()
@@ -238,7 +233,7 @@ def _same(cell: Any, value: str) -> bool:
 
 
 def plain(group: Mapping[Any, Any]) -> Group:
-    """Python's own numbers for numpy's, None for an empty cell."""
+    """Python's numbers for numpy's, None for an empty cell."""
     import pandas
 
     own = {key: value.item() if hasattr(value, "item") else value for key, value in group.items()}
@@ -246,7 +241,7 @@ def plain(group: Mapping[Any, Any]) -> Group:
 
 
 def whole(cells: Series[Any]) -> Series[Any]:
-    """A column of whole numbers as such also where cells are empty, for which pandas makes them decimals."""
+    """A column of whole numbers as integers although cells are empty, for which pandas makes them floats."""
     known = cells.dropna()
     if cells.dtype != "float64" or known.empty or (known % 1 != 0).any():
         return cells

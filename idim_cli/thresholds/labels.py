@@ -1,4 +1,4 @@
-"""Short names of groups: the values in which they differ, in the words of the recipe instead of its JSON."""
+"""Short names of groups: the values in which they differ, as a recipe writes them instead of as JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 _NAME = "name"
-_LONGEST = 500  # characters of a value that is still put into words
-# The last part of keys whose values say by themselves what they are.
+_LONGEST = 500  # characters of a value that is still parsed: long ones are shown as they are
+# The last part of keys whose values need no key in front.
 _BY_VALUE = (
     "results", "dataset", "model", "projector", "task", "recipe", "optimizer", "schedule", "trainable",
     "name",
@@ -16,10 +16,10 @@ _BY_VALUE = (
 
 
 def spoken(value: Any) -> str:
-    """A value of `sweep.over` in words: ``fc (depth 1, width 20)`` for a component, ``a + b`` for a list."""
+    """A value of `sweep.over` as text: ``fc (depth 1, width 20)`` for a component, ``a + b`` for a list."""
     value = parsed(value)
     if isinstance(value, Mapping):
-        inner = ", ".join(_setting(key, one) for key, one in _flat(value).items() if key != _NAME)
+        inner = ", ".join(f"{key} {spoken(one)}" for key, one in _flat(value).items() if key != _NAME)
         name = str(value.get(_NAME, ""))
         return f"{name} ({inner})" if name and inner else name or inner
     if isinstance(value, list):
@@ -28,9 +28,13 @@ def spoken(value: Any) -> str:
 
 
 def named(key: str, value: Any) -> str:
-    """``width 20`` for the key ``model.width``; the value alone where that says what it is, as ``lenet``."""
+    """``width 20`` for the key ``model.width``; the value alone for names, such as ``lenet``."""
     last = key.rpartition(".")[2]
-    return spoken(value) if last in _BY_VALUE or _is_component(value) else f"{last} {spoken(value)}"
+    return (
+        spoken(value)
+        if last in _BY_VALUE or isinstance(parsed(value), Mapping)
+        else f"{last} {spoken(value)}"
+    )
 
 
 def differing(groups: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -40,17 +44,17 @@ def differing(groups: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def short_names(groups: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """For each key and the text of each of its values, a name with no more than tells it from the others."""
+    """For each key and the text of each of its values, the shortest name that differs from the others."""
     known = dict.fromkeys(key for one in groups for key in one)
     return {key: _names(key, [one[key] for one in groups if one.get(key) is not None]) for key in known}
 
 
 def joined(groups: Sequence[Mapping[str, Any]], keys: Collection[str]) -> list[str]:
-    """Each group in one line, told by these of its keys."""
+    """Each group in one line, by these of its keys."""
     names = short_names(groups)
-    told = [key for key in names if key in keys]
+    used = [key for key in names if key in keys]
     return [
-        ", ".join(names[key][str(one[key])] for key in told if one.get(key) is not None) for one in groups
+        ", ".join(names[key][str(one[key])] for key in used if one.get(key) is not None) for one in groups
     ]
 
 
@@ -68,26 +72,21 @@ def _names(key: str, values: Sequence[Any]) -> dict[str, str]:
     every = {str(value): parsed(value) for value in values}
     if not any(isinstance(value, Mapping) for value in every.values()):
         return {text: named(key, value) for text, value in every.items()}
-    flat = {text: _settings(value) for text, value in every.items()}
+    flat = {text: _flat(one if isinstance(one, Mapping) else {_NAME: one}) for text, one in every.items()}
     alike: dict[str, list[dict[str, Any]]] = {}
     for one in flat.values():
         alike.setdefault(str(one.get(_NAME)), []).append(one)
-    told = {name: differing(some) for name, some in alike.items()}
+    keys = {name: differing(some) for name, some in alike.items()}
     return {
-        text: _told(one, len(alike) > 1, told[str(one.get(_NAME))]) or spoken(every[text])
+        text: _component(one, len(alike) > 1, keys[str(one.get(_NAME))]) or spoken(every[text])
         for text, one in flat.items()
     }
 
 
-def _told(one: Mapping[str, Any], named: bool, differing: Sequence[str]) -> str:
-    """A component's name where there are several, and its parameters that tell it from those of its name."""
+def _component(one: Mapping[str, Any], named: bool, differing: Sequence[str]) -> str:
+    """A component's name where there are several, and the parameters in which those of its name differ."""
     name = [str(one[_NAME])] if named and _NAME in one else []
-    return ", ".join([*name, *(_setting(key, one[key]) for key in differing if key in one)])
-
-
-def _settings(value: Any) -> dict[str, Any]:
-    """Of a component, also of one that is named alone."""
-    return _flat(value if isinstance(value, Mapping) else {_NAME: value})
+    return ", ".join([*name, *(f"{key} {spoken(one[key])}" for key in differing if key in one)])
 
 
 def _flat(value: Mapping[str, Any], head: str = "") -> dict[str, Any]:
@@ -97,11 +96,3 @@ def _flat(value: Mapping[str, Any], head: str = "") -> dict[str, Any]:
         place = f"{head}{key}"
         found |= _flat(one, f"{place}.") if isinstance(one, Mapping) else {place: one}
     return found
-
-
-def _setting(key: str, value: Any) -> str:
-    return f"{key} {spoken(value)}"
-
-
-def _is_component(value: Any) -> bool:
-    return isinstance(parsed(value), Mapping)

@@ -1,4 +1,4 @@
-"""What to run next, decided in one place for the terminal, the report, its page and the JSON documents."""
+"""What to run next after a reading, as a whole command where `idim` made the runs."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _OPTIONS = {
 
 @dataclass(frozen=True)
 class TableOrigin:
-    """How the runs of a table were made, as far as it says how to go on; empty for runs of others.
+    """How the runs of a table were made, for the command that continues; empty for foreign tables.
 
     Attributes:
-        words: behind ``idim sweep`` in the command that made them: a recipe, overrides, options.
-        recipe: of the sweep; None where none is known.
-        left: how far a sweep is that was stopped; empty if it has ended.
-        note: a comment behind the command: code of strangers that it would run.
+        words: of the command after ``idim sweep``: a recipe, overrides, options.
+        recipe: of the sweep; None if unknown.
+        left: progress of a sweep that was stopped; empty if it has ended.
+        note: comment behind the command: code of other people that it would run.
     """
 
     words: Sequence[str] = ()
@@ -41,21 +41,21 @@ class TableOrigin:
     note: str = ""
 
     def command(self, arguments: Sequence[str] = ()) -> str:
-        """`idim sweep` with its words and these further arguments, quoted for the shell; empty without words.
+        """`idim sweep` with its words and these arguments, quoted for the shell; empty without words.
 
-        An argument takes the place of an earlier word for the same key.
+        An argument replaces an earlier word for the same key.
         """
         if not self.words:
             return ""
-        keys = {_key(one) for one in arguments}
-        kept = [word for word in map(_as_option, self.words) if not _within(_key(word), keys)]
+        keys = {one.partition("=")[0] for one in arguments}
+        kept = [word for word in map(_as_option, self.words) if not _is_set(word.partition("=")[0], keys)]
         # Recipe and overrides first, then options.
         line = shlex.join(["idim", "sweep", *sorted([*kept, *arguments], key=lambda word: word[:2] == "--")])
         return f"{line}  # {self.note}" if self.note else line
 
     @property
     def unfinished(self) -> Advice:
-        """How far a stopped sweep is, and that its command continues it; nothing if it has ended."""
+        """Progress of a stopped sweep, and that its command continues it; nothing if it has ended."""
         if not self.left or not self.words:
             return Advice(self.left)
         return Advice(f"{self.left}; continue with", same=True)
@@ -70,7 +70,7 @@ class TableOrigin:
 def decide(reading: Reading, origin: TableOrigin) -> Reading:
     """The reading with what to run next: in words, and as a whole command where `idim` made its runs.
 
-    A sweep that was stopped continues before all else; a search has limits in place of a grid.
+    A sweep that was stopped is continued first; after a search the advice is about its limits, not a grid.
     """
     found = Advice(reading.next_words, reading.next_arguments)
     if origin.left:
@@ -85,24 +85,20 @@ def decide(reading: Reading, origin: TableOrigin) -> Reading:
 
 
 def _of_search(reading: Reading, search: Mapping[str, Any]) -> Advice:
-    """How an adaptive search continues beyond its end.
-
-    Args:
-        reading: of what it has found.
-        search: its parameters, defaults included.
-    """
+    """How to continue an adaptive search that has ended; `search` are its parameters, defaults included."""
     share, runs = search["precision"], search["max_runs"]
     if is_precise(reading, share):
         if (reading.high or 0) <= WIDE * (reading.low or 0):
             return NOTHING
         words = f"requested precision reached (±{100 * share:.3g} %); for a narrower interval"
         return Advice(words, (f"{_SEARCH}precision={share / 2:.3g}",))
-    if _made(reading) >= runs:
+    r = reading
+    if r.baseline_runs + r.runs + r.solved + r.unsolved + r.left_out >= runs:
         return Advice(f"the search used all {runs} runs; allow more", (f"{_SEARCH}max_runs={2 * runs}",))
     if search["max_epochs"]:
         words = f"the search used its {search['max_epochs']:,} epochs; allow more"
         return Advice(words, (f"{_SEARCH}max_epochs={2 * search['max_epochs']}",))
-    # Of rates that race, all but the best are dropped before they are known precisely.
+    # All learning rates but the best one are dropped before they are known precisely.
     if search["lr"]:
         return NOTHING
     return Advice("the search ended before the requested precision; continue with", same=True)
@@ -115,12 +111,8 @@ def is_precise(r: Reading, share: float) -> bool:
     return (1 - share) * r.value <= r.low and r.high <= (1 + share) * r.value
 
 
-def _made(r: Reading) -> int:
-    return r.baseline_runs + r.runs + r.solved + r.unsolved + r.left_out
-
-
 def _search(recipe: Recipe | None) -> Mapping[str, Any] | None:
-    """The parameters of an adaptive search, defaults included; None for a grid and searches of others."""
+    """The parameters of an adaptive search, defaults included; None for a grid or the user's own search."""
     from idim_cli.core.registry import registry
 
     search = recipe.sweep.search if recipe and recipe.sweep else None
@@ -129,17 +121,13 @@ def _search(recipe: Recipe | None) -> Mapping[str, Any] | None:
     return registry("search").filled(search.name, search.params)
 
 
-def _within(key: str, keys: Collection[str]) -> bool:
-    """Whether one of `keys` sets `key`, alone or together with others."""
+def _is_set(key: str, keys: Collection[str]) -> bool:
+    """Whether one of `keys` sets `key` or a part that it belongs to."""
     return any(key == one or key.startswith(f"{one}.") for one in keys)
 
 
-def _key(word: str) -> str:
-    return word.partition("=")[0]
-
-
 def _as_option(word: str) -> str:
-    """The option that sets a key of the search, as people write it; any other word as it is."""
+    """A key of the search as the option that sets it; any other word as it is."""
     key, _, value = word.removeprefix(_SEARCH).partition("=")
     if not word.startswith(_SEARCH):
         return word
@@ -155,17 +143,10 @@ def _as_option(word: str) -> str:
 
 
 def _fitting(argument: str, recipe: Recipe | None) -> str:
-    """An argument in the form that the recipe has: of listed seeds, a longer list."""
+    """An argument in the form that the recipe has: for a list of seeds, a longer list."""
     seeds = recipe.sweep.seeds if recipe and recipe.sweep else None
     if not argument.startswith(_SEEDS) or seeds is None or isinstance(seeds, int):
         return argument
-    number = int(argument.removeprefix(_SEEDS))
-    if isinstance(seeds, list):
-        return f"{_SEEDS}{_longer(seeds, number)}"
-    return f"{_SEEDS[:-1]}.projector={_longer(seeds.projector, number)}"
-
-
-def _longer(seeds: Sequence[int], number: int) -> str:
-    """So many seeds: those there are, and the next ones."""
-    following = range(max(seeds) + 1, max(seeds) + 1 + max(number - len(seeds), 1))
-    return f"[{','.join(map(str, [*seeds, *following]))}]"
+    listed, key = (seeds, _SEEDS) if isinstance(seeds, list) else (seeds.projector, "sweep.seeds.projector=")
+    more = max(int(argument.removeprefix(_SEEDS)) - len(listed), 1)
+    return f"{key}[{','.join(map(str, [*listed, *range(max(listed) + 1, max(listed) + 1 + more)]))}]"

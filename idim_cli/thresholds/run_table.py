@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 
 from idim_cli.core.errors import IdimError
 from idim_cli.core.number_formats import as_floats, kind
-from idim_cli.thresholds.copies import copies
 from idim_cli.thresholds.rows import (
     Columns,
+    copies,
     is_finished,
     is_stopped,
     place,
@@ -41,7 +40,7 @@ class Rows:
     Attributes:
         swept: runs in subspaces that were trained to their end.
         direct: direct training.
-        stopped: runs in subspaces that were stopped early; what they would have come to is not known.
+        stopped: runs in subspaces that were stopped early; their final performance is not known.
         left_out: number of all other rows.
     """
 
@@ -52,7 +51,7 @@ class Rows:
 
 
 class RunTable:
-    """The columns of a table that are read of runs.
+    """A table and those of its columns that a reading needs, as arrays.
 
     Args:
         frame: one row a run with at least the columns d and performance.
@@ -90,9 +89,9 @@ class RunTable:
     def clean(self, at: Ints | None = None) -> Rows:
         """Check the rows at these places (None: all), in this order, and keep the finished runs.
 
-        A row is direct if its column `direct` says so; where that is absent or empty, if its projector is
-        ``identity``, or d is 0, or d equals D. Rows whose `status` is there and not ``ok`` are left out;
-        those that say ``solved`` or ``unsolved`` are kept apart. Copies of other rows are none.
+        A row is direct if its column `direct` is true; where that is absent or empty, if its projector is
+        ``identity``, or d is 0, or d equals D. Rows with another `status` than ``ok`` are left out, except
+        for ``solved`` and ``unsolved``, which are listed separately. Copies of other rows are ignored.
 
         Raises:
             IdimError: there is no performance, a cell is not a number (named by file and line), d is below 1
@@ -102,7 +101,8 @@ class RunTable:
         at = self.distinct(at)
         finished, early = at[self.finished[at]], at[self.stopped[at]]
         if not len(finished) and not len(early):
-            raise IdimError(f"{self.source or 'the table'} has no finished run", self._why_empty(at))
+            hint = f"{len(at)} of its rows have a status other than ok" if len(at) else "it has no rows"
+            raise IdimError(f"{self.source or 'the table'} has no finished run", hint)
         for kept in (finished, early):
             self._check(kept)
         direct = self.direct[finished]
@@ -130,36 +130,26 @@ class RunTable:
             self._codes[column] = pandas.factorize(self.frame[column])
         return self._codes[column]
 
-    def _why_empty(self, at: Ints) -> str:
-        return f"{len(at)} of its rows have a status other than ok" if len(at) else "it has no rows"
-
     def _check(self, at: Ints) -> None:
-        for column in self._number_columns:
+        for column in (column for column in _NUMBERS if column in self.frame):
             wrong = at[self._number(column)[1][at]]
             if len(wrong):
-                wrong = self._words(column, wrong)
+                # In a column with a word, numbers with decimal commas stay text: the word is the error.
+                words = [kind(str(cell)) == "words" for cell in self.frame[column].iloc[wrong]]
+                wrong = wrong[words] if any(words) else wrong
                 text = self.frame[column].iloc[wrong[0]]
                 raise IdimError(f"{self._place(wrong)}{column}: {text!r} is not a number")
         for wrong, message, hint in self._faults(at):
             if len(wrong):
                 raise IdimError(self._place(wrong) + message, hint)
 
-    def _words(self, column: str, wrong: Ints) -> Ints:
-        """Of cells that are no numbers those that are so in no writing.
-
-        Beside a word, numbers with decimal commas were left as text: it is the word that is to be mended.
-        """
-        words = [kind(str(cell)) == "words" for cell in self.frame[column].iloc[wrong]]
-        return wrong[words] if any(words) else wrong
-
-    @functools.cached_property
-    def _number_columns(self) -> list[str]:
-        return [column for column in _NUMBERS if column in self.frame]
-
     def _faults(self, at: Ints) -> Iterator[tuple[Ints, str, str]]:
         """Places of wrong values, what is wrong, and what to do about it."""
+        hint = "a row whose status is not ok is left out"
+        if Columns.status not in self.frame:
+            hint = "take the row out, or add a column status: a row with the status failed is left out"
         unscored = at[~np.isfinite(self.number(Columns.performance)[at])]
-        yield unscored, "performance is empty or not finite", self._leave_out()
+        yield unscored, "performance is empty or not finite", hint
         yield at[np.abs(self.number(Columns.performance)[at]) > _MOST], "performance is too large", ""
         swept = at[~self.direct[at]]
         d = self.number(Columns.d)[swept]
@@ -169,11 +159,6 @@ class RunTable:
         yield swept[d > _LARGEST], "d is too large", ""
         if Columns.D in self.frame:
             yield at[self.number(Columns.D)[at] > _LARGEST], "D is too large", ""
-
-    def _leave_out(self) -> str:
-        if Columns.status in self.frame:
-            return "a row whose status is not ok is left out"
-        return "take the row out, or add a column status: a row that says failed there is left out"
 
     def _place(self, wrong: Ints) -> str:
         return place(self.source, self.frame.index[wrong[0]])

@@ -1,4 +1,4 @@
-"""Clean numbers of one group of runs: swept performance at each d, and the direct runs."""
+"""Numbers of one group of runs: performance of the swept runs at each d, and of the direct runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from idim_cli.core.errors import IdimError
 from idim_cli.recipe.choices import Centre
 from idim_cli.runs.early_stop import SOLVED
-from idim_cli.thresholds.copies import clashes
 from idim_cli.thresholds.grouping import label, plain, whole
 from idim_cli.thresholds.noise import Swept
 from idim_cli.thresholds.psychometric import Evidence
-from idim_cli.thresholds.rows import SEEDS, Columns, coords_columns
+from idim_cli.thresholds.rows import RUN_ID, SEEDS, Columns, clashes, coords_columns, lowered
 from idim_cli.thresholds.run_table import Ints, Rows, RunTable
 
 if TYPE_CHECKING:
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 MEASURE = "performance"
-_RUN_ID = "run_id"  # the tables that `idim` writes have it
-_PAPERS = "the paper's are free and start at zero"
-
-
 NO_RUNS = Evidence(np.empty(0), np.empty(0), np.empty(0))
 
 
@@ -59,15 +54,15 @@ class Sample:
     Attributes:
         d: subspace dimensions of runs trained to their end, ascending, [m]; m may be 0 if some were stopped.
         runs: performance of the runs at each d, in the order of `d`.
-        stopped: runs that ended early, and between what they would have come to.
-        stopped_at: the performance that these had by then.
-        solved: which of these had reached the level.
         direct: performance of the direct runs, [k]; k may be 0.
         D: number of native parameters, or None.
         seeds: which seeds vary among the runs at one d, in words.
-        independent: whether P varies among them, so that their spread says how far a mean may be off.
-        coords: what they may be but free and zero at the start, in words; empty if just that.
+        independent: whether P varies among them, so that their spread shows the error of their mean.
         left_out: rows that are not used, as their status is not ok.
+        coords: restrictions of the coordinates in words; empty if they are free and start at zero.
+        stopped: runs that ended early, with bounds on their final performance.
+        stopped_at: the performance that these had by then.
+        solved: which of these had reached the level.
         source: the table's file, for errors.
         measure: what the performance is, such as "validation accuracy".
         drawn: numbers of the seeds of theta0, P and data order of the runs at each d, [k, 3], equal where the
@@ -77,7 +72,7 @@ class Sample:
             coordinates do not start at zero.
         idle: whether all of them ended with the performance that they started with.
         ours: whether `idim` made the runs, so that its overrides make more of them.
-        copies: rows that say what another row says, and are not used.
+        copies: rows that equal another row, and are not used.
         clashes: runs with d and seeds of another one; 0 where `idim` made them.
     """
 
@@ -103,7 +98,7 @@ class Sample:
     clashes: int = 0
 
     def centres(self, centre: Centre) -> Floats:
-        """What stands for the runs at each d, [m]: their mean or their median."""
+        """Mean or median of the runs at each d, [m]."""
         return self.points.median if centre == "median" else self.points.mean
 
     def above(self, floor: float) -> Sample:
@@ -126,7 +121,7 @@ class Sample:
 
     @property
     def evidence(self) -> Evidence:
-        """Each run in a subspace for itself, the stopped ones last."""
+        """Every single run in a subspace, the stopped ones last."""
         d = np.repeat(self.d, [len(r) for r in self.runs]).astype(float)
         y, early = np.concatenate([*self.runs, np.empty(0)]), self.stopped
         pairs = ((d, early.d), (y, early.low), (y, early.high))
@@ -139,7 +134,7 @@ class Sample:
 
     @functools.cached_property
     def swept(self) -> Swept:
-        """What tells the noise of the runs in subspaces."""
+        """What the noise of the runs in subspaces is estimated from."""
         n = tuple(len(r) for r in self.runs)
         return Swept(self.d.astype(float), self.points.mean, self.squares, n, self.independent)
 
@@ -174,42 +169,45 @@ def sample(table: DataFrame, source: str = "") -> Sample:
 
 
 def sample_at(table: RunTable, at: Ints | None = None) -> Sample:
-    """Take the runs of one group out of a table in which they have these places; None is all."""
-    rows = table.clean(at)
-    if not len(rows.swept) and not len(rows.stopped):
+    """Take the runs of one group, at these places, out of a table; None is all of it."""
+    rows, ours = table.clean(at), RUN_ID in table
+    every = np.concatenate([rows.swept, rows.stopped])
+    if not len(every):
         message = f"{table.source or 'the table'} has no finished run in a subspace"
-        raise IdimError(message, _why_none(rows.left_out, _RUN_ID in table))
+        raise IdimError(message, _why_none(rows.left_out, ours))
+    performance = table.number(Columns.performance)
     by_d = rows.swept[np.argsort(table.number(Columns.d)[rows.swept], kind="stable")]
     d, first = np.unique(table.number(Columns.d)[by_d].astype(np.int64), return_index=True)
-    every = np.concatenate([rows.swept, rows.stopped])
     seeds, independent = _seeds(table, every)
-    coords, chance = _coords(table, every), _known(table, Columns.chance, every)
+    coords = _coords(table, every)
     start, idle = _start(table, rows) if not coords else (None, False)
+    chance, native = _known(table, Columns.chance, every), _known(table, Columns.D, every)
+    words = [_only(table, column, every) for column in (Columns.split, Columns.metric)]
     return Sample(
         d=d,
-        runs=_split(table.number(Columns.performance)[by_d], first),
-        direct=table.number(Columns.performance)[rows.direct],
-        D=_native(table, every),
+        runs=_by_d(performance[by_d], first),
+        direct=performance[rows.direct],
+        D=int(native.max()) if len(native) else None,
         seeds=seeds,
         independent=independent,
         left_out=rows.left_out,
         coords=coords,
-        stopped=_stopped(table, rows),
-        stopped_at=table.number(Columns.performance)[rows.stopped],
+        stopped=_stopped(table, rows.stopped),
+        stopped_at=performance[rows.stopped],
         solved=_solved(table, rows.stopped),
         source=table.source,
-        measure=_measure(table, every),
+        measure=" ".join(filter(None, words)) or MEASURE,
         drawn=_drawn(table, by_d, first),
         chance=float(chance.max()) if len(chance) else None,
         start=start,
         idle=idle,
-        ours=_RUN_ID in table,
+        ours=ours,
         copies=(len(table.frame) if at is None else len(at)) - len(table.distinct(at)),
-        clashes=0 if _RUN_ID in table else clashes(table.frame.iloc[rows.swept]),
+        clashes=0 if ours else clashes(table.frame.iloc[rows.swept]),
     )
 
 
-def _split(values: NDArray[Any], first: Ints) -> tuple[NDArray[Any], ...]:
+def _by_d(values: NDArray[Any], first: Ints) -> tuple[NDArray[Any], ...]:
     """Values in order of d, one array for each d."""
     return tuple(np.split(values, first[1:])) if len(first) else ()
 
@@ -218,39 +216,33 @@ def _drawn(table: RunTable, by_d: Ints, first: Ints) -> tuple[Ints, ...]:
     if not all(column in table for column in SEEDS):
         return ()
     codes = np.stack([table.codes(column)[by_d] for column in SEEDS], axis=1)
-    return () if (codes < 0).any() else _split(codes, first)
+    return () if (codes < 0).any() else _by_d(codes, first)
 
 
-def _stopped(table: RunTable, rows: Rows) -> Evidence:
-    """Between what the runs that were stopped early would have come to.
+def _stopped(table: RunTable, at: Ints) -> Evidence:
+    """Bounds on the final performance of runs that were stopped early.
 
-    The bounds that stopped them; in tables without, all that is known is on which side of the level they lie.
+    Tables without such bounds only say on which side of the level a run would have ended.
     """
-    at = rows.stopped
     if not len(at):
         return NO_RUNS
     level, solved = table.number(Columns.stop_level)[at], _solved(table, at)
-    low = _filled(table, Columns.final_low, at, np.where(solved, level, -np.inf))
-    high = _filled(table, Columns.final_high, at, np.where(solved, np.inf, level))
-    return Evidence(table.number(Columns.d)[at], low, np.maximum(high, low))
-
-
-def _filled(table: RunTable, column: str, at: Ints, otherwise: Floats) -> Floats:
-    """A column, with other values where it is absent or empty."""
-    if column not in table:
-        return otherwise
-    values = table.number(column)[at]
-    return np.where(np.isnan(values), otherwise, values)
+    bounds = []
+    sides = ((Columns.final_low, solved, -np.inf), (Columns.final_high, ~solved, np.inf))
+    for column, bounded, open_end in sides:
+        known = table.number(column)[at] if column in table else np.full(len(at), np.nan)
+        bounds.append(np.where(np.isnan(known), np.where(bounded, level, open_end), known))
+    return Evidence(table.number(Columns.d)[at], bounds[0], np.maximum(*bounds))
 
 
 def _known(table: RunTable, column: str, at: Ints) -> Floats:
-    """The numbers of a column that are there."""
+    """The numbers of a column, without empty cells."""
     values = table.number(column)[at] if column in table else np.empty(0)
     return values[~np.isnan(values)]
 
 
 def _start(table: RunTable, rows: Rows) -> tuple[float | None, bool]:
-    """Mean performance of the runs before their first step, and whether none of them ever left it."""
+    """Mean performance of the runs before their first step, and whether all of them ended there too."""
     known = _known(table, Columns.start, np.concatenate([rows.swept, rows.stopped]))
     if not len(known):
         return None, False
@@ -261,8 +253,7 @@ def _start(table: RunTable, rows: Rows) -> tuple[float | None, bool]:
 def _solved(table: RunTable, at: Ints) -> NDArray[np.bool_]:
     if not len(at):
         return np.zeros(0, dtype=bool)
-    said = table.frame[Columns.status].iloc[at].astype(str).str.strip().str.lower()
-    return np.asarray(said == SOLVED)
+    return np.asarray(lowered(table.frame[Columns.status].iloc[at]) == SOLVED)
 
 
 def _why_none(left_out: int, ours: bool) -> str:
@@ -271,32 +262,20 @@ def _why_none(left_out: int, ours: bool) -> str:
     return "run a sweep first" if ours else "all its rows are direct training"
 
 
-def _measure(table: RunTable, at: Ints) -> str:
-    """Split and metric, as far as all runs agree on them."""
-    words = [_only(table, Columns.split, at), _only(table, Columns.metric, at)]
-    return " ".join(word for word in words if word) or MEASURE
-
-
 def _only(table: RunTable, column: str, at: Ints) -> str:
+    """The word on which all runs agree; empty if they do not."""
     known = table.values(column, at) if column in table else []
     return str(known[0]) if len(known) == 1 else ""
 
 
-def _native(table: RunTable, at: Ints) -> int | None:
-    known = _known(table, Columns.D, at)
-    return int(known.max()) if len(known) else None
-
-
 def _coords(table: RunTable, at: Ints) -> str:
-    """What the coordinates may be; empty if they are free and start at zero, or nothing is known."""
+    """Restrictions of the coordinates; empty if they are free and start at zero, or nothing is known."""
     columns = coords_columns(table.frame)
     if not columns:
         return ""
     each = table.frame[columns].iloc[at].apply(whole).drop_duplicates().to_dict("records")
     kinds = list(dict.fromkeys(label(plain(one)) or "free" for one in each))
-    if kinds == ["free"]:
-        return ""
-    return f"{' or '.join(kinds)} ({_PAPERS})"
+    return "" if kinds == ["free"] else f"{' or '.join(kinds)} (the paper's are free and start at zero)"
 
 
 def _seeds(table: RunTable, at: Ints) -> tuple[str, bool]:
@@ -312,7 +291,7 @@ def _seeds(table: RunTable, at: Ints) -> tuple[str, bool]:
         return "one run at each d", False
     if not recorded:
         return "not recorded", False
-    varied = {column: _most(place, codes[column]) for column in recorded}
+    varied = {column: _most_values(place, codes[column]) for column in recorded}
     moved = [c for c in recorded if varied[c] > 1]
     if not moved:
         return "none vary", False
@@ -321,7 +300,7 @@ def _seeds(table: RunTable, at: Ints) -> tuple[str, bool]:
     return f"{words} ({count} values)", "seed_projector" in moved
 
 
-def _most(place: Ints, codes: Ints) -> int:
-    """The most different values that are there at one place."""
+def _most_values(place: Ints, codes: Ints) -> int:
+    """The largest number of different values at one place."""
     pairs = np.unique(np.stack([place, codes], axis=1)[codes >= 0], axis=0)
     return int(np.bincount(pairs[:, 0]).max()) if len(pairs) else 0

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a table is read.
+    """Which part of a table is read.
 
     Attributes:
-        columns: what a column of another name is read as, see `rows.READ`: ours and theirs.
+        columns: names of the table's own columns by the names in `rows.READ` that they are read as.
         where: the values of columns whose rows are kept; empty keeps all.
         by: the columns to group by; None leaves it to the table.
     """
@@ -29,7 +29,7 @@ class Selection:
     by: Sequence[str] | None = None
 
     def of(self, table: DataFrame, source: str = "") -> tuple[DataFrame, list[str]]:
-        """The rows of a table that are read, and notes on what may surprise; `source` is its file.
+        """The rows of a table that are read, and notes for the user; `source` is its file.
 
         Raises:
             IdimError: there is no such column, or no such value.
@@ -41,7 +41,7 @@ class Selection:
         table = select(table, self.where, source)
         if words := mixed(table, self.by, self.where):
             notes.append(
-                f"note: all rows are read as one problem, though they differ in {', '.join(words)}; "
+                f"note: all rows are read as one problem, although they differ in {', '.join(words)}; "
                 "--where COLUMN=VALUE keeps some, --group-by COLUMN splits them"
             )
         return table, notes

@@ -1,4 +1,4 @@
-"""Every group of a table of runs, each with its reading or with the reason why it has none."""
+"""The groups of a table of runs, each with its reading or with the reason why it has none."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Estimate:
-    """What came of one group of runs: a reading, or the error that stands in its way.
+    """One group of runs with its reading, or the error in place of it.
 
     Attributes:
-        group: the columns and values that tell the group apart; empty for a table without groups.
-        sample: its clean runs; None if they cannot be taken out of the table.
+        group: the columns and values that identify the group; empty for a table without groups.
+        sample: its clean runs; None if the table has errors.
         reading: its d_int; None if there is an error.
         error: why there is no reading; None if there is one.
     """
@@ -47,7 +47,7 @@ class Estimate:
 
     @property
     def not_reached(self) -> bool:
-        """Whether there is a reading and no d of it reaches the level."""
+        """Whether there is a reading and no d reaches its level."""
         return self.reading is not None and self.reading.value is None
 
     @property
@@ -66,30 +66,24 @@ class Estimate:
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.describe())}</pre>"
 
-    def describe(
-        self,
-        plot: str = "",
-        titled: bool = True,
-        width: int = 80,
-        detailed: bool = False,
-    ) -> str:
-        """The reading with all that it rests on, or why there is none, in lines of at most `width` columns.
+    def describe(self, plot: str = "", titled: bool = True, width: int = 80, detailed: bool = False) -> str:
+        """The reading with its protocol, or why there is none, in lines of at most `width` columns.
 
         Args:
             plot: drawn between the name of the group and the reading.
             titled: whether to name the group.
-            width: columns; an override or a command is longer if need be.
+            width: columns; overrides and commands are never broken, and may be longer.
             detailed: with d_int100, the paper's bars and D.
         """
         if self.reading is not None:
-            told = describe(self.reading, width, detailed)
+            text = describe(self.reading, width, detailed)
         else:
-            told = "\n".join(wrapped(self.problem, width, first="no estimate: ", then="  "))
+            text = "\n".join(wrapped(self.problem, width, first="no estimate: ", then="  "))
         title = wrapped(self.label, width) if titled else []
-        return "\n".join([*title, *([plot, ""] if plot else []), told])
+        return "\n".join([*title, *([plot, ""] if plot else []), text])
 
     def following(self, origin: TableOrigin) -> Estimate:
-        """The same, with what to run next for runs that were made so."""
+        """The same, with what to run next for runs of this origin."""
         return self if self.reading is None else replace(self, reading=decide(self.reading, origin))
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,10 +108,10 @@ def threshold(
     Args:
         runs: a results folder, a CSV file, or a table of one row a run with at least the columns d and
             performance, see `rows.clean`.
-        options: how to read; None is as the recipe of a results folder says, else the defaults.
+        options: how to read; None takes those of the recipe of a results folder, else the defaults.
         by: column, or columns, to group by, see `groups`.
-        source: what a table is called in errors; a path speaks for itself.
-        origin: how the runs of a table were made; a path speaks for itself.
+        source: name of a table in errors; not needed for a path.
+        origin: how the runs of a table were made; not needed for a path.
         changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``; None is not given.
 
     Raises:
@@ -132,12 +126,11 @@ def threshold(
             f"a {type(runs).__name__} is not a table of runs", "give a folder, a CSV or a DataFrame"
         )
     given = {key: value for key, value in changes.items() if value is not None}
-    chosen = (options or Options()).but(**given)
     columns = [by] if isinstance(by, str) else by
     if not isinstance(columns, Sequence | None) or not all(isinstance(name, str) for name in columns or ()):
-        raise IdimError(f"by is {by!r}, which names no columns", 'for example by="projector"')
+        raise IdimError(f"by must be names of columns, got {by!r}", 'for example by="projector"')
     runs, _ = understood(runs, source)
-    return [one for one, _ in each(runs, chosen, columns, source, origin)]
+    return [one for one, _ in each(runs, (options or Options()).but(**given), columns, source, origin)]
 
 
 def each(
@@ -150,7 +143,13 @@ def each(
     """The estimate of every group of a table, as `threshold`, and the places of the group's rows in it."""
     runs = RunTable(table, source)
     for group, at in places(table, by, source):
-        yield _estimate(group, runs, at, options).following(origin or TableOrigin()), at
+        sample = None
+        try:
+            sample = sample_at(runs, at)
+            one = Estimate(group, sample, decide(read(sample, options), origin or TableOrigin()))
+        except IdimError as error:
+            one = Estimate(group, sample, error=error)
+        yield one, at
 
 
 def require_any(found: Sequence[Estimate]) -> None:
@@ -158,12 +157,3 @@ def require_any(found: Sequence[Estimate]) -> None:
     errors = [one.error for one in found if one.error is not None]
     if errors and len(errors) == len(found):
         raise errors[0]
-
-
-def _estimate(group: Group, table: RunTable, at: Ints, options: Options) -> Estimate:
-    runs = None
-    try:
-        runs = sample_at(table, at)
-        return Estimate(group, runs, read(runs, options))
-    except IdimError as error:
-        return Estimate(group, runs, error=error)

@@ -11,26 +11,26 @@ from idim_cli.thresholds.reading import Reading
 
 _INDENT = 13
 _BASELINES = {"model": "model", "best": "best of the sweep", "fixed": "fixed"}
-#: How the words on a test begin that can tell nothing.
+#: The beginning of the description of a d_int100 test without power.
 TOO_WEAK = "the test is too weak"
-#: Facts that are told only where details are asked for.
-_DETAILS = ("D", "d_int100", "by test", "paper bars")
+_DETAILS = ("D", "d_int100", "by test", "paper bars")  # facts that are shown on request
 _HEAD = ("reading", "level", "value", "interval", "one run")
 
 
 def describe(reading: Reading, width: int = 80, detailed: bool = False) -> str:
-    """A reading with everything it rests on: a sentence, then a line or more for each fact.
+    """A reading with its protocol: a sentence, then a line or more for each fact.
 
     Args:
-        reading: what is told.
-        width: columns; a command that is to be copied is never broken, and may be longer.
+        reading: to describe.
+        width: columns; a command is never broken, and may be longer.
         detailed: with d_int100, the paper's bars and D.
     """
-    told = {**facts(reading), reading.name: f"{reading.value_text}, {reading.verdict}"}
+    shown = {**facts(reading), reading.name: f"{reading.value_text}, {reading.verdict}"}
+    if reading.next_command:
+        shown["next"] = reading.next_words
     lines = wrapped(sentence(reading), width, then="  ")
-    for key, text in told.items():
+    for key, text in shown.items():
         if detailed or key not in _DETAILS:
-            text = reading.next_words if key == "next" and reading.next_command else text
             lines += wrapped(text, width, f"  {key:{_INDENT - 3}} ", " " * _INDENT)
     return "\n".join([*lines, *([" " * _INDENT + reading.next_command] if reading.next_command else [])])
 
@@ -46,41 +46,46 @@ def sentence(r: Reading) -> str:
     }[r.verdict]
     if r.value is None and r.d_max == r.D:
         verdict = "are not enough"
-    return f"{many}{of} {verdict}; {_interval(r)}"
+    kind = f"{percent(r.confidence)} % interval"
+    return f"{many}{of} {verdict}; " + (f"{kind} {_range(r)}" if r.has_interval else f"no {kind}")
 
 
 def so_far(r: Reading) -> str:
     """Where d_int lies by the runs so far, without a verdict: ``d_int90 so far: above 64``."""
     ends = {"not reached": f"above {r.d_max:,}", "reached at the smallest d": f"{r.d_min:,} or below"}
-    known = f"{r.value:,} ({_range(r)})" if r.value and r.has_interval else f"{r.value:,}" if r.value else ""
-    return f"{r.name} so far: {ends.get(r.verdict) or known}"
+    interval = f" ({_range(r)})" if r.has_interval else ""
+    return f"{r.name} so far: " + (ends.get(r.verdict) or f"{r.value:,}{interval}")
 
 
 def facts(reading: Reading) -> dict[str, str]:
-    """The result and all that it rests on, by a short name; what there is nothing to say of is left out."""
-    told = {
-        reading.name: "; ".join(_result(reading)),
-        "level": _level(reading),
-        "baseline": _baseline(reading),
-        "floor": "" if has_no_floor(reading) else f"{reading.floor_kind}: {number(reading.floor)}",
-        "caution": "; ".join(reading.cautions),
-        "rule": "curve, smooth in log d" if reading.rule == "curve" else _rule(reading),
-        "interval": reading.interval,
-        "runs": f"{_runs(reading)}; seeds that vary: {reading.seeds}",
-        "coords": reading.coords,
-        "D": f"{reading.D:,}" if reading.D else "",
+    """The result and its protocol, by a short name; facts that do not apply are left out."""
+    r = reading
+    interval = f"{percent(r.confidence)} % interval {r.interval_text}" if r.has_interval else "no interval"
+    found = {
+        r.name: f"{r.value_text}; {interval}; {r.verdict}",
+        "level": f"{_scale(r)} = {number(r.level)}",
+        "baseline": _baseline(r),
+        "floor": "" if has_no_floor(r) else f"{r.floor_kind}: {number(r.floor)}",
+        "caution": "; ".join(r.cautions),
+        "rule": "curve, smooth in log d"
+        if r.rule == "curve"
+        else f"{r.rule}, {r.centre} of the runs at each d",
+        "interval": r.interval,
+        "runs": f"{_runs(r)}; seeds that vary: {r.seeds}",
+        "coords": r.coords,
+        "D": f"{r.D:,}" if r.D else "",
         # For a fraction of 1 the result itself has this name.
-        "by test" if reading.name == "d_int100" else "d_int100": _plateau(reading),
-        "paper bars": _bars(reading),
-        "next": reading.next,
+        "by test" if r.name == "d_int100" else "d_int100": _plateau(r),
+        "paper bars": _bars(r),
+        "next": r.next,
     }
-    return {key: text for key, text in told.items() if text}
+    return {key: text for key, text in found.items() if text}
 
 
 def table(named: Iterable[tuple[str, Reading | IdimError]], width: int = 80) -> str:
-    """Readings side by side: name, level, value, interval, and mean and sd of the one-run readings.
+    """Readings one below the other: name, level, value, interval, and mean and sd of the one-run readings.
 
-    Where one could not be made, a number in brackets leads to the reason below the table.
+    An error is a number in brackets, with the message below the table.
     """
     found = list(named)
     reasons = list(dict.fromkeys(r.message for _, r in found if isinstance(r, IdimError)))
@@ -91,9 +96,9 @@ def table(named: Iterable[tuple[str, Reading | IdimError]], width: int = 80) -> 
 
 
 def number(value: float | None) -> str:
-    """A performance as text, everywhere the same; ``-`` if it is unknown.
+    """A performance as text, in the same way everywhere; ``-`` if it is unknown.
 
-    Four decimals, one from ten up; with its power of ten where four decimals would show nothing of it.
+    Four decimals, one from ten up; with its power of ten where four decimals would be zero.
     """
     if value is None or not math.isfinite(value):
         return "-"
@@ -108,10 +113,7 @@ def percent(share: float) -> str:
 
 
 def wrapped(text: str, width: int = 80, first: str = "", then: str = "") -> list[str]:
-    """Lines of `text` behind `first` and, from the second on, `then`.
-
-    An override is one long word: it is kept whole, so that it can be copied.
-    """
+    """Lines of `text` behind `first` and, from the second on, `then`; long words stay whole."""
     return textwrap.wrap(
         text, width, initial_indent=first, subsequent_indent=then,
         break_long_words=False, break_on_hyphens=False,
@@ -126,14 +128,23 @@ def share_text(r: Reading) -> str:
     return f"{beyond}{_share(r.share)}"
 
 
+def has_no_floor(r: Reading) -> bool:
+    """Whether 0 % is a performance of 0, which readings do not mention."""
+    return r.floor_kind == "fixed" and r.floor == 0
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The first column to the left, the others to the right."""
+    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        f"{row[0]:{first}}" + "".join(f"  {cell:>{w}}" for cell, w in zip(row[1:], others, strict=True))
+        for row in rows
+    ]
+
+
 def _share(share: float) -> str:
     percents = 100 * share
     return f"{percents:.0f}" if percents >= 9.95 else f"{percents:.2g}"
-
-
-def _interval(r: Reading) -> str:
-    kind = f"{percent(r.confidence)} % interval"
-    return f"{kind} {_range(r)}" if r.has_interval else f"no {kind}"
 
 
 def _range(r: Reading) -> str:
@@ -142,9 +153,12 @@ def _range(r: Reading) -> str:
     return ("-" if None not in (r.low, r.high) else " to ").join(ends)
 
 
-def _result(r: Reading) -> tuple[str, str, str]:
-    interval = f"{percent(r.confidence)} % interval {r.interval_text}" if r.has_interval else "no interval"
-    return r.value_text, interval, r.verdict
+def _scale(r: Reading) -> str:
+    """``0.9 x 0.9733``, with a floor ``0.1000 + 0.9 x (0.9733 - 0.1000)``."""
+    if has_no_floor(r):
+        return f"{r.fraction:g} x {number(r.baseline)}"
+    sign = "-" if r.floor >= 0 else "+"
+    return f"{number(r.floor)} + {r.fraction:g} x ({number(r.baseline)} {sign} {number(abs(r.floor))})"
 
 
 def _baseline(r: Reading) -> str:
@@ -153,27 +167,6 @@ def _baseline(r: Reading) -> str:
         return value
     sd = f"sd {number(r.baseline_sd)}, " if r.baseline_sd is not None else ""
     return f"{value} ({sd}{r.baseline_runs} direct run{'s' * (r.baseline_runs != 1)})"
-
-
-def has_no_floor(r: Reading) -> bool:
-    """Whether the scale begins at 0, as in a reading that does not mention a floor."""
-    return r.floor_kind == "fixed" and r.floor == 0
-
-
-def scale_text(r: Reading) -> str:
-    """``0.9 x 0.9733``, with a floor ``0.1000 + 0.9 x (0.9733 - 0.1000)``."""
-    if has_no_floor(r):
-        return f"{r.fraction:g} x {number(r.baseline)}"
-    sign = "-" if r.floor >= 0 else "+"
-    return f"{number(r.floor)} + {r.fraction:g} x ({number(r.baseline)} {sign} {number(abs(r.floor))})"
-
-
-def _level(r: Reading) -> str:
-    return f"{scale_text(r)} = {number(r.level)}"
-
-
-def _rule(r: Reading) -> str:
-    return f"{r.rule}, {r.centre} of the runs at each d"
 
 
 def _runs(r: Reading) -> str:
@@ -210,12 +203,3 @@ def _row(name: str, r: Reading | IdimError, reasons: Sequence[str]) -> tuple[str
     if isinstance(r, IdimError):
         return name, "-", f"[{reasons.index(r.message) + 1}]", "-", "-"
     return name, number(r.level), r.value_text, r.interval_text, _one_run(r)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The first column to the left, the others to the right."""
-    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        f"{row[0]:{first}}" + "".join(f"  {cell:>{w}}" for cell, w in zip(row[1:], others, strict=True))
-        for row in rows
-    ]
