@@ -1,4 +1,4 @@
-"""What makes a reading say less than it seems to: a level that is reached without learning."""
+"""What makes a reading weaker than it looks, such as a level that is reached without learning."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import numpy as np
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.samples import Floats, Sample
 
-_FEWEST = 3  # d at which one performance in all runs is no accident
-_DIGITS = 4
-_PERCENT = 25  # as many times is a percentage at least what is the same share as a decimal, or nearly so
+# With so many d, one and the same performance in all runs is hardly chance.
+_FEWEST = 3
+# A performance more than _PERCENT times a later one, but less than 100^2 / _PERCENT times, is probably a
+# percentage before a share: real curves seldom fall by a factor of 25 to 400 as d grows.
+_PERCENT = 25
 
 
 def cautions(runs: Sample, options: Options, baseline: float, floor: float, level: float) -> Iterator[str]:
-    """Each in one sentence; none where nothing speaks against the reading.
+    """Each in one sentence.
 
     Args:
         runs: of one group.
@@ -33,13 +35,13 @@ def cautions(runs: Sample, options: Options, baseline: float, floor: float, leve
     elif start is not None and level <= start:
         yield f"the runs reach the level {_short(level)} before any training: theta_0 has {_short(start)}"
     yield from _rows(runs)
-    yield from _scale(runs, level)
+    yield from _units(runs, level)
     if not runs.idle and len(runs.d) >= _FEWEST and len(done) and np.ptp(done) == 0:
         yield f"the performance is {_short(float(done[0]))} in every run: it may not depend on d at all"
 
 
 def _chance(runs: Sample, options: Options, baseline: float, floor: float, level: float) -> Iterator[str]:
-    """A baseline or a level that is, or may be, no better than knowing nothing."""
+    """A baseline or a level that is, or may be, no better than a constant answer."""
     chance, least = runs.chance, _at_least(runs, options, baseline)
     share = "the share of the most frequent class" if "accuracy" in runs.measure else "chance"
     shown = _short(baseline)
@@ -70,19 +72,19 @@ def _at_least(runs: Sample, options: Options, baseline: float) -> float:
 
 
 def _rows(runs: Sample) -> Iterator[str]:
-    """What the rows of a table are beside runs of their own."""
+    """Rows that are not runs of their own."""
     if runs.copies:
         rows = "1 row is a copy" if runs.copies == 1 else f"{runs.copies} rows are copies"
-        yield f"{rows} of other rows, and left out: the same run twice says no more than once"
+        yield f"{rows} of other rows, and left out: a run counts once"
     if runs.clashes:
         some = "1 run has" if runs.clashes == 1 else f"{runs.clashes} runs have"
         yield (
-            f"{some} the d and the seed of another run, and another performance: what else they differ in, "
-            "--where or --group-by may keep apart"
+            f"{some} the d and the seed of another run, and another performance: if they differ in a further "
+            "column, --where or --group-by can separate them"
         )
 
 
-def _scale(runs: Sample, level: float) -> Iterator[str]:
+def _units(runs: Sample, level: float) -> Iterator[str]:
     """Accuracies and a level that are not both shares or both percentages, or are mixed."""
     # By d, and the best first.
     swept = np.concatenate([*(np.sort(some)[::-1] for some in runs.runs), np.empty(0)])
@@ -91,10 +93,10 @@ def _scale(runs: Sample, level: float) -> Iterator[str]:
     best = float(every.max()) if "acc" in runs.measure and len(every) else np.nan
     if not runs.ours and (mixed := _mixed(every) or _mixed(ends)):
         shown = " and ".join(map(_short, mixed))
-        yield f"percentages and shares may stand in one column ({shown}): write all performances in one way"
+        yield f"percentages and shares may be mixed in one column ({shown}): use one unit for all"
     elif best > 1 >= level:
         yield (
-            f"accuracies up to {_short(best)} are held against a level of {_short(level)}: if they are "
+            f"accuracies up to {_short(best)} are compared with a level of {_short(level)}: if they are "
             "percentages, the baseline has to be one too (--baseline 100)"
         )
     elif best <= 1 < level:
@@ -102,15 +104,15 @@ def _scale(runs: Sample, level: float) -> Iterator[str]:
 
 
 def _mixed(performance: Floats) -> tuple[float, float] | None:
-    """A percentage and a share behind it, of about a hundredth, as performance seldom falls so with d."""
+    """A percentage, and a share after it; None if there is no such pair."""
     if not len(performance):
         return None
     best = np.maximum.accumulate(performance)
     ratio = best / np.where(performance > 0, performance, np.inf)
     found = (best > 1) & (best <= 100) & (performance <= 1) & (ratio > _PERCENT) & (ratio < 100**2 / _PERCENT)
-    at = int(found.argmax()) if found.any() else None
-    return None if at is None else (float(best[at]), float(performance[at]))
+    at = int(found.argmax())
+    return (float(best[at]), float(performance[at])) if found.any() else None
 
 
 def _short(value: float) -> str:
-    return f"{value:.{_DIGITS}g}"
+    return f"{value:.4g}"

@@ -15,25 +15,25 @@ from idim_cli.thresholds.psychometric import Floats, Posterior, Prior, posterior
 from idim_cli.thresholds.samples import Sample
 
 METHOD = "posterior of a smooth curve"
-_OF_MANY = f", runs close together taken as one (more than {MOST:,})"
+_OF_MANY = f", runs close together merged (more than {MOST:,})"
 # Published thresholds have log d between .27 and .93 of log D, most of them near the middle.
 _CENTRE, _SPREAD = 0.55, 0.2
-_BEYOND = math.log(2)  # the threshold may lie this far outside 1 .. D
-# Direct runs are less noisy than runs in subspaces, on MNIST and on digits five times. A share of this of the
-# latter's noise is lent to several of the former, with so many degrees of freedom.
-_SHARE, _LENT = 0.4, 4
+_BEYOND = math.log(2)  # the prior extends this far outside 1 .. D, so that its ends are not certain
+# Direct runs are less noisy than runs in subspaces: on MNIST and on digits by a factor of five. So _SHARE of
+# the noise in subspaces, twice what was seen, is the prior of theirs, weighted as _DOF degrees of freedom.
+_SHARE, _DOF = 0.4, 4
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where the curve passes the level, as far as the runs tell.
+    """Where the curve passes the level.
 
     Attributes:
-        posterior: if the level were known.
+        posterior: of the threshold, for a known level.
         error: standard error of the level, for each noise of the posterior [N]; None if it is known.
         dof: of that error.
         tried: smallest and largest d with a run.
-        runs: how many runs tell it.
+        runs: number of runs behind it.
     """
 
     posterior: Posterior
@@ -70,7 +70,7 @@ class Crossing:
 
 
 def crossing(runs: Sample, options: Options, level: float) -> Crossing:
-    """Find where `runs` pass `level`, of which the direct runs tell the uncertainty."""
+    """Find where `runs` pass `level`, whose uncertainty comes from the direct runs."""
     tried = (int(runs.tried[0]), int(runs.tried[-1]))
     evidence = runs.evidence
     found, count = posterior(evidence, level, prior(runs.D, tried)), len(evidence.d)
@@ -81,9 +81,9 @@ def crossing(runs: Sample, options: Options, level: float) -> Crossing:
 
 
 def prior(D: int | None, tried: tuple[int, int]) -> Prior:
-    """Before any run: about the square root of D, and hardly more narrow than 1 .. D."""
+    """The prior: around the square root of D, and almost as wide as 1 .. D."""
     low, high = (1, D) if D else (tried[0] / 8, tried[1] * 8)
-    span = max(math.log(high / low), _BEYOND)  # of a problem with one parameter too
+    span = max(math.log(high / low), _BEYOND)  # not 0 for a problem with one parameter
     centre = math.log(low) + _CENTRE * span
     return Prior(math.log(low) - _BEYOND, math.log(high) + _BEYOND, centre, _SPREAD * span if D else span)
 
@@ -91,14 +91,14 @@ def prior(D: int | None, tried: tuple[int, int]) -> Prior:
 def level_error(direct: Floats, noise: Floats, fraction: float) -> tuple[Floats, float]:
     """Standard error of fraction x the mean of the direct runs, and its degrees of freedom.
 
-    So few runs hardly know their own noise: a part of that of the runs in subspaces, `noise` [N], is pooled
-    in, unless their own is larger. One run alone has all of it.
+    A few runs hardly determine their own noise: a part of that of the runs in subspaces, `noise` [N], is
+    pooled in, unless their own is larger. A single run is given all of it.
     """
     n = len(direct)
     squares = float(np.sum((direct - direct.mean()) ** 2))
-    pooled = (squares + _LENT * (_SHARE * noise) ** 2) / (n - 1 + _LENT)
+    pooled = (squares + _DOF * (_SHARE * noise) ** 2) / (n - 1 + _DOF)
     own = squares / (n - 1) if n > 1 else 0.0
     variance = np.maximum(pooled, own) if n > 1 else noise**2
     error: Floats = fraction * np.sqrt(variance / n)
     alone = n > 1 and own > np.median(pooled)
-    return error, n - 1.0 if alone else n - 1.0 + _LENT
+    return error, n - 1.0 if alone else n - 1.0 + _DOF

@@ -53,10 +53,10 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
     """Draw curves and baselines as other runs might have given them, and read each by the rule.
 
     A drawn curve is the isotonic fit of the means, or medians, plus normal noise at each d. The noise is that
-    of the pooled residuals (`idim_cli.thresholds.noise`), widened for their degrees of freedom. Where between
-    two d the curve passes is drawn too (`_somewhere_between`). None if the runs do not tell their noise.
+    of the pooled residuals (`idim_cli.thresholds.noise`), widened for their degrees of freedom. The place
+    between two d is drawn too (`_somewhere_between`). None if the runs are too few to estimate their noise.
     """
-    assert options.rule != "curve"  # which has an interval of its own
+    assert options.rule != "curve"  # its interval comes from the posterior
     d = sample.d.astype(float)
     weights = np.array([len(r) for r in sample.runs], dtype=float)
     fit = isotonic_fit(sample.centres(options.centre), weights)
@@ -76,18 +76,18 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
 
 @functools.lru_cache(maxsize=4)
 def _normals(seed: int, count: int) -> Floats:
-    """What curves and levels are drawn from: the same for all groups with as many d."""
+    """Random numbers of curves and levels: the same for all groups with equally many d."""
     return Stream(seed, "threshold/bootstrap").normals(count)
 
 
 @functools.lru_cache(maxsize=4)
 def _uniforms(seed: int, count: int) -> Floats:
-    """What places between two d are drawn from."""
+    """Random numbers of the places between two d."""
     return Stream(seed, "threshold/between").uniforms(count)
 
 
 def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
-    """One run picked at each d, read by the rule, 50 times (paper S5.1); the level stands still.
+    """One run picked at each d, read by the rule, 50 times (paper S5.1); the level is fixed.
 
     None where there is one run at each d.
     """
@@ -104,13 +104,13 @@ def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | N
 
 @functools.lru_cache(maxsize=4)
 def _picks(seed: int, samples: int, levels: int) -> NDArray[np.int64]:
-    """One number for each sample and d, of which the remainder picks a run."""
+    """One number for each sample and d, which picks a run by its remainder."""
     stream = Stream(seed, "threshold/paper")
     return stream.integers(samples * levels, 2**32).reshape(samples, -1)
 
 
 def _shares(centre: Centre, runs: Floats) -> Floats:
-    """Standard error of the centre of so many runs, as a share of that of one."""
+    """Standard error of the mean or median of so many runs, relative to one run."""
     # The median of many normal runs is off by sqrt(pi / 2) times as much as their mean; of three to seven
     # runs by 1.09 to 1.21 times; of one or two they are the same.
     wider = np.where(runs > 2, np.sqrt(np.pi / 2), 1.0) if centre == "median" else 1.0
@@ -122,7 +122,7 @@ def _levels(
 ) -> Floats:
     """A level for each curve, [S]; it moves as the baseline and the floor do.
 
-    Performance is measured from the floor (`Sample.above`), so that the floor ``min`` moves about 0.
+    Performance is measured from the floor (`Sample.above`), so that a drawn floor ``min`` is near 0.
     """
     drawn: Floats = np.full(len(curves), level)
     if options.baseline == "best":
@@ -140,8 +140,8 @@ def _levels(
 def _somewhere_between(options: Options, d: Floats, fit: Floats, found: Bracket, uniforms: Floats) -> Floats:
     """Draw where between two grid points the level is passed.
 
-    The curve between them is unknown. It is straight along d^p with a p between -2 and 1 (log d is 0), or
-    bent at most as far as its slopes on either side, carried on, allow: a uniform draw among these.
+    The curve between them is unknown: straight along d^p with a p between -2 and 1 (0 is log d), or bent at
+    most as far as extrapolating its slopes on either side allows. The draw is uniform among these.
     """
     left, right = neighbours(d, found.k)
     if options.rule == "first":
@@ -155,7 +155,7 @@ def _somewhere_between(options: Options, d: Floats, fit: Floats, found: Bracket,
 
 
 def _carried_on(d: Floats, fit: Floats, found: Bracket, straight: Floats, width: Floats) -> Iterator[Floats]:
-    """Where the grid steps before and after would meet the level, in log d from the left end."""
+    """Where the extrapolated grid steps before and after meet the level, in log d from the left end."""
     slopes = np.diff(fit) / np.diff(np.log(d))
     slopes = np.concatenate([[np.nan], slopes, [np.nan, np.nan]])  # [i] belongs to the step that ends at i
     rise, rest = found.share * (found.high - found.low), (1 - found.share) * (found.high - found.low)

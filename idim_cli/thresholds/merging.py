@@ -1,4 +1,4 @@
-"""Many runs as few, each of which counts for several: a smooth curve then costs the same for any number."""
+"""Merges runs that lie close together, so that fitting a curve costs the same for any number of runs."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: So many runs count one by one; of more, those that lie close together count as one.
+#: Up to so many runs are used one by one.
 MOST = 1000
 # Widths of the first cells, doubled until there are few enough: in log d, and as a share of the window.
 _LOG_D, _SHARE = 1e-3, 1e-2
 
 
 def merged(d: Floats, low: Floats, high: Floats, window: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Runs, and how often each counts; those of a cell of (d, low, high) become one, at their mean.
+    """Runs and their weights; the runs in one cell of (d, low, high) become one, at their mean.
 
     Args:
         d: subspace dimensions, [n].
-        low, high: final performance lies between them, measured from the level; equal where it is known, [n].
-        window: how far from the level a performance counts as it is; beyond, only its side does.
+        low, high: bounds of the final performance minus the level; equal where it is known, [n].
+        window: distance from the level beyond which only the side of a performance counts.
 
     Returns:
-        d, low, high and the number of runs of each cell, [m]; the runs as they are, once each, up to `MOST`.
+        d, low, high and the number of runs of each cell, [m]; up to `MOST` runs they are unchanged.
     """
     if len(d) <= MOST:
         return d, low, high, np.ones(len(d))

@@ -1,4 +1,4 @@
-"""How far a mean of performance may be off: residuals pooled over neighbouring d."""
+"""The noise of runs: residuals pooled over neighbouring d."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from idim_cli.thresholds.rules import Floats
 
-# Grid points on either side of the crossing whose residuals are pooled, and the fewest degrees of freedom
-# with which a side stands alone: near a jump the noise below differs much from the noise above.
+# Grid points on either side of the crossing whose residuals are pooled.
 SIDE = 4
+# With so many degrees of freedom a side has a noise of its own: near a jump the two differ a lot.
 _ENOUGH = 4
-# Points through which a parabola is drawn: what is left of four points after three is one residual.
+# A parabola has three parameters, so that it leaves one residual of four points.
 _STENCIL = 4
 
 
@@ -43,7 +43,7 @@ class Sides:
 
 @dataclass(frozen=True)
 class Swept:
-    """What of the runs in subspaces tells their noise, at each d, ascending, [m].
+    """What the noise of runs in subspaces is estimated from, at each d, ascending, [m].
 
     Attributes:
         d: subspace dimensions.
@@ -61,11 +61,11 @@ class Swept:
 
 
 def swept_noise(runs: Swept, near: int, enough: int = _ENOUGH) -> Sides | None:
-    """Noise of the swept runs below grid index `near` and from it on; None when the runs cannot tell.
+    """Noise of the swept runs below grid index `near` and from it on; None if there are too few runs.
 
-    Runs at one d that share a seed of P, or are single, do not show how far the mean at that d lies from the
-    curve. Then the scatter of the means about parabolas through neighbouring d is taken where it is larger.
-    A side with `enough` degrees of freedom stands alone.
+    Runs at one d that share a seed of P, or are single, do not show how far their mean is off the curve.
+    Then the scatter of the means about parabolas through neighbouring d is used where it is larger. A side
+    with fewer than `enough` degrees of freedom is pooled with the other.
     """
     inside = slice(max(0, near - SIDE), near + SIDE)
     halves = (slice(inside.start, near), slice(near, inside.stop), inside)
@@ -113,7 +113,7 @@ def _between(d: Floats, means: Floats, n: Sequence[int]) -> Noise | None:
         part = slice(i, i + _STENCIL)
         weights = _blind_to_parabolas(np.log(d[part]))
         squares.append(float(weights @ means[part]) ** 2 / float(weights**2 @ shares[part]))
-    # Neighbouring stencils share three points: their residuals count for little more than half.
+    # Neighbouring stencils share three points, so that their residuals count for about half.
     return Noise(float(np.mean(squares)), 0.6 * len(squares)) if squares else None
 
 

@@ -1,4 +1,4 @@
-"""d_int100: the smallest d whose runs cannot be told from the direct runs."""
+"""d_int100: the smallest d whose runs are not worse than the direct runs, by a test."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from idim_cli.thresholds.noise import Sides, direct_noise, swept_noise
 from idim_cli.thresholds.samples import Sample
 from idim_cli.thresholds.text import TOO_WEAK, number
 
-# Differences below this share of the baseline count as none, whatever the test says.
+# Smaller differences, as a share of the baseline, count as none even where the test finds them.
 TOLERANCE = 1e-3
-# What a test must see when d_int is read at the baseline itself: the usual share that is missing at 90 %.
+# Shortfall that the test has to detect when d_int is read at the baseline itself: as for the usual 90 %.
 _MISSING = 0.1
 
 
@@ -21,9 +21,9 @@ class Plateau:
     """Where the sweep reaches the baseline itself.
 
     Attributes:
-        d: d_int100, or None if no d reaches it or it cannot be told.
-        sees: the smallest shortfall that the test can see, in performance; NaN without a test.
-        test: what was done, in words.
+        d: d_int100; None if no d reaches it or it is unknown.
+        sees: the smallest shortfall in performance that the test can detect; NaN without a test.
+        test: description.
     """
 
     d: int | None
@@ -35,9 +35,9 @@ def plateau(sample: Sample, confidence: float, fraction: float = 0.9, value: flo
     """Find d_int100 by a one-sided t-test at each d, from the smallest up.
 
     The runs at d pass unless the direct runs are better at this confidence. Variances are pooled over
-    neighbouring d and differ between direct and swept runs (Welch's degrees of freedom). A high d_int100 from
-    many runs is worth more than a low one from few: `sees` says how small a shortfall would have shown. A
-    test that would not even see what is missing at d_int is too weak and names no d.
+    neighbouring d and differ between direct and swept runs (Welch's degrees of freedom). Few runs let a low d
+    pass, so `sees` is the smallest shortfall that would have been detected. A test that would not even detect
+    the shortfall at d_int is too weak: d_int100 is unknown.
 
     Args:
         sample: the runs.
@@ -47,7 +47,7 @@ def plateau(sample: Sample, confidence: float, fraction: float = 0.9, value: flo
     """
     if not len(sample.direct):
         return Plateau(None, np.nan, "not tested: no direct runs")
-    if len(sample.stopped.d):  # the others are those that did less well
+    if len(sample.stopped.d):  # only runs that did less well have a final performance
         return Plateau(None, np.nan, "not tested: runs were stopped early")
     means = sample.points.mean
     best = float(sample.direct.mean())
@@ -58,7 +58,7 @@ def plateau(sample: Sample, confidence: float, fraction: float = 0.9, value: flo
         return Plateau(None, np.nan, "not tested: too few runs to estimate their noise")
     passes = shortfall <= limits
     if fraction < 1:
-        if value == np.inf and passes.any():  # of another baseline, which is higher
+        if value == np.inf and passes.any():  # the baseline is not the direct runs, but higher
             return Plateau(None, np.nan, "not reported: runs pass the test, but none reaches the level")
         passes &= sample.d >= value
     passed = np.flatnonzero(passes)
@@ -72,13 +72,13 @@ def plateau(sample: Sample, confidence: float, fraction: float = 0.9, value: flo
 
 
 def _limit(sample: Sample, index: int, best: float, confidence: float, needed: float) -> float:
-    """The largest shortfall at grid point `index` that the test lets pass; NaN if nothing is known."""
+    """The largest shortfall at grid point `index` that passes the test; NaN if the noise is unknown."""
     swept = swept_noise(sample.swept, index)
     if swept is None:
         return float("nan")
     limit = _passing(sample, index, best, confidence, swept)
-    # At the end of a grid the few runs from here on are pooled with those of a cliff below. If that blinds
-    # the test, they stand alone, with a Student-t factor for how few they are.
+    # At the end of a grid, the few runs from here on are pooled with those of a cliff below. If that makes
+    # the test too weak, they are used alone, with Student's t for their few degrees of freedom.
     alone = swept_noise(sample.swept, index, enough=1)
     if limit > needed and alone is not None:
         return min(limit, _passing(sample, index, best, confidence, alone))

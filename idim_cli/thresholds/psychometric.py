@@ -1,7 +1,7 @@
-"""Performance as a smooth curve of log d near the level, and what runs say about where it crosses.
+"""Performance as a smooth curve of log d near the level, and the posterior of where it crosses.
 
 Threshold estimation as in psychophysics (Watson and Pelli 1983; Kontsevich and Tyler 1999), with one change:
-a run that was trained to its end tells its performance, not only whether it succeeded.
+a run that was trained to its end counts with its performance, not only with whether it succeeded.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from idim_cli.thresholds.merging import merged
 
 Floats = NDArray[np.float64]
 
-#: Beyond this share of the level, above or below, a run only says on which side it lies: the form of the
-#: curve need hold near the level alone.
+#: Further than this share of the level from it, only the side on which a run lies is used: the form of the
+#: curve has to hold near the level alone.
 WINDOW = 0.06
 # The curve may be off by this share of its distance from the level.
 _DISCREPANCY = 0.15
-# This share of runs goes wrong, and says little: noise five times as large, or either side alike.
+# This share of runs fails for other reasons: their noise is five times as large, their side arbitrary.
 _LAPSES, _LAPSE_NOISE = 0.02, 5.0
-# Performance nears its plateau as d**-k, as learning curves do: k = 0.2 is nearly straight in log d.
+# Performance approaches its plateau as d**-k, as learning curves do: k = 0.2 is nearly straight in log d.
 _BENDS, _BEND_WEIGHTS = np.array([0.2, 0.5, 1.0, 2.0, 4.0]), np.array([0.1, 0.25, 0.3, 0.25, 0.1])
-# Slope in log d, and noise of one run, as shares of the level: all that is looked at, the middle of what is
-# plausible, and its spread as a factor. Small networks have a noise of .025 to .056 near the level, that on
-# MNIST .005 (docs/adaptive.md); a prior that expects less lets a few runs that agree by chance end a search.
+# Slope in log d, and noise of one run, as shares of the level: range of the grid, centre of the prior, and
+# its spread as a factor. Small networks have a noise of .025 to .056 near the level, MNIST .005
+# (docs/adaptive.md); if the prior expects less, a few runs that agree by chance end a search.
 _SLOPES, _SLOPE, _SLOPE_FACTOR = (0.01, 30.0), 0.2, 4.0
 _NOISES, _NOISE, _NOISE_FACTOR = (3e-4, 0.3), 0.03, 4.0
-# Each pass lays a grid of thresholds x slopes x noises over what the one before left plausible. The first
-# ones let only so many runs count, or their wide steps would fall to either side of a sharp peak.
+# Each pass has a grid of thresholds x slopes x noises over the plausible range of the pass before. The first
+# passes limit the weight of the runs: a sharp peak could lie between two of their wide steps.
 _PASSES = (((28, 9, 7), 4.0), ((28, 9, 7), 12.0), ((28, 9, 7), np.inf), ((61, 15, 11), np.inf))
 _PLAUSIBLE = 9.0  # in log likelihood below the best
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What runs in subspaces came to, [n].
+    """Final performance of runs in subspaces, [n].
 
     Attributes:
         d: subspace dimensions.
-        low, high: final performance lies between them; they are equal where it is known.
+        low, high: bounds of the final performance; equal where it is known.
     """
 
     d: Floats
@@ -56,7 +56,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Prior:
-    """Where the threshold may lie: log d from `low` to `high`, most likely about `centre`."""
+    """Prior of the threshold: log d from `low` to `high`, most likely near `centre`."""
 
     low: float
     high: float
@@ -64,14 +64,14 @@ class Prior:
     sd: float
 
     def log(self, t: Floats) -> Floats:
-        """Log density, with a floor that any evidence overcomes."""
+        """Log density; its constant part keeps the tails from being excluded."""
         bell = np.exp(-0.5 * ((t - self.centre) / self.sd) ** 2)
         return np.log(0.9 * bell + 0.1)
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """What is plausible: a grid of thresholds, slopes and noises with weights that sum to one.
+    """A grid of thresholds, slopes and noises, with weights that sum to one.
 
     Attributes:
         t: thresholds in log d, evenly spaced, [T].
@@ -93,12 +93,12 @@ class Posterior:
 
     @property
     def blur(self) -> float:
-        """How far the noise of one run moves the crossing, in log d: noise / slope, geometric mean."""
+        """Effect of the noise of one run on the crossing, in log d: noise / slope, geometric mean."""
         weight = self.weight.sum(axis=0)
         return float(np.exp(np.sum(weight * np.log(self.noise / self.slope[:, None]))))
 
     def shift(self, error: Floats) -> float:
-        """How far a standard error of the level, for each noise [N], moves the crossing, in log d."""
+        """Effect of a standard error of the level, for each noise [N], on the crossing, in log d."""
         return float(np.sqrt(np.sum(self.weight.sum(axis=0) * (error / self.slope[:, None]) ** 2)))
 
     def distribution(self, error: Floats | None = None, dof: float = np.inf) -> tuple[Floats, Floats]:
@@ -124,10 +124,10 @@ class Posterior:
 
 
 def posterior(runs: Evidence, level: float, prior: Prior) -> Posterior:
-    """What `runs` leave plausible.
+    """The posterior given `runs`.
 
     Args:
-        runs: the evidence; none gives the prior.
+        runs: the evidence; without any, the result is the prior.
         level: performance to be reached.
         prior: of the threshold.
     """
@@ -167,7 +167,7 @@ def _bell(log_share: Floats, middle: float, factor: float) -> Floats:
 
 
 def _likelihood(low: float, high: float, above: Floats, spread: Floats, window: float) -> Floats:
-    """Of one run that came to between `low` and `high`; these and the curve `above` are from the level on."""
+    """Of one run with a performance from `low` to `high`; all, also the curve `above`, minus the level."""
     from scipy.special import ndtr
 
     if low == high and abs(low) <= window:
@@ -188,7 +188,7 @@ def _likelihood(low: float, high: float, above: Floats, spread: Floats, window: 
 
 
 def _plausible(log: Floats, grid: list[Floats]) -> Iterator[tuple[float, float]]:
-    """Along each axis the range that is worth a closer look, one step wider on either side."""
+    """The plausible range along each axis, extended by one step on either side."""
     for axis, points in enumerate(grid):
         best = log.max(axis=tuple(i for i in range(log.ndim) if i != axis))
         kept = np.flatnonzero(best > best.max() - _PLAUSIBLE)

@@ -1,6 +1,6 @@
-"""The three rules that turn means of performance over d into the d where a level is reached.
+"""The three rules from means of performance over d to the d where a level is reached.
 
-Every rule works on many curves at once, shape [S, m], because the bootstrap asks for thousands.
+Every rule works on many curves at once, shape [S, m], because the bootstrap has thousands.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Bracket:
 
     Attributes:
         k: index of the grid point that passes, 0 .. m, where m means none, [S].
-        share: how far up the level lies between the values at k - 1 and k, 0 .. 1, [S].
-        low, high: those two values; without meaning where k is 0 or m, [S].
+        share: position of the level between the values at k - 1 and k, 0 .. 1, [S].
+        low, high: those two values; undefined where k is 0 or m, [S].
     """
 
     k: NDArray[np.int64]
@@ -39,7 +39,7 @@ def bracket(rule: GridRule, curves: Floats, weights: Floats, levels: Floats) -> 
             ``interpolate`` takes the first d at or above it and the one before. ``isotonic`` does so on the
             nondecreasing curve nearest to the means in weighted least squares.
         curves: means of performance, by ascending d, [S, m].
-        weights: runs behind each mean, [m].
+        weights: numbers of runs, [m].
         levels: [S].
     """
     if rule == "isotonic":

@@ -244,7 +244,7 @@ def test_trainings_of_compress_are_no_sweep(tmp_path: Path, here: str, monkeypat
     (run_folder / "result.json").write_text(json.dumps(result | {"performance": 0.5}))
     monkeypatch.chdir({".": folder, "compressed": folder.parent}.get(here, tmp_path))
     for ask in (run, threshold, report):
-        with pytest.raises(IdimError, match="trainings of `idim compress`, which are no sweep") as caught:
+        with pytest.raises(IdimError, match="trainings of `idim compress`, which are not a sweep") as caught:
             ask(Path(here))
         given = caught.value.hint.rpartition(": ")[2]
         assert Path(given).resolve() == folder.parent.resolve()

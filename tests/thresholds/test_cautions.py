@@ -90,8 +90,11 @@ def test_runs_of_one_d_and_seed_with_two_performances():
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ([(40, 2, 94.5)], "percentages and shares may stand in one column (94.5 and 0.95)"),
-        ([(640, 0, 0.3), (160, 2, 91.2)], "percentages and shares may stand in one column (91.2 and 0.99)"),
+        ([(40, 2, 94.5)], "percentages and shares may be mixed in one column (94.5 and 0.95)"),
+        (
+            [(640, 0, 0.3), (160, 2, 91.2)],
+            "percentages and shares may be mixed in one column (91.2 and 0.99)",
+        ),
         ([(0, 2, 1.2)], ""),
     ],
 )
@@ -126,7 +129,7 @@ def test_an_accuracy_above_1(tmp_path):
     assert not estimate(read).cautions  # the baseline is a percentage as the runs are
     assert estimate(read).value == estimate(foreign()).value
     (told,) = estimate(read, baseline=1.0).cautions
-    assert told.startswith("accuracies up to 99 are held against a level of 0.9")
+    assert told.startswith("accuracies up to 99 are compared with a level of 0.9")
     chosen, _ = Selection({"performance": "val_acc"}).of(table)
     assert estimate(chosen, baseline=1.0).cautions == (told,)
     assert any("--column seed_projector=seed reads it so" in note for note in notes)
