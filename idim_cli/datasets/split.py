@@ -95,7 +95,12 @@ class Tensors(Split):
         self.data = parts[0] if len(parts) == 1 else parts
 
     def __len__(self) -> int:
-        return len(next(iter(batches.tensors(self.data).values())))
+        return len(self._first)
+
+    @functools.cached_property
+    def _first(self) -> Tensor:
+        """Any of the tensors; found once, as its length and device are asked for at each step."""
+        return batches.leaves(self.data)[0]
 
     def at(self, index: Tensor | slice) -> Any:
         """The batch of the examples at `index`, on the device of the split."""
@@ -143,7 +148,7 @@ class Tensors(Split):
     @property
     def device(self) -> torch.device:
         """Where the data lie."""
-        return next(iter(batches.tensors(self.data).values())).device
+        return self._first.device
 
     @property
     def nbytes(self) -> int:

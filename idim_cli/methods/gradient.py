@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from idim_cli.core.rng import Stream
+from idim_cli.datasets.batch import mapped
 from idim_cli.datasets.split import Order, Tensors
 from idim_cli.methods import optimizers, schedules
 from idim_cli.methods.base import Method, Objective, Step
@@ -81,8 +82,12 @@ class Gradient(Method):
             return step.batch
         train, examples = self.objective.train, step.examples
         assert examples is not None
-        order = Order(examples, self.objective.seed, step.epoch)
-        return next(iter(train.batches(order, len(examples), self.objective.device)))
+        device = self.objective.device
+        if isinstance(train, Tensors):  # directly: a small step would feel the way through an Order
+            return mapped(lambda tensor: tensor[examples].to(device), train.data)
+        return next(
+            iter(train.batches(Order(examples, self.objective.seed, step.epoch), len(examples), device))
+        )
 
     def before_step(self, number: int) -> None:
         """Set the learning rate of the step of this number, and clip its gradient."""
