@@ -1,1 +1,1 @@
-"""Benchmarks: what projections, steps and packs cost, beside the floor of moving their bytes."""
+"""Benchmarks of projections, steps, packs and start-up, compared with the cost of the bare minimum."""

@@ -1,4 +1,4 @@
-"""What every bench goes by, and the form of what it measures."""
+"""The settings of a bench, and the form of its measurements."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class How:
 
     Attributes:
         device: to compute on.
-        seconds: of timing for each row, at least.
-        limit: seconds; a P that is expected to take longer to make is skipped.
+        seconds: of timing for each row at least.
+        limit: seconds; a P whose construction is expected to take longer is skipped.
     """
 
     device: torch.device
@@ -28,5 +28,5 @@ class How:
 
 
 def complete(row: BenchRow, columns: Sequence[str]) -> BenchRow:
-    """The row with all its columns in their order; what is unknown is None."""
+    """The row with all columns in their order; unknown ones are None."""
     return {name: row.get(name) for name in columns}

@@ -1,27 +1,18 @@
-"""Measurements as files: one CSV a bench, written anew after every row."""
+"""Measurements as files: one CSV for each bench, rewritten after every row, so that a crash loses none."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from idim_cli.bench.base import BenchRow
 from idim_cli.bench.machine import Machine
+from idim_cli.core.csv_io import csv_text
 from idim_cli.runs.results import write_atomic
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[BenchRow], machine: Machine) -> None:
     """Replace `path` by the rows, each with the machine; what is unknown is an empty cell."""
-    buffer, where = io.StringIO(), machine.as_dict()
-    writer = csv.DictWriter(buffer, [*columns, *where], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _cell(value) for key, value in (row | where).items()})
-    write_atomic(path, buffer.getvalue())
-
-
-def _cell(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value
+    where = machine.as_dict()
+    cells = [{k: f"{v:.6g}" if isinstance(v, float) else v for k, v in (row | where).items()} for row in rows]
+    write_atomic(path, csv_text([*columns, *where], cells))

@@ -1,4 +1,4 @@
-"""What is not measured, and why: a P that does not fit the memory, or takes too long to make."""
+"""Limits of what is measured: a P must fit into memory, and be constructed in time."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from idim_cli.projectors.base import Cost
 
 @dataclass(frozen=True)
 class Room:
-    """Free memory in bytes: the main memory, in which P is made, and the device's."""
+    """Free memory in bytes: main memory, in which P is constructed, and that of the device."""
 
     main: int
     device: int
 
     @classmethod
     def now(cls, device: torch.device) -> Room:
-        """What is free at this moment."""
+        """The free memory now."""
         return cls(free_bytes(), free_bytes(device))
 
     def shortage(self, cost: Cost) -> str:
-        """Why a P of this cost does not fit, in words; empty if it does."""
+        """Why a P of this cost does not fit; empty if it does."""
         for need, free in ((cost.build_bytes, self.main), (cost.state_bytes, self.device)):
             if need > free:
-                return f"needs {in_units(need)}; {in_units(free)} are free"
+                return f"needs {in_units(need)}, but {in_units(free)} are free"
         return ""
 
 
 @dataclass
 class Pace:
-    """Seconds that a kind of P takes to make, learnt from smaller ones of its kind."""
+    """Seconds to construct a kind of P, extrapolated from smaller ones of the same kind."""
 
     limit: float
     known: dict[str, float] = field(default_factory=dict)
 
     def learn(self, name: str, cost: Cost, seconds: float) -> None:
-        """Making a P of this `cost` took `seconds`."""
+        """Record that constructing a P of this `cost` took `seconds`."""
         self.known[name] = seconds / max(cost.state_bytes, 1)
 
     def excess(self, name: str, cost: Cost) -> str:
-        """Why it would take too long, in words; empty if it does not, or nothing is known."""
+        """Why constructing it would take too long; empty if it does not, or nothing is known."""
         expected = self.known.get(name, 0.0) * cost.state_bytes
         if expected <= self.limit:
             return ""
-        return f"takes about {expected:,.0f} s to make, more than --limit {self.limit:g}"
+        return f"takes about {expected:,.0f} s to construct, more than --limit {self.limit:g}"

@@ -1,4 +1,4 @@
-"""What a measurement was made on, and how busy that was."""
+"""The machine of a measurement, and its load."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from idim_cli.core.machine import cores
 
 @dataclass(frozen=True)
 class Machine:
-    """Where figures come from.
+    """The machine of a measurement.
 
     Attributes:
-        device: that was computed on, and its name.
-        cpu, cores, threads: of the host; the cores and torch's threads that this process may use.
+        device, device_name: that was computed on.
+        cpu, cores, threads: of the host; cores and torch threads that this process may use.
         torch: version.
-        load: mean number of processes at work over the minute before the measurement; None where unknown.
+        load: mean number of running processes over the minute before the measurement; None if unknown.
     """
 
     device: str
@@ -33,7 +33,7 @@ class Machine:
     load: float | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Field by field."""
+        """By field."""
         return asdict(self)
 
 
@@ -45,7 +45,7 @@ def here(device: torch.device) -> Machine:
 
 
 def load() -> float | None:
-    """Mean number of processes at work over the last minute, where the system tells it."""
+    """Mean number of running processes over the last minute; None if the system does not report it."""
     try:
         return round(os.getloadavg()[0], 2)
     except (OSError, AttributeError):

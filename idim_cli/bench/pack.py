@@ -1,4 +1,4 @@
-"""What packs bring: steps of R runs side by side, beside the same runs one by one."""
+"""The speed-up by packs: steps of R runs in a batch, compared with the same runs one by one."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def measure(
 ) -> Iterator[BenchRow]:
     """A row of `COLUMNS` for each number of runs in a pack.
 
-    A step of a pack trains each of its runs for one step, that of a single run by `training.loop.Loop` is
+    A step of a pack trains each of its runs for one step. A step of a single run (`training.loop.Loop`) is
     timed in the same rounds. `times_faster` compares their throughput.
 
     Args:
         recipe: of all runs, which differ in their seeds; projector and d are the recipe's.
         sizes: numbers of runs.
-        how: device and patience.
+        how: device and time.
         where: device and data.
-        say: told what is going on.
+        say: receives messages on progress.
 
     Raises:
         ComponentError: these runs cannot be batched.
@@ -79,12 +79,8 @@ def _row(loop: Loop, size: int, timings: dict[str, Timing]) -> BenchRow:
         "d": loop.subspace.d,
         "runs": size,
         "rounds": len(pack.samples),
-        "pack_s": pack.median,
-        "pack_min_s": pack.least,
-        "pack_spread": pack.spread,
-        "single_s": single.median,
-        "single_min_s": single.least,
-        "single_spread": single.spread,
+        **pack.columns("pack"),
+        **single.columns("single"),
         "runs_x_steps_per_s": size / pack.median,
         "single_steps_per_s": 1 / single.median,
         "times_faster": size * single.median / pack.median,

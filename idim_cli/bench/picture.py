@@ -1,4 +1,4 @@
-"""Which lines the figure of a bench shows; `report.lines` draws them."""
+"""The content of the figure of a bench, which `reports.plots.lines` draws."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Picture:
     Attributes:
         title, x, y, small: words above, along the axes and below.
         lines: points (x, y) by the name of what was measured.
-        floors: the same, for what it is compared to.
+        floors: the same, of what it is compared to.
     """
 
     title: str
@@ -30,7 +30,7 @@ class Picture:
 
 
 def picture(bench: str, rows: Sequence[BenchRow], machine: Machine) -> Picture:
-    """The figure of the rows of a bench; its lines are empty where nothing was measured."""
+    """The figure of the rows of a bench; its lines are empty if nothing was measured."""
     where = f"{machine.device_name}, {machine.threads} threads, torch {machine.torch}"
     small = where if machine.load is None else f"{where}; load {machine.load:g} before the start"
     title, x, y, lines, floors = PICTURES[bench](rows)
@@ -77,5 +77,5 @@ def _line(rows: Sequence[BenchRow], x: str, y: str) -> Line:
     return list({row[x]: (float(row[x]), float(row[y])) for row in rows if row[y] is not None}.values())
 
 
-#: By bench; one that is not named here has a table alone.
+#: By bench; others have a table only.
 PICTURES = {"projectors": _projectors, "step": _step, "pack": _pack, "data": _data}

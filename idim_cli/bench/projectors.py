@@ -1,4 +1,4 @@
-"""What P costs: forward and adjoint of every projector, beside a copy of D numbers (paper, Table S4)."""
+"""The cost of P: forward and adjoint of each projector, compared with a copy of D numbers (Table S4)."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ COLUMNS = (
 )  # fmt: skip
 _PARTS = ("forward", "adjoint", "both")
 _FLOOR = (-1, "floor")
-_UNTOLD_BYTES = 64  # for each parameter, while a class that does not tell its cost makes P
-_TRIAL = (96, 8)  # D and d at which a class from outside is tried
+# Assumed bytes for each parameter of a class without `expected_cost`: more than any shipped kind but dense.
+_ASSUMED_BYTES = 64
+_TRIAL = (96, 8)  # D and d at which a class of the user is tried
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A class of projectors under the name that it is shown by."""
+    """A class of projectors and its name in the table."""
 
     name: str
     cls: Callable[[int, int, int], Any]
 
     def dimension(self, D: int, share: float) -> int:
-        """The d that it is measured at; ComponentError when there is not one whole coordinate."""
+        """The d at which it is measured; ComponentError if that is less than one."""
         if self.cls is Identity:
             return D
         if round(share * D) < 1:
@@ -50,9 +51,9 @@ class Contestant:
         return min(round(share * D), D)
 
     def cost(self, D: int, d: int) -> Cost:
-        """What it says that it takes, or a guess on the safe side."""
-        told = getattr(self.cls, "expected_cost", None)
-        return told(D, d) if told else Cost(_UNTOLD_BYTES * D, _UNTOLD_BYTES * D, 0)
+        """The cost that it states, or a high guess."""
+        stated = getattr(self.cls, "expected_cost", None)
+        return stated(D, d) if stated else Cost(_ASSUMED_BYTES * D, _ASSUMED_BYTES * D, 0)
 
     def make(self, D: int, d: int) -> Any:
         """Its P with seed 0."""
@@ -100,41 +101,41 @@ def measure(
     share: float,
     how: How,
     *,
-    beside: Sequence[Contestant] = (),
+    reference: Sequence[Contestant] = (),
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[BenchRow]:
     """A row of `COLUMNS` for each projector at each D, with d = `share` of D.
 
-    Projectors of one D are held and timed side by side as far as they fit. `to_floor` is the time of a
-    forward and an adjoint by that of copying D float32 there and back in the same rounds, and `times_faster`
-    the quotient of two such ratios.
+    Projectors of one D are timed in the same rounds if they fit into memory together. `to_floor` is the time
+    of a forward and an adjoint divided by that of copying D float32 there and back, and `times_faster` the
+    quotient of two such ratios.
 
     Args:
-        those: what is measured.
+        those: projectors to measure.
         sizes: the values of D.
         share: of D.
-        how: device and patience.
-        beside: more of them; the first is what all are compared to.
-        say: told what is going on.
+        how: device and time.
+        reference: more of them; the first is the one that all are compared to.
+        say: receives messages on progress.
 
     Raises:
         ComponentError: a D is too small.
     """
-    every, pace = [*beside, *those], Pace(how.limit)
+    every, pace = [*reference, *those], Pace(how.limit)
     planned = [(D, deque((one, one.dimension(D, share)) for one in every)) for D in sizes]
     for D, waiting in planned:
-        compared, room = _Compared(beside[0].name if beside else None), Room.now(how.device)
+        compared, room = _Compared(reference[0].name if reference else None), Room.now(how.device)
         while waiting:
             made, skipped = _ready(waiting, D, how, room, pace)
             yield from (complete(row, COLUMNS) for row in skipped)
             if made:
                 say(f"D = {D:,}: timing {', '.join(one.contestant.name for one in made)}")
                 yield from (complete(compared(row), COLUMNS) for row in _timed(made, D, how))
-            del made  # so that the next ones have the memory
+            del made  # frees their memory for the next ones
 
 
 class _Compared:
-    """Adds to each row how it compares with the first one beside, which comes first."""
+    """Adds to each row how it compares with the reference, which is measured first."""
 
     def __init__(self, than: str | None) -> None:
         self.than = than
@@ -151,7 +152,7 @@ class _Compared:
 def _ready(
     waiting: deque[tuple[Contestant, int]], D: int, how: How, room: Room, pace: Pace
 ) -> tuple[list[_Made], list[BenchRow]]:
-    """Make the next ones, as many as fit side by side, and skip what fits in no way."""
+    """Construct as many of the next ones as fit together, and skip those that never fit."""
     made: list[_Made] = []
     skipped: list[BenchRow] = []
     while waiting:
@@ -186,7 +187,7 @@ def _try(name: str, P: Any, D: int, d: int, device: torch.device | None = None) 
     missing = [part for part in ("project", "adjoint") if not callable(getattr(P, part, None))]
     if missing:
         raise ComponentError(
-            f"{name} has no method {missing[0]}()", "a projector has project(v) and adjoint(g)"
+            f"{name} has no method {missing[0]}()", "a projector needs project(v) and adjoint(g)"
         )
     for part, given, wanted in (("project", d, D), ("adjoint", D, d)):
         try:
@@ -221,7 +222,7 @@ def _row(one: _Made, parts: dict[str, Timing], floor: Timing) -> BenchRow:
         "rounds": len(floor.samples),
     }
     for part, timing in parts.items():
-        row |= {f"{part}_s": timing.median, f"{part}_min_s": timing.least, f"{part}_spread": timing.spread}
+        row |= timing.columns(part)
     to_floor = parts["both"].median / floor.median
     return row | {"floor_s": floor.median, "floor_spread": floor.spread, "to_floor": to_floor}
 

@@ -1,4 +1,4 @@
-"""Measurements for people: tables of 80 columns, lines as they come in, and what speaks against them."""
+"""Measurements as text: tables of 80 columns, a line for each new row, and warnings."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any
 
 from idim_cli.bench.base import BenchRow
 from idim_cli.bench.machine import Machine
+from idim_cli.core.plain_text import aligned
 
-BUSY = 0.25  # processes at work for each core, before the start
-UNSTEADY = 0.25  # spread between rounds
+BUSY = 0.25  # running processes per core before the start, above which seconds are not reliable
+UNSTEADY = 0.25  # spread between rounds, above which a row is not reliable
 _WIDTH, _NAME_WIDTH = 80, 16
 
 
 @dataclass(frozen=True)
 class TableColumn:
-    """A column of a table: its heading, the key of a row, and how the value is written."""
+    """A column of a table: its heading, the key of a row, and the format of the value."""
 
     head: str
     key: str
@@ -30,12 +31,12 @@ class BenchLayout:
     """How the rows of one bench are shown.
 
     Attributes:
-        group: the key by which rows stand together.
-        head: what is said above a group, from its first measured row.
+        group: the key by which rows are grouped.
+        head: the line above a group, from its first measured row.
         columns: of the table.
-        main: key of the seconds that matter most; its spread is `main` with ``_spread``.
+        main: key of the most important seconds; its spread is `main` with ``_spread``.
         note: below the table, from all rows; may be empty.
-        name: of a row, in the line that is printed as it comes in.
+        name: of a row, in the line that is printed when it is measured.
     """
 
     group: str
@@ -60,7 +61,7 @@ def ratio(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in whole per cent, without the sign."""
+    """A share in whole percent, without the sign."""
     return f"{100 * share:.0f}"
 
 
@@ -176,7 +177,7 @@ LAYOUTS = {
 
 
 def table(bench: str, rows: Sequence[BenchRow], machine: Machine) -> str:
-    """All rows of a bench, group by group, under what they were measured on."""
+    """All rows of a bench by group, below the description of the machine."""
     layout = LAYOUTS[bench]
     blocks = [_machine(machine)]
     for _, some in groupby(rows, key=lambda row: row[layout.group]):
@@ -189,14 +190,14 @@ def table(bench: str, rows: Sequence[BenchRow], machine: Machine) -> str:
 
 
 def line(bench: str, row: BenchRow) -> str:
-    """One row as it comes in."""
+    """The line for a new row."""
     layout = LAYOUTS[bench]
     figure = seconds(row[layout.main]) if row[layout.main] else "skipped, " + row["skipped"]
     return f"{layout.name(row)}: {figure}"
 
 
 def warnings(bench: str, rows: Sequence[BenchRow], machine: Machine) -> list[str]:
-    """What speaks against these figures, and what to do about it."""
+    """Why these figures may be wrong, and what to do about it."""
     return list(_warnings(LAYOUTS[bench].main, rows, machine))
 
 
@@ -204,7 +205,7 @@ def _warnings(main: str, rows: Sequence[BenchRow], machine: Machine) -> Iterator
     if machine.load is not None and machine.load > BUSY * machine.cores:
         yield (
             f"the machine was busy before the start (load {machine.load:g} on {machine.cores} cores): "
-            "trust the ratios more than the seconds, or end what else runs and repeat"
+            "rely on the ratios rather than the seconds, or repeat on an idle machine"
         )
     if machine.threads > machine.cores:
         cores = f"{machine.threads} threads on {machine.cores} cores"
@@ -234,13 +235,7 @@ def _text(column: TableColumn, row: BenchRow) -> str:
     return "" if row[column.key] is None else column.text(row[column.key])
 
 
-def _aligned(columns: Sequence[TableColumn], rows: Sequence[BenchRow]) -> Iterator[str]:
-    """Headings and cells, the first column to the left, the others to the right; no empty columns."""
-    shown = [column for column in columns if any(row[column.key] is not None for row in rows)]
-    texts = [[_text(column, row) for column in shown] for row in rows]
-    if rows:
-        texts.insert(0, [column.head for column in shown])
-    widths = [max(map(len, cells)) for cells in zip(*texts, strict=True)]
-    for first, *others in texts:
-        cells = [first.ljust(widths[0]), *(text.rjust(w) for text, w in zip(others, widths[1:], strict=True))]
-        yield "  ".join(cells).rstrip()
+def _aligned(columns: Sequence[TableColumn], rows: Sequence[BenchRow]) -> list[str]:
+    """Headings and cells; nothing without rows."""
+    texts = [[_text(column, row) for column in columns] for row in rows]
+    return aligned([[column.head for column in columns], *texts]) if rows else []

@@ -1,4 +1,4 @@
-"""What starting takes: seconds from a command to its first lines, beside the import of torch alone."""
+"""Start-up time: seconds from a command to its first lines, compared with the import of torch alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def measure(rounds: int, say: Callable[[str], None] = lambda _: None) -> Iterato
 
     Args:
         rounds: that count.
-        say: told what is going on.
+        say: receives messages on progress.
 
     Raises:
         IdimError: one of the commands failed.

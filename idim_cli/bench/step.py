@@ -1,4 +1,4 @@
-"""What a training step costs in a subspace, beside direct training and the bare network (paper, Fig. S12)."""
+"""The cost of a training step in a subspace, compared with direct training (paper, Fig. S12)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ dataset: "idim_cli.bench.synthetic:images"
 model: {name: fc, depth: 2, width: 200}
 training: {optimizer: {name: adam, lr: 0.001}, batch_size: 128, epochs: 1}
 """
-_FOREVER = 10**6  # epochs
+_FOREVER = 10**6  # epochs: the steps are only timed, never completed
 _MODULE, _DIRECT = "module", "direct"
 
 
@@ -52,27 +52,27 @@ def measure(
 ) -> Iterator[BenchRow]:
     """A row of `COLUMNS` for each projector at each d.
 
-    A step is all that training does from one batch to the next, by `training.loop.Loop` itself: it gathers
-    the batch, projects, runs the network forward and backward, applies the adjoint and the optimiser. In the
-    same rounds the same step is timed in direct training, and that of the module by itself in a loop of four
-    lines.
+    A step is everything that training does from one batch to the next, in `training.loop.Loop` itself: it
+    gathers the batch, projects, runs the network forward and backward, applies the adjoint and the optimiser.
+    The same step of direct training is timed in the same rounds, and that of the bare module in a loop of
+    four lines.
 
     Args:
-        recipe: what is trained; its sweep's baseline says how the direct training differs.
+        recipe: what is trained; the baseline of its sweep states how direct training differs.
         dims: the values of d.
         names: of the projectors.
-        how: device and patience.
+        how: device and time.
         where: device and data.
-        say: told what is going on.
+        say: receives messages on progress.
 
     Raises:
-        IdimError: direct training cannot be had here.
+        IdimError: direct training is not possible here.
     """
     run, pace = direct(recipe), Pace(how.limit)
     loop = endless(run, where)
-    beside = {_MODULE: _module_steps(endless(run, where)), _DIRECT: steps(loop)}
+    always = {_MODULE: _module_steps(endless(run, where)), _DIRECT: steps(loop)}
     for d in dims:
-        calls, rows = dict(beside), [_Row(name, d, loop) for name in names]
+        calls, rows = dict(always), [_Row(name, d, loop) for name in names]
         for row in rows:
             row.prepare(calls, recipe, where, pace)
         say(f"d = {d:,}: timing {', '.join(calls)}")
@@ -106,14 +106,14 @@ def steps(loop: Loop) -> Call:
 
 
 class _Row:
-    """One projector at one d: how it is prepared, and its figures."""
+    """One projector at one d: its steps, then its figures."""
 
     def __init__(self, name: str, d: int, direct: Loop) -> None:
         self.name, self.sizes = name, [size for _, size in direct.subspace.sizes]
         self.cells: BenchRow = {"projector": name, "D": direct.subspace.D, "d": d}
 
     def prepare(self, calls: dict[str, Call], recipe: Recipe, where: Where, pace: Pace) -> None:
-        """Add its steps to `calls`, or say why they are not measured."""
+        """Add its steps to `calls`, or record why they are not measured."""
         try:
             calls[self.name] = self._steps(recipe, where, pace)
         except (IdimError, RuntimeError, MemoryError) as error:
@@ -137,9 +137,7 @@ class _Row:
         own, direct, module = (timings[name] for name in (self.name, _DIRECT, _MODULE))
         return self.cells | {
             "rounds": len(own.samples),
-            "step_s": own.median,
-            "step_min_s": own.least,
-            "step_spread": own.spread,
+            **own.columns("step"),
             "direct_s": direct.median,
             "direct_spread": direct.spread,
             "module_s": module.median,

@@ -1,4 +1,4 @@
-"""Images of noise in the shape of MNIST's, and files of pictures: data sets that need no files of others."""
+"""Data sets that need no downloaded files: noise in the shape of MNIST, and generated pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLASSES, SIDE = 10, 28
 def images(n: int = 10_000) -> Source:
     """`n` training examples and a few others: [n, 1, 28, 28] in 0..1, with random labels.
 
-    The images repeat after a thousand: what is read from memory counts, not what it says.
+    The images repeat after a thousand: speed is independent of their content, and drawing them takes time.
     """
     few = torch.from_numpy(Stream(0, "bench/images").words(1000 * SIDE * SIDE).astype("float32") / 2**64)
     x = few.view(-1, 1, SIDE, SIDE).repeat(-(-n // 1000), 1, 1, 1)[:n]

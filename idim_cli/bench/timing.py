@@ -1,4 +1,4 @@
-"""Timing calls side by side: their repeats take turns, so that a drift of the machine hits all alike."""
+"""Interleaved timing of several calls, so that a drift of the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -14,41 +14,46 @@ import torch
 Call = Callable[[], Any]
 K = TypeVar("K", bound=Hashable)
 
-#: A round takes a sample of every call: the mean over as many repeats as fill this time, at least one.
+#: A round takes a sample of every call: the mean over as many repeats as fill this time, at least one. It is
+#: long against the resolution of the clock and short against drifts of the machine.
 BURST_SECONDS = 0.02
-LEAST_ROUNDS = 3
-_WARM_UPS = 5  # of a quick call: allocators, libraries and CUDA graphs are then as they stay
+LEAST_ROUNDS = 3  # for quartiles
+_WARM_UPS = 5  # repeats after which allocators, libraries and CUDA graphs are in their final state
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one call, a sample a round."""
+    """Seconds of one call, one sample for each round."""
 
     samples: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """What stands for the call."""
+        """The time of the call that is reported."""
         return statistics.median(self.samples)
 
     @property
     def least(self) -> float:
-        """The fastest round: what the call takes where nothing else runs."""
+        """The fastest round: the time on an undisturbed machine."""
         return min(self.samples)
 
     @property
     def spread(self) -> float:
-        """Distance of the quartiles, as a share of the median."""
+        """Interquartile range as a share of the median."""
         low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
         return (high - low) / self.median if self.median else 0.0
 
+    def columns(self, name: str) -> dict[str, float]:
+        """Its columns in a row: ``NAME_s``, ``NAME_min_s`` and ``NAME_spread``."""
+        return {f"{name}_s": self.median, f"{name}_min_s": self.least, f"{name}_spread": self.spread}
+
 
 def interleaved(calls: Mapping[K, Call], seconds: float, device: torch.device) -> dict[K, Timing]:
-    """Time all `calls` in rounds, A B C A B C, after a first look at each that does not count.
+    """Time all `calls` in rounds, A B C A B C, after a warm-up of each.
 
     Args:
         calls: by name.
-        seconds: of rounds for each call; there are `LEAST_ROUNDS`, however long they take.
+        seconds: of rounds for each call; `LEAST_ROUNDS` are always completed.
         device: that the calls compute on.
     """
     burst = min(BURST_SECONDS, seconds / LEAST_ROUNDS)
@@ -64,7 +69,7 @@ def interleaved(calls: Mapping[K, Call], seconds: float, device: torch.device) -
 
 
 def elapsed(call: Call, repeats: int, device: torch.device) -> float:
-    """Seconds of one call, the mean of `repeats`; on CUDA between two events, with nothing else under way."""
+    """Seconds of one call, the mean of `repeats`; on CUDA between two events on an idle device."""
     if device.type == "cuda":
         return _between_events(call, repeats, device)
     _wait(device)
@@ -93,7 +98,7 @@ def _wait(device: torch.device) -> None:
 
 
 def _repeats(call: Call, burst: float, device: torch.device) -> int:
-    """How often a call fits into a burst, by its time when warm."""
+    """How often a call fits into a burst, by its time after warm-up."""
     if elapsed(call, 1, device) >= burst:
         return 1
     return max(1, int(burst / max(elapsed(call, _WARM_UPS, device), 1e-9)))

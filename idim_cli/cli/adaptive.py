@@ -1,12 +1,14 @@
-"""The options of `idim sweep` that ask for an adaptive search, as recipe keys."""
+"""The options of `idim sweep` for an adaptive search, as recipe keys."""
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+_option = partial(typer.Option, rich_help_panel="Adaptive search")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -16,7 +18,7 @@ def share(text: str | float) -> float:
     try:
         return float(whole.removesuffix("%")) / (100 if whole.endswith("%") else 1)
     except ValueError:
-        raise typer.BadParameter(f"{whole!r} is not a share; write for example 10% or 0.1") from None
+        raise typer.BadParameter(f"must be a share such as 10% or 0.1, got {whole!r}") from None
 
 
 def seconds(text: str | float) -> float:
@@ -28,7 +30,7 @@ def seconds(text: str | float) -> float:
             raise ValueError
         return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
     except ValueError:
-        raise typer.BadParameter(f"{whole!r} is not a duration; write for example 90s, 4m or 1h30m") from None
+        raise typer.BadParameter(f"must be a duration such as 90s, 4m or 1h30m, got {whole!r}") from None
 
 
 def rates(text: str | None) -> str | None:
@@ -38,75 +40,46 @@ def rates(text: str | None) -> str | None:
     try:
         return str([float(part) for part in text.split(",")])
     except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not a list of learning rates; write for example 0.01,0.02"
-        ) from None
+        raise typer.BadParameter(f"must be learning rates such as 0.01,0.02, got {text!r}") from None
 
 
-_PANEL = "Adaptive search"
-
-Adaptive = Annotated[
-    bool,
-    typer.Option(
-        "--adaptive",
-        help="Choose d and seeds, instead of the grid. The options below imply it.",
-        rich_help_panel=_PANEL,
-    ),
+AdaptiveOption = Annotated[
+    bool, _option("--adaptive", help="Choose d and seeds instead of the grid. The options below imply it.")
 ]
-Precision = Annotated[
+PrecisionOption = Annotated[
     float | None,
-    typer.Option(
-        "--precision",
-        metavar="SHARE",
+    _option(
+        "--precision", metavar="SHARE", show_default="10%", parser=share,
         help="Stop when the interval is within this share of the value.",
-        show_default="10%",
-        parser=share,
-        rich_help_panel=_PANEL,
     ),
+]  # fmt: skip
+MaxRunsOption = Annotated[
+    int | None, _option("--max-runs", min=1, help="Maximum of runs for each d_int.", show_default="100")
 ]
-MaxRuns = Annotated[
-    int | None,
-    typer.Option(
-        "--max-runs", min=1, help="Most runs for each d_int.", show_default="100", rich_help_panel=_PANEL
-    ),
+MaxEpochsOption = Annotated[
+    int | None, _option("--max-epochs", min=1, help="Maximum of epochs for each d_int.", show_default="none")
 ]
-MaxEpochs = Annotated[
-    int | None,
-    typer.Option(
-        "--max-epochs", min=1, help="Most epochs for each d_int.", show_default="none", rich_help_panel=_PANEL
-    ),
-]
-MaxTime = Annotated[
+MaxTimeOption = Annotated[
     float | None,
-    typer.Option(
-        "--max-time",
-        metavar="TIME",
-        help="Start no new runs after this long: 90s, 4m, 1h30m.",
-        show_default="none",
-        parser=seconds,
-        rich_help_panel=_PANEL,
+    _option(
+        "--max-time", metavar="TIME", show_default="none", parser=seconds,
+        help="Start no new runs after this time: 90s, 4m, 1h30m.",
     ),
-]
-NoEarlyStop = Annotated[
-    bool, typer.Option("--no-early-stop", help="Train every run to its end.", rich_help_panel=_PANEL)
-]
-Rates = Annotated[
+]  # fmt: skip
+NoEarlyStopOption = Annotated[bool, _option("--no-early-stop", help="Train every run to its end.")]
+RatesOption = Annotated[
     str | None,
-    typer.Option(
-        "--lr",
-        metavar="A,B,...",
+    _option(
+        "--lr", metavar="A,B,...", show_default="the recipe's", callback=rates,
         help="Learning rates to choose from.",
-        show_default="the recipe's",
-        callback=rates,
-        rich_help_panel=_PANEL,
     ),
-]
+]  # fmt: skip
 
 
 def overrides(adaptive: bool, **given: Any) -> list[str]:
     """The options as overrides of `sweep.search`; none if none was given."""
-    told = {key: value for key, value in given.items() if value is not None}
-    if not adaptive and not told:
+    known = {key: value for key, value in given.items() if value is not None}
+    if not adaptive and not known:
         return []
-    values = {key: str(value).lower() if isinstance(value, bool) else value for key, value in told.items()}
+    values = {key: str(value).lower() if isinstance(value, bool) else value for key, value in known.items()}
     return ["sweep.search.name=adaptive", *(f"sweep.search.{key}={value}" for key, value in values.items())]

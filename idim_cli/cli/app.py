@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands, and errors turned into messages and exit codes."""
+"""The command line: its commands, and errors as messages and exit codes."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ from idim_cli.core.machine import check_variables, keep_freed_memory
 from idim_cli.core.user_code import no_exit
 from idim_cli.training.stop import SIGNALS
 
-# Columns below which the boxes of the help would cut words; plain text wraps.
+# Columns below which the boxes of the help would cut words; plain text is wrapped instead.
 _BOXES = 60
 _columns = shutil.get_terminal_size().columns
 _plain = _columns < _BOXES
 
 
 class _Group(TyperGroup):
-    """Commands of which none complains when the reader of its output leaves, not even for --help."""
+    """Commands that end quietly when the reader of their output is closed, even during --help."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Options, without types in programmers' words."""
+        """Options, with types in plain words."""
         return plain_types(super().get_params(ctx), ctx)
 
     def make_context(self, *args: Any, **settings: Any) -> Any:
-        """Read the command line, and print the help if it asks for it."""
+        """Parse the command line, and print the help if requested."""
         with console.reader_may_leave():
             return super().make_context(*args, **settings)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The words of the command line; without any, the help is what is wanted, and no mistake."""
+        """Parse the words of the command line; without any, print the help with exit code 0."""
         return super().parse_args(ctx, args or ["--help"])
 
     def invoke(self, ctx: Any) -> Any:
@@ -61,7 +61,7 @@ class _Group(TyperGroup):
         with console.reader_may_leave():
             try:
                 return super().invoke(ctx)
-            except typer.BadParameter as error:  # some versions of Typer tell of Pydantic's part in it
+            except typer.BadParameter as error:  # some versions of Typer add the words of Pydantic
                 error.message = error.message.removeprefix("Value error, ")
                 raise
 
@@ -121,7 +121,7 @@ def main() -> None:
     before, sys.unraisablehook = sys.unraisablehook, _swallowed
     try:
         for number in SIGNALS:
-            # SIGINT is Python's own affair.
+            # SIGINT raises KeyboardInterrupt, as Python does by default.
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _end)
         console.begin()
         check_variables()
@@ -144,21 +144,23 @@ def main() -> None:
 
 
 def _unforeseen(error: Exception) -> int:
-    """What nobody thought of, in one line; the traceback with -v."""
+    """An unforeseen error in one line; with -v, its traceback."""
     if isinstance(error, ImportError | MemoryError):
-        hint = "is the installation complete, and is there enough memory (ulimit -v)?"
+        hint = "check the installation and the available memory (ulimit -v)"
         console.fail(f"cannot continue: {described(error)}", hint)
         return RUN_FAILED
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    console.fail(f"internal error{place}: {described(error)}", "-v shows the traceback; please report it")
+    console.fail(
+        f"internal error{place}: {described(error)}", "please report it, with the traceback that -v prints"
+    )
     if {"-v", "--verbose"} & {*sys.argv}:
         console.fail("".join(traceback.format_exception(error)), label="traceback")
     return RUN_FAILED
 
 
 def _deaf() -> None:
-    """While Python ends, a cluster's notice comes too late to change what came of the command."""
+    """Ignore the notice of a cluster while Python exits: it must not change the exit code."""
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
@@ -167,11 +169,11 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise Ended(SIGNALS[signal.Signals(number)])
 
 
-_exit = os._exit  # which is forbidden to foreign code later
+_exit = os._exit  # user code is prevented from calling it later
 
 
 def _swallowed(lost: sys.UnraisableHookArgs) -> None:
-    """A signal that came within a callback of the import system, where exceptions go no further."""
+    """Handle a signal during a callback of the import system, which swallows exceptions."""
     if isinstance(lost.exc_value, Ended):
         _exit(lost.exc_value.exit_code)
     elif isinstance(lost.exc_value, KeyboardInterrupt):

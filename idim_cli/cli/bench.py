@@ -1,4 +1,4 @@
-"""`idim bench`: what projections, steps, packs of runs, reading data and starts cost on this machine."""
+"""`idim bench`: time projections, steps, packs of runs, reading data and starts on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     help="Time projections, steps, packs of runs, reading data and starts, each against a floor.",
 )
 
-Out = Annotated[
+OutOption = Annotated[
     Path | None,
     typer.Option(
         "--out",
@@ -36,18 +36,19 @@ Out = Annotated[
         show_default="bench in IDIM_OUT, else in results",
     ),
 ]
-Seconds = Annotated[
-    float, typer.Option("--seconds", min=0.0, help="Spent on timing each row, at least; more is steadier.")
+SecondsOption = Annotated[
+    float, typer.Option("--seconds", min=0.0, help="Minimum time for each row; more is more precise.")
 ]
-Limit = Annotated[
-    float, typer.Option("--limit", help="Skip a P that is expected to take more seconds to make.", min=0.0)
+LimitOption = Annotated[
+    float,
+    typer.Option("--limit", help="Skip a P that is expected to take more seconds to construct.", min=0.0),
 ]
-Projectors = Annotated[
+ProjectorsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--projector",
         metavar="NAME",
-        help="Only this one; again for more.",
+        help="Only this one; may be repeated.",
         show_default="all",
         autocompletion=complete.component("projector"),
     ),
@@ -67,27 +68,27 @@ def projectors(
         str, typer.Option("--D", metavar="D,...", help="Numbers of native parameters, e.g. 100k,60M.")
     ] = "100k,1M,10M,60M",
     share: Annotated[float, typer.Option("--d", help="d as a share of D.", min=0.0, max=1.0)] = 0.01,
-    names: Projectors = None,
-    beside: Annotated[
+    names: ProjectorsOption = None,
+    reference: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="MODULE:CLASS", help="Another class (D, d, seed); all are compared to the first of them."
+            metavar="MODULE:CLASS", help="A class (D, d, seed) of yours; all are compared with the first one."
         ),
     ] = None,
-    seconds: Seconds = 2.0,
-    limit: Limit = 120.0,
-    device: options.DeviceHere = "auto",
-    out: Out = None,
-    as_json: options.Json = False,
+    seconds: SecondsOption = 2.0,
+    limit: LimitOption = 120.0,
+    device: options.ThisDeviceOption = "auto",
+    out: OutOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Time P v and P' g of every projector (paper, Table S4).
 
-    The floor is a copy of D float32 there and back. A P that does not fit the
-    memory, or takes too long to make, is skipped with the reason.
+    The floor is a copy of D float32 there and back. A P that does not fit into
+    memory, or takes too long to construct, is skipped with the reason.
 
-    Example: idim bench projectors --D 1M --beside ./mine.py:Mine
+    Example: idim bench projectors --D 1M --reference ./mine.py:Mine
 
-    Exit code: 0; 2 for a faulty option; 75, 130 or 143 when stopped, and
+    Exit code: 0; 2 for an invalid option; 75, 130 or 143 when stopped, and
     what was measured until then is kept.
     """
     wanted = _numbers("--D", sizes)
@@ -95,38 +96,37 @@ def projectors(
 
     how = _how(device, seconds, limit)
     those = bench.contestants(names or [])
-    rows = bench.measure(
-        those, wanted, share, how, beside=[bench.outsider(name) for name in beside or []], say=console.say
-    )
+    classes = [bench.outsider(name) for name in reference or []]
+    rows = bench.measure(those, wanted, share, how, reference=classes, say=console.say)
     _report("projectors", bench.COLUMNS, rows, how, out, as_json)
 
 
 @app.command(cls=Verb)
 @verb
 def step(
-    overrides: options.Overrides = None,
+    overrides: options.OverridesArgument = None,
     recipe: Annotated[str | None, _RECIPE] = None,
     dims: Annotated[str, typer.Option("--d", metavar="D,...", help="Subspace dimensions.")] = (
         "100,300,750,3000,10000"
     ),
-    names: Projectors = None,
-    seconds: Seconds = 1.0,
-    limit: Limit = 120.0,
-    data: options.Data = None,
-    device: options.Device = None,
-    trust_code: options.TrustCode = False,
-    out: Out = None,
-    as_json: options.Json = False,
+    names: ProjectorsOption = None,
+    seconds: SecondsOption = 1.0,
+    limit: LimitOption = 120.0,
+    data: options.DataOption = None,
+    device: options.DeviceOption = None,
+    trust_code: options.TrustCodeOption = False,
+    out: OutOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Time a training step against d, beside direct training (paper, Fig. S12).
+    """Time a training step at each d, compared with direct training (paper, Fig. S12).
 
     Without a recipe: a 784-200-200-10 network on noise of MNIST's shape, batches
     of 128. The floor is the bare module, trained without this package.
 
     Example: idim bench step --recipe mnist-lenet --data FOLDER --d 250,1000
 
-    Exit code: 0; 1 when a training diverged; 2 for a faulty option or recipe, or
-    absent data; 75, 130 or 143 when stopped, and what was measured is kept.
+    Exit code: 0; 1 when a training diverged; 2 for an invalid option or recipe, or
+    missing data; 75, 130 or 143 when stopped, and what was measured is kept.
     """
     wanted = _numbers("--d", dims)
     from idim_cli.bench import projectors as known
@@ -147,22 +147,22 @@ def step(
 @app.command(cls=Verb)
 @verb
 def pack(
-    overrides: options.Overrides = None,
+    overrides: options.OverridesArgument = None,
     recipe: Annotated[str, _RECIPE] = "quickstart",
     sizes: Annotated[str, typer.Option("--runs", metavar="R,...", help="Runs in a pack.")] = "1,2,4,8,16,32",
-    seconds: Seconds = 1.0,
-    data: options.Data = None,
-    device: options.Device = None,
-    trust_code: options.TrustCode = False,
-    out: Out = None,
-    as_json: options.Json = False,
+    seconds: SecondsOption = 1.0,
+    data: options.DataOption = None,
+    device: options.DeviceOption = None,
+    trust_code: options.TrustCodeOption = False,
+    out: OutOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Time runs side by side in one process, beside the same runs one by one.
+    """Time packs of runs in one process, compared with the same runs one by one.
 
     Example: idim bench pack --recipe mnist-fc --data FOLDER d=500
 
-    Exit code: 0; 1 when a training diverged; 2 for a faulty option or recipe,
-    absent data, or runs that cannot be batched; 75, 130 or 143 when stopped,
+    Exit code: 0; 1 when a training diverged; 2 for an invalid option or recipe,
+    missing data, or runs that cannot be batched; 75, 130 or 143 when stopped,
     and what was measured is kept.
     """
     wanted = _numbers("--runs", sizes)
@@ -183,17 +183,16 @@ def pack(
 @app.command(cls=Verb)
 @verb
 def start(
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Starts of each; more is steadier.")] = 5,
-    out: Out = None,
-    as_json: options.Json = False,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Starts of each; more is more precise.")] = 5,
+    out: OutOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Time the start of commands, up to their first lines.
 
-    Measured are idim --help, import idim_cli, and idim sweep quickstart to its
-    first line, to the line that follows the reading of the data and a trial
-    step, and to its first finished run. The floor is a process that imports
-    torch alone. The table also says how many loops a first and a second process
-    compile.
+    Times idim --help, import idim_cli, and idim sweep quickstart up to its first
+    line, to the line after reading the data and a trial step, and to its first
+    finished run. The floor is a process that imports torch alone. The table also
+    lists how many loops a first and a second process compile.
 
     Example: idim bench start --rounds 3
 
@@ -207,28 +206,28 @@ def start(
 @app.command(cls=Verb)
 @verb
 def data(
-    overrides: options.Overrides = None,
+    overrides: options.OverridesArgument = None,
     recipe: Annotated[str | None, _RECIPE] = None,
     workers: Annotated[
         str, typer.Option("--workers", metavar="N,...", help="Numbers of processes that read.")
     ] = "0,1,2,4",
-    examples: Annotated[int, typer.Option("--examples", min=1, help="Examples of a pass, at most.")] = 2000,
-    seconds: Seconds = 5.0,
-    folder: options.Data = None,
-    device: options.Device = None,
-    trust_code: options.TrustCode = False,
-    out: Out = None,
-    as_json: options.Json = False,
+    examples: Annotated[int, typer.Option("--examples", min=1, help="Maximum of examples in a pass.")] = 2000,
+    seconds: SecondsOption = 5.0,
+    folder: options.DataOption = None,
+    device: options.DeviceOption = None,
+    trust_code: options.TrustCodeOption = False,
+    out: OutOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Time the reading of examples, of a data set that is not held in memory.
+    """Time reading examples of a data set that is not held in memory.
 
     Without a recipe: generated JPEG files. The floor is a loop over the same
-    examples in this process, for images by Pillow and torch alone.
+    examples in this process, for images with Pillow and torch alone.
 
     Example: idim bench data --recipe imagefolder --data FOLDER
 
-    Exit code: 0; 1 when an example cannot be read; 2 for a faulty option or
-    recipe, or absent data; 75, 130 or 143 when stopped, and what was measured
+    Exit code: 0; 1 when an example cannot be read; 2 for an invalid option or
+    recipe, or missing data; 75, 130 or 143 when stopped, and what was measured
     is kept.
     """
     wanted = _numbers("--workers", workers, r"\d+")
@@ -253,7 +252,9 @@ def _numbers(option: str, text: str, one: str = r"[1-9]\d*") -> list[int]:
     units = {"": 1, "k": 1000, "M": 1_000_000}
     found = [re.fullmatch(rf"({one})([kM]?)", part.strip()) for part in text.split(",")]
     if not all(found):
-        raise IdimError(f"{option} {text!r} is not a list of whole numbers", f"such as {option} 100,10k,1M")
+        raise IdimError(
+            f"{option} must be a list of whole numbers, got {text!r}", f"such as {option} 100,10k,1M"
+        )
     return [int(one[1]) * units[one[2]] for one in found if one]
 
 
@@ -267,7 +268,7 @@ def _how(device: str, seconds: float, limit: float = math.inf) -> How:
 def _report(
     bench: str, columns: Sequence[str], rows: Iterator[BenchRow], how: How, out: Path | None, as_json: bool
 ) -> None:
-    """Measure; write what comes in and tell it; then the table and the figure."""
+    """Measure, writing and printing each row; then print the table and draw the figure."""
     from idim_cli.bench import files, machine, show
 
     folder = out or options.out_folder(os.environ.get("IDIM_OUT") or "results") / "bench"
@@ -281,8 +282,8 @@ def _report(
     written = [path, *_drawn(bench, found, on, folder)]
     warnings = show.warnings(bench, found, on)
     if as_json:
-        told = {"machine": on.as_dict(), "rows": found, "warnings": warnings, "files": written}
-        console.document(f"bench-{bench}/1", told)
+        document = {"machine": on.as_dict(), "rows": found, "warnings": warnings, "files": written}
+        console.document(f"bench-{bench}/1", document)
     else:
         console.out(show.table(bench, found, on))
     for text in warnings:
@@ -292,7 +293,7 @@ def _report(
 
 
 def _drawn(bench: str, rows: Sequence[BenchRow], machine: Machine, out: Path) -> Iterator[Path]:
-    """The figure of a bench that has one."""
+    """The figure of a bench, if it has one."""
     from idim_cli.bench.picture import PICTURES, picture
     from idim_cli.reports.plots import lines
     from idim_cli.runs.results import write_atomic
@@ -305,9 +306,9 @@ def _drawn(bench: str, rows: Sequence[BenchRow], machine: Machine, out: Path) ->
 
 @contextlib.contextmanager
 def _kept(path: Path) -> Iterator[None]:
-    """Say what is left when a signal ends the block."""
+    """Context that reports where the measurements are when a signal ends it."""
     try:
         yield
     except (KeyboardInterrupt, Ended):
-        console.fail(f"what was measured until now is in {path}", label="stopped")
+        console.fail(f"measurements so far: {path}", label="stopped")
         raise

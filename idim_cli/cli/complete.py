@@ -1,7 +1,7 @@
-"""What the shell is offered on TAB: recipes, recipe keys and their values, components, results.
+"""Completion in the shell: recipes, recipe keys and their values, components, results.
 
-Each function takes the context and the word so far. Nothing here may be slow, or fail: whatever goes wrong,
-there is nothing to offer.
+Each function takes the context and the word so far. They must be fast and never fail: after any error there
+are no completions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _safe(offer: Callable[[Any, str], Iterable[str]]) -> Completer:
 
 @_safe
 def recipe(ctx: Any, incomplete: str) -> Iterable[str]:
-    """Shipped recipes by name, and the user's own files."""
+    """Shipped recipes by name, and the user's files."""
     from idim_cli.recipe.find import shipped
 
     return _with_paths(shipped(), incomplete, ".yaml", ".yml")
@@ -36,13 +36,13 @@ def recipe(ctx: Any, incomplete: str) -> Iterable[str]:
 
 @_safe
 def results(ctx: Any, incomplete: str) -> Iterable[str]:
-    """Folders of results below the usual place, and CSV files."""
+    """Results folders below the default folder, and CSV files."""
     return _results(incomplete, ".csv")
 
 
 @_safe
 def run_folder(ctx: Any, incomplete: str) -> Iterable[str]:
-    """Folders of runs that have a checkpoint, and what else lies here."""
+    """Folders of runs with a checkpoint, and paths."""
     return _with_paths(_below(_out(), "*/runs/*/checkpoint.safetensors"), incomplete, ".safetensors")
 
 
@@ -83,9 +83,9 @@ def words(*known: str) -> Completer:
 
 @_safe
 def override(ctx: Any, incomplete: str) -> Iterable[str]:
-    """``key=`` of every recipe key, and behind it the values that it may have.
+    """``key=`` of every recipe key, then its possible values.
 
-    bash takes ``key``, ``=`` and the value as three words, and replaces the last one alone.
+    bash treats ``key``, ``=`` and the value as three words, and replaces only the last one.
     """
     from idim_cli.recipe.keys import Keys
 
@@ -97,7 +97,7 @@ def override(ctx: Any, incomplete: str) -> Iterable[str]:
     if equals:
         return [f"{key}={value}" for value in keys.values(key)]
     fitting = [key for key in keys if key.startswith(incomplete)]
-    # A single word would be followed by a space: with its values beside it the shell stops behind the "=".
+    # The shell adds a space to a single completion; with values as further ones, it stops after the "=".
     further = [f"{fitting[0]}={value}" for value in keys.values(fitting[0])] if len(fitting) == 1 else []
     return [*(f"{key}=" for key in fitting), *further]
 
@@ -111,14 +111,14 @@ def _out() -> Path:
 
 
 def _below(folder: Path, pattern: str) -> Iterator[str]:
-    """The folders below `folder` that hold what the pattern names."""
+    """The folders below `folder` with a file of this pattern."""
     return (str(path.parent) for path in sorted(folder.glob(pattern)))
 
 
 def _with_paths(known: Iterable[str], incomplete: str, *endings: str) -> list[str]:
-    """The `known` ones, and what else lies on the disk.
+    """The `known` ones, and paths.
 
-    A single folder would be followed by a space in bash; with what lies in it, bash stops behind the "/".
+    bash adds a space to a single folder; with its content as further completions, it stops after the "/".
     """
     found = [path for path in known if path.startswith(incomplete)]
     found += [path for path in _paths(incomplete, endings) if path.rstrip("/") not in found]
@@ -127,7 +127,7 @@ def _with_paths(known: Iterable[str], incomplete: str, *endings: str) -> list[st
 
 
 def _paths(incomplete: str, endings: tuple[str, ...]) -> Iterator[str]:
-    """Files of these endings, and folders on the way to them, that begin as `incomplete` does."""
+    """Files with these endings and folders whose path starts with `incomplete`."""
     head, _, start = incomplete.rpartition("/")
     folder = f"{head}/" if "/" in incomplete else ""
     for path in sorted(Path(folder or ".").iterdir()):

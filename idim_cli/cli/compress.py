@@ -1,8 +1,7 @@
-"""`idim compress`: the smallest file of a trained network that does what is asked of it."""
+"""`idim compress`: the smallest file of a trained network that reaches a target."""
 
 from __future__ import annotations
 
-import textwrap
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,13 +10,14 @@ import typer
 
 from idim_cli.cli import complete, console, options, watch
 from idim_cli.runs.results import RECORD
+from idim_cli.thresholds.text import wrapped
 
 if TYPE_CHECKING:
-    from idim_cli.compression.search.record import Compressed
+    from idim_cli.compression.record import Compressed
 
 
-class Codebook(StrEnum):
-    """Kinds of values."""
+class CodebookName(StrEnum):
+    """Kinds of codebooks."""
 
     UNIFORM = "uniform"
     KMEANS = "kmeans"
@@ -27,7 +27,7 @@ def numbers(text: str) -> list[int]:
     """The value of an option that lists whole numbers, as ``2,3,4``."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise typer.BadParameter(f"{text!r} does not list whole numbers, as 2,3,4 does")
+        raise typer.BadParameter(f"must be whole numbers such as 2,3,4, got {text!r}")
     return sorted({int(part) for part in parts})
 
 
@@ -35,7 +35,7 @@ def levels(text: str) -> list[int]:
     """The value of --levels."""
     found = numbers(text)
     if not 2 <= found[0] <= found[-1] <= 256:
-        raise typer.BadParameter(f"{text!r}: a coordinate takes 2 to 256 values")
+        raise typer.BadParameter(f"must be from 2 to 256, got {text!r}")
     return found
 
 
@@ -44,24 +44,24 @@ def dimensions(text: str) -> list[int] | Literal["auto"]:
     return "auto" if text == "auto" else numbers(text)
 
 
-Levels = Annotated[
+LevelsOption = Annotated[
     Any,
     typer.Option(
         "--levels", metavar="N,...", parser=levels, help="Numbers of values to try.", show_default="2 to 256"
     ),
 ]
-Dimensions = Annotated[
+DimensionsOption = Annotated[
     Any,
     typer.Option(
         "--d", metavar="auto|N,...", parser=dimensions, help="Dimensions to try.", show_default="the run's"
     ),
 ]
-Epochs = Annotated[
+EpochsOption = Annotated[
     int | None,
     typer.Option(
         "--epochs",
         min=0,
-        help="Budget of a training with few values; 0 only rounds.",
+        help="Budget of each training with few values; 0 only rounds.",
         show_default="the recipe's",
     ),
 ]
@@ -84,7 +84,7 @@ def command(
             metavar="FILE",
             parser=options.out_file,
             help="The file to write.",
-            show_default="beside it, as .idim",
+            show_default="next to it, as .idim",
         ),
     ] = None,
     target: Annotated[
@@ -98,50 +98,49 @@ def command(
     ] = None,
     baseline: Annotated[
         float | None,
-        typer.Option(help="The target's 100 %.", show_default="mean of the direct runs beside the run"),
+        typer.Option(help="The target's 100 %.", show_default="mean of the direct runs in the folder"),
     ] = None,
     max_bytes: Annotated[
-        int | None, typer.Option("--max-bytes", min=1, help="Best file of at most so many bytes.")
+        int | None, typer.Option("--max-bytes", min=1, help="Best file of at most this size.")
     ] = None,
     prove: Annotated[
-        bool, typer.Option("--prove", help="The file whose size proves the least error on new data.")
+        bool, typer.Option("--prove", help="The file whose size proves the smallest error on new data.")
     ] = False,
-    levels: Levels = None,
-    d: Dimensions = None,
+    levels: LevelsOption = None,
+    d: DimensionsOption = None,
     codebook: Annotated[
-        Codebook, typer.Option(help="Values in even steps, or free ones, which take two bytes each.")
-    ] = Codebook.UNIFORM,
-    epochs: Epochs = None,
+        CodebookName, typer.Option(help="Evenly spaced values, or any, which take two bytes each.")
+    ] = CodebookName.UNIFORM,
+    epochs: EpochsOption = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Keep every bit of the coordinates.")] = False,
     frontier: Annotated[
         bool,
         typer.Option("--frontier", help="Try every d with every number of values; draw bytes against score."),
     ] = False,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Also other forms of the network: float16, zstd, xz, pruned.")
+        bool,
+        typer.Option("--compare", help="Also try other forms of the network: float16, zstd, xz, pruned."),
     ] = False,
-    data: options.Data = None,
-    device: options.Device = None,
-    jobs: options.Jobs = None,
-    trust_code: options.TrustCode = False,
-    as_json: options.Json = False,
+    data: options.DataOption = None,
+    device: options.DeviceOption = None,
+    jobs: options.JobsOption = None,
+    trust_code: options.TrustCodeOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Pack a run into the smallest .idim file: coordinates of few values, seeds, and names.
 
-    Values are rounded, and trained on with few of them, down to the fewest
-    bytes that keep 99 % of the run's score, or as --target, --max-bytes or
-    --prove say.
-    The split that the task scores decides; the test split stays closed.
-    `idim expand` makes the whole network again, `idim evaluate` scores it.
-    With --frontier all that was tried is drawn beside the file, as
-    NAME-frontier.png, .svg, .pdf, .csv; --d is then auto, and if nothing reaches
-    the target, the file that came closest is written all the same.
+    Coordinates are rounded, and trained with few values, down to the fewest bytes
+    that keep 99 % of the run's score, or that reach --target, --max-bytes or
+    --prove. Files are scored on the split of the task, never on the test split.
+    `idim expand` restores the whole network, `idim evaluate` scores it.
+    --frontier also draws all trials, as NAME-frontier.png, .svg, .pdf, .csv; --d
+    is then auto, and if no file reaches the target, the closest one is written.
 
     Example: idim compress results/mnist-fc/runs/RUN --out solution.idim
     Example: idim compress RUN --target 0.9 --d auto
 
     Exit code: 0; 2 when the checkpoint cannot be read or packed, or the data
-    or the folder of --out are absent; 3 when no file does what is asked; 130
+    or the folder of --out are missing; 3 when no file reaches the target; 130
     or 143 when stopped.
     """
     from idim_cli.compression.compress import compress
@@ -150,7 +149,7 @@ def command(
     from idim_cli.execute.local.executor import Local
     from idim_cli.training.prepare import Where
 
-    wish = CompressOptions(
+    wanted = CompressOptions(
         target=target,
         baseline=baseline,
         max_bytes=max_bytes,
@@ -169,7 +168,7 @@ def command(
             done = compress(
                 checkpoint,
                 out,
-                wish,
+                wanted,
                 where=where,
                 executor=executor,
                 watcher=watcher,
@@ -177,18 +176,20 @@ def command(
             )
     except NotReachedError as error:
         if error.written:
-            _tell(error.written, frontier, as_json)
+            _print(error.written, frontier, as_json)
         raise
-    _tell(done, frontier, as_json)
+    _print(done, frontier, as_json)
 
 
-def _tell(done: Compressed, frontier: bool, as_json: bool) -> None:
-    """All that is known of a file that was written, and of its frontier, which is drawn."""
+def _print(done: Compressed, frontier: bool, as_json: bool) -> None:
+    """Print a file that was written, and draw its frontier if requested."""
     if done.warning:
         console.warn(done.warning)
     drawn = _drawn(done) if frontier else None
-    if not frontier:
-        _undrawn(done)
+    if not frontier:  # figures of an earlier file of this path do not show this one
+        from idim_cli.reports.plots import frontier as figures
+
+        figures.clear(done.path)
     if as_json:
         console.document("compress/3", {**done.as_dict(), **({"frontier": drawn[1]} if drawn else {})})
     else:
@@ -197,15 +198,8 @@ def _tell(done: Compressed, frontier: bool, as_json: bool) -> None:
         console.say(f"wrote {', '.join(map(str, drawn[1]))}")
 
 
-def _undrawn(done: Compressed) -> None:
-    """The pictures of an earlier file of the name say nothing of this one."""
-    from idim_cli.reports.plots import frontier
-
-    frontier.clear(done.path)
-
-
 def _drawn(done: Compressed) -> tuple[str, list[Path]]:
-    """The frontier of a file for the terminal, and the files of its picture, which are written."""
+    """The frontier of a file for the terminal, and the files of its figure, which are written."""
     from idim_cli.cli import plots
     from idim_cli.reports.inputs import records
     from idim_cli.reports.plots import frontier
@@ -215,14 +209,8 @@ def _drawn(done: Compressed) -> tuple[str, list[Path]]:
 
 
 def _wrapped(line: str) -> str:
-    """A line in as many columns as there are; paths stay whole."""
-    return textwrap.fill(
-        line,
-        console.text_width(),
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    """A line wrapped to the terminal; paths stay whole."""
+    return "\n".join(wrapped(line, console.text_width(), then="    "))
 
 
 def _lines(done: Compressed) -> list[str]:
@@ -235,10 +223,10 @@ def _lines(done: Compressed) -> list[str]:
     lines = [head, f"  {parts}", f"  {done.d:,} coordinates, {values}"]
     if done.performance is not None:
         of = f"{done.score_on} {done.metric} {done.performance:.4f}, the run's own {done.own:.4f}"
-        lines.append(f"  {of}" + (f"; wanted {done.goal}" if done.goal else ""))
+        lines.append(f"  {of}" + (f"; target {done.goal}" if done.goal else ""))
     if done.bound is not None:
         lines.append(f"  {proof.proven(done.bound)}")
     for row in done.compared:
-        score = "" if row["performance"] is None else f"{row['performance']:.4f}"
-        lines.append(f"  {row['form']:<58}{row['bytes']:>9,}  {score}")
+        score = "" if row.performance is None else f"{row.performance:.4f}"
+        lines.append(f"  {row.form:<58}{row.bytes:>9,}  {score}")
     return lines

@@ -1,4 +1,4 @@
-"""Data on stdout, talk on stderr: printing, JSON, and errors as one message with an exit code."""
+"""Output: data on stdout, messages on stderr, JSON, and errors with an exit code."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH = 80
-_KEPT = "\n\t"  # control characters of our own messages
-_FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}  # by which rich takes a pipe for a terminal
+_KEPT = "\n\t"  # control characters that messages may contain
+_FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}  # variables that make rich treat a pipe as a terminal
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 _level = NORMAL
-_data: TextIO | None = None  # while a verb runs: the stdout that data go to
+_data: TextIO | None = None  # stdout, while a verb runs
 
 
 def begin() -> None:
-    """Make the process ready to write: what others write to stdout's number goes to stderr from now on.
+    """Prepare the output: file descriptor 1, to which libraries may write, becomes stderr from now on.
 
     Raises:
         FileError: stdout is closed.
     """
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (as long as the process lives)
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (until the process ends)
     before = sys.stdout
     if before is None:
-        raise FileError("stdout is closed", "send it to /dev/null to throw it away")
+        raise FileError("stdout is closed", "redirect it to /dev/null to discard it")
     ours = before is sys.__stdout__ and isinstance(before, io.TextIOWrapper) and before.fileno() == 1
-    if not ours:  # somebody catches what this process says
+    if not ours:  # captured, as in tests and notebooks
         return
-    # Open until the process ends: nobody is to close it, or to warn of that.
+    # Open until the process ends: nothing must close it, or warn that it is not closed.
     sys.stdout = open(os.dup(1), "w", encoding=before.encoding, errors=before.errors, closefd=False)  # noqa: SIM115
     os.dup2(2, 1)
 
 
 @contextlib.contextmanager
-def data_apart() -> Iterator[None]:
-    """Within it, `out` alone writes to stdout: what foreign code prints goes to stderr."""
+def only_data() -> Iterator[None]:
+    """Context in which only `out` writes to stdout: what user code prints goes to stderr."""
     global _data
     before, _data = _data, data()
     try:
@@ -65,36 +65,36 @@ def data() -> TextIO:
 
 
 def set_level(level: int) -> None:
-    """How much is said: QUIET is errors alone, VERBOSE details too."""
+    """Set the amount of messages: QUIET is errors only, VERBOSE adds details."""
     global _level
     _level = level
 
 
 def level() -> int:
-    """How much is said."""
+    """The amount of messages."""
     return _level
 
 
 @functools.cache
-def talk() -> Console:
-    """The console on stderr; it heeds NO_COLOR and never wraps what a script may read."""
+def messages() -> Console:
+    """The console on stderr; it follows NO_COLOR and does not wrap lines, which scripts may read."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def on_terminal() -> bool:
-    """Whether a person watches stderr; rich, whose import takes time, is asked where it may be one."""
-    return (sys.stderr.isatty() or not _FORCED.isdisjoint(os.environ)) and talk().is_terminal
+    """Whether stderr is a terminal; rich, whose import takes time, is only asked if it may be."""
+    return (sys.stderr.isatty() or not _FORCED.isdisjoint(os.environ)) and messages().is_terminal
 
 
 def drawable() -> bool:
-    """Whether stderr is a terminal on which a line can be drawn over."""
-    return on_terminal() and not talk().is_dumb_terminal
+    """Whether stderr is a terminal on which lines can be redrawn."""
+    return on_terminal() and not messages().is_dumb_terminal
 
 
 def colour() -> bool:
-    """Whether stdout takes colours: a terminal, and no NO_COLOR."""
+    """Whether stdout is a terminal with colours, and NO_COLOR is not set."""
     from rich.console import Console
 
     console = Console(file=data())
@@ -107,49 +107,49 @@ def unicode(marks: str) -> bool:
 
 
 def width() -> int:
-    """Columns of the terminal; 80 where there is none."""
-    return talk().width if on_terminal() else _WIDTH
+    """Columns of the terminal; 80 without one."""
+    return messages().width if on_terminal() else _WIDTH
 
 
 def text_width() -> int:
-    """Columns of running text: as many as the terminal has, and no more than are easily read."""
+    """Columns of running text: at most 80, as longer lines are hard to read."""
     return min(width(), _WIDTH)
 
 
 def say(message: str) -> None:
-    """One plain line of talk, on stderr; nothing when quiet."""
+    """Print a message on stderr, unless quiet."""
     if _level > QUIET:
-        _tell(message)
+        _print(message)
 
 
 def warn(message: str) -> None:
-    """What may be wrong, but is no error; nothing when quiet."""
+    """Print a warning on stderr, unless quiet."""
     if _level > QUIET:
-        _tell(message, "warning", "bold yellow")
+        _print(message, "warning", "bold yellow")
 
 
 def out(text: str) -> None:
-    r"""Data for people or pipes, on stdout; what its encoding does not have is written as \\u2500."""
+    r"""Print data on stdout; characters that its encoding lacks are written as \\u2500."""
     stream = data()
     stream.write(_shown(text if text.endswith("\n") else text + "\n"))
     stream.flush()
 
 
 def out_json(value: Any) -> None:
-    """Data for programs, on stdout: strict JSON, in which an unknown number is null."""
+    """Print strict JSON on stdout; unknown numbers are null."""
     out(json.dumps(plain(value), indent=2, allow_nan=False))
 
 
 def document(name: str, content: Mapping[str, Any]) -> None:
-    """What a verb prints under --json: `content` as the document ``compress/1`` of documents.yaml."""
+    """Print the JSON of a verb: `content` as the document `name` of documents.yaml."""
     out_json({"schema": f"idim/{name}", **content})
 
 
 def plain(value: Any) -> Any:
-    """The same content in what JSON knows: NaN and infinities become null, paths become strings."""
+    """The same content in types of JSON: NaN and infinities become null, paths become strings."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, set | frozenset):  # whose order differs from one process to the next
+    if isinstance(value, set | frozenset):  # in an order that is the same in every process
         return [plain(item) for item in sorted(value)]
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [plain(item) for item in value]
@@ -162,32 +162,32 @@ def plain(value: Any) -> Any:
 
 def report_error(error: IdimError) -> int:
     """Print an error with its hint on stderr; returns the exit code of the process."""
-    # The faults of a recipe begin with file:line:column, which editors and terminals turn into links.
+    # One message for each fault: they begin with file:line:column, which terminals turn into links.
     messages = error.message.splitlines() if isinstance(error, RecipeError) else [error.message]
     for message in messages:
         fail(message, label=getattr(error, "label", "error"))
     if error.hint:
-        _tell(error.hint, "hint", "bold")
+        _print(error.hint, "hint", "bold")
     return error.exit_code
 
 
 def fail(message: str, hint: str = "", label: str = "error") -> None:
-    """An error on stderr, and what to do about it."""
-    _tell(message, label, "bold red")
+    """Print an error on stderr, and what to do about it."""
+    _print(message, label, "bold red")
     if hint:
-        _tell(hint, "hint", "bold")
+        _print(hint, "hint", "bold")
 
 
 @contextlib.contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """End the process as the system's own tools do when the reader of its output has gone, as `head` does."""
+    """Context that ends the process by SIGPIPE, like other tools, when the reader of its output has gone."""
     try:
         yield
     except (BrokenPipeError, SystemExit) as error:
-        # rich, which prints the help, turns the one into the other.
+        # rich, which prints the help, turns a BrokenPipeError into a SystemExit.
         if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
             raise
-        nowhere = os.open(os.devnull, os.O_WRONLY)  # nothing is left to be written at the end
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # for what Python flushes at its end
         os.dup2(nowhere, data().fileno())
         if hasattr(signal, "SIGPIPE"):
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -197,11 +197,11 @@ def reader_may_leave() -> Iterator[None]:
 
 @contextlib.contextmanager
 def resumable() -> Iterator[None]:
-    """Say how to go on when a signal ends the block between two savings."""
+    """Context that prints how to continue when a signal ends it."""
     try:
         yield
     except (KeyboardInterrupt, Ended):
-        fail("finished and saved work is kept", "the same command continues from there", "stopped")
+        fail("finished runs and checkpoints are kept", "run the same command to continue", "stopped")
         raise
 
 
@@ -210,8 +210,8 @@ def _shown(text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _tell(message: str, label: str = "", style: str = "") -> None:
-    """A line on stderr, its label in `style`; on a terminal wrapped at words, elsewhere as it is."""
+def _print(message: str, label: str = "", style: str = "") -> None:
+    """Print a line on stderr, its label in `style`; wrapped at words on a terminal only."""
     text = printable(f"{label}: {message}" if label else message, _KEPT)
     if not on_terminal():
         print(text, file=sys.stderr, flush=True)
@@ -220,7 +220,7 @@ def _tell(message: str, label: str = "", style: str = "") -> None:
 
     line = Text(_fitted(text))
     line.stylize(style, 0, len(label) + 1)
-    talk().print(line)
+    messages().print(line)
 
 
 def _fitted(text: str) -> str:

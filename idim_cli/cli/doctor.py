@@ -1,4 +1,4 @@
-"""`idim doctor`: what this machine has, and whether something needed is missing."""
+"""`idim doctor`: what this machine has, and what is missing."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from idim_cli.core.machine import describe, in_units
 
 
 def command(
-    data: options.DataHere = None,
-    out: options.Out = Path("results"),
-    as_json: options.Json = False,
+    data: options.DataRootOption = None,
+    out: options.OutOption = Path("results"),
+    as_json: options.JsonOption = False,
 ) -> None:
     """Show versions, devices, memory, disk, data sets and extras, and probe the speed.
 
-    Exit code: 0, or 1 when something that idim needs is missing.
+    Exit code: 0, or 1 when a requirement of idim is missing.
     """
     found = describe(data, out)
     console.document("doctor/1", found) if as_json else console.out("\n".join(_lines(found)))
@@ -37,7 +37,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         ("speed", "{matmul_gflops:.0f} GFLOP/s, copies {copy_gb_per_s:.1f} GB/s".format(**found["speed"])),
         ("data root", data["root"] or "not set (--data or IDIM_DATA)"),
     ]
-    rows += [(name, "found" if there else "not there") for name, there in data["found"].items()]
+    rows += [(name, "found" if there else "missing") for name, there in data["found"].items()]
     rows += [(f"{DISTRIBUTION}[{name}]", "yes" if there else "no") for name, there in found["extras"].items()]
     rows += [("PROBLEM", problem) for problem in found["problems"]]
     width = max(len(name) for name, _ in rows)

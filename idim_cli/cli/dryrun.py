@@ -1,4 +1,4 @@
-"""`--dry-run`: what would be done and what it would take, as a table on stdout."""
+"""`--dry-run`: the planned runs with their estimated time and memory, as a table on stdout."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from idim_cli.cli import console
 from idim_cli.core.machine import in_units
+from idim_cli.core.plain_text import aligned, duration
 
 if TYPE_CHECKING:
     from idim_cli.execute.forecast import Forecast, Kind
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from idim_cli.training.prepare import Where
 
 _HEAD = ("", "d", "runs", "done", "D", "P", "training", "time")
-_UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
 
 
 def show(
@@ -26,7 +26,7 @@ def show(
     as_json: bool,
     trust_code: bool = False,
 ) -> None:
-    """Print what `idim_cli.execute.forecast` finds, and which code it would run."""
+    """Print the result of `idim_cli.execute.forecast`, and the code that would run."""
     from idim_cli.execute.forecast import forecast
     from idim_cli.recipe import trust
 
@@ -44,11 +44,7 @@ def text(found: Forecast) -> list[str]:
     over = [{key: value for key, value in kind.over.items() if key != "projector"} for kind in found.kinds]
     names = labels.joined(over, {key for one in over for key in one})
     rows = [_HEAD, *(_row(kind, name) for kind, name in zip(found.kinds, names, strict=True))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
-    ]
-    return [*lines, "", *_summary(found)]
+    return [*aligned(rows), "", *_summary(found)]
 
 
 def _row(kind: Kind, group: str) -> tuple[str, ...]:
@@ -73,7 +69,7 @@ def _row(kind: Kind, group: str) -> tuple[str, ...]:
 
 
 def _span(kind: Kind) -> str:
-    """The values of d: one, or the ends."""
+    """The values of d: one, or the first and the last."""
     if kind.at_most or not kind.d:
         return ""
     return str(kind.d[0]) if len(kind.d) == 1 else f"{kind.d[0]} .. {kind.d[-1]}"
@@ -85,7 +81,7 @@ def _summary(found: Forecast) -> list[str]:
         return [f"all {found.runs} runs are done; results: {found.folder}"]
     processes = "1 process" if found.workers == 1 else f"{found.workers} processes"
     packs = sorted({kind.pack for kind in found.kinds if kind.pack})
-    side = f", up to {packs[-1]} runs at once in each" if packs[-1] > 1 else ""
+    side = f", up to {packs[-1]} runs in a pack" if packs[-1] > 1 else ""
     most = "at most " if found.at_most else ""
     return [
         *_typical(found),
@@ -95,15 +91,7 @@ def _summary(found: Forecast) -> list[str]:
 
 
 def _typical(found: Forecast) -> list[str]:
-    """What a search usually takes; nothing for a grid."""
+    """What a search typically takes; nothing for a grid."""
     if found.typical_runs is None or found.typical_seconds is None:
         return []
     return [f"typical: {found.typical_runs} runs, about {duration(found.typical_seconds)}"]
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: two digits in the unit that fits."""
-    for size, unit in _UNITS:
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"

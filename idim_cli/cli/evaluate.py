@@ -29,21 +29,21 @@ def command(
             autocompletion=complete.scored,
         ),
     ],
-    split: Annotated[SplitName, typer.Option(help="What to score on.")] = SplitName.VALIDATION,
-    data: options.Data = None,
-    device: options.Device = None,
-    trust_code: options.TrustCode = False,
-    as_json: options.Json = False,
+    split: Annotated[SplitName, typer.Option(help="Split to score on.")] = SplitName.VALIDATION,
+    data: options.DataOption = None,
+    device: options.DeviceOption = None,
+    trust_code: options.TrustCodeOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Score a solution on the data that it was trained on; it is rebuilt in float32.
 
-    A checkpoint and a lossless .idim file of it give the same figures, to
+    A checkpoint and a lossless .idim file of it have the same metrics, to
     the last digit, on the same device.
 
     Example: idim evaluate solution.idim --split test
     Example: idim evaluate results/mnist-fc/runs/RUN
 
-    Exit code: 0; 2 when the file is refused or the data are absent.
+    Exit code: 0; 2 when the file is refused or the data are missing.
     """
     from idim_cli.compression.evaluate import evaluate
     from idim_cli.core.machine import pick_device

@@ -1,4 +1,4 @@
-"""`idim expand`: grow a compressed file into a plain state_dict."""
+"""`idim expand`: from a compressed file to a plain state_dict."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def command(
             metavar="FILE",
             parser=options.out_file,
             help="The file to write.",
-            show_default="beside it, as .state.safetensors",
+            show_default="next to it, as .state.safetensors",
         ),
     ] = None,
-    trust_code: options.TrustCode = False,
-    as_json: options.Json = False,
+    trust_code: options.TrustCodeOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Grow an .idim file into the whole network: a state_dict in a safetensors file.
+    """Expand an .idim file to the whole network: a state_dict in a safetensors file.
 
-    Needs neither the data nor the checkpoint. A damaged file is refused, and so
-    is one whose start theta0 comes out differently on this machine.
+    Needs neither the data nor the checkpoint. Damaged files are refused, and files
+    whose start theta0 differs on this machine.
 
     Example: idim expand solution.idim --out network.safetensors
 

@@ -1,4 +1,4 @@
-"""The live view on a terminal: a bar with ETA, a line for each run under way, d_int as it narrows."""
+"""The live view on a terminal: a bar with ETA, a line for each active run, the current reading of d_int."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.cli import console
 from idim_cli.cli.progress import Watching, line, score, values, waiting
+from idim_cli.core.plain_text import aligned
 from idim_cli.runs.plan import purposes
 
 if TYPE_CHECKING:
@@ -22,26 +23,27 @@ if TYPE_CHECKING:
     from idim_cli.thresholds import Estimate
     from idim_cli.training.session import Progress
 
-#: Seconds between two drawings: many runs may report at the same time.
+#: Seconds between two drawings: many runs report several times a second, and drawing takes milliseconds.
 REDRAW = 0.2
-#: Seconds between two drawings before the first run has reported: data are loaded, workers start.
+#: Seconds between two drawings while data are loaded and workers start.
 PULSE = 0.25
-_ROWS = 8  # for runs, and of that many groups the estimate, if the terminal is high enough
-_GROUPS = 3
-_OTHERS = 4  # lines of the view beside these
+_ROWS = 8  # lines for runs at most
+_GROUPS = 3  # groups with a line for their estimate at most
+_OTHERS = 4  # further lines of the view
 _LABEL = 16  # columns of a run's group
-_NARROW = 60  # columns below which a finished run is told in less words
-_TELLING = 0.02  # share of a run that tells its pace
+_NARROW = 60  # columns below which the line of a finished run is shortened
+_SAMPLE = 0.02  # share of a run after which its pace is known well enough for an ETA
+_FIRST_TO_GO = ("level", "seed", "epoch")  # columns that are left out if the terminal is too narrow
 
 
 @dataclass
 class Active:
-    """A run under way.
+    """An active run.
 
     Attributes:
-        run: which.
-        now, heard: how far it is by its last report, and when that came.
-        share, began: how far it was by its first report, and when that came.
+        run: the run.
+        now, heard: its last report, and the time of that.
+        share, began: the progress in its first report, and the time of that.
     """
 
     run: Run
@@ -51,22 +53,22 @@ class Active:
     began: float
 
     def report(self, progress: Progress, clock: float) -> None:
-        """Note how far it is."""
+        """Record a report."""
         self.now, self.heard = progress, clock
 
     def eta(self, clock: float) -> str:
-        """Time left at the pace so far, which runs of a large pack tell seldom; empty while it is unknown."""
+        """Remaining time at the pace so far, minus the time since the last report; empty while unknown."""
         made, spent = _share(self.now) - self.share, self.heard - self.began
-        if made < _TELLING or not spent:
+        if made < _SAMPLE or not spent:
             return ""
         return _time(max(spent * (1 - _share(self.now)) / made - (clock - self.heard), 0.0))
 
 
 class Live(Watching):
-    """A `Watcher` that draws when a run reports, so no thread takes time from the training.
+    """A `Watcher` that draws when a run reports, so that no thread takes time from the training.
 
-    Several runs may be under way: the bar's length is that of the ended ones and of their shares together.
-    Until the first of them reports, a thread moves the bar.
+    The bar shows the finished runs plus the shares of the active ones. Until the first of them reports, a
+    thread moves the bar.
 
     Args:
         running: reads d_int as runs end; None for a single run.
@@ -84,19 +86,19 @@ class Live(Watching):
             rich.BarColumn(bar_width=24),
             rich.TextColumn("{task.fields[count]}"),
             rich.TextColumn("{task.fields[time]}"),
-            console=console.talk(),
+            console=console.messages(),
             auto_refresh=False,
             speed_estimate_period=300,
             get_time=clock,
         )
         self.task = self.bars.add_task("starting", total=None, count="", time="")
         self.runs, self.done = 1, 0
-        self.ahead, self.ended = 0, 0  # runs of this sitting: asked for, done
+        self.ahead, self.ended = 0, 0  # runs of this process: planned, finished
         self.active: dict[str, Active] = {}
         self.drawn = -REDRAW
         self.heard, self.pulse = threading.Event(), threading.Thread(target=self._pulse, daemon=True)
         self.screen = Screen(
-            get_renderable=self._view, console=console.talk(), auto_refresh=False, transient=True,
+            get_renderable=self._view, console=console.messages(), auto_refresh=False, transient=True,
             redirect_stdout=False,
         )  # fmt: skip
 
@@ -107,11 +109,11 @@ class Live(Watching):
     def __exit__(self, *_: object) -> None:
         self._going()
         if self.running:
-            self.running.catch_up()  # the last look is at everything
+            self.running.catch_up()  # the final reading includes all runs
         self.screen.stop()
 
     def planned(self, runs: Sequence[Run], pending: int) -> None:
-        """Set the bar's length, or add to it; runs that were done before this sitting do not count in it."""
+        """Set or extend the length of the bar; runs that were done before do not count."""
         self.runs, self.done = len(runs), len(runs) - pending
         if self.running:
             self.running.plan = purposes(runs)
@@ -123,7 +125,7 @@ class Live(Watching):
             self._draw()
 
     def progress(self, run: Run, progress: Progress) -> None:
-        """Move the bar by a part of a run."""
+        """Move the bar by the progress of a run."""
         self._going()
         self._check(run, progress)
         known = self.active.get(run.run_id)
@@ -136,7 +138,7 @@ class Live(Watching):
             self._draw()
 
     def finished(self, run: Run, result: Mapping[str, Any]) -> None:
-        """Print what came of a run above the view."""
+        """Print the result of a run above the view."""
         self._going()
         self.done, self.ended = self.done + 1, self.ended + 1
         self.active.pop(run.run_id, None)
@@ -144,11 +146,11 @@ class Live(Watching):
         self._draw()
 
     def waiting(self, runs: int) -> None:
-        """Say above the view what is waited for."""
+        """Print above the view what it waits for."""
         console.say(waiting(runs))
 
     def say(self, line: str) -> None:
-        """Say it above the view."""
+        """Print a line above the view."""
         console.say(line)
 
     def _pulse(self) -> None:
@@ -158,7 +160,7 @@ class Live(Watching):
             self.screen.refresh()
 
     def _going(self) -> None:
-        """The first run has reported, or nothing will."""
+        """Stop the thread: the first run has reported, or none will."""
         if not self.heard.is_set():
             self.heard.set()
             if self.pulse.ident:
@@ -178,7 +180,7 @@ class Live(Watching):
         self.drawn = self.clock()
 
     def _count(self) -> str:
-        """Of runs; of a single one, its epochs."""
+        """The number of runs; for a single run, its epochs."""
         if self.runs > 1:
             return f"{self.done}/{self.runs}"
         return "".join(f"epoch {one.now.epoch}/{one.now.epochs}" for one in self.active.values())
@@ -189,21 +191,21 @@ class Live(Watching):
 
         if not self.heard.is_set():
             return self.bars.get_renderable()
-        talk = console.talk()
+        talk = console.messages()
         below = Text("\n".join(self.lines(talk.height, talk.width)), no_wrap=True, overflow="ellipsis")
         return Group(self.bars.get_renderable(), below)
 
     def lines(self, height: int, width: int) -> list[str]:
-        """What stands below the bar on a terminal of so many lines and columns."""
+        """The lines below the bar on a terminal of this size."""
         estimates = self.running.estimates() if self.running and self.ended + self.done else []
-        about = _told(estimates, self.running.over if self.running else ())
-        told = [part for one in about for part in textwrap.wrap(one, width, subsequent_indent="  ")]
-        room = max(1, min(_ROWS, height - _OTHERS - len(told)))
-        # Runs that have nothing to tell yet come last.
+        about = _reading_lines(estimates, self.running.over if self.running else ())
+        notes = [part for one in about for part in textwrap.wrap(one, width, subsequent_indent="  ")]
+        room = max(1, min(_ROWS, height - _OTHERS - len(notes)))
+        # Runs without an evaluation come last, as they have nothing to show.
         shown = sorted(self.active.values(), key=lambda one: not one.now.figures)[:room]
         more = len(self.active) - len(shown)
-        rows = _aligned([_head(shown), *map(self._row, shown)], width) if shown else []
-        return [*rows, *([f"  + {more} more"] if more else []), *told]
+        rows = aligned([_head(shown), *map(self._row, shown)], width, _FIRST_TO_GO, left=0) if shown else []
+        return [*rows, *([f"  + {more} more"] if more else []), *notes]
 
     def _row(self, one: Active) -> tuple[str, ...]:
         level = self.running.level(one.run) if self.running else None
@@ -220,7 +222,7 @@ class Live(Watching):
 
 
 def _group(run: Run) -> str:
-    """What tells a run from those of other groups."""
+    """The values that define the run's group."""
     from idim_cli.thresholds import labels
     from idim_cli.thresholds.rows import is_of_coords
 
@@ -228,11 +230,8 @@ def _group(run: Run) -> str:
     return " ".join(filter(None, (*group, values(run))))[:_LABEL]
 
 
-_FIRST_TO_GO = (5, 2, 3)  # columns of a row that are left out where it is too long: level, seed, epoch
-
-
 def _head(shown: Sequence[Active]) -> tuple[str, ...]:
-    """The names of the columns; the score has its own."""
+    """The names of the columns; that of the score is its metric."""
     names = (score(one.now.figures)[0].rpartition(" ")[2] for one in shown)
     return ("", "d", "seed", "epoch", next(filter(None, names), "score"), "level", "ETA")
 
@@ -242,7 +241,7 @@ def _share(progress: Progress) -> float:
 
 
 def _brief(run: Run, result: Mapping[str, Any]) -> str:
-    """A finished run in one line that fits 80 columns: without the hash in its name, and the split."""
+    """The line of a finished run in 80 columns: without the hash in its name, and without the split."""
     if "performance" not in result:
         return line(run, result)
     early = (
@@ -259,17 +258,20 @@ def _time(seconds: float) -> str:
 
 
 def _seeds(run: Run) -> str:
-    """One number if all seeds are that, else those of theta0, P and the data order."""
+    """One number if all seeds are equal, else those of theta0, P and the data order."""
     seeds = run.recipe.seeds
     all_three = [seeds.theta0, seeds.theta0 if run.direct else seeds.projector, seeds.data]
     return str(all_three[0]) if len(set(all_three)) == 1 else ".".join(map(str, all_three))
 
 
-def _told(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]:
-    """The estimates so far, with what they rest on; `over` are the keys that tell their groups apart."""
+def _reading_lines(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]:
+    """The estimates so far, with their protocol; `over` are the keys in which their groups differ."""
+    from idim_cli.thresholds import labels
     from idim_cli.thresholds.text import has_no_floor, so_far
 
-    named = zip(_labels(estimates, over), estimates, strict=True)
+    groups = [one.group for one in estimates]
+    names = labels.joined(groups, {*over, *labels.differing(groups)})
+    named = zip(names, estimates, strict=True)
     read = [(label, one.reading) for label, one in named if one.reading]
     for label, reading in read[:_GROUPS]:
         yield f"{label}: {so_far(reading)}" if label else so_far(reading)
@@ -279,22 +281,3 @@ def _told(estimates: Sequence[Estimate], over: Collection[str]) -> Iterator[str]
         one = read[0][1]
         floor = "" if has_no_floor(one) else f", floor {one.floor_kind}"
         yield f"  rule {one.rule}, level {one.fraction:g} x baseline {one.baseline_kind}{floor}"
-
-
-def _labels(found: Sequence[Estimate], over: Collection[str]) -> list[str]:
-    """What tells each group apart, in the words of reports."""
-    from idim_cli.thresholds import labels
-
-    groups = [one.group for one in found]
-    keys = {*over, *labels.differing(groups)}
-    return labels.joined(groups, keys)
-
-
-def _aligned(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    """The rows as lines, right-aligned in columns; those without content, or room, are left out."""
-    columns = {at: column for at, column in enumerate(zip(*rows, strict=True)) if any(column[1:])}
-    widths = {at: max(map(len, column)) for at, column in columns.items()}
-    for at in _FIRST_TO_GO:
-        if sum(widths.values()) + 2 * (len(widths) - 1) > width:
-            widths.pop(at, None)
-    return ["  ".join(row[at].rjust(room) for at, room in widths.items()).rstrip() for row in rows]

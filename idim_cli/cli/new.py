@@ -11,8 +11,8 @@ from idim_cli.cli import complete, console, options
 
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the recipe; the file is NAME.yaml.")],
-    overrides: options.Overrides = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the recipe; the file is NAME.yaml.")],
+    overrides: options.OverridesArgument = None,
     dataset: Annotated[
         str,
         typer.Option(
@@ -38,17 +38,17 @@ def command(
             "--projector", metavar="NAME", help="By name.", autocompletion=complete.component("projector")
         ),
     ] = "tied",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Write a recipe with a comment on every line that needs one.
+    """Write a commented recipe.
 
-    The names are those of `idim recipes components`; your own code is named
+    Names are those of `idim recipes components`; your own code is
     module:callable or ./file.py:callable.
 
     Example: idim new mine --dataset ./mine.py:data --model ./mine.py:network
 
-    Exit code: 0; 2 when a name is unknown, or the file is there already.
+    Exit code: 0; 2 when a name is unknown, or the file exists.
     """
     from idim_cli.core import code_files
     from idim_cli.recipe.components import is_code
@@ -60,7 +60,7 @@ def command(
     write_new(path, text, force)
     for kind, given in (("dataset", dataset), ("model", model)):
         if is_code(given, kind) and not code_files.digest(given):
-            console.warn(f"the source of {given} is not found from here")
+            console.warn(f"the source of {given} is not found from the current folder")
     if as_json:
         console.document("new/1", {"path": path})
     else:

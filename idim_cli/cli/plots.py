@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from idim_cli.cli import console
 
 if TYPE_CHECKING:
-    from idim_cli.reports.inputs.records import CompressedRecord
+    from idim_cli.compression.record import Compressed
     from idim_cli.thresholds import Reading, Sample
 
 
 def plot(runs: Sample | None, reading: Reading | None, log: bool | None = None) -> str:
-    """A plot as wide as the terminal (80 columns where there is none), plain where it takes no colours.
+    """A plot as wide as the terminal (80 columns without one), in colours if it has them.
 
-    Of the runs alone where there is no reading; empty where there are no runs either. `log` is the axis of d;
-    None chooses.
+    Without a reading it shows the runs alone; without runs it is empty. `log` is the axis of d; None chooses.
     """
     from idim_cli.reports.terminal import canvas, plot
 
@@ -28,8 +27,8 @@ def plot(runs: Sample | None, reading: Reading | None, log: bool | None = None) 
     )  # fmt: skip
 
 
-def frontier(record: CompressedRecord) -> str:
-    """Bytes against performance of all files that a compression looked at, and a table of the best."""
+def frontier(record: Compressed) -> str:
+    """Bytes against performance of all files that a compression tried, and a table of the best."""
     from idim_cli.reports.plots import frontier
     from idim_cli.reports.terminal import canvas
 

@@ -1,4 +1,4 @@
-"""How a training goes on, on stderr: a live view on a terminal, one line a finished run elsewhere."""
+"""Progress of a training in plain lines on stderr, and the words that the live view shares."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from idim_cli.runs.plan import Run
     from idim_cli.training.session import Progress
 
-#: Off a terminal, seconds between two signs of life of a run that has not ended.
+#: Seconds between two lines on a run that has not ended: often enough to see progress in a log of hours.
 PATIENCE = 60.0
-_LAYERS = 3  # that are named in P's check
+_LAYERS = 3  # that the check of P names: those with the largest shares
 
 
 class Watching:
-    """What both ways of showing share: with -v, P's check once for each kind of P and group of runs."""
+    """With -v, prints the check of P once for each kind of P and group of runs."""
 
     def __init__(self) -> None:
-        self.told: set[str] = set()
+        self.checked: set[str] = set()
 
     def _check(self, run: Run, progress: Progress) -> None:
         if console.level() < console.VERBOSE:
             return
         about = f"{run.recipe.projector.name} {dict(run.group)}"
-        if not run.direct and about not in self.told:
-            self.told.add(about)
+        if not run.direct and about not in self.checked:
+            self.checked.add(about)
             console.say(check(run, progress.columns))
 
 
 class Plain(Watching):
-    """Plain lines for logs: one for each finished run, and at most one a minute in between."""
+    """Plain lines for logs: one for each finished run, and at most one per minute in between."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,15 +49,15 @@ class Plain(Watching):
         pass
 
     def planned(self, runs: Sequence[Run], pending: int) -> None:
-        """Say how many runs there are, when work begins; a search that asks for more says so itself."""
+        """Print the number of runs when work begins; a search that adds more says so itself."""
         self.runs, self.done = len(runs), len(runs) - pending
         if not self.begun:
-            before = f", {self.done} of them done before" if self.done else ""
+            before = f", {self.done} of them already done" if self.done else ""
             self._say(f"{_runs(self.runs)}{before}")
         self.begun = self.begun or pending > 0
 
     def progress(self, run: Run, progress: Progress) -> None:
-        """Say how far a run is, if nothing was said for a minute."""
+        """Print the progress of a run, if nothing was printed for `PATIENCE` seconds."""
         self._check(run, progress)
         if time.monotonic() - self.spoke >= PATIENCE:
             name, value = score(progress.figures)
@@ -67,16 +67,16 @@ class Plain(Watching):
             self._say(f"[{self.done}/{self.runs}] {name}: {share:.0%} of {progress.epochs} epochs{figures}")
 
     def finished(self, run: Run, result: Mapping[str, Any]) -> None:
-        """Say what came of a run."""
+        """Print the result of a run."""
         self.done += 1
         self._say(f"[{self.done}/{self.runs}] {line(run, result)}")
 
     def waiting(self, runs: int) -> None:
-        """Say what is waited for."""
+        """Print what it waits for."""
         self._say(waiting(runs))
 
     def say(self, line: str) -> None:
-        """Say it."""
+        """Print a line."""
         self._say(line)
 
     def _say(self, message: str) -> None:
@@ -85,7 +85,7 @@ class Plain(Watching):
 
 
 def check(run: Run, columns: ColumnCheck) -> str:
-    """P's check in two lines: lengths and coherence of its columns, the layers that a step falls on most."""
+    """The check of P in two lines: lengths and coherence of its columns, shares of the layers in a step."""
     most = sorted(columns.layer_share.items(), key=lambda item: -item[1])
     shares = [f"{name} {share:.1%}" for name, share in most[:_LAYERS]]
     more = f", {len(most) - _LAYERS} more" if len(most) > _LAYERS else ""
@@ -98,7 +98,7 @@ def check(run: Run, columns: ColumnCheck) -> str:
 
 
 def waiting(runs: int) -> str:
-    """What is waited for, in words."""
+    """The message while other processes train runs."""
     return f"waiting for {_runs(runs)} of another process"
 
 
@@ -107,7 +107,7 @@ def _runs(runs: int) -> str:
 
 
 def values(run: Run) -> str:
-    """How many values the coordinates of a run take, in words; empty if they are free."""
+    """The number of values of a run's coordinates, in words; empty if they are free."""
     return f"{run.recipe.quantise.levels} values" if run.recipe.quantise else ""
 
 
@@ -115,7 +115,7 @@ def line(run: Run, result: Mapping[str, Any]) -> str:
     """A finished run in one line."""
     status, name = result["status"], "  ".join(filter(None, (run.run_id, values(run))))
     if "performance" not in result:
-        return f"{name}  {status.upper()}: {result.get('reason') or 'no reason known'}"
+        return f"{name}  {status.upper()}: {result.get('reason') or 'unknown reason'}"
     score = f"{result['score_on']} {result['metric']} {result['performance']:.4f}"
     early = "" if status == "ok" else f"  {status} after {result['epoch']} of {result['epochs']} epochs"
     return f"{name}  {score}  {result['seconds']:.1f} s{early}"

@@ -1,4 +1,4 @@
-"""`idim recipes`: list, show, copy and check recipes; what can stand in one."""
+"""`idim recipes`: list, show, copy and check recipes; list components and keys."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ if TYPE_CHECKING:
     from idim_cli.recipe.load import Loaded
     from idim_cli.recipe.trust import Listed
 
-app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes; say what can stand in one.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, show, copy and check recipes; list components and the schema."
+)
 
-Name = Annotated[
+NameArgument = Annotated[
     str,
     typer.Argument(
-        metavar="RECIPE", help="A shipped recipe's name, or a file.", autocompletion=complete.recipe
+        metavar="RECIPE", help="The name of a shipped recipe, or a file.", autocompletion=complete.recipe
     ),
 ]
 
 
 @app.command("list", cls=Verb)
 @verb
-def list_(as_json: options.Json = False) -> None:
-    """Print the shipped recipes and what each is for.
+def list_(as_json: options.JsonOption = False) -> None:
+    """Print the shipped recipes and their purpose.
 
     Exit code: 0.
     """
@@ -52,10 +54,10 @@ def list_(as_json: options.Json = False) -> None:
 
 @app.command(cls=Verb)
 @verb
-def show(name: Name, as_json: options.Json = False) -> None:
+def show(name: NameArgument, as_json: options.JsonOption = False) -> None:
     """Print a recipe.
 
-    Exit code: 0; 2 when there is none of that name.
+    Exit code: 0; 2 when the name is unknown.
     """
     from idim_cli.recipe.files import read_text
     from idim_cli.recipe.find import find
@@ -74,14 +76,14 @@ def show(name: Name, as_json: options.Json = False) -> None:
 @app.command(cls=Verb)
 @verb
 def copy(
-    name: Name,
+    name: NameArgument,
     destination: Annotated[str, typer.Argument(metavar="DEST", help="A file or a folder.")] = ".",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Copy a recipe, to change it and run the copy.
 
-    Exit code: 0; 2 when there is none of that name, or the copy cannot be written.
+    Exit code: 0; 2 when the name is unknown, or the copy cannot be written.
     """
     from idim_cli.recipe.files import read_text, write_new
     from idim_cli.recipe.find import find
@@ -91,7 +93,7 @@ def copy(
     if target.is_dir():
         target = target / source.name
     elif destination.endswith("/"):
-        raise FileError(f"no folder {destination}", "make it first")
+        raise FileError(f"no folder {destination}", "create it first")
     write_new(target, read_text(source), force)
     if as_json:
         console.document("recipes-copy/1", {"path": target})
@@ -106,13 +108,13 @@ def check(
         list[str],
         typer.Argument(metavar="RECIPE", help="By file or name.", autocompletion=complete.recipe),
     ],
-    as_json: options.Json = False,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Check recipes and name all their faults, and all code that they would run.
+    """Check recipes, and print all errors and all code that they would run.
 
-    Your own code is looked for, and not run. Code of others needs --trust-code.
+    Your own code must exist, and is not run. Code of others needs --trust-code.
 
-    Exit code: 0; 2 when there are faults.
+    Exit code: 0; 2 when there are errors.
     """
     checked = {file: _checked(file) for file in files}
     found = [fault for one in checked.values() for fault in one.faults]
@@ -137,9 +139,9 @@ def components_(
             autocompletion=complete.words(*ROOMS),
         ),
     ] = None,
-    as_json: options.Json = False,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Print what can stand for dataset, model, projector and so on, and with which parameters.
+    """Print the known datasets, models, projectors and so on, with their parameters.
 
     Example: idim recipes components optimizer
 
@@ -162,10 +164,10 @@ def components_(
 
 @app.command("schema", cls=Verb)
 @verb
-def schema_(as_json: options.Json = False) -> None:
+def schema_(as_json: options.JsonOption = False) -> None:
     """Print the JSON Schema of recipes, for editors that complete and check YAML.
 
-    Save it, and begin a recipe with: # yaml-language-server: $schema=FILE
+    Save it, and start a recipe with: # yaml-language-server: $schema=FILE
 
     Exit code: 0.
     """
@@ -185,14 +187,14 @@ def _parameter(name: str, schema: Mapping[str, Any]) -> str:
 
 
 def _hanging(head: str, text: str, indent: int | None = None) -> str:
-    """The text behind its head, in lines that the terminal has room for."""
+    """The text after its head, wrapped to the terminal."""
     then = " " * (len(head) if indent is None else indent)
     return textwrap.fill(text, console.text_width(), initial_indent=head, subsequent_indent=then) or head
 
 
 @dataclass(frozen=True)
 class _Checked:
-    """What is wrong with a recipe, what it is enough for, and the code that it would run."""
+    """The faults of a recipe, the verbs that it is sufficient for, and the code that it would run."""
 
     faults: Sequence[Fault] = ()
     code: Sequence[Listed] = ()
@@ -203,14 +205,14 @@ class _Checked:
         return {"file": file, "ok": not faults, "usable": self.usable, "faults": faults, "code": code}
 
     def limits(self) -> list[str]:
-        """What a verb would need besides."""
+        """What other verbs would need."""
         from idim_cli.recipe.load import NO_GRID
 
         needs = {
-            "train": "no d for `idim train`: say which with --d 100",
+            "train": "no d for `idim train`: add --d 100",
             "sweep": f"no d for `idim sweep`: {NO_GRID}",
         }
-        return [f"  {told}" for verb, told in needs.items() if verb not in self.usable]
+        return [f"  {need}" for verb, need in needs.items() if verb not in self.usable]
 
 
 def _checked(file: str) -> _Checked:
@@ -227,7 +229,7 @@ def _checked(file: str) -> _Checked:
 
 
 def _absent(loaded: Loaded) -> Iterator[Fault]:
-    """The user's own code that is not there."""
+    """The user's own code that does not exist."""
     from idim_cli.core import user_code
     from idim_cli.recipe import trust
     from idim_cli.recipe.components import TORCHVISION

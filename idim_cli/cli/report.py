@@ -1,4 +1,4 @@
-"""`idim report`: a table on stdout; a page and figures beside the results."""
+"""`idim report`: a table on stdout; a page and figures next to the results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idim_cli.cli import complete, console, options
+from idim_cli.cli import complete, console, options, reading_options
 from idim_cli.cli.plots import plot
 from idim_cli.core.errors import IdimError
 
@@ -44,22 +44,22 @@ def command(
             metavar="DIR",
             parser=options.out_folder,
             help="Folder of the page and its figures.",
-            show_default="beside RESULTS; report for several",
+            show_default="next to RESULTS; report for several",
         ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Format of the table on stdout.")] = Format.table,
-    log: Annotated[bool, typer.Option("--log", help="Log axis of d; default: what fits its values.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Log axis of d; default: by the values of d.")] = False,
     linear: Annotated[bool, typer.Option("--linear", help="Linear axis of d.")] = False,
-    baseline: options.Baseline = None,
-    fraction: options.Fraction = None,
-    floor: options.Floor = None,
-    rule: options.Rule = None,
-    confidence: options.Confidence = None,
-    centre: options.Centre = None,
-    paper: options.Paper = False,
-    column: options.Column = None,
-    where: options.Where = None,
-    group_by: options.GroupBy = None,
+    baseline: reading_options.BaselineOption = None,
+    fraction: reading_options.FractionOption = None,
+    floor: reading_options.FloorOption = None,
+    rule: reading_options.RuleOption = None,
+    confidence: reading_options.ConfidenceOption = None,
+    centre: reading_options.CentreOption = None,
+    paper: reading_options.PaperOption = False,
+    column: reading_options.ColumnOption = None,
+    where: reading_options.WhereOption = None,
+    group_by: reading_options.GroupByOption = None,
     published: Annotated[
         str | None,
         typer.Option(
@@ -88,19 +88,19 @@ def command(
     caption: Annotated[
         bool, typer.Option("--caption/--no-caption", help="Print title and details in the figure files.")
     ] = True,
-    as_json: options.Json = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Write a page about results (NAME-report.html) and its figures; print a table.
 
     The table has one row for each group of runs (model, projector, swept keys);
     -v adds the performance at each d.
 
-    The page lies beside results.csv, is named after RESULTS, and needs no
-    network. Its figures lie in the folder NAME-report as PNG, SVG and PDF; an
-    earlier page goes, with its figures. Where results lie on a disk that cannot
-    be written to, the table comes alone. A group that cannot be read is named
-    on stderr. Several RESULTS come side by side. Compressed files in them are
-    listed with what their sizes prove.
+    The page is next to results.csv, named after RESULTS, and needs no network.
+    Its figures are in the folder NAME-report as PNG, SVG and PDF; both replace
+    an earlier page. If the results cannot be written to, only the table is
+    printed. Groups that cannot be read are listed on stderr. Several RESULTS
+    are reported together. Compressed files in them are listed with what their
+    sizes prove.
 
     Examples: idim report results/mnist-fc; idim report runs.csv --format latex --baseline best
 
@@ -113,13 +113,13 @@ def command(
         raise typer.BadParameter("--log and --linear exclude each other")
     axis, size = log if log or linear else None, _size(figure_size)
     given = {"baseline": baseline, "fraction": fraction, "floor": floor, "rule": rule}
-    flags = options.reading_flags(**given, confidence=confidence, centre=centre)
-    chosen = options.selection(column, where, group_by)
+    flags = reading_options.reading_flags(**given, confidence=confidence, centre=centre)
+    chosen = reading_options.selection(column, where, group_by)
     made = report(
         paths, out, PAPER if paper else None, log=axis, published=published, figures=figures,
         figure_size=size, caption=caption, selection=chosen, say=console.say, **flags,
     )  # fmt: skip
-    for note in made.found.notes:
+    for note in made.inputs.notes:
         console.say(note)
     for result in made.results:
         if result.left:
@@ -131,24 +131,24 @@ def command(
     else:
         _print(made, form, axis)
     if made.refused is None:
-        console.say(f"wrote {made.page} and {len(made.figures)} files of figures beside it")
+        console.say(f"wrote {made.page} and {len(made.figures)} files of figures")
     else:
         reason = f"{made.refused.filename}: {made.refused.strerror}"
-        console.warn(f"no page and no figures ({reason}); --out DIR puts them elsewhere")
+        console.warn(f"no page and no figures ({reason}); choose another folder with --out")
     if made.error is not None:
         raise made.error
 
 
 def _size(text: str | None) -> tuple[float, float] | None:
-    """The value of `--figure-size`, which the report checks further."""
+    """The value of `--figure-size`; the report checks its range."""
     if text is None:
         return None
     width, _, height = text.lower().partition("x")
     try:
         return float(width), float(height)
     except ValueError as error:
-        message = f"--figure-size {text!r} is not WIDTHxHEIGHT in inches"
-        raise IdimError(message, "for example --figure-size 3.3x2.5") from error
+        message = f"--figure-size must be WIDTHxHEIGHT in inches, got {text!r}"
+        raise IdimError(message, "such as --figure-size 3.3x2.5") from error
 
 
 def _as_dict(made: Report) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _as_dict(made: Report) -> dict[str, Any]:
 
 
 def _entries(made: Report) -> Sequence[Entry]:
-    """The groups that were read; of several results, each with the name of its own."""
+    """The groups that were read; of several results, each with the name of its result."""
     from idim_cli.reports.inputs.entries import with_results
 
     return with_results(made.entries) if len(made.results) > 1 else made.entries
@@ -171,7 +171,7 @@ def _print(made: Report, form: Format, log: bool | None) -> None:
 
     listed, files = _entries(made), made.compressed
     found = [one.section for one in listed]
-    each = [] if made.undrawn else listed  # of many groups, what is said of each takes its time
+    each = [] if made.undrawn else listed  # details of many groups take long
     of_runs = {
         Format.table: lambda: _tables(listed, each, log),
         Format.markdown: lambda: _markdown(listed, each),
@@ -186,7 +186,7 @@ def _print(made: Report, form: Format, log: bool | None) -> None:
     }
     blocks = [of_runs[form]()] if found else []
     if files and found and form is Format.csv:  # a CSV has one header
-        console.say("the CSV holds the runs only; name compressed files alone for a CSV of those")
+        console.say("the CSV has the runs only; for a CSV of compressed files, report them alone")
     elif files:
         blocks.append(of_files[form](files))
     if blocks:
@@ -194,35 +194,35 @@ def _print(made: Report, form: Format, log: bool | None) -> None:
 
 
 def _markdown(found: Sequence[Entry], each: Sequence[Entry]) -> str:
-    from idim_cli.reports.inputs import entries, levels
+    from idim_cli.reports.inputs import entries
     from idim_cli.reports.tables import group_table
 
-    told = ["## Readings", group_table.pipes(entries.overview(found)), levels.advice(found)]
-    told = told if len(found) > 1 else []
-    return "\n\n".join(filter(None, [*told, group_table.markdown([one.section for one in each])]))
+    parts = ["## Readings", group_table.pipes(entries.overview(found)), entries.level_advice(found)]
+    parts = parts if len(found) > 1 else []
+    return "\n\n".join(filter(None, [*parts, group_table.markdown([one.section for one in each])]))
 
 
 def _tables(found: Sequence[Entry], each: Sequence[Entry], log: bool | None) -> str:
-    """A row for each group and what speaks against its reading; all of a group that is alone, or with -v."""
-    from idim_cli.reports.inputs import entries, levels
+    """A row for each group and the cautions of its reading; all details of a single group, or with -v."""
+    from idim_cli.reports.inputs import entries
     from idim_cli.thresholds.text import wrapped
 
     blocks = [entries.summary(found, console.width())] if len(found) > 1 else []
-    notes = [levels.advice(found), *(entries.cautions(found) if len(found) > 1 else [])]
+    notes = [entries.level_advice(found), *(entries.cautions(found) if len(found) > 1 else [])]
     blocks += ["\n".join(wrapped(note, console.text_width())) for note in notes if note]
     if console.level() >= console.VERBOSE:
         return "\n\n".join([*blocks, *(_whole(one.section, log) for one in each)])
     if len(found) > 1:
-        console.say("-v adds each group's reading and its performance at each d")
+        console.say("-v adds the reading and the performance at each d of each group")
     return "\n\n".join([*blocks, *(_brief(one.section, log) for one in found if len(found) == 1)])
 
 
 def _brief(section: Section, log: bool | None) -> str:
-    """A group as `idim threshold` tells it."""
+    """A group as `idim threshold` prints it."""
     from idim_cli.thresholds import describe
 
-    told = describe(section.reading, console.text_width())
-    return "\n\n".join(["\n".join([section.heading, told]), plot(section.sample, section.reading, log)])
+    reading = describe(section.reading, console.text_width())
+    return "\n\n".join(["\n".join([section.heading, reading]), plot(section.sample, section.reading, log)])
 
 
 def _whole(section: Section, log: bool | None) -> str:

@@ -1,16 +1,17 @@
-"""Short forms of recipe keys: the options --d, --seeds and --epochs, and what `d=5` means in a sweep."""
+"""Short forms of recipe keys: the options --d, --seeds and --epochs, and `d=5` in a sweep."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from idim_cli.cli import console
 
-_PANEL = "Short forms of recipe keys"
+_option = partial(typer.Option, rich_help_panel="Short forms of recipe keys")
 _OF_ONE_RUN = re.compile(r"(d|seeds)(?=[.=])")
 
 
@@ -18,55 +19,41 @@ def whole(text: str) -> str:
     """``3``, or ``1,2,3`` as a list in a recipe's form."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts):
-        raise typer.BadParameter(f"{text!r} is neither a whole number nor a list of them, such as 1,2,3")
+        raise typer.BadParameter(f"must be whole numbers such as 3 or 1,2,3, got {text!r}")
     return parts[0] if len(parts) == 1 else f"[{','.join(parts)}]"
 
 
-Dimensions = Annotated[
+DimensionsOption = Annotated[str | None, _option("--d", metavar="N,...", help="sweep.d", parser=whole)]
+SeedsOption = Annotated[
     str | None,
-    typer.Option("--d", metavar="N,...", help="sweep.d", parser=whole, rich_help_panel=_PANEL),
+    _option("--seeds", metavar="N|N,...", help="sweep.seeds: how many, or which.", parser=whole),
 ]
-Seeds = Annotated[
-    str | None,
-    typer.Option(
-        "--seeds",
-        metavar="N|N,...",
-        help="sweep.seeds: how many, or which.",
-        parser=whole,
-        rich_help_panel=_PANEL,
-    ),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option("--epochs", metavar="N", min=1, help="training.epochs", rich_help_panel=_PANEL),
-]
-OneD = Annotated[
-    int | None, typer.Option("--d", metavar="N", min=1, help="d, the dimension.", rich_help_panel=_PANEL)
-]
-OneSeed = Annotated[
-    int | None,
-    typer.Option(
-        "--seeds", metavar="N", min=0, help="seeds, of theta0, P and the data order.", rich_help_panel=_PANEL
-    ),
+EpochsOption = Annotated[int | None, _option("--epochs", metavar="N", min=1, help="training.epochs")]
+OneDOption = Annotated[int | None, _option("--d", metavar="N", min=1, help="d, the dimension.")]
+OneSeedOption = Annotated[
+    int | None, _option("--seeds", metavar="N", min=0, help="seeds, of theta0, P and the data order.")
 ]
 
 
 def of_sweep(
     overrides: Sequence[str] | None, d: str | None, seeds: str | None, epochs: int | None
 ) -> list[str]:
-    """All overrides of a sweep; `d` and `seeds` of one run are taken for the sweep's, which is said."""
+    """All overrides of a sweep; `d` and `seeds` of one run are read as those of the sweep, with a note."""
     given = [_of_sweep(one) for one in overrides or []]
-    return [*given, *_told(**{"sweep.d": d and _listed(d), "sweep.seeds": seeds, "training.epochs": epochs})]
+    return [
+        *given,
+        *_overrides(**{"sweep.d": d and _listed(d), "sweep.seeds": seeds, "training.epochs": epochs}),
+    ]
 
 
 def of_run(
     overrides: Sequence[str] | None, d: int | None, seeds: int | None, epochs: int | None
 ) -> list[str]:
     """All overrides of one run."""
-    return [*(overrides or []), *_told(d=d, seeds=seeds, **{"training.epochs": epochs})]
+    return [*(overrides or []), *_overrides(d=d, seeds=seeds, **{"training.epochs": epochs})]
 
 
-def _told(**values: str | int | None) -> list[str]:
+def _overrides(**values: str | int | None) -> list[str]:
     return [f"{key}={value}" for key, value in values.items() if value is not None]
 
 
@@ -84,7 +71,7 @@ def _listed(value: str) -> str:
 
 
 def unused(overrides: Sequence[str], search: str) -> None:
-    """Warn of dimensions and seeds that a search, which chooses them itself, does not use."""
+    """Warn about dimensions and seeds that a search ignores, as it chooses them itself."""
     given = [one for one in overrides if one.startswith(("sweep.d=", "sweep.d.", "sweep.seeds"))]
     if given and search != "grid":
-        console.warn(f"{', '.join(given)}: ignored: the search {search} chooses d and seeds itself")
+        console.warn(f"{', '.join(given)} is ignored: the search {search} chooses d and seeds")

@@ -1,4 +1,4 @@
-"""Where the program begins: signals are heeded before anything that takes time is imported."""
+"""The entry point: handlers of signals are installed before the slow imports."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 import signal
 from types import FrameType
 
-# As in `idim_cli.core.errors`, which is not there yet.
+# As in `idim_cli.core.errors`, which is not imported yet.
 _CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 75}
-_exit = os._exit  # which is forbidden to foreign code later
+_exit = os._exit  # user code is prevented from calling it later
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -16,7 +16,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run the command line; a signal during its imports ends it as a later one does, without a traceback."""
+    """Run the command line; a signal during its imports ends it like a later one, without a traceback."""
     for name in _CODES:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _end)
@@ -27,7 +27,7 @@ def main() -> None:
         no_c_exit()
         app.main()
         ending(0)
-    except KeyboardInterrupt:  # between Python's own handler and the command's
+    except KeyboardInterrupt:  # between the handlers of Python and of the command
         _exit(_CODES["SIGINT"])
     except SystemExit as end:
         ending(end.code if isinstance(end.code, int) else int(end.code is not None))

@@ -13,52 +13,52 @@ from idim_cli.core.errors import NOT_REACHED, RUN_FAILED, SOME_FAILED
 from idim_cli.runs.results import FAILED
 
 if TYPE_CHECKING:
-    from idim_cli.execute.sweep import Outcome
+    from idim_cli.execute.outcome import Outcome
 
 
 def command(
-    recipe: options.Recipe,
-    overrides: options.Overrides = None,
-    d: short.Dimensions = None,
-    seeds: short.Seeds = None,
-    epochs: short.Epochs = None,
-    out: options.Out = Path("results"),
-    data: options.Data = None,
-    device: options.Device = None,
-    download: options.Download = False,
-    jobs: options.Jobs = None,
-    pack: options.Pack = None,
-    adaptively: adaptive.Adaptive = False,
-    precision: adaptive.Precision = None,
-    max_runs: adaptive.MaxRuns = None,
-    max_epochs: adaptive.MaxEpochs = None,
-    max_time: adaptive.MaxTime = None,
-    no_early_stop: adaptive.NoEarlyStop = False,
-    lr: adaptive.Rates = None,
-    tracker: options.Tracker = None,
-    dry_run: options.DryRun = False,
-    trust_code: options.TrustCode = False,
-    keep_going: options.KeepGoing = False,
-    as_json: options.Json = False,
+    recipe: options.RecipeArgument,
+    overrides: options.OverridesArgument = None,
+    d: short.DimensionsOption = None,
+    seeds: short.SeedsOption = None,
+    epochs: short.EpochsOption = None,
+    out: options.OutOption = Path("results"),
+    data: options.DataOption = None,
+    device: options.DeviceOption = None,
+    download: options.DownloadOption = False,
+    jobs: options.JobsOption = None,
+    pack: options.PackOption = None,
+    adaptively: adaptive.AdaptiveOption = False,
+    precision: adaptive.PrecisionOption = None,
+    max_runs: adaptive.MaxRunsOption = None,
+    max_epochs: adaptive.MaxEpochsOption = None,
+    max_time: adaptive.MaxTimeOption = None,
+    no_early_stop: adaptive.NoEarlyStopOption = False,
+    lr: adaptive.RatesOption = None,
+    tracker: options.TrackerOption = None,
+    dry_run: options.DryRunOption = False,
+    trust_code: options.TrustCodeOption = False,
+    keep_going: options.KeepGoingOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Train the recipe's grid of d and seeds with its direct baseline, and estimate d_int.
 
-    --adaptive chooses d and seeds itself, ends runs that are decided, and stops
-    when the requested precision is reached.
+    --adaptive chooses d and seeds, stops runs early whose outcome is clear, and
+    ends when the requested precision is reached.
 
-    results.csv is updated as runs end. The same command continues after an
-    interruption, and prints the summary again when all is done. A run that
-    fails does not stop the others. --dry-run tells what it would take.
+    results.csv is updated after every run. The same command continues after an
+    interruption, and prints the summary again when all runs are done. A run that
+    fails does not stop the others. --dry-run estimates time and memory.
 
-    --jobs processes share the runs, and each trains up to --pack of them at
-    once as one batched network. Packed runs agree with single ones up to
-    rounding; --pack 1 gives the same bits every time.
+    --jobs processes share the runs, and each trains up to --pack of them as one
+    batched network. Packed runs agree with single ones up to rounding; --pack 1
+    gives the same bits every time.
 
     Example: idim sweep mnist-fc 'sweep.d=[500, 600, 700]' sweep.seeds=5
     Example: idim sweep mnist-fc --adaptive --precision 5%
 
-    Exit code: 0; 1 when a run failed (4 under --keep-going); 2 for a faulty
-    recipe or absent data, found before the first run; 3 when some d_int lies
+    Exit code: 0; 1 when a run failed (4 under --keep-going); 2 for an invalid
+    recipe or missing data, found before the first run; 3 when some d_int is
     beyond the grid; 75, 130 or 143 when stopped.
     """
     from idim_cli.recipe.load import load
@@ -85,7 +85,7 @@ def command(
         return dryrun.show(loaded, out, where, jobs, pack, as_json, trust_code=trust_code)
     with console.resumable(), watch.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:
         outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher, trust_code=trust_code)
-    from idim_cli.thresholds import TableOrigin  # numpy with it, which the first line does not wait for
+    from idim_cli.thresholds import TableOrigin  # with numpy, for which the first line must not wait
 
     words = [recipe, *changes, *search, *options.given(out, data, device, jobs, pack, tracker)]
     outcome = outcome.following(TableOrigin(words, loaded.recipe))
@@ -101,7 +101,7 @@ def command(
 
 
 def _text(outcome: Outcome) -> str:
-    """The summary for people: for each group a plot and its reading in words, or why it has none."""
+    """The summary: for each group a plot and its reading in words, or why it has none."""
     titled, detailed = len(outcome.estimates) > 1, console.level() >= console.VERBOSE
     blocks = [
         one.describe(plot(one.sample, one.reading), titled, console.text_width(), detailed)

@@ -1,4 +1,4 @@
-"""`idim threshold`: read d_int from results, with its interval and everything it rests on."""
+"""`idim threshold`: read d_int from results, with its interval and protocol."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idim_cli.cli import console, options
+from idim_cli.cli import console, options, reading_options
 from idim_cli.cli.plots import plot
 from idim_cli.core.errors import NOT_REACHED, IdimError
 
@@ -18,25 +18,23 @@ if TYPE_CHECKING:
 
 
 def command(
-    path: options.Results,
-    baseline: options.Baseline = None,
-    fraction: options.Fraction = None,
-    floor: options.Floor = None,
-    rule: options.Rule = None,
-    confidence: options.Confidence = None,
-    centre: options.Centre = None,
-    paper: options.Paper = False,
-    every: Annotated[
-        bool, typer.Option("--all", help="All published kinds of reading side by side.")
-    ] = False,
-    column: options.Column = None,
-    where: options.Where = None,
-    group_by: options.GroupBy = None,
-    as_json: options.Json = False,
+    path: options.ResultsArgument,
+    baseline: reading_options.BaselineOption = None,
+    fraction: reading_options.FractionOption = None,
+    floor: reading_options.FloorOption = None,
+    rule: reading_options.RuleOption = None,
+    confidence: reading_options.ConfidenceOption = None,
+    centre: reading_options.CentreOption = None,
+    paper: reading_options.PaperOption = False,
+    every: Annotated[bool, typer.Option("--all", help="A table of all published kinds of reading.")] = False,
+    column: reading_options.ColumnOption = None,
+    where: reading_options.WhereOption = None,
+    group_by: reading_options.GroupByOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Read the intrinsic dimension from results.
 
-    A group of runs that cannot be read is named with the reason, and the others
+    A group of runs that cannot be read is listed with the reason, and the others
     are read. See docs/read-the-number.md.
 
     Example: idim threshold results/mnist-fc --baseline best
@@ -47,8 +45,8 @@ def command(
     from idim_cli import thresholds
 
     given = {"baseline": baseline, "fraction": fraction, "floor": floor, "rule": rule}
-    how = options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
-    chosen = options.selection(column, where, group_by)
+    how = reading_options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
+    chosen = reading_options.selection(column, where, group_by)
     runs = thresholds.swept(path)
     table, notes = chosen.of(runs, str(path))
     for note in notes:
@@ -70,10 +68,10 @@ def command(
 
 
 def _text(one: Estimate) -> str:
-    """The reading, and below it a plot of what it was read from."""
-    told = one.describe(width=console.text_width(), detailed=console.level() >= console.VERBOSE)
+    """The reading, and a plot of its runs."""
+    reading = one.describe(width=console.text_width(), detailed=console.level() >= console.VERBOSE)
     drawn = plot(one.sample, one.reading)
-    return f"{told}\n\n{drawn}" if drawn else told
+    return f"{reading}\n\n{drawn}" if drawn else reading
 
 
 def _print_all(found: Sequence[Estimate], how: Options, origin: TableOrigin, as_json: bool) -> None:
@@ -87,20 +85,20 @@ def _print_all(found: Sequence[Estimate], how: Options, origin: TableOrigin, as_
     if as_json:
         console.document("readings/1", {"groups": [_as_json(one, some) for one, some in pairs]})
     else:
-        console.out("\n\n".join(_side_by_side(one, some) for one, some in pairs))
+        console.out("\n\n".join(_as_text(one, some) for one, some in pairs))
 
 
 def _as_json(one: Estimate, named: Sequence[Named]) -> dict[str, Any]:
     if not named:
         return one.as_dict()
-    told = [
+    entries = [
         {"reading": name, **({"error": r.message} if isinstance(r, IdimError) else r.as_dict())}
         for name, r in named
     ]
-    return {"group": one.group, "readings": told}
+    return {"group": one.group, "readings": entries}
 
 
-def _side_by_side(one: Estimate, named: Sequence[Named]) -> str:
+def _as_text(one: Estimate, named: Sequence[Named]) -> str:
     from idim_cli.thresholds.text import table
 
     if not named:

@@ -16,29 +16,29 @@ from idim_cli.runs.results import LOG
 
 
 def command(
-    recipe: options.Recipe,
-    overrides: options.Overrides = None,
-    d: short.OneD = None,
-    seeds: short.OneSeed = None,
-    epochs: short.Epochs = None,
-    out: options.Out = Path("results"),
-    data: options.Data = None,
-    device: options.Device = None,
-    download: options.Download = False,
-    tracker: options.Tracker = None,
-    dry_run: options.DryRun = False,
-    trust_code: options.TrustCode = False,
-    as_json: options.Json = False,
+    recipe: options.RecipeArgument,
+    overrides: options.OverridesArgument = None,
+    d: short.OneDOption = None,
+    seeds: short.OneSeedOption = None,
+    epochs: short.EpochsOption = None,
+    out: options.OutOption = Path("results"),
+    data: options.DataOption = None,
+    device: options.DeviceOption = None,
+    download: options.DownloadOption = False,
+    tracker: options.TrackerOption = None,
+    dry_run: options.DryRunOption = False,
+    trust_code: options.TrustCodeOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Train one run: the recipe's model in its subspace of dimension d.
 
     The same command continues after an interruption, and prints the result
-    again when all is done. Direct training: projector=identity. --dry-run tells
-    what it would take.
+    again when the run is done. Direct training: projector=identity. --dry-run
+    estimates time and memory.
 
     Example: idim train mnist-fc d=500 seeds=1
 
-    Exit code: 0; 1 when the run failed; 2 for a faulty recipe or absent data;
+    Exit code: 0; 1 when the run failed; 2 for an invalid recipe or missing data;
     75, 130 or 143 when stopped.
     """
     from idim_cli.recipe.load import load
@@ -46,7 +46,7 @@ def command(
 
     loaded = load(recipe, [*short.of_run(overrides, d, seeds, epochs), *options.trackers(tracker)])
     run = single(loaded.recipe)
-    console.say(f"{loaded.recipe.name}: 1 run; loading torch ...")  # which takes a second or more
+    console.say(f"{loaded.recipe.name}: 1 run; loading torch ...")  # takes a second or more
     from idim_cli.training.finished import run_folder
     from idim_cli.training.prepare import Where
     from idim_cli.training.run import train
@@ -56,8 +56,8 @@ def command(
     if dry_run:
         return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json, trust_code=trust_code)
     with console.resumable(), watch.shown(one.recipe, out) as watcher:
-        tell = partial(watcher.progress, run)
-        result = train(loaded, out, where=where, on_step=tell, trust_code=trust_code)
+        report = partial(watcher.progress, run)
+        result = train(loaded, out, where=where, on_step=report, trust_code=trust_code)
     folder = run_folder(out, run)
     if as_json:
         console.document("train/1", {**result, "folder": folder})

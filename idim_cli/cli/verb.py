@@ -1,4 +1,4 @@
-"""What all verbs share: -q and -v, and with -v a log of what is loaded, from where, and how long it took."""
+"""The options -q and -v of all verbs; -v logs what is loaded, from where, and how long it took."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Verbose = Annotated[
 ]
 _METAVARS = {bool: "", int: "N", float: "X"}
 _OURS = logging.getLogger("idim_cli")
-#: Packages whose version is told if the verb has loaded them.
-_TOLD = ("torch", "numpy", "pandas", "scipy")
+#: Packages whose version is printed if the verb has loaded them.
+_VERSIONS = ("torch", "numpy", "pandas", "scipy")
 
 
 class Verb(TyperCommand):
-    """A command whose help tells types in plain words or not at all."""
+    """A command whose help shows types in plain words or not at all."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Arguments and options."""
@@ -44,7 +44,7 @@ class Verb(TyperCommand):
 
 
 def plain_types(parameters: list[Any], ctx: Any) -> list[Any]:
-    """Parameters that show their metavar in the place of ``<str>``, and nothing for a flag or an argument."""
+    """Parameters that show their metavar instead of ``<str>``, and nothing for a flag or an argument."""
     for one in parameters:
         if isinstance(one, TyperArgument):
             one.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
@@ -54,7 +54,7 @@ def plain_types(parameters: list[Any], ctx: Any) -> list[Any]:
 
 
 def verb(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` as a command that takes -q and -v too; while it runs, the console heeds them."""
+    """`function` as a command with -q and -v, which the console follows while it runs."""
 
     @functools.wraps(function)
     def command(*args: Any, quiet: bool, verbose: bool, **given: Any) -> Any:
@@ -66,7 +66,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
         if verbose:
             _begin()
         try:
-            with console.data_apart(), _each_warning_once():
+            with console.only_data(), _each_warning_once():
                 return _called(functools.partial(function, *args, **given), bool(given.get("as_json")))
         finally:
             _OURS.removeHandler(handler)
@@ -76,41 +76,41 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
     signature = _with_options(inspect.signature(function, eval_str=True))
     command.__signature__ = signature  # type: ignore[attr-defined]
-    # Typer reads these several times, and compiles annotations that are text each time.
+    # Typer reads these several times, and would compile annotations in text form each time.
     command.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
     return command
 
 
 def _called(function: Callable[[], Any], as_json: bool) -> Any:
-    """What `function` returns; an error is told on stdout too where JSON is asked for."""
+    """The result of `function`; with --json, an error is also printed as JSON."""
     try:
         return _contained(function)
     except IdimError as error:
         if as_json:
             faults = [asdict(fault) for fault in error.faults] if isinstance(error, RecipeError) else []
-            told = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
-            console.document("error/1", {**told, "faults": faults})
+            about = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+            console.document("error/1", {**about, "faults": faults})
         raise
 
 
 def _contained(function: Callable[[], Any]) -> Any:
-    """What `function` returns; a full disk and the like, or `sys.exit` in foreign code, is an IdimError."""
+    """The result of `function`; errors of the disk and `sys.exit` in user code become an IdimError."""
     try:
         return function()
     except SystemExit as end:
-        raise ExitedError(f"user code tried to end the program: {described(end)}") from end
+        raise ExitedError(f"user code tried to exit the program: {described(end)}") from end
     except BrokenPipeError:
         raise
     except OSError as error:
         raise as_file_error(error) from error
-    except RuntimeError as error:  # pathlib's word for it before Python 3.13
+    except RuntimeError as error:  # how pathlib reports it before Python 3.13
         if not str(error).startswith("Symlink loop"):
             raise
         raise FileError(str(error), "remove the link") from error
 
 
 def as_file_error(error: OSError) -> FileError:
-    """A full disk, a folder that is a file or may not be written to: no fault of the program."""
+    """A full disk, or a folder that is a file or read-only: an error of the environment, not of idim."""
     reason = error.strerror or str(error) or type(error).__name__
     return FileError(
         f"cannot use {error.filename}: {reason}" if error.filename else f"cannot continue: {reason}"
@@ -118,7 +118,7 @@ def as_file_error(error: OSError) -> FileError:
 
 
 def _with_options(signature: inspect.Signature) -> inspect.Signature:
-    """With -q and -v; types are told in a letter or not at all: <bool> says nothing of a flag."""
+    """The signature with -q and -v, and with types as a letter or not at all: <bool> would not help."""
     for parameter in signature.parameters.values():
         kind, *more = get_args(parameter.annotation) or (None,)
         for info in more:
@@ -132,17 +132,17 @@ def _with_options(signature: inspect.Signature) -> inspect.Signature:
 
 
 class _Handler(logging.Handler):
-    """What the rooms below log, as talk or a warning; each thing once."""
+    """Prints what other packages log, each message once."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: set[str] = set()
+        self.printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it, unless it was said before."""
+        """Print a message, unless it was printed before."""
         message = self.format(record)
-        if message not in self.told:
-            self.told.add(message)
+        if message not in self.printed:
+            self.printed.add(message)
             if record.levelno >= logging.WARNING:
                 console.warn(message)
             else:
@@ -151,16 +151,16 @@ class _Handler(logging.Handler):
 
 @contextlib.contextmanager
 def _each_warning_once() -> Iterator[None]:
-    """Print warnings of user code and libraries as ours, each once: a model is built anew for every run.
+    """Context that prints warnings of user code and libraries once, although models are built for every run.
 
-    Python's own record of what was shown is lost each time that a library changes the filters.
+    Python's own record of printed warnings is lost whenever a library changes the filters.
     """
     before, seen = warnings.showwarning, set[object]()
 
     def show(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
     ) -> None:
-        this = filename, lineno, str(message)  # a worker may know its class by another name
+        this = filename, lineno, str(message)  # without the class, whose name may differ in a worker
         if this not in seen:
             seen.add(this)
             console.warn(f"{filename}:{lineno}: {category.__name__}: {message}")
@@ -183,5 +183,5 @@ def _begin() -> None:
 
 def _end(seconds: float) -> None:
     _OURS.setLevel(logging.NOTSET)
-    loaded = [f"{name} {sys.modules[name].__version__}" for name in _TOLD if name in sys.modules]
+    loaded = [f"{name} {sys.modules[name].__version__}" for name in _VERSIONS if name in sys.modules]
     console.say(f"{seconds:.1f} s" + (f" with {', '.join(loaded)}" if loaded else ""))

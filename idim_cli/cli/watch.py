@@ -1,4 +1,4 @@
-"""What watches a sweep: a live view on a terminal, lines elsewhere, nothing when quiet."""
+"""The display of progress: a live view on a terminal, lines elsewhere, nothing with --quiet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def shown(recipe: Recipe | None, out: Path) -> AbstractContextManager[Watcher]:
-    """What watches a sweep, or runs without one, with results below `out`; silent when quiet."""
+    """The display for a sweep with results below `out`, or for runs without a recipe."""
     if console.level() == console.QUIET:
         from idim_cli.execute.base import Silent
 

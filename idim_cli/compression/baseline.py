@@ -1,4 +1,4 @@
-"""The 100 % of a run: the direct runs that lie beside it."""
+"""The baseline of a run: the direct runs in its results folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def beside(folder: Path, run_id: str, spec: Spec) -> float | None:
+def mean_of_direct_runs(folder: Path, run_id: str, spec: Spec) -> float | None:
     """Mean performance of the direct runs in a results folder that are a run's baseline; None if unknown."""
     direct = _direct(folder, run_id, spec)
     return None if direct is None else float(direct["performance"].mean())

@@ -1,9 +1,9 @@
 """What the size of a file proves: bounds on the error that a network makes on new data.
 
 A file of K bits is one of many; if each file has a prior weight of 2^-K, fixed before the data were seen,
-then with probability 1 - delta over the training examples all files at once keep these bounds (Occam's
-razor; Langford, "Tutorial on practical prediction theory", JMLR 6, 2005). So it does not matter how the
-network was found, nor what else was tried on the same examples. No torch here.
+then with probability 1 - delta over the training examples these bounds hold for all files together (Occam's
+razor; Langford, "Tutorial on practical prediction theory", JMLR 6, 2005). So they are independent of how
+the network was found, and of what else was tried on the same examples. No torch here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-DELTA = 0.05
+DELTA = 0.05  # the usual 95 %; halving it adds 1 bit to the thousand or so of a network
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Bound:
     """What holds for a network with probability 1 - `delta`.
 
     Attributes:
-        n: training examples, drawn independently from what the error speaks of.
+        n: training examples, independent draws from the distribution of new data.
         wrong: how many of them the network gets wrong.
         bits: K, of the network in a prefix-free code.
         delta: the probability that the bounds fail.
@@ -40,7 +40,7 @@ def bound(wrong: int, n: int, bits: float, delta: float = DELTA) -> Bound:
     """The bounds of a network of `bits` that gets `wrong` of `n` training examples wrong.
 
     Raises:
-        ValueError: the numbers are none of such a network.
+        ValueError: the numbers are out of range.
     """
     if not (n > 0 and 0 <= wrong <= n and bits >= 0 and 0 < delta < 1):
         raise ValueError(f"no bound for {wrong} wrong of {n}, {bits} bits, delta {delta}")
@@ -82,7 +82,7 @@ def kl_inverse(q: float, c: float) -> float:
 def _log_tail(k: int, n: int, p: float) -> float:
     """ln P(at most k of n) at 0 < p < 1, to twelve digits.
 
-    Terms that lie further from the largest one than nine times sqrt(n) are less than exp(-40) of it.
+    Terms further than 9 sqrt(n) from the largest one are less than exp(-40) of it, and are left out.
     """
     import numpy as np
     from scipy.special import gammaln, logsumexp
@@ -102,7 +102,7 @@ def _kl(q: float, p: float) -> float:
 def _largest(holds: Callable[[float], bool], low: float) -> float:
     """The p in low .. 1 up to which a condition holds, rounded up."""
     high = 1.0
-    for _ in range(50):
+    for _ in range(50):  # to the precision of a float
         middle = (low + high) / 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     return high

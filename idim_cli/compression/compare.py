@@ -1,11 +1,10 @@
-"""What the same network takes by other means, at the accuracy of its file or better."""
+"""Bytes of the same network in other forms, at the performance of its file or better."""
 
 from __future__ import annotations
 
 import lzma
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,27 +14,24 @@ from idim_cli.compression.baseline import direct_runs
 from idim_cli.compression.format.coordinates import Exact
 from idim_cli.compression.format.solution import to_bytes
 from idim_cli.compression.rebuild import rebuild
+from idim_cli.compression.record import StoredForm
 from idim_cli.compression.search.trial import Trials
 from idim_cli.core.errors import MissingExtraError
 from idim_cli.core.rng import Stream
 from idim_cli.datasets.split import Order
 
-_HALVINGS = 8  # of the interval, in logarithms, in which the share of weights that must be kept is looked for
-_EPOCHS, _RATE, _BATCH = 2, 1e-3, 128  # of training what was kept
+_HALVINGS = 8  # of the interval of log2(share of weights kept), 12 wide: the share is found to 3 %
+# Of training the weights that are kept: short, as it is repeated for each share that is tried.
+_EPOCHS, _RATE, _BATCH = 2, 1e-3, 128
 
-ComparisonRow = dict[str, Any]
 
-
-def compare(trials: Trials, level: float, run_id: str) -> list[ComparisonRow]:
+def compare(trials: Trials, level: float, run_id: str) -> list[StoredForm]:
     """Bytes of other forms of the run's network, and of its directly trained one after pruning.
 
     Args:
         trials: of the run; its solution has free coordinates.
         level: performance that the pruned network must reach.
-        run_id: of the run, whose direct runs are looked for beside it.
-
-    Returns:
-        One row a form: `form`, `bytes`, `performance` (None where no network was decoded).
+        run_id: of the run, whose direct runs are in the same folder.
 
     Raises:
         MissingExtraError: zstandard is not installed.
@@ -47,14 +43,14 @@ def compare(trials: Trials, level: float, run_id: str) -> list[ComparisonRow]:
     half = Exact(trials.found.coords.half().float().numpy())
     halved = _score(trials, rebuild(replace(trials.found, stored=half)).module)
     rows = [
-        _row("coords alone, float32", coords, own),
-        _row("coords alone, float16", to_bytes(trials.found.coords.half()), halved),
-        _row("coords alone, float32, zstd", zstd(coords), own),
-        _row("coords alone, float32, xz", _xz(coords), own),
-        _row("state_dict, float32", state, own),
-        _row("state_dict, float32, zstd", zstd(state), own),
-        _row("state_dict, float32, xz", _xz(state), own),
-        _row("state_dict, float16", *_halved(trials, module)),
+        _form("coords alone, float32", coords, own),
+        _form("coords alone, float16", to_bytes(trials.found.coords.half()), halved),
+        _form("coords alone, float32, zstd", zstd(coords), own),
+        _form("coords alone, float32, xz", _xz(coords), own),
+        _form("state_dict, float32", state, own),
+        _form("state_dict, float32, zstd", zstd(state), own),
+        _form("state_dict, float32, xz", _xz(state), own),
+        _form("state_dict, float16", *_halved(trials, module)),
     ]
     for path in direct_runs(trials.out, run_id, trials.found.spec)[:1]:
         direct = rebuild(from_checkpoint.read(path), trials.trust_code).module
@@ -62,12 +58,12 @@ def compare(trials: Trials, level: float, run_id: str) -> list[ComparisonRow]:
     return rows
 
 
-def _row(form: str, data: bytes, performance: float | None) -> ComparisonRow:
-    return {"form": form, "bytes": len(data), "performance": performance}
+def _form(name: str, data: bytes, performance: float | None) -> StoredForm:
+    return StoredForm(name, len(data), performance)
 
 
 def _score(trials: Trials, module: nn.Module) -> float:
-    return trials.figures(module)[trials.task.metric]
+    return trials.metrics(module)[trials.task.metric]
 
 
 def _halved(trials: Trials, module: nn.Module) -> tuple[bytes, float]:
@@ -96,14 +92,14 @@ def _xz(data: bytes) -> bytes:
 
 def _pruned(
     trials: Trials, module: nn.Module, level: float, zstd: Callable[[bytes], bytes]
-) -> Iterator[ComparisonRow]:
+) -> Iterator[StoredForm]:
     """The direct network with the fewest weights that reach the level, as float16.
 
-    The smallest of all weights are set to zero at once, and the others trained on; the share that is
-    kept is halved or doubled in ever smaller steps (Han et al., NeurIPS 2015, in one step).
+    The smallest of all weights are set to zero in one step, and the others trained further; the share that is
+    kept is found by bisection (Han et al., NeurIPS 2015, in one step).
     """
     start = {name: value.clone() for name, value in module.state_dict().items()}
-    few, many, best = -12.0, 0.0, None
+    few, many, best = -12.0, 0.0, None  # log2 of the share: 0.02 % to all weights
     for _ in range(_HALVINGS):
         middle = (few + many) / 2
         module.load_state_dict(start)
@@ -115,12 +111,12 @@ def _pruned(
             few = middle
     if best is not None:
         data, performance, share = best
-        yield _row(f"direct, {share:.2%} of the weights kept, float16, zstd", zstd(data), performance)
-        yield _row(f"direct, {share:.2%} of the weights kept, float16, xz", _xz(data), performance)
+        yield _form(f"direct, {share:.2%} of the weights kept, float16, zstd", zstd(data), performance)
+        yield _form(f"direct, {share:.2%} of the weights kept, float16, xz", _xz(data), performance)
 
 
 def _prune(trials: Trials, module: nn.Module, share: float) -> None:
-    """Keep this share of all weights, the largest ones, and train them on."""
+    """Keep this share of all weights, the largest ones, and train them further."""
     parameters = [parameter.requires_grad_() for parameter in module.parameters()]
     sizes = torch.cat([parameter.detach().abs().flatten() for parameter in parameters])
     least = sizes.kthvalue(max(1, round((1 - share) * len(sizes)))).values

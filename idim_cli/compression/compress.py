@@ -1,22 +1,22 @@
-"""From a run to the smallest file that does what is asked of it."""
+"""`compress`: from a run to the smallest file that meets the requested target."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from idim_cli.compression import from_checkpoint
-from idim_cli.compression.baseline import beside, direct_runs
+from idim_cli.compression import from_checkpoint, write
+from idim_cli.compression.baseline import direct_runs, mean_of_direct_runs
 from idim_cli.compression.compare import compare, zstandard
-from idim_cli.compression.format import files, guard
+from idim_cli.compression.format import container, files, guard
 from idim_cli.compression.rebuild import refuse_edited
-from idim_cli.compression.search import record
+from idim_cli.compression.record import Compressed
 from idim_cli.compression.search.choose import choose
 from idim_cli.compression.search.missed import NotReachedError
 from idim_cli.compression.search.options import CompressOptions
-from idim_cli.compression.search.record import Compressed
-from idim_cli.compression.search.target import Target, goal_of
-from idim_cli.compression.search.trial import Trial, Trials, home
+from idim_cli.compression.search.target import Target, target_of
+from idim_cli.compression.search.trial import Trial, Trials, results_folder
 from idim_cli.core.errors import DataError
 from idim_cli.execute.base import Executor, Silent, Watcher
 from idim_cli.execute.inline import Inline
@@ -28,92 +28,95 @@ from idim_cli.training.prepare import Where
 def compress(
     run: str | Path,
     out: str | Path | None = None,
-    wish: CompressOptions | None = None,
+    options: CompressOptions | None = None,
     *,
     where: Where | None = None,
     executor: Executor | None = None,
     watcher: Watcher | None = None,
     trust_code: bool = False,
 ) -> Compressed:
-    """Write the `.idim` file of a run, as small as the wish allows; the test split has no part in it.
+    """Write the `.idim` file of a run, as small as the options allow; the test split is not used.
 
     Args:
         run: a run folder, or its checkpoint.safetensors.
-        out: the file to write; beside the checkpoint by default.
-        wish: what it is to be.
+        out: the file to write; next to the checkpoint by default.
+        options: what is requested of the file.
         where: device and data.
-        executor: carries out trainings with few values; one after the other by default. They lie in
-            ``compressed/`` of the run's results folder, and are not made twice.
-        watcher: told of them.
-        trust_code: whether code that the checkpoint names may run although a stranger made it.
+        executor: carries out trainings with few values; one after the other by default. Their folders are in
+            ``compressed/`` of the run's results folder, and none is trained twice.
+        watcher: receives their progress.
+        trust_code: whether code named by a checkpoint of somebody else may run.
 
     Raises:
-        FileError: not a checkpoint, or one whose coordinates are not finite, or that names a stranger's code.
-        DataError: the data that decide are absent.
-        NotReachedError: no choice does what is asked. Of a `frontier` the nearest is written before.
-        StoppedError: a signal asked to stop; the same call goes on.
+        FileError: not a checkpoint, or one whose coordinates are not finite, or that names untrusted code.
+        DataError: the data for scoring are missing.
+        NotReachedError: no choice meets the target. Of a `frontier` the nearest is written before.
+        StoppedError: a signal asked to stop; the same call continues.
     """
-    wish = wish or CompressOptions()
+    options = options or CompressOptions()
     path = results.checkpoint_of(results.as_path(run))
     found = from_checkpoint.read(path)
+    # All refusals come before the first training: edited code, a file that cannot be written, options.
     refuse_edited(found)
     found = guard.permit(found, trust_code, origin.NEEDED)
-    target = results.as_path(out) if out else path.with_suffix(results.COMPRESSED)
-    files.check(target, path)
+    file = results.as_path(out) if out else path.with_suffix(results.COMPRESSED)
+    files.check(file, path)
     assert found.recipe is not None
-    wish.check(found.recipe.projector.name == "identity", tasks.build(found.recipe.task).metric, found.D)
+    options.check(found.recipe.projector.name == "identity", tasks.build(found.recipe.task).metric, found.D)
     watcher = watcher or Silent()
     if (path.parent / results.RUN_RECIPE).is_file() and results.read_result(path.parent) is None:
-        watcher.say("the run has not ended: its file holds how far it came")
-    if wish.compare:
-        zstandard()  # before any training
+        watcher.say("the run has not ended; compressing its latest checkpoint")
+    if options.compare:
+        zstandard()  # raises if it is not installed
     try:
-        trials = Trials(found, path, wish, where or Where(), executor or Inline(), watcher, trust_code)
+        trials = Trials(found, path, options, where or Where(), executor or Inline(), watcher, trust_code)
     except DataError as error:
-        if not wish.lossless:
+        if not options.lossless:
             raise DataError(error.message, f"{error.hint}; or keep every bit with --lossless") from error
-        return record.note(record.save(Trial.unscored(found), target, path, recipe=found.recipe.name))
+        return _write(Trial.unscored(found), file, path, recipe=found.recipe.name).save()
     trials.own()
-    if wish.lossless or (wish == CompressOptions() and found.stored.levels):
-        return record.note(_saved(trials, trials.made[0], target))
-    return _wished(trials, wish, target)
+    # A run trained with few values is packed as it is, unless more is requested.
+    if options.lossless or (options == CompressOptions() and found.stored.levels):
+        return _scored(trials, trials.made[0], file).save()
+    return _search(trials, options, file)
 
 
-def _wished(trials: Trials, wish: CompressOptions, target: Path) -> Compressed:
-    """Find the file that was wished for, and write it."""
-    run_id, baseline = trials.path.absolute().parent.name, wish.baseline
-    if baseline is None and wish.target is not None:
-        baseline = beside(home(trials.path), run_id, trials.found.spec)
+def _search(trials: Trials, options: CompressOptions, file: Path) -> Compressed:
+    """Find the file that meets the target, and write it."""
+    run_id, baseline = trials.path.absolute().parent.name, options.baseline
+    if baseline is None and options.target is not None:
+        baseline = mean_of_direct_runs(results_folder(trials.path), run_id, trials.found.spec)
     metric = tasks.build(trials.found.recipe.task).metric if trials.found.recipe else ""
-    goal = goal_of(trials.made[0].performance, wish.target, baseline, wish.max_bytes, wish.prove, metric)
-    trials.watcher.say(f"wanted: {goal.says}")
-    best, missed = _best(trials, goal, wish)
-    known = {**goal.known, "goal": f"{goal.says}; not reached"} if missed else goal.known
-    done = record.note(replace(_saved(trials, best, target), baseline=baseline, **known))
+    own = trials.made[0].performance
+    target = target_of(own, options.target, baseline, options.max_bytes, options.prove, metric)
+    trials.watcher.say(f"target: {target.text}")
+    best, missed = _best(trials, target, options)
+    known = {**target.known, "goal": f"{target.text}; not reached"} if missed else target.known
+    done = replace(_scored(trials, best, file), baseline=baseline, **known).save()
     if missed:
         raise missed.but(done)
-    if wish.compare and not direct_runs(trials.out, run_id, trials.found.spec):
-        trials.watcher.say("no direct runs lie beside this run: there is none to prune")
-    if wish.compare:
-        done = record.note(replace(done, compared=compare(trials, best.performance, run_id)))
+    if options.compare and not direct_runs(trials.out, run_id, trials.found.spec):
+        trials.watcher.say("no direct runs next to this run: none is pruned for comparison")
+    if options.compare:
+        done = replace(done, compared=compare(trials, best.performance, run_id)).save()
     return done
 
 
-def _best(trials: Trials, goal: Target, wish: CompressOptions) -> tuple[Trial, NotReachedError | None]:
-    """The file to write. Of a frontier, which draws all that was tried, the nearest does, with the error."""
+def _best(trials: Trials, target: Target, options: CompressOptions) -> tuple[Trial, NotReachedError | None]:
+    """The file to write. A frontier shows all trials, so the nearest is written too, with the error."""
     try:
-        return choose(trials, goal, wish), None
+        return choose(trials, target, options), None
     except NotReachedError as error:
-        if not wish.frontier:
+        if not options.frontier:
             raise
         return error.nearest, error
 
 
-def _saved(trials: Trials, best: Trial, target: Path) -> Compressed:
+def _scored(trials: Trials, best: Trial, file: Path) -> Compressed:
     """Write a file with its score, and with what its size proves."""
-    return record.save(
+    return _write(
         best,
-        target,
+        file,
         trials.path,
         recipe=trials.recipe.name,
         performance=best.performance,
@@ -121,5 +124,28 @@ def _saved(trials: Trials, best: Trial, target: Path) -> Compressed:
         metric=trials.task.metric,
         score_on=trials.task.score_on,
         bound=trials.bound(best),
-        tried=[trial.as_dict() for trial in trials.made],
+        tried=[trial.record() for trial in trials.made],
+    )
+
+
+def _write(trial: Trial, file: Path, source: Path, **known: Any) -> Compressed:
+    """Write the file of a trial, never over its source; `known` are further fields of the record."""
+    content, spec = trial.content, trial.solution.spec
+    size = files.save(file, container.pack(content), source)
+    return Compressed(
+        path=file,
+        dataset=spec.dataset.name,
+        model=spec.model.name,
+        projector=spec.projector.name,
+        D=content.D,
+        d=content.coords.d,
+        levels=content.coords.levels or None,
+        how=trial.how,
+        bytes=size,
+        digest=files.digest(file),
+        parts=container.sizes(content),
+        metrics=dict(trial.metrics),
+        origin=trial.solution.origin,
+        warning=write.warning(trial.solution),
+        **known,
     )

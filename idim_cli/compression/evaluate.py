@@ -24,12 +24,12 @@ SplitName = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class Score:
-    """How well a solution does.
+    """The score of a solution.
 
     Attributes:
-        split: what it was scored on, and `examples`, how many.
-        metrics: all figures of the task by name.
-        metric: which of them is the performance.
+        split: the split it was scored on, and `examples`, its length.
+        metrics: all metrics of the task by name.
+        metric: the one that is the performance.
         D, d: native parameters and coordinates.
     """
 
@@ -48,20 +48,20 @@ def evaluate(
     device: str = "cpu",
     trust_code: bool = False,
 ) -> Score:
-    """Score a solution. theta is grown in float32 on the CPU and only then moved to the device.
+    """Score a solution. theta is computed in float32 on the CPU and only then moved to the device.
 
-    So a checkpoint and a lossless file of it give the same figures to the last digit on the same device.
+    So a checkpoint and a lossless file of it have the same metrics to the last digit on the same device.
 
     Args:
         path: an `.idim` file, a run folder, or its checkpoint.safetensors.
         split: of the data set that the solution was trained on.
-        data_root: where the data lie; else where the checkpoint's recipe says, else IDIM_DATA.
+        data_root: folder of the data; None takes that of the checkpoint's recipe, else IDIM_DATA.
         device: where to compute.
-        trust_code: whether code that the file names may run although a stranger made it, or an `.idim` file.
+        trust_code: whether code named by an `.idim` file, or by a checkpoint of somebody else, may run.
 
     Raises:
         FileError: the file cannot be trusted, or is not what it claims to be.
-        DataError: the data are absent, or there is no such split.
+        DataError: the data are missing, or there is no such split.
     """
     found = _read(as_path(path), trust_code)
     refuse_edited(found)
@@ -75,20 +75,22 @@ def evaluate(
         metrics = task.evaluate(module, chosen.to(device))
     if wrong := tasks.not_finite(metrics):
         raise FileError(f"{path}: {wrong} on the {split} split: the outputs of its network are not finite")
-    known = split if split in found.figures else next(iter(found.figures), split)  # the test split has none
-    looked = chosen if known == split else _split(data, known)
+    known = (
+        split if split in found.metrics else next(iter(found.metrics), split)
+    )  # never recorded for the test split
+    compared = chosen if known == split else _split(data, known)
 
     def again() -> dict[str, float]:
-        return task.evaluate(module, looked.to(device))
+        return task.evaluate(module, compared.to(device))
 
     recorded_scores.refuse_other(
-        found, known, metrics if known == split else again(), again, task.metric, len(looked)
+        found, known, metrics if known == split else again(), again, task.metric, len(compared)
     )
     return Score(split, len(chosen), metrics, task.metric, found.D, found.d)
 
 
 def changed_data(found: Solution, data: Data, split: str = "validation") -> str:
-    """Whether a split, or one of those that a training sees, is not what the solution was trained on."""
+    """Why a split, or one used in training, is not what the solution was trained on; empty if it is."""
     splits = dict.fromkeys(("train", "validation", split))
     return origin.other_data(
         found.origin, {name: data.digest(name) for name in splits}, found.spec.dataset.name
@@ -99,7 +101,7 @@ def _read(path: Path, trust_code: bool) -> Solution:
     if not path.exists():
         raise FileError(f"no file {path}", "give an .idim file, a run folder, or its checkpoint.safetensors")
     if files.is_compressed(path):
-        return recorded_scores.beside(solution.read(path, admit(trust_code, origin.NEEDED)), path)
+        return recorded_scores.with_record(solution.read(path, admit(trust_code, origin.NEEDED)), path)
     try:
         return from_checkpoint.read(checkpoint_of(path))
     except from_checkpoint.NotACheckpointError as error:
@@ -124,5 +126,5 @@ def _data(found: Solution, data_root: str | None) -> Data:
 
 def _split(data: Data, name: str) -> Split:
     if name not in get_args(SplitName):
-        raise DataError(f"there is no split {name!r}", f"the splits are {', '.join(get_args(SplitName))}")
+        raise DataError(f"unknown split {name!r}", f"give one of {', '.join(get_args(SplitName))}")
     return data.test() if name == "test" else data.train if name == "train" else data.validation

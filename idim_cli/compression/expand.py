@@ -1,4 +1,4 @@
-"""Growing a compressed file into a plain state_dict."""
+"""`expand`: from a compressed file to a plain state_dict."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def expand(file: str | Path, trust_code: bool = False) -> dict[str, torch.Tensor
     """The network's state_dict: every parameter and buffer under its own name, tied ones under each name.
 
     Raises:
-        FileError: the file is damaged, contradicts itself, leads to another start on this machine, or names
+        FileError: the file is damaged, contradicts itself, gives another theta0 on this machine, or names
             code while `trust_code` is off.
     """
     module = rebuild(solution.read(as_path(file), admit(trust_code)), trust_code).module
@@ -34,7 +34,7 @@ def expand(file: str | Path, trust_code: bool = False) -> dict[str, torch.Tensor
 
 
 def write(file: Path, out: Path | None = None, trust_code: bool = False) -> Expanded:
-    """Write the state_dict of `file` as safetensors, by default beside it as NAME.state.safetensors."""
+    """Write the state_dict of `file` as safetensors, by default next to it as NAME.state.safetensors."""
     out = out or file.with_suffix(".state.safetensors")
     files.check(out, file)
     state = expand(file, trust_code)

@@ -24,7 +24,7 @@ from idim_cli.runs.results import CHECKPOINT, is_run_id
 
 
 class NotACheckpointError(FileError):
-    """A file is of another kind, or so damaged that its kind is unknown."""
+    """The file is of another kind, or so damaged that its kind is unknown."""
 
 
 def read(path: Path) -> Solution:
@@ -39,6 +39,7 @@ def read(path: Path) -> Solution:
         if isinstance(error.__cause__, SafetensorError):
             raise NotACheckpointError(f"{path} is not a checkpoint of idim, or is damaged") from error
         raise
+    # A copied checkpoint would get the baseline and the seeds of the folder that it was copied to.
     if path.name == CHECKPOINT and is_run_id(path.parent.name) and said.get("run_id") != path.parent.name:
         raise FileError(f"{path} is the checkpoint of another run, {said.get('run_id')}")
     missing = {"recipe", "shape", "classes", "D"} - said.keys() | {"coords"} - tensors.keys()
@@ -65,12 +66,12 @@ def read(path: Path) -> Solution:
         recipe=recipe,
         trusted=ours,
         origin=said.get("origin"),
-        figures=recorded_scores.figures(tensors, said.get("state"), stored.values()),
+        metrics=recorded_scores.metrics(tensors, said.get("state"), stored.values()),
     )
 
 
 def _stored(tensors: Mapping[str, Tensor], recipe: Recipe, D: object) -> Coords:
-    """The coordinates; of a training with quantised ones, the values that they stand for."""
+    """The coordinates; of a training with quantised ones, their values in the codebook."""
     coords = tensors["coords"].float()
     if not isinstance(D, int) or coords.dim() != 1 or not 1 <= len(coords) <= D:
         raise ValueError(f"coordinates of shape {[*coords.shape]} do not fit D = {D}")
@@ -84,7 +85,7 @@ def _stored(tensors: Mapping[str, Tensor], recipe: Recipe, D: object) -> Coords:
 
 
 def quantised(quantiser: Quantiser, coords: Tensor) -> Coords:
-    """Coordinates as the values of a quantiser's book; as they are while it has none."""
+    """Coordinates as the values of a quantiser's codebook; unchanged while it has none."""
     if not quantiser.fitted:
         return Exact(coords.numpy())
     uniform = quantiser.codebook == "uniform"

@@ -27,8 +27,10 @@ from idim_cli.recipe import trust
 from idim_cli.runs import origin
 from idim_cli.runs.checkpoint import theta0 as start_of
 
-_HELD = 1 << 28  # bytes of a P that is held as a whole
-_TOLERANCE = 2e-3  # of the probe, as float16; another P misses by about 1
+# Bytes of a P that is held in memory as a whole; a larger one is drawn column by column, which is slower.
+_HELD = 1 << 28
+# Of the probe, relative: 4 steps of float16. Processors differ by less; another P is off by about 1.
+_TOLERANCE = 2e-3
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,17 @@ class Rebuilt:
 
 
 def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
-    """Build the network of a solution and check it against all that the file states.
+    """Build the network of a solution and check it against the statements of the file.
 
     Args:
         solution: from a file or a checkpoint.
-        trust_code: whether code named in it (``module:callable``) may run although a stranger made it.
+        trust_code: whether code named in it (``module:callable``) may run if somebody else made it.
 
     Raises:
-        FileError: it names code that is not trusted, does not fit its own claims, or leads to another start.
+        FileError: it names untrusted code, contradicts itself, or gives another theta0 or P.
         CapacityError: the network or P does not fit this machine's memory.
     """
+    # Cheap refusals first: code, then size, before any of the network is built.
     refuse_edited(solution)
     guard.permit(solution, trust_code)
     refuse_size(solution.D)
@@ -74,16 +77,16 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
 
 
 def refuse_changed(solution: Solution, why: str) -> None:
-    """FileError for a solution that was made from something else than what is here now, if `why` says so."""
+    """FileError if what a solution was made from has changed, as `why` says; nothing if that is empty."""
     if why:
         raise FileError(
             f"{solution.source} cannot be scored: {why}",
-            "bring back what it was trained with, or train again: `idim train` notices the change",
+            "restore what it was trained with, or train again with `idim train`",
         )
 
 
 def refuse_edited(solution: Solution) -> None:
-    """FileError if the code that a solution names is not the code that it was trained with; none is run."""
+    """FileError if the code that a solution names has changed since it was trained; none of it is run."""
     refuse_changed(solution, origin.other_code(solution.origin, origin.named(solution.spec)))
 
 
@@ -105,28 +108,28 @@ def checksum(module: nn.Module) -> int:
 def probe(step: Tensor, solution: Solution) -> float:
     """P theta_d / |P theta_d| times fixed random signs, as float16; FileError if the file states another.
 
-    It tells another P from the right one, with room for the last bits, in which processors differ.
+    It detects another P, and tolerates the last bits, in which processors differ.
 
     Args:
         step: P theta_d, [D].
-        solution: what may state a probe.
+        solution: states a probe if it was read from a file.
     """
     moves = step.numpy().astype(np.float64)
     if not np.isfinite(moves).all():
-        raise FileError("P theta_d is not finite", "did the training diverge?")
+        raise FileError("P theta_d is not finite", "check whether the training diverged")
     size = math.sqrt(rng.fixed_sum(moves * moves))
     signed = rng.fixed_sum(moves * rng.Stream(0, "probe").signs(len(moves)))
     value = float(np.float16(signed / size if size else 0.0))
     if solution.checks and not abs(value - solution.checks[1]) <= _TOLERANCE * max(1.0, abs(value)):
         raise FileError(
             f"projector {solution.spec.projector.name!r} gives another P than when the file was written",
-            f"this is random stream version {rng.VERSION}; use the idim that wrote the file",
+            f"use the version of idim that wrote the file; this one has random stream version {rng.VERSION}",
         )
     return value
 
 
 def _start(solution: Solution) -> nn.Module:
-    """The network at theta0; one that a file describes is looked at before it takes any memory."""
+    """The network at theta0; its size is checked on a skeleton first, which takes no memory."""
     spec, seed = solution.spec, solution.seeds.theta0
     with guard.as_file_error("model", spec.model, solution.source):
         if guard.runs_code(spec.model):
@@ -139,14 +142,14 @@ def _start(solution: Solution) -> nn.Module:
 
 
 def admit(trust_code: bool, kinds: Sequence[str] = ("model", "projector")) -> Callable[[Spec, int], None]:
-    """What refuses a file by its description and its D, before its coordinates are decoded.
+    """A check of a file's description and D, which runs before its coordinates are decoded.
 
     Args:
         trust_code: whether code named in it may run.
-        kinds: of components that are wanted of it.
+        kinds: of components that will be built.
     """
 
-    def look(spec: Spec, D: int) -> None:
+    def check(spec: Spec, D: int) -> None:
         named = trust.of_components({kind: getattr(spec, kind) for kind in kinds})
         if named and not trust_code:
             trust.refuse("the file", named)
@@ -155,20 +158,20 @@ def admit(trust_code: bool, kinds: Sequence[str] = ("model", "projector")) -> Ca
             with guard.as_file_error("model", spec.model, "the file"), _bounded(spec, D):
                 _skeleton(spec, D, "the file")
 
-    return look
+    return check
 
 
 @contextmanager
 def _bounded(spec: Spec, D: int) -> Iterator[None]:
-    """Within it no model is built that is larger than D says."""
+    """Context in which building a model that is larger than D raises an error."""
     guard.refuse_numbers(spec.model, D)
-    # Frozen parameters do not count in D: then only the machine's memory is a limit.
+    # Frozen parameters do not count in D, so the only limit then is the memory of the machine.
     with guard.bounded(D if spec.trainable is None else free_bytes() // 64):
         yield
 
 
 def _skeleton(spec: Spec, D: int, source: str) -> nn.Module | None:
-    """The network without its numbers; FileError if it has other than D parameters."""
+    """The network without its numbers; FileError if it does not have D parameters."""
     bare = models.skeleton(spec.model, spec.shape, spec.classes)
     if bare is not None:
         _sizes(bare, spec, D, source)
@@ -187,7 +190,7 @@ def _compare_start(solution: Solution, theta0: int) -> None:
 
 
 def _step(module: nn.Module, solution: Solution) -> Tensor:
-    """P theta_d, float32 [D]; a P that is far larger than that is not held, but drawn column by column."""
+    """P theta_d, float32 [D]; a P larger than `_HELD` is drawn column by column."""
     component, d, seed = solution.spec.projector, solution.d, solution.seeds.projector
     sizes = _sizes(module, solution.spec, solution.D, solution.source)
     cost = expected(component, sizes, d)

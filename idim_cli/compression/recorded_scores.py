@@ -1,6 +1,6 @@
-"""The figures that a solution had when it was trained, and refusing one that has others now.
+"""The metrics that a solution had when it was trained, and refusing one whose metrics differ now.
 
-They alone tell of what no digest covers, such as code that is loaded by a name put together at run time.
+Only they show changes that no digest covers, such as in code that is loaded by a name made up at run time.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from idim_cli.compression.format.solution import Solution
 from idim_cli.core.errors import FileError
 from idim_cli.runs import origin
 
-Figures = dict[str, dict[str, float]]
+Metrics = dict[str, dict[str, float]]
 
 
-def figures(tensors: Mapping[str, Tensor], state: object, values: np.ndarray) -> Figures:
-    """The figures of the evaluation at a checkpoint's very coordinates, by split and name; empty without one.
+def metrics(tensors: Mapping[str, Tensor], state: object, values: np.ndarray) -> Metrics:
+    """The metrics of the evaluation at exactly a checkpoint's coordinates, by split and name; or nothing.
 
     Args:
         tensors, state: of the checkpoint, see `Loop.tensors` and `Loop.counters`.
-        values: the coordinates that the solution has; others while some are still to be rounded.
+        values: coordinates of the solution; they differ while some are still to be rounded.
     """
     coords = tensors["coords"].float().numpy()
     if not isinstance(state, Mapping) or not np.array_equal(coords, values):
@@ -34,12 +34,12 @@ def figures(tensors: Mapping[str, Tensor], state: object, values: np.ndarray) ->
     return _by_split(_row(state, _same(tensors.get("best/coords"), coords)))
 
 
-def beside(found: Solution, path: Path) -> Solution:
-    """The solution of an `.idim` file with its origin and score, as far as what lies beside it tells them."""
+def with_record(found: Solution, path: Path) -> Solution:
+    """The solution of an `.idim` file with the origin and metrics of the record next to it, if any."""
     known = files.record(path)
     split, metrics = known.get("score_on"), known.get("metrics")
-    told = {f"{split}_{name}": value for name, value in metrics.items()} if isinstance(metrics, dict) else {}
-    return replace(found, origin=known.get("origin"), figures=_by_split(told))
+    row = {f"{split}_{name}": value for name, value in metrics.items()} if isinstance(metrics, dict) else {}
+    return replace(found, origin=known.get("origin"), metrics=_by_split(row))
 
 
 def refuse_other(
@@ -50,29 +50,30 @@ def refuse_other(
     metric: str,
     n: int,
 ) -> None:
-    """FileError if a solution that was rebuilt scores otherwise than when it was trained.
+    """FileError if a rebuilt solution does not score as it did when it was trained.
 
     Args:
         found: the solution.
         split: what it was scored on.
-        now: its figures there.
+        now: its metrics there.
         again: scores it there once more.
-        metric: the figure that is the performance.
+        metric: the one that is the performance.
         n: examples of the split.
     """
-    then = found.figures.get(split, {})
+    then = found.metrics.get(split, {})
     if not origin.other_score(then, now, now, metric, n):
         return
+    # Before an error, a second evaluation tells a changed network from one that scores differently each time.
     if why := origin.other_score(then, now, again(), metric, n):
         raise FileError(
             f"{found.source} cannot be scored: on the {split} split it comes to {why}",
-            "something that its code loads while it runs has changed: bring that back, or delete the run's "
-            "folder and train again",
+            "something that its code loads at run time has changed: restore it, or delete the run's folder "
+            "and train again",
         )
 
 
 def _row(state: Mapping[str, Any], at_best: bool) -> Mapping[str, Any]:
-    """The row of the evaluation at the present point of a training; empty if a step was made since."""
+    """The row of the latest evaluation of a training; empty if a step was made since."""
     try:
         rows = state["rows"]
         row = rows[state["best"]] if at_best else rows[-1]
@@ -86,8 +87,8 @@ def _same(tensor: Tensor | None, values: np.ndarray) -> bool:
     return tensor is not None and np.array_equal(tensor.float().numpy(), values)
 
 
-def _by_split(row: Mapping[str, Any]) -> Figures:
-    found: Figures = {}
+def _by_split(row: Mapping[str, Any]) -> Metrics:
+    found: Metrics = {}
     for key, value in row.items():
         split, _, name = key.partition("_")
         if split in origin.SPLITS and isinstance(value, float):

@@ -13,16 +13,15 @@ from idim_cli.models.base import portable
 
 
 def content(found: Solution) -> Content:
-    """What the file of a solution says; the network is built to take the checks of its start and of P.
+    """The content of a solution's file; the network is built to compute the checks of its start and of P.
 
-    Beside coordinates that are exact, buffers are exact too; beside quantised ones their fractions are
-    rounded to float16.
+    With exact coordinates, buffers are exact too; with quantised ones, fractions are rounded to float16.
     """
     table = solution.table(found.buffers, exact=isinstance(found.stored, Exact))
     rebuilt = rebuild(found)
     return Content(
         D=found.D,
-        seeds=found.seeds.model_copy(update={"data": 0}),
+        seeds=found.seeds.model_copy(update={"data": 0}),  # the network is independent of the data order
         spec=found.spec.model_copy(update={"buffers": table}),
         coords=found.stored,
         theta0=rebuilt.theta0,

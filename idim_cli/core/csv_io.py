@@ -1,12 +1,14 @@
-"""Tables in CSV files, whoever wrote them: separators, encodings, numbers."""
+"""CSV files: reading those of any program, and writing those of idim."""
 
 from __future__ import annotations
 
 import codecs
 import csv
+import io
 import itertools
 import re
 import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -18,25 +20,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-# At most: a table of 100,000 runs has some 5 million cells.
+# Limits on what is read into memory: a table of 100,000 runs has some 5 million cells.
 _BYTES, _HEADER, _COLUMNS, _CELLS = 2**28, 2**20, 5000, 20_000_000
-_SAID = re.compile(r'"?sep=([,;\t|])?"?')  # what spreadsheets write, and take, as the first line
-_LOOKED_AT = 4096  # bytes that tell the encoding
+_SEP_LINE = re.compile(r'"?sep=([,;\t|])?"?')  # what spreadsheets write, and read, as the first line
+_SAMPLED = 4096  # bytes from which the encoding is guessed
 
 
 def read_csv(path: Path, words: bool = False) -> pd.DataFrame:
     """A CSV file as a table.
 
-    Cells may be parted by commas, semicolons or tabs, numbers be written with a decimal comma, with
-    separators between thousands or in percent, and the text be UTF-8 or UTF-16, with or without a byte order
-    mark. Lines that begin with ``#``, or say ``sep=;``, may stand before the header.
+    Cells may be separated by commas, semicolons or tabs. Numbers may have a decimal comma, separators between
+    thousands or a percent sign. The text is UTF-8 or UTF-16, with or without a byte order mark. Lines that
+    begin with ``#``, and a line ``sep=;``, may precede the header.
 
     Args:
         path: the file.
         words: only an empty cell is empty; otherwise words such as NA, null and None are too.
 
     Raises:
-        FileError: the file is no CSV, or a cell can be read in two ways; names the line.
+        FileError: the file is not a CSV, or a cell is ambiguous; names the line.
     """
     import pandas as pd
 
@@ -98,6 +100,19 @@ def line_of(path: Path, row: int) -> int:
     return row + 2
 
 
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """The text of a CSV file: a header and a line for each row; unknown values are empty cells.
+
+    Cells that a spreadsheet would run as a formula get a quote in front.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(map(untrusted_text.shielded, columns))
+    for row in rows:
+        writer.writerow(untrusted_text.shielded(row.get(name, "")) for name in columns)
+    return buffer.getvalue()
+
+
 def _parsed(path: Path, **given: Any) -> pd.DataFrame:
     """The table as pandas reads it; ParserWarning, raised, if it would drop cells."""
     import pandas as pd
@@ -124,7 +139,7 @@ def _bounded(path: Path, header: str) -> None:
 
 def _encoding(path: Path) -> str:
     with bounded_io.opened(path, _BYTES) as file:
-        head = file.read(_LOOKED_AT)
+        head = file.read(_SAMPLED)
     for mark, name in _BOMS.items():
         if head.startswith(mark):
             return name
@@ -151,7 +166,7 @@ def _header(file: TextIO) -> tuple[int, str, str]:
     """How many comments and ``sep=`` stand before the header of a CSV file; the header; the separator."""
     told = None
     for before, line in enumerate(iter(lambda: file.readline(_HEADER + 1), "")):
-        if found := _SAID.fullmatch(line.strip()):
+        if found := _SEP_LINE.fullmatch(line.strip()):
             told = found[1]
         elif line.strip() and not line.startswith("#"):
             return before, line, told or _separator(line)

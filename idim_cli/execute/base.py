@@ -1,4 +1,4 @@
-"""What an executor is: something that brings runs to their results, in whatever order and place."""
+"""The interfaces of executors, which carry out runs, and of watchers, which receive their progress."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ Result = Mapping[str, Any]  # the content of a result.json
 
 
 class Watcher(Protocol):
-    """Told how a sweep goes on."""
+    """Receives the progress of a sweep."""
 
     def planned(self, runs: Sequence[Run], pending: int) -> None:
-        """These runs are in the plan, and so many of those added last are still to be done."""
+        """These runs are in the plan; `pending` of those added last are still to be done."""
 
     def progress(self, run: Run, progress: Progress) -> None:
-        """A run has come so far; about five times a second."""
+        """The progress of a run, about five times a second."""
 
     def finished(self, run: Run, result: Result) -> None:
         """A run has ended, with or without success."""
 
     def waiting(self, runs: int) -> None:
-        """So many runs are left, and other processes are at work on all of them."""
+        """This many runs are left, and other processes train all of them."""
 
     def say(self, line: str) -> None:
-        """Something worth a line: what a search has decided, why runs are not packed."""
+        """A message: what a search has decided, why runs are not packed."""
 
 
 class Silent:
-    """A `Watcher` that tells nobody."""
+    """A `Watcher` that ignores everything."""
 
     def planned(self, runs: Sequence[Run], pending: int) -> None:
         """Nothing."""
@@ -56,8 +56,8 @@ class Silent:
 class Executor(Protocol):
     """Carries out runs. Each has its own folder and one writer; a run that fails does not stop the others.
 
-    Processes may share the folder: what another is at work on is left to it, and its result is passed on.
-    If it ends without one, the run is taken over.
+    Processes may share the folder: a run of another process is left to it, and its result is used. If that
+    process ends without a result, the run is taken over.
     """
 
     def map(
@@ -66,5 +66,5 @@ class Executor(Protocol):
         """Carry out `runs` below the folder `out` of all results; yields each as it ends.
 
         Raises:
-            StoppedError: a signal asked to stop; what was begun is saved.
+            StoppedError: a signal asked to stop; unfinished runs are saved.
         """

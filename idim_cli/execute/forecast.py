@@ -1,4 +1,4 @@
-"""What a sweep would do and what it would take, from a few measured steps; nothing is written."""
+"""Estimates of a sweep's runs, time and memory from a few measured steps; nothing is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from idim_cli.core.machine import pick_device
 from idim_cli.execute.local.executor import START_SECONDS, kinds, widest, workers
-from idim_cli.execute.local.worker_process import seats
+from idim_cli.execute.local.worker_process import slots
 from idim_cli.projectors.check import expected
 from idim_cli.recipe import trust
 from idim_cli.recipe.load import Loaded
@@ -27,32 +27,32 @@ from idim_cli.training.preflight import native, preflight
 from idim_cli.training.prepare import Where
 from idim_cli.training.probe import Flops, Probe, network_flops, probe
 
-# Where in the range of d the cost of a search's runs is measured, as a share of D: most lie below.
+# The d at which the cost of a search's runs is measured, as a share of D: most runs have a smaller one.
 _TYPICAL = 1 / 8
 # A search to a precision of 10 % takes 19 to 25 full runs in the median (docs/adaptive.md), direct ones
-# included: a bracket of four, then runs that narrow the interval as 1 over the root of their number does.
+# included: a bracket of four, then runs that narrow the interval by 1 / sqrt(their number).
 _PRECISION, _BRACKET, _USUAL, _FEWEST = 0.1, 4, 14, 8
-# Seconds that a command takes beside its runs: imports, data and the reading at the end; and, in a search,
-# for each batch of runs to look at the results and choose the next d. Measured with the recipe quickstart.
+# Seconds of a command without its runs: imports, data and the reading at the end; and, in a search, of each
+# decision after a batch of runs. Measured with the recipe quickstart.
 _START, _DECISION = 4.0, 0.5
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Runs that differ in d and seeds alone, and what those of them take that are still to be done.
+    """Runs that differ only in d and seeds, and the cost of those that are still to be done.
 
     Attributes:
         projector: by name; ``identity`` for direct runs.
         over: the values of `sweep.over`.
         d: all of them, ascending; none for direct runs.
-        runs: how many; where a search decides as it goes, at most so many.
-        done: how many of them.
-        at_most: whether `runs` is such a limit.
-        D: number of native parameters. This and all below is None when nothing is left to be done.
-        pack: how many are trained side by side.
-        seconds, flops: of all that are to be done; seconds as if one process did them.
-        state_bytes, build_bytes: of P at the largest d, as it is held and while it is made.
-        memory_bytes: that one process needs for training, beyond the data, measured.
+        runs: their number; for a search, the maximum.
+        done: how many of them are finished.
+        at_most: whether `runs` is a maximum.
+        D: number of native parameters. This and the following are None if all runs are done.
+        pack: how many are trained as one batched network.
+        seconds, flops: of all that are to be done; seconds in one process.
+        state_bytes, build_bytes: of P at the largest d, in use and during its construction.
+        memory_bytes: of training in one process, without the data, measured.
     """
 
     projector: str
@@ -72,16 +72,16 @@ class Kind:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a sweep, or one run, would take on this machine.
+    """The cost of a sweep, or of one run, on this machine.
 
     Attributes:
-        folder: where the results go.
+        folder: of the results.
         kinds: of runs, in the order of the plan.
-        runs, done: how many; runs of a search at most.
-        at_most: whether a search decides as it goes how many runs there are.
+        runs, done: numbers; for a search, `runs` is the maximum.
+        at_most: whether a search decides how many runs there are.
         workers: processes that would train.
-        seconds: until all is done, the start of the command included.
-        flops: matrix products and convolutions of networks, and projections, of what is to be done.
+        seconds: until all runs are done, including the start of the command.
+        flops: of what is to be done: matrix products and convolutions of networks, and projections.
         typical_runs, typical_seconds: of a search that is not stopped by its limits; None without a search.
     """
 
@@ -109,7 +109,7 @@ def forecast(
     pack: int | None = None,
     trust_code: bool = False,
 ) -> Forecast:
-    """Look at what of a recipe is done, and measure a few steps of each kind of run that is not.
+    """Find which runs of a recipe are done, and measure a few steps of each kind of the others.
 
     Args:
         loaded: from `recipe.load`; with or without a sweep.
@@ -124,36 +124,37 @@ def forecast(
     trust.permit(loaded, trust_code)
     if loaded.recipe.sweep is not None:
         loaded.require_sweep()
-    asked = _Asked(loaded, out, where)
-    further, batch = asked.further(), asked.batch
-    number = workers([*asked.todo, *(one for one, more in further for _ in range(more))], where, jobs, pack)
-    with _threads(number, asked.todo, where):
-        found = [asked.kind(alike, pack) for alike in kinds(asked.runs).values()]
+    planned = _Planned(loaded, out, where)
+    further, batch = planned.further(), planned.batch
+    number = workers([*planned.todo, *(one for one, more in further for _ in range(more))], where, jobs, pack)
+    with _threads(number, planned.todo, where):
+        found = [planned.kind(alike, pack) for alike in kinds(planned.runs).values()]
         found += [
             _measured(_named([one], more, 0, at_most=True), [one] * more, where, min(pack or more, batch))
             for one, more in further
         ]
     runs = sum(kind.runs for kind in found)
-    start = _START + (START_SECONDS if number > 1 else 0.0) if asked.todo else 0.0
+    start = _START + (START_SECONDS if number > 1 else 0.0) if planned.todo else 0.0
     trained = sum(kind.seconds or 0.0 for kind in found) / number
     decided = _DECISION / batch * sum(more for _, more in further)
     seconds = start + trained + decided
     flops = sum(kind.flops or 0.0 for kind in found)
-    left = len(asked.todo)
-    usual = [min(more, asked.usual) for _, more in further]
+    left = len(planned.todo)
+    usual = [min(more, planned.usual) for _, more in further]
     saved = sum(
         (kind.seconds or 0.0) / number * (1 - few / kind.runs) + _DECISION / batch * (kind.runs - few)
         for few, kind in zip(usual, found[len(found) - len(usual) :], strict=True)
     )
     return Forecast(
-        out / loaded.recipe.name, found, runs, len(asked.runs) - left, bool(further), number, seconds, flops,
-        typical_runs=len(asked.runs) + sum(usual) if further else None,
+        out / loaded.recipe.name, found, runs, len(planned.runs) - left, bool(further), number, seconds,
+        flops,
+        typical_runs=len(planned.runs) + sum(usual) if further else None,
         typical_seconds=seconds - saved if further else None,
     )  # fmt: skip
 
 
-class _Asked:
-    """The runs that a recipe asks for, as far as that is known; those in `todo` are still to be done."""
+class _Planned:
+    """The runs of a recipe that are known so far; those in `todo` are still to be done."""
 
     def __init__(self, loaded: Loaded, out: Path, where: Where) -> None:
         self.loaded, self.recipe, self.out, self.where = loaded, loaded.recipe, out, where
@@ -166,17 +167,17 @@ class _Asked:
             preflight(self.todo, where, loaded.source, "sweep.d" if self.recipe.sweep else "d")
 
     def _batches(self) -> Iterator[list[Run]]:
-        """What a search asks for, until it would have to wait for runs that are not done."""
+        """The runs of a search, until it would wait for results that do not exist yet."""
         if self.recipe.sweep is None:
-            yield self._looked_at([single(self.recipe)], {})
+            yield self._checked([single(self.recipe)], {})
             return
-        self.search, told = searches.build(self.recipe, self._native), dict[str, Any]()
-        while not self.todo and (ask := self.search.ask(told)) is not None:
-            yield self._looked_at(ask.runs, told)
+        self.search, known = searches.build(self.recipe, self._native), dict[str, Any]()
+        while not self.todo and (ask := self.search.ask(known)) is not None:
+            yield self._checked(ask.runs, known)
 
-    def _looked_at(self, runs: list[Run], told: dict[str, Any]) -> list[Run]:
+    def _checked(self, runs: list[Run], known: dict[str, Any]) -> list[Run]:
         found = {run.run_id: done(run, run_folder(self.out, run)) for run in runs}
-        told.update({run_id: result for run_id, result in found.items() if result is not None})
+        known.update({run_id: result for run_id, result in found.items() if result is not None})
         self.todo = [run for run in runs if found[run.run_id] is None]
         return runs
 
@@ -184,20 +185,20 @@ class _Asked:
         return native(group, self.where, self.loaded.source)
 
     def kind(self, alike: Sequence[Run], pack: int | None) -> Kind:
-        """What runs of one kind take."""
+        """The cost of the runs of one kind."""
         ids = {run.run_id for run in self.todo}
         left = [run for run in alike if run.run_id in ids]
         return _measured(_named(alike, len(alike), len(alike) - len(left)), left, self.where, pack)
 
     @property
     def usual(self) -> int:
-        """How many full runs in subspaces a group of a search usually takes."""
+        """How many full runs in subspaces a group of a search typically takes."""
         precision = float(self._params.get("precision", _PRECISION))
         return round(_BRACKET + max(_FEWEST, _USUAL * (_PRECISION / precision) ** 2))
 
     @property
     def batch(self) -> int:
-        """How many runs a search asks for at a time, which is as many as can be packed."""
+        """How many runs a search requests at a time, which is the most that can be packed."""
         return int(self._params.get("batch", 1))
 
     @property
@@ -207,7 +208,7 @@ class _Asked:
         return REGISTRY.filled(search.name, search.params) if search else {}
 
     def further(self) -> list[tuple[Run, int]]:
-        """For each group of a search that goes on: a typical run, and how many more its limits allow."""
+        """For each group of an unfinished search: a typical run, and how many more its limits allow."""
         most = self.search.most() if self.search is not None and self.todo else []
         return [
             (group.at([(max(1, int(self._native(group) * _TYPICAL)), Seeds())])[0], more)
@@ -222,7 +223,7 @@ def _named(alike: Sequence[Run], runs: int, done: int, at_most: bool = False) ->
 
 
 def _measured(kind: Kind, left: Sequence[Run], where: Where, pack: int | None) -> Kind:
-    """With what the runs of one kind that are `left` take: measured at both ends of d, a line between."""
+    """With the cost of the `left` runs: measured at both ends of d, linear in between."""
     if not left:
         return kind
     high, low = widest(left), min(left, key=lambda run: run.recipe.d or 0)
@@ -243,7 +244,7 @@ def _measured(kind: Kind, left: Sequence[Run], where: Where, pack: int | None) -
 
 
 def _between(run: Run, ends: tuple[Run, Run], probes: Sequence[Probe]) -> float:
-    """Seconds of a run, on the line through two that were measured."""
+    """Seconds of a run, interpolated between two measured ones."""
     (d, low, high), (first, last) = ((one.recipe.d or 0 for one in (run, *ends)), (p.seconds for p in probes))
     return first if low == high else first + (last - first) * (d - low) / (high - low)
 
@@ -258,12 +259,12 @@ def _flops(runs: Sequence[Run], like: Probe, network: Flops) -> int:
 
 @contextmanager
 def _threads(number: int, runs: Sequence[Run], where: Where) -> Iterator[None]:
-    """As many threads as one of so many workers has."""
+    """Context with as many threads as one of `number` workers has."""
     if number == 1:
         yield
         return
     before, device = torch.get_num_threads(), pick_device(where.device or runs[0].recipe.device)
-    torch.set_num_threads(seats(device, number)[0].threads)
+    torch.set_num_threads(slots(device, number)[0].threads)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Runs in this process: one after the other, or several of a kind side by side."""
+"""The executor in this process: runs one after the other, or packs of runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Inline:
     """An `Executor` without other processes; data that runs share are loaded once.
 
     Args:
-        pack: runs of a kind that are trained side by side; None is what a measurement finds to be fastest.
+        pack: runs that are trained as one batched network; None is the number measured as fastest.
     """
 
     def __init__(self, pack: int | None = 1) -> None:
@@ -37,11 +37,11 @@ class Inline:
             for run, result in serve(ask, out, where, self.pack, watcher.progress, watcher.say):
                 del mine[run.run_id]
                 if result is None:
-                    queue.pass_by(run)
+                    queue.hold(run)
                 else:
                     queue.ended(run)
                     yield run, result
-            queue.look_again(watcher)
+            queue.retry_held(watcher)
 
 
 def serve(
@@ -53,18 +53,17 @@ def serve(
     say: Callable[[str], None],
     share: float = 1.0,
 ) -> Iterator[tuple[Run, Result | None]]:
-    """Carry out the runs that are handed over; yields each as it ends.
+    """Carry out the runs of a queue; yields each as it ends.
 
     Args:
-        ask: hands over a run of the kind (`plans.kind`) that is asked for, or of any kind for None; None when
-            there is none.
+        ask: returns a run of the requested kind (`plan.kind`), or of any for None; None if there is none.
         out, where: as for `Executor.map`.
         pack: as for `Inline`.
-        on_step, say: told how it goes on.
+        on_step, say: receive progress and messages.
         share: of the free memory that packs may take.
 
     Yields:
-        A run and its result; None in its place when another process is at work on the run.
+        A run and its result; None instead of the result if another process trains the run.
     """
     while (first := ask(None)) is not None:
         taken: dict[str, Run] = {}
@@ -76,7 +75,7 @@ def serve(
 
 
 def _best_size(task: QueuedRun, where: Where, share: float) -> int:
-    """Runs side by side; 1 where that cannot be found out: the run will fail by itself, and say why."""
+    """The number of runs in a pack; 1 if it cannot be measured: the run itself then reports the error."""
     try:
         return packing(task.widest, where, task.alike, share).size
     except Exception:
@@ -86,7 +85,7 @@ def _best_size(task: QueuedRun, where: Where, share: float) -> int:
 def _alike(
     task: QueuedRun | None, ask: Callable[[str | None], QueuedRun | None], taken: dict[str, Run]
 ) -> Iterator[Run]:
-    """A run and all of its kind that can be had, as they are asked for; each is put into `taken`."""
+    """A run and all of its kind from the queue, on demand; each is put into `taken`."""
     while task is not None:
         taken[task.run.run_id] = task.run
         yield task.run

@@ -1,4 +1,4 @@
-"""Progress of a sweep that is called from Python: one line a finished run, where somebody reads along."""
+"""Progress of a sweep that is called from Python: a line for each finished run on a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ProgressLines(Silent):
     """A `Watcher` that prints what a search decides, and each run as it ends.
 
     Args:
-        stream: that is written to; None is stderr.
+        stream: to write to; None is stderr.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -26,22 +26,22 @@ class ProgressLines(Silent):
         self.runs, self.done = len(runs), len(runs) - pending
 
     def finished(self, run: Run, result: Result) -> None:
-        """Print what came of a run."""
+        """Print the result of a run."""
         self.done += 1
         score = result.get("performance")
-        told = result["status"] if score is None else f"{score:.4f}"
-        self.say(f"[{self.done}/{self.runs}] {run.run_id.rpartition('-')[0]}  {told}")
+        outcome = result["status"] if score is None else f"{score:.4f}"
+        self.say(f"[{self.done}/{self.runs}] {run.run_id.rpartition('-')[0]}  {outcome}")
 
     def waiting(self, runs: int) -> None:
-        """Print what is waited for."""
+        """Print what it waits for."""
         self.say(f"waiting for {runs} runs of another process")
 
     def say(self, line: str) -> None:
-        """Print it."""
+        """Print a line."""
         print(line, file=self.stream or sys.stderr, flush=True)
 
 
 def usual() -> Watcher:
-    """`ProgressLines` where stderr is a terminal and in notebooks; silence in scripts and jobs."""
-    seen = (sys.stderr is not None and sys.stderr.isatty()) or "ipykernel" in sys.modules
-    return ProgressLines() if seen else Silent()
+    """`ProgressLines` on a terminal and in notebooks; nothing in scripts and jobs."""
+    visible = (sys.stderr is not None and sys.stderr.isatty()) or "ipykernel" in sys.modules
+    return ProgressLines() if visible else Silent()

@@ -1,19 +1,19 @@
-"""Work that is due after each of many events, and done as seldom as it takes to cost next to nothing."""
+"""Work that is due after each of many events, limited to a small share of the time."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-#: Share of the time that may go into it.
+#: Share of the time: writing the table of thousands of runs takes seconds, and must not slow the sweep.
 SHARE = 0.01
 
 
-class Seldom:
-    """Does something at the first event, and then again when it has rested for long enough.
+class RateLimited:
+    """Calls a function at the first event, then again after a pause in proportion to the time it took.
 
     Args:
-        do: what is to be done; its cost may grow with the number of events.
+        do: the function; its cost may grow with the number of events.
         clock: seconds.
     """
 
@@ -22,13 +22,13 @@ class Seldom:
         self.due, self.stale = clock(), False
 
     def event(self) -> None:
-        """Something has happened."""
+        """An event, after which the work is due."""
         self.stale = True
         if self.clock() >= self.due:
             self.catch_up()
 
     def catch_up(self) -> None:
-        """Do it now if anything has happened since the last time."""
+        """Do the work now if there was an event since the last time."""
         if not self.stale:
             return
         began = self.clock()

@@ -1,4 +1,4 @@
-"""d_int while a sweep is under way: read again as runs end, as seldom as it takes to cost next to nothing."""
+"""d_int during a sweep: read again after runs, limited to a small share of the time."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from idim_cli.runs.plan import Run
 if TYPE_CHECKING:
     from idim_cli.thresholds import Estimate, Options
 
-#: Seconds between two readings at least, and the share of the time that may go into them.
+#: Minimum of seconds between two readings, and the maximum share of the time for them.
 REST_SECONDS, TIME_SHARE = 1.0, 0.03
 
 
 class Running:
-    """The estimates of a sweep that goes on; `over` are the recipe keys that tell them apart.
+    """The estimates of a running sweep; `over` are the recipe keys in which they differ.
 
-    A search says itself what it has found so far, and has none: of two numbers at a time one would be stale.
+    A search prints its own estimates, so there are none here: one of two numbers would be outdated.
 
     Args:
         recipe: with a sweep.
-        folder: where its results lie.
+        folder: of its results.
         clock: seconds.
 
     Attributes:
@@ -46,37 +46,37 @@ class Running:
 
     @functools.cached_property
     def options(self) -> Options:
-        """How d_int is read; with numpy, which a sweep loads after its first line."""
+        """How d_int is read. Imports numpy, so it must not be called before the first line of a sweep."""
         from idim_cli.thresholds import Options
 
         return Options(**self.recipe.reading())
 
     def estimates(self) -> list[Estimate]:
-        """Of all groups, as of the last reading; reads anew if the last one is long enough ago."""
+        """Of all groups, from the last reading, or from a new one if it is due."""
         began = self.clock()
         if began >= self.due and not self.silent:
             from idim_cli.thresholds import threshold
 
-            with contextlib.suppress(IdimError, OSError):  # nothing to be read yet
+            with contextlib.suppress(IdimError, OSError):  # there are no results yet
                 table = results.table(self.folder, self.known, self.plan)
                 self.found = threshold(table, self.options)
             ended = self.clock()
-            # The first reading imports what it needs, which the sweep would do at its end.
+            # The time of the first reading does not count: most of it is imports that the sweep needs anyway.
             cost = ended - began if self.warm else 0.0
             self.warm, self.due = True, ended + max(REST_SECONDS, cost / TIME_SHARE)
         return self.found
 
     def catch_up(self) -> None:
-        """Have the next look read anew, however soon."""
+        """Make a new reading due."""
         self.due = self.clock()
 
     def level(self, run: Run) -> float | None:
-        """The performance that a run is to reach; None for direct runs, and while the baseline is unknown."""
+        """The performance that a run should reach; None for direct runs and without a baseline."""
         if run.direct:
             return None
         if run.goal is not None:
             return run.goal.level
-        with contextlib.suppress(IdimError):  # a baseline of which no fraction can be taken
+        with contextlib.suppress(IdimError):  # no level can be computed from this baseline
             return self._level(run)
         return None
 

@@ -1,4 +1,4 @@
-"""The watcher that tells the trackers of a recipe what the sweep's own watcher is told."""
+"""A watcher that also sends progress to the trackers of a recipe."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Tracked:
     """A `Watcher` in front of another one.
 
     Args:
-        watcher: told everything, and first.
-        tracking: told of runs that go on here, and of their results.
+        watcher: receives everything first.
+        tracking: receives progress and results.
     """
 
     def __init__(self, watcher: Watcher, tracking: Tracking) -> None:
@@ -25,7 +25,7 @@ class Tracked:
         self.planned, self.waiting, self.say = watcher.planned, watcher.waiting, watcher.say
 
     def progress(self, run: Run, progress: Progress) -> None:
-        """A run goes on."""
+        """The progress of a run."""
         self.watcher.progress(run, progress)
         self.tracking.going(run, progress.D)
 

@@ -1,4 +1,4 @@
-"""Performance at each d in the plain form that the plots take."""
+"""Performance at each d as plain tuples, which all plots take."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Curve:
         mean: performance at each d, the mean over runs (or their median, see `centre`).
         sd: standard deviation over runs; 0 where it is unknown (one run).
         n: number of runs at each d.
-        centre: what stands for the runs at one d, ``mean`` or ``median``.
-        solved, unsolved: (d, performance) of runs that were stopped early, of each for itself.
+        centre: ``mean`` or ``median`` of the runs at one d.
+        solved, unsolved: (d, performance) of each run that was stopped early.
     """
 
     d: tuple[float, ...] = ()
@@ -37,8 +37,8 @@ class Curve:
     def of(cls, points: Any, centre: str = "mean") -> Curve:
         """The curve of `points`: anything with the columns d and mean (or median), and perhaps sd and n.
 
-        `points` is a `threshold.Points`, a mapping, a DataFrame or a Curve, which stays as it is. Where d or
-        the mean is unknown, or d is not above zero, the point is left out.
+        `points` is a `threshold.Points`, a mapping, a DataFrame or a Curve (returned unchanged). Points whose
+        d or mean is unknown, or whose d is not above zero, are left out.
         """
         if isinstance(points, cls):
             return points
@@ -49,24 +49,16 @@ class Curve:
             for d, mean, sd, n in zip(*(column or [math.nan] * size for column in columns), strict=True)
             if math.isfinite(mean) and math.isfinite(d) and d > 0
         )
-        return cls(
-            tuple(row[0] for row in rows),
-            tuple(row[1] for row in rows),
-            tuple(row[2] for row in rows),
-            tuple(row[3] for row in rows),
-            centre,
-            _stopped(points, "solved"),
-            _stopped(points, "unsolved"),
-        )
+        d, mean, sd, n = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return cls(d, mean, sd, n, centre, _stopped(points, "solved"), _stopped(points, "unsolved"))
 
 
 def _stopped(points: Any, name: str) -> tuple[tuple[float, float], ...]:
+    # Mappings and DataFrames hold finished runs only; `solved` may be a column of something else there.
     runs = None if hasattr(points, "get") else getattr(points, name, None)
     return () if runs is None else tuple(zip(runs.d.tolist(), runs.low.tolist(), strict=True))
 
 
 def _column(points: Any, name: str) -> list[float]:
-    if points is None:
-        return []
-    found = points.get(name, ()) if hasattr(points, "get") else getattr(points, name, ())
-    return [math.nan if value is None else float(value) for value in found]
+    values = points.get(name, ()) if hasattr(points, "get") else getattr(points, name, ())
+    return [math.nan if value is None else float(value) for value in values]

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from idim_cli.core.errors import IdimError
+from idim_cli.core.plain_text import aligned
 from idim_cli.thresholds.reading import Reading
 
 _INDENT = 13

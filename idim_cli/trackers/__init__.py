@@ -1,4 +1,4 @@
-"""Trackers: places beside the results folder where learning curves, results and d_int can be looked at."""
+"""Trackers: services that show learning curves, results and d_int while runs train."""
 
 from idim_cli.core.registry import Registry
 

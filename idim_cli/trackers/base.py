@@ -1,4 +1,4 @@
-"""What a tracker is, and how one is made from a recipe."""
+"""The interface of a tracker, and making one from a recipe."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ Figures = Mapping[str, float]
 class Tracker(Protocol):
     """Shows records: a run with its learning curve, or an estimate of d_int.
 
-    It is made as ``Kind(folder, **parameters)``, where `folder` is that of the recipe's results and bears the
-    recipe's name, and says then what it lacks (MissingExtraError, IdimError). Afterwards it may raise
-    anything: it is left out from then on, and the runs go on.
+    It is made as ``Kind(folder, **parameters)``, where `folder` is the folder of the recipe's results, named
+    after the recipe. The constructor raises an error (MissingExtraError, IdimError) if something is missing.
+    A later error of any kind only ends the tracking: the runs continue.
 
-    Several records may be under way at once; each has one process that tells of it. A record may be begun
-    again by a later process, which tells its rows from the start: none may be shown twice.
+    Several records may be open at the same time; each is written by one process. A later process may begin a
+    record again and send its rows from the start: none may be shown twice.
     """
 
     def begin(self, name: str, settings: Settings) -> None:
-        """A record begins, or goes on. `name` is of letters, digits, ``.``, ``_`` and ``-``."""
+        """A record begins or resumes. `name` has letters, digits, ``.``, ``_`` and ``-`` only."""
 
     def row(self, name: str, step: int, figures: Figures) -> None:
         """One evaluation of a record, after `step` steps."""
 
     def end(self, name: str, figures: Figures, status: str) -> None:
-        """A record has come to its figures; `status` in words (``ok``, ``failed``, ``reached``, ...)."""
+        """A record has ended with these figures; `status` in words (``ok``, ``failed``, ``reached``, ...)."""
 
     def close(self) -> None:
-        """Nothing more comes; what has not ended was stopped, and may be begun again."""
+        """Nothing more follows; records that have not ended were stopped, and may begin again."""
 
 
 def build(component: Component, folder: Path) -> Tracker:
@@ -51,7 +51,7 @@ def build(component: Component, folder: Path) -> Tracker:
 
 
 def library(name: str, extra: str) -> ModuleType:
-    """A tracker's library; MissingExtraError, which names the extra, when it is not installed."""
+    """The library of a tracker; MissingExtraError, with the extra to install, if it is not installed."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -12,15 +12,15 @@ from idim_cli.trackers.base import Figures, Settings, library
 
 _NAME = "idim.name"
 _SERVICES = ("databricks", "databricks-uc")  # stores by name, without a colon
-# A server that does not answer: by itself, MLflow tries for minutes, inside a training.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-_HINT = "see `uri` of the tracker, or MLFLOW_TRACKING_URI, and whether its server runs"
-_AT_ONCE = 100  # parameters, or metrics, that MLflow takes in one call
+# By default, MLflow retries for minutes when a server does not answer, and the training would wait for it.
+_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+_HINT = "check the tracker's `uri` or MLFLOW_TRACKING_URI, and whether the server runs"
+_BATCH = 100  # parameters in one call: the limit of MLflow
 
 
 @dataclass
 class _Open:
-    """A run under way: its id, its last step, and the figures that it had when it was taken up."""
+    """An open run: its id, its last step, and the figures that it had when it began or resumed."""
 
     run_id: str
     last: int
@@ -28,24 +28,24 @@ class _Open:
 
 
 class MLflow:
-    """Runs in a folder of files, in a data base, or on a server.
+    """Runs in a folder of files, in a database, or on a server.
 
     Args:
         folder: of the recipe's results.
-        uri: of the store, or a folder; None is the environment's MLFLOW_TRACKING_URI, and without one
-            the folder OUT/RECIPE/mlruns, in which each run has files of its own.
+        uri: of the store, or a folder; None is the environment's MLFLOW_TRACKING_URI, else the folder
+            OUT/RECIPE/mlruns.
         experiment: None is the recipe's name.
 
     Raises:
-        IdimError: there is no such store, or it does not answer.
+        IdimError: the store does not exist, or does not answer.
     """
 
     def __init__(self, folder: Path, *, uri: str | None = None, experiment: str | None = None) -> None:
         library("mlflow", "mlflow")
         self.entities = library("mlflow.entities", "mlflow")
-        # MLflow maintains its store of files no further and asks for this consent; other stores ignore it.
+        # MLflow no longer develops its file store and requires this consent; other stores ignore it.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-        for setting, value in _PATIENCE.items():
+        for setting, value in _RETRIES.items():
             os.environ.setdefault(setting, value)
         given = uri or os.environ.get("MLFLOW_TRACKING_URI")
         store = _store(given) if given else (folder / "mlruns").absolute().as_uri()
@@ -56,10 +56,10 @@ class MLflow:
             self.client.get_experiment_by_name(self.experiment_name)
         except Exception as error:
             why = str(error).partition("\n")[0]
-            raise IdimError(f"MLflow's store cannot be used: {why}", _HINT) from error
+            raise IdimError(f"cannot use the MLflow store: {why}", _HINT) from error
 
     def begin(self, name: str, settings: Settings) -> None:
-        """Take up the run of that name, or make one."""
+        """Resume the run of that name, or create one."""
         self.experiment = self.experiment or self._experiment()
         found = self.client.search_runs([self.experiment], f"tags.`{_NAME}` = '{name}'", max_results=1)
         if found:
@@ -68,20 +68,20 @@ class MLflow:
         else:
             run = self.client.create_run(self.experiment, tags={_NAME: name}, run_name=name)
             params = [self.entities.Param(key, str(value)) for key, value in settings.items()]
-            for at in range(0, len(params), _AT_ONCE):
-                self.client.log_batch(run.info.run_id, params=params[at : at + _AT_ONCE])
+            for at in range(0, len(params), _BATCH):
+                self.client.log_batch(run.info.run_id, params=params[at : at + _BATCH])
         last = self._last_step(run.info.run_id, "epoch") if found else -1
         self.open[name] = _Open(run.info.run_id, last, dict(run.data.metrics))
 
     def row(self, name: str, step: int, figures: Figures) -> None:
-        """One metric for each figure; a step that is there already is left out."""
+        """One metric for each figure; steps that exist already are left out."""
         run = self.open[name]
         if step > run.last:
             self._log(run.run_id, step, figures)
             run.last = step
 
     def end(self, name: str, figures: Figures, status: str) -> None:
-        """The figures as metrics, but for those that stand there, and the status as a tag."""
+        """The figures as metrics, without those that exist already, and the status as a tag."""
         run = self.open.pop(name)
         new = {key: value for key, value in figures.items() if run.figures.get(key) != value}
         self._log(run.run_id, max(run.last, 0), new)
@@ -108,5 +108,5 @@ class MLflow:
 
 
 def _store(given: str) -> str:
-    """A store as MLflow names it; what has no colon is a folder."""
+    """A store as MLflow names it; a name without a colon is a folder."""
     return given if ":" in given or given in _SERVICES else Path(given).expanduser().absolute().as_uri()

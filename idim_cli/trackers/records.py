@@ -1,4 +1,4 @@
-"""What trackers are told: the settings of a run or of an estimate, and the figures that came of it."""
+"""What is sent to trackers: the settings of a run or of an estimate, and the resulting figures."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from idim_cli.runs.plan import Run
 from idim_cli.trackers.base import Figures, Settings
 
 if TYPE_CHECKING:
-    from idim_cli.thresholds import Estimate, Reading
+    from idim_cli.thresholds import Estimate
 
 _RESULT = ("performance", "peak_memory_bytes")
-# Parts of a recipe that say nothing of one run.
+# Parts of a recipe that do not affect a single run.
 _NOT_OF_A_RUN = {"sweep", "threshold", "published", "trackers", "data_root", "data_workers"}
 
 
 def settings_of(run: Run, D: int | None) -> Settings:
-    """All that decides what comes of a run, by recipe key, with D; a direct run's d is D."""
+    """Everything that determines a run, by recipe key, with D; the d of a direct run is D."""
     recipe = {key: value for key, value in run.recipe if key not in _NOT_OF_A_RUN}
     size = {"D": D, "d": D if run.direct else run.recipe.d}
     return {"config": run.config, **_flat({**recipe, **size})}
 
 
 def figures_of(result: Mapping[str, Any]) -> Figures:
-    """What came of a run, from its result.json."""
+    """The figures of a run, from its result.json."""
     return numbers({key: result.get(key) for key in _RESULT})
 
 
 def name_of(one: Estimate, alone: bool) -> str:
-    """``d_int90``, and the group where there are several."""
+    """``d_int90``, with the group if there are several."""
     kind = one.reading.name if one.reading else "d_int"
     return kind if alone else re.sub(r"[^A-Za-z0-9._-]+", "-", f"{kind}-{one.label}")
 
 
 def protocol_of(one: Estimate) -> Settings:
-    """What an estimate is of, and what it rests on."""
+    """The group and the protocol of an estimate."""
     reading = one.reading
     if reading is None:
         return _flat(one.group)
@@ -49,30 +49,20 @@ def protocol_of(one: Estimate) -> Settings:
         "baseline_kind", "floor_kind", "rule", "centre", "fraction", "confidence", "interval", "seeds",
         "runs", "D",
     )  # fmt: skip
-    told = {key: getattr(reading, key) for key in kept}
-    return _flat({**one.group, **told, "coords": reading.coords or None})
+    protocol = {key: getattr(reading, key) for key in kept}
+    return _flat({**one.group, **protocol, "coords": reading.coords or None})
 
 
 def reading_of(one: Estimate) -> tuple[Figures, str]:
-    """Value, interval and level, as far as they are known; and the verdict, or why there is none."""
+    """Value, interval and level, if they are known; and the verdict, or why there is none."""
     reading = one.reading
     if reading is None:
         return {}, one.problem
-    return _figures(reading), f"{reading.verdict}: {reading.value_text} ({reading.interval_text})"
-
-
-def _figures(reading: Reading) -> Figures:
-    name = reading.name
-    return numbers(
-        {
-            name: reading.value,
-            f"{name}_low": reading.low,
-            f"{name}_high": reading.high,
-            "baseline": reading.baseline,
-            "floor": reading.floor,
-            "level": reading.level,
-        }
-    )
+    figures = {
+        reading.name: reading.value, f"{reading.name}_low": reading.low, f"{reading.name}_high": reading.high,
+        "baseline": reading.baseline, "floor": reading.floor, "level": reading.level,
+    }  # fmt: skip
+    return numbers(figures), f"{reading.verdict}: {reading.value_text} ({reading.interval_text})"
 
 
 def numbers(row: Mapping[str, Any]) -> Figures:
@@ -82,7 +72,7 @@ def numbers(row: Mapping[str, Any]) -> Figures:
 
 
 def _flat(value: Any, key: str = "") -> dict[str, str | int | float | bool]:
-    """Nested values by dotted keys, as overrides name them; what is None is left out."""
+    """Nested values by dotted keys, as in overrides; None is left out."""
     if isinstance(value, Component):
         return {key: value.name, **_flat(value.params, key)}
     if isinstance(value, BaseModel):

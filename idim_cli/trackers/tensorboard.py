@@ -13,7 +13,7 @@ class TensorBoard:
 
     Args:
         folder: of the recipe's results.
-        logdir: where the event files go instead.
+        logdir: another folder for the event files.
     """
 
     def __init__(self, folder: Path, *, logdir: str | None = None) -> None:
@@ -24,7 +24,7 @@ class TensorBoard:
         self.open: dict[str, tuple[Any, Settings]] = {}
 
     def begin(self, name: str, settings: Settings) -> None:
-        """Open the record's folder; what an earlier process wrote there is hidden, as it is told again."""
+        """Open the record's folder; what an earlier process wrote is hidden, because it is sent again."""
         writer = self.writers_of(str(self.logdir / name), purge_step=0)
         lines = (f"    {key}: {value}" for key, value in settings.items())
         writer.add_text("settings", "\n".join(lines), 0)
@@ -37,11 +37,11 @@ class TensorBoard:
             writer.add_scalar(key, value, step)
 
     def end(self, name: str, figures: Figures, status: str) -> None:
-        """The figures beside the settings, for the tab of hyperparameters."""
+        """The figures with the settings, for the tab of hyperparameters."""
         writer, settings = self.open.pop(name)
         writer.add_text("status", status, 0)
         metrics = {f"result/{key}": value for key, value in figures.items()}
-        # Not by `add_hparams`: it opens a second file, and a reader may take that for the earlier one.
+        # Not by `add_hparams`, which opens a second file that readers may mistake for an earlier one.
         for summary in self.hparams(dict(settings), metrics):
             writer.file_writer.add_summary(summary, 0)
         for key, value in metrics.items():

@@ -17,18 +17,17 @@ _TOKEN = "token"
 class WandB:
     """Runs on a W&B server, or in files that ``wandb sync`` uploads later.
 
-    The files lie in OUT/RECIPE/wandb. A run that goes on is the same run there: its id is its name and a
+    The files are in OUT/RECIPE/wandb. A run that resumes is the same run there: its id is its name and a
     token of the results folder, so that other folders never write into it.
 
     Args:
         folder: of the recipe's results.
         project: where the runs are shown.
-        entity: the team that it belongs to; None is the user's own.
-        mode: online, or offline for a later ``wandb sync``; None is the environment's WANDB_MODE, and
-            without one online.
+        entity: the team that owns it; None is the user.
+        mode: online, or offline for a later ``wandb sync``; None is WANDB_MODE, else online.
 
     Raises:
-        IdimError: online, and no API key is known.
+        IdimError: online without an API key.
     """
 
     def __init__(
@@ -44,14 +43,15 @@ class WandB:
         self.mode = mode or os.environ.get("WANDB_MODE", "online")
         if self.mode == "online" and not self.wandb.login(prompt=False):
             raise IdimError(
-                "Weights & Biases knows no API key", "`wandb login`, or {name: wandb, mode: offline}"
+                "Weights & Biases has no API key",
+                "run `wandb login`, or use {name: wandb, mode: offline}",
             )
         self.state = folder / "wandb"
         self.token = _token(self.state / _TOKEN)
         self.open: dict[str, Any] = {}
 
     def begin(self, name: str, settings: Settings) -> None:
-        """Open the record as a run of its own beside others; stdout stays ours."""
+        """Open the record as a separate run; `console` off leaves stdout alone."""
         self.open[name] = self.wandb.init(
             **self.where,
             id=f"{self.token}-{name}",
@@ -64,11 +64,11 @@ class WandB:
         )
 
     def row(self, name: str, step: int, figures: Figures) -> None:
-        """One step; those that were told before are left out: offline, the library does not know of them."""
-        told = self.state / f"{name}.step"
-        if step > (int(told.read_text()) if told.exists() else -1):
+        """One step, unless it was sent before."""
+        last = self.state / f"{name}.step"  # offline, the library itself does not know earlier steps
+        if step > (int(last.read_text()) if last.exists() else -1):
             self.open[name].log(dict(figures), step=step)
-            told.write_text(str(step))
+            last.write_text(str(step))
 
     def end(self, name: str, figures: Figures, status: str) -> None:
         """The figures are the run's summary."""
@@ -77,18 +77,18 @@ class WandB:
         run.finish(exit_code=int(status == "failed"))
 
     def close(self) -> None:
-        """Runs that have not ended are marked as failed; they go on when they are begun again."""
+        """Runs that have not ended are marked as failed; they resume when they begin again."""
         for run in self.open.values():
             run.finish(exit_code=1)
         self.open.clear()
 
 
 def _token(path: Path) -> str:
-    """The token of a results folder, made by whoever comes first."""
+    """The token of a results folder, made by the first process that needs it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     own = path.with_name(f".{_TOKEN}.{os.getpid()}")
     own.write_text(secrets.token_hex(4))
     with contextlib.suppress(FileExistsError):
-        path.hardlink_to(own)  # whole at once, unlike a file that is made and then written
+        path.hardlink_to(own)  # atomic: no process reads a half-written token
     own.unlink()
     return path.read_text()

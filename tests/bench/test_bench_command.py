@@ -98,7 +98,7 @@ def test_a_skipped_row_says_why_in_table_and_csv(call, tmp_path):
 
 def test_beside_is_in_the_table_with_its_ratio(call):
     beside = "idim_cli.projectors.fastfood:Fastfood"
-    done = call("projectors", "--D", "1k", "--projector", "tied", "--beside", beside, *QUICK)
+    done = call("projectors", "--D", "1k", "--projector", "tied", "--reference", beside, *QUICK)
     assert "faster: how many times faster than Fastfood" in done.stdout
     assert done.stdout.index("Fastfood  ") < done.stdout.index("tied  ")
 
@@ -115,7 +115,7 @@ def test_rows_are_written_as_they_come_and_kept_when_stopped(call, tmp_path, mon
     monkeypatch.setattr(projectors, "measure", two_and_a_stop)
     done = call("projectors", "--D", "400")
     assert done.exit_code == 130
-    assert "stopped: what was measured until now is in results/bench/projectors.csv" in done.stderr
+    assert "measurements so far: results/bench/projectors.csv" in done.stderr
     assert [row["skipped"] for row in read(tmp_path / "results" / "bench" / "projectors.csv")] == [
         "",
         "no room",
@@ -137,9 +137,9 @@ def test_a_busy_machine_and_unsteady_rows_are_warned_of(call, monkeypatch):
     ("arguments", "message"),
     [
         (("projectors", "--D", "40"), "too small"),
-        (("projectors", "--D", "ten"), "--D 'ten' is not a list of whole numbers"),
+        (("projectors", "--D", "ten"), "--D must be a list of whole numbers"),
         (("projectors", "--D", "0"), "--D '0' is not"),
-        (("projectors", "--D", "400", "--beside", "./none.py:Mine"), "no file"),
+        (("projectors", "--D", "400", "--reference", "./none.py:Mine"), "no file"),
         (("projectors", "--D", "400", "--projector", "tide"), "tide"),
         (("projectors", "--device", "abacus"), "no device 'abacus'"),
         (("step", "--d", "-1"), "not a list"),

@@ -38,7 +38,7 @@ def test_every_projector_has_a_complete_row_at_every_size():
 
 def test_what_is_beside_comes_first_and_all_are_compared_to_it():
     beside = [bench.Contestant("One", Tied), bench.Contestant("Two", Tied)]
-    rows = rows_of(["tied", "sparse"], beside=beside)
+    rows = rows_of(["tied", "sparse"], reference=beside)
     assert [row["projector"] for row in rows] == ["One", "Two", "tied", "sparse"]
     assert rows[0]["times_faster"] == 1
     for row in rows:
@@ -70,7 +70,7 @@ def test_projectors_that_do_not_fit_side_by_side_are_made_one_after_the_other(mo
     monkeypatch.setattr(Room, "now", lambda device: Room(*[next(free, 100)] * 2))
     said = []
     beside = [bench.Contestant("A", Large), bench.Contestant("B", Large)]
-    rows = list(bench.measure([], [400], 0.01, HOW, beside=beside, say=said.append))
+    rows = list(bench.measure([], [400], 0.01, HOW, reference=beside, say=said.append))
     assert [row["projector"] for row in rows] == ["A", "B"]
     assert said == ["D = 400: timing A", "D = 400: timing B"]
     assert rows[1]["times_faster"] == pytest.approx(rows[0]["to_floor"] / rows[1]["to_floor"])
@@ -92,7 +92,7 @@ def test_a_failure_while_one_is_made_is_the_reason_of_its_row():
     def broken(D, d, seed):
         raise MemoryError("no room\nfor more")
 
-    rows = list(bench.measure([], [400], 0.01, HOW, beside=[bench.Contestant("Broken", broken)]))
+    rows = list(bench.measure([], [400], 0.01, HOW, reference=[bench.Contestant("Broken", broken)]))
     assert rows[0]["skipped"] == "Broken failed: MemoryError: no room"
 
 
@@ -142,7 +142,7 @@ def folder(tmp_path, monkeypatch):
 def test_a_class_from_a_file_is_measured_even_if_it_is_no_module_and_tells_no_cost(folder):
     one = bench.outsider("./mine.py:Repeat")
     assert one.name == "Repeat"
-    (row,) = bench.measure([], [400], 0.01, HOW, beside=[one])
+    (row,) = bench.measure([], [400], 0.01, HOW, reference=[one])
     assert row["state_bytes"] == 1600
     assert row["both_s"] > 0
 

@@ -17,8 +17,8 @@ def cli(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        console.talk.cache_clear()
+        console.messages.cache_clear()
         return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
 
     yield run
-    console.talk.cache_clear()
+    console.messages.cache_clear()

@@ -32,14 +32,14 @@ def idim(monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["idim", *arguments])
-        console.talk.cache_clear()
+        console.messages.cache_clear()
         with pytest.raises(SystemExit) as stop:
             app.main()
         said = capsys.readouterr()
         return stop.value.code or 0, said.out, said.err
 
     yield run
-    console.talk.cache_clear()
+    console.messages.cache_clear()
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -160,7 +160,7 @@ def test_talk_wraps_at_words_on_a_terminal_and_not_elsewhere(monkeypatch, capsys
     monkeypatch.setenv("COLUMNS", "40")
     for on_terminal, most in (("1", 40), ("", 200)):
         monkeypatch.setenv("FORCE_COLOR", on_terminal)
-        console.talk.cache_clear()
+        console.messages.cache_clear()
         console.fail("one message of more than forty columns in all", "/a/path/" + "x" * 50)
         lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().err).splitlines()
         assert " ".join(lines).startswith(
@@ -168,16 +168,16 @@ def test_talk_wraps_at_words_on_a_terminal_and_not_elsewhere(monkeypatch, capsys
         )
         assert lines[-1].endswith("/a/path/" + "x" * 50)
         assert len(lines) == (4 if most == 40 else 2)
-    console.talk.cache_clear()
+    console.messages.cache_clear()
 
 
 @pytest.mark.parametrize("terminal", ["1", ""])
 def test_what_is_said_is_neither_markup_nor_emoji(monkeypatch, capsys, terminal):
     monkeypatch.setenv("FORCE_COLOR", terminal)
-    console.talk.cache_clear()
+    console.messages.cache_clear()
     console.say("[bold]a:smile:b")
     assert capsys.readouterr().err == "[bold]a:smile:b\n"
-    console.talk.cache_clear()
+    console.messages.cache_clear()
 
 
 def test_recipe_faults_each_have_their_line(idim, tmp_path):
@@ -225,16 +225,16 @@ def test_json_lists_a_set_in_the_same_order_every_time(capsys):
 
 def test_no_color(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
-    console.talk.cache_clear()
-    with console.talk().capture() as shown:
+    console.messages.cache_clear()
+    with console.messages().capture() as shown:
         console.fail("x", "y")
     assert "\x1b[" in shown.get()
     monkeypatch.setenv("NO_COLOR", "1")
-    console.talk.cache_clear()
-    with console.talk().capture() as shown:
+    console.messages.cache_clear()
+    with console.messages().capture() as shown:
         console.fail("x", "y")
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", shown.get())
-    console.talk.cache_clear()
+    console.messages.cache_clear()
 
 
 def test_doctor_is_a_command():

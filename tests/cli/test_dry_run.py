@@ -6,9 +6,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from idim_cli.cli import console, dryrun, sweep, train
+from idim_cli.cli import console, sweep, train
 from idim_cli.cli.verb import verb
 from idim_cli.core.errors import RecipeError
+from idim_cli.core.plain_text import duration
 
 RECIPE = """
 name: toy
@@ -31,13 +32,13 @@ def idim(tmp_path, monkeypatch):
     (tmp_path / "toy.yaml").write_text(RECIPE)
 
     def run(command, *arguments):
-        console.talk.cache_clear()
+        console.messages.cache_clear()
         app = typer.Typer(pretty_exceptions_enable=False)
         app.command()(verb(command.command))
         return CliRunner().invoke(app, ["toy.yaml", *arguments], catch_exceptions=False)
 
     yield run
-    console.talk.cache_clear()
+    console.messages.cache_clear()
 
 
 def test_what_is_to_be_done_and_nothing_else(idim, tmp_path):
@@ -123,4 +124,4 @@ def test_options_by_environment(idim, monkeypatch):
     ("seconds", "words"), [(3.14, "3.1 s"), (90, "1.5 min"), (7200, "2.0 h"), (200000, "2.3 days")]
 )
 def test_durations(seconds, words):
-    assert dryrun.duration(seconds) == words
+    assert duration(seconds) == words

@@ -66,9 +66,9 @@ def terminal(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
-    console.talk.cache_clear()
+    console.messages.cache_clear()
     yield
-    console.talk.cache_clear()
+    console.messages.cache_clear()
 
 
 def at(step, **changes):
@@ -231,7 +231,7 @@ def test_seeds_that_differ_are_told_apart():
 @pytest.mark.parametrize("term", ["dumb", "unknown"])
 def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(terminal, monkeypatch, term):
     monkeypatch.setenv("TERM", term)
-    console.talk.cache_clear()
+    console.messages.cache_clear()
     assert isinstance(watch.shown(loads(TEXT % 1).recipe, None), progress.Plain)
 
 
@@ -254,7 +254,7 @@ def test_runs_of_few_values_say_how_many(terminal, capfd):
 
 
 def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):
-    console.talk.cache_clear()
+    console.messages.cache_clear()
     with progress.Plain() as plain:
         plain.planned(runs[:1] * 1, 1)
         plain.finished(runs[0], ended(runs[0]))
@@ -262,7 +262,7 @@ def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):
         plain.planned(runs[:1] * 3, 2)
         plain.finished(runs[1], ended(runs[1], status="solved", epoch=3, epochs=10))
     lines = capsys.readouterr().err.splitlines()
-    console.talk.cache_clear()
+    console.messages.cache_clear()
     assert [re.sub(r"-[0-9a-f]{8} ", " ", line) for line in lines] == [
         "1 run",
         "[1/1] direct-s0.0  train accuracy 0.5000  1.0 s",

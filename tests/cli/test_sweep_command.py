@@ -27,11 +27,11 @@ def idim(tmp_path, monkeypatch):
     (tmp_path / "toy.yaml").write_text(RECIPE)
 
     def run(*arguments):
-        console.talk.cache_clear()
+        console.messages.cache_clear()
         return CliRunner().invoke(app, ["toy.yaml", *arguments], catch_exceptions=False)
 
     yield run
-    console.talk.cache_clear()
+    console.messages.cache_clear()
 
 
 def test_one_plain_line_a_run_on_stderr_and_the_summary_on_stdout(idim):

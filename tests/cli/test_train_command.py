@@ -33,11 +33,11 @@ def idim(tmp_path, monkeypatch):
     (tmp_path / "toy.yaml").write_text(RECIPE)
 
     def run(*arguments):
-        console.talk.cache_clear()
+        console.messages.cache_clear()
         return CliRunner().invoke(app, ["toy.yaml", *arguments], catch_exceptions=not arguments)
 
     yield run
-    console.talk.cache_clear()
+    console.messages.cache_clear()
 
 
 def test_result_on_stdout_nothing_else(idim, tmp_path):

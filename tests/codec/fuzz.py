@@ -248,7 +248,7 @@ def refused(error: IdimError) -> str:
     assert isinstance(error, FileError | CapacityError | DataError), f"{type(error).__name__}: {error}"
     assert "Warning" not in str(error), error
     words = re.sub(r"'.*'|\".*\"|\[.*\]|\d[\d,.]*", "#", str(error))
-    return "refused: " + words.removeprefix("not a sound .idim file: ")[:60]
+    return "refused: " + words.removeprefix("damaged .idim file: ")[:60]
 
 
 @dataclass

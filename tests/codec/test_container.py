@@ -151,7 +151,7 @@ def test_other_versions_are_named(version, content):
     assert container.is_marked(body[:2])
     with pytest.raises(FileError, match=f"format version {version}, ") as caught:
         unpack(sealed(body))
-    assert "known: 1" in caught.value.hint
+    assert "known version: 1" in caught.value.hint
 
 
 @pytest.mark.parametrize("number", [1, 15, 23, 16 * 8, 2**40])
@@ -183,7 +183,7 @@ def test_sizes_that_contradict(d, kind, rest):
 
 @pytest.mark.parametrize("kind", [1, 2, 3, 2 * 257, 2 * 257 + 1, 2**62])
 def test_numbers_of_levels_that_there_are_not(kind):
-    with pytest.raises(FileError, match="levels"):
+    with pytest.raises(FileError, match="cannot have"):
         unpack(numbered(kind=varint(kind), rest=bytes(2000)))
 
 
@@ -231,7 +231,7 @@ def test_nothing_is_hidden_behind_a_code():
     start, code = numbered(kind=b"\x06", rest=bfloat16(0.25))[:-8], content.coords.code()
     assert unpack(sealed(start + code + CHECKS)).coords == content.coords
     for other in (code + b"\0", code + b"\x01", code + b"hidden", code + bytes(64)):
-        with pytest.raises(FileError, match="coded as they should"):
+        with pytest.raises(FileError, match="canonical"):
             unpack(sealed(start + other + CHECKS))
 
 

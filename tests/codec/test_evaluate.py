@@ -69,7 +69,7 @@ def test_same_figures_with_few_values(codebook, tmp_path):
 @pytest.mark.parametrize("split", ["tset", "Test", None])
 def test_a_split_that_is_none_is_refused(split, tmp_path):
     write_checkpoint(DIGITS.replace("PROJECTOR", "tied"), tmp_path)
-    with pytest.raises(DataError, match="there is no split"):
+    with pytest.raises(DataError, match="unknown split"):
         evaluate(compressed(tmp_path), split)
 
 

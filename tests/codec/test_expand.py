@@ -88,8 +88,8 @@ def test_compress_lossless_writes_the_same_file(tmp_path):
 def test_compress_by_rounding(codebook, tmp_path):
     text = DIGITS.replace("PROJECTOR", "tied").replace("d: 12", "d: 40")
     subspace = write_checkpoint(text, tmp_path)
-    wish = CompressOptions(epochs=0, levels=[16], codebook=codebook, target=1e-9, baseline=1.0)
-    done = compress(tmp_path, tmp_path / "small.idim", wish)
+    options = CompressOptions(epochs=0, levels=[16], codebook=codebook, target=1e-9, baseline=1.0)
+    done = compress(tmp_path, tmp_path / "small.idim", options)
     assert (done.how, done.d) == ("rounded", 40)
     coords = solution.read(done.path).coords
     step = coords.unique().diff().max() if codebook == "uniform" else 0.5

@@ -58,7 +58,7 @@ def test_never_over_its_source(tmp_path):
     path = tmp_path / "small.idim"
     write_checkpoint(TIED, tmp_path)
     before = compressed(tmp_path, path).read_bytes()
-    with pytest.raises(FileError, match="is read"):
+    with pytest.raises(FileError, match="file to read"):
         expand.write(path, path)
     assert path.read_bytes() == before
 
@@ -88,9 +88,7 @@ def test_out_in_a_folder_that_is_not_there_is_told_before_any_work(tmp_path, mon
     for work in ("idim_cli.compression.compress.Trials", "idim_cli.compression.expand.expand"):
         monkeypatch.setattr(work, None)
     for write, path in ((compress, tmp_path), (expand.write, made)):
-        with pytest.raises(
-            FileError, match=r"cannot write .*: there is no folder .*reslts \(make it"
-        ) as caught:
+        with pytest.raises(FileError, match=r"cannot write .*: no folder .*reslts") as caught:
             write(path, out)
         assert "--out" in caught.value.hint
     assert not out.parent.exists()

@@ -5,36 +5,36 @@ import itertools
 import pytest
 
 from idim_cli.compression.search.sizes import Size, descent, dimensions, fill, fitting, largest, steps
-from idim_cli.compression.search.target import goal_of
+from idim_cli.compression.search.target import target_of
 from idim_cli.core.errors import IdimError
 
 DS, LEVELS = [100, 200, 300, 400, 600, 800], [2, 3, 4, 8, 16]
 
 
 def test_goals_say_what_they_want():
-    kept = goal_of(0.9, None, None, None, False)
+    kept = target_of(0.9, None, None, None, False)
     assert kept.level == pytest.approx(0.891)
-    assert "0.99 x 0.9000 (the run's own) = 0.8910" in kept.says
-    share = goal_of(0.5, 0.9, 0.98, None, False)
+    assert "0.99 x 0.9000 (the run's own) = 0.8910" in kept.text
+    share = target_of(0.5, 0.9, 0.98, None, False)
     assert share.level == pytest.approx(0.882)
     assert share.met(0.8821, 10**9)
     assert not share.met(0.8819, 1)
-    room = goal_of(0.9, None, None, 130, False)
+    room = target_of(0.9, None, None, 130, False)
     assert room.met(0.0, 130)
     assert not room.met(1.0, 131)
-    assert goal_of(0.9, None, None, None, True).met(0.0, 10**9)
+    assert target_of(0.9, None, None, None, True).met(0.0, 10**9)
 
 
 @pytest.mark.parametrize("both", [(0.9, 130, False), (0.9, None, True), (None, 130, True)])
 def test_two_goals_contradict(both):
     target, most, prove = both
-    with pytest.raises(IdimError, match="one goal"):
-        goal_of(0.9, target, 1.0, most, prove)
+    with pytest.raises(IdimError, match="exclude each other"):
+        target_of(0.9, target, 1.0, most, prove)
 
 
 def test_a_target_needs_its_baseline():
-    with pytest.raises(IdimError, match="baseline is not known") as caught:
-        goal_of(0.9, 0.9, None, None, False)
+    with pytest.raises(IdimError, match="needs a baseline") as caught:
+        target_of(0.9, 0.9, None, None, False)
     assert "--baseline" in caught.value.hint
 
 
@@ -107,7 +107,7 @@ def test_dimensions_lie_around_the_run():
 
 
 def test_a_level_above_what_an_accuracy_can_be_is_refused():
-    with pytest.raises(IdimError, match=r"1\.2 x 0\.9800 = 1\.1760: no accuracy is above 1.*\(0, 1\.02\]"):
-        goal_of(0.9, 1.2, 0.98, None, False, "accuracy")
-    assert goal_of(0.9, 1.2, 0.98, None, False, "nll").level == pytest.approx(1.176)
-    assert goal_of(0.9, 1.02, 0.98, None, False, "accuracy").level <= 1
+    with pytest.raises(IdimError, match=r"1\.1760 is above 1.*--target must be in \(0, 1\.02\]"):
+        target_of(0.9, 1.2, 0.98, None, False, "accuracy")
+    assert target_of(0.9, 1.2, 0.98, None, False, "nll").level == pytest.approx(1.176)
+    assert target_of(0.9, 1.02, 0.98, None, False, "accuracy").level <= 1

@@ -148,9 +148,9 @@ def test_limits():
     for text in (
         f"at most\n{spec.LIMIT:,} bytes",
         f"at most {spec._AXES} axes",
-        f"nested deeper than {spec._DEPTH}",
+        f"nesting deeper than {spec._DEPTH}",
         f"a byte for every {coordinates.MOST_PER_BYTE} coordinates",
-        f"more than {coordinates.MOST_PER_BYTE} a byte",
+        f"more than {coordinates.MOST_PER_BYTE} coordinates for each byte",
         f"L is 2 .. {coordinates.MOST_LEVELS}",
     ):
         assert text in PAGE
@@ -167,4 +167,4 @@ def test_sizes_of_the_paper_s_network():
     (about,) = re.findall(r"it has about (\d+)", PAGE)
     assert len(container.pack(small)) == pytest.approx(int(about), abs=2)
     rest = len(container.pack(small)) - container.sizes(small)["coords"]
-    assert f"all else {rest} bytes" in PAGE
+    assert f"everything else {rest} bytes" in PAGE

@@ -241,25 +241,25 @@ def test_seats_share_out_cores_and_gpus(monkeypatch):
     monkeypatch.setattr(worker_process, "cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cpu = torch.device("cpu")
-    assert [(seat.number, seat.threads) for seat in worker_process.seats(cpu, None)] == [
+    assert [(slot.number, slot.threads) for slot in worker_process.slots(cpu, None)] == [
         (i, 1) for i in range(8)
     ]
-    assert [seat.threads for seat in worker_process.seats(cpu, 3)] == [2, 2, 2]
-    assert worker_process.seats(cpu, 1, threads=5)[0].environment == {
+    assert [slot.threads for slot in worker_process.slots(cpu, 3)] == [2, 2, 2]
+    assert worker_process.slots(cpu, 1, threads=5)[0].environment == {
         "OMP_NUM_THREADS": "5",
         "MKL_NUM_THREADS": "5",
     }
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert [seat.threads for seat in worker_process.seats(cpu, 2)] == [3, 3]
+    assert [slot.threads for slot in worker_process.slots(cpu, 2)] == [3, 3]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     cuda = torch.device("cuda")
-    assert [seat.environment["CUDA_VISIBLE_DEVICES"] for seat in worker_process.seats(cuda, 3)] == [
+    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in worker_process.slots(cuda, 3)] == [
         "2",
         "5",
         "2",
     ]
-    assert len(worker_process.seats(cuda, None)) == 2
-    assert [seat.gpu for seat in worker_process.seats(torch.device("cuda:1"), 2)] == [None, None]
+    assert len(worker_process.slots(cuda, None)) == 2
+    assert [slot.gpu for slot in worker_process.slots(torch.device("cuda:1"), 2)] == [None, None]
 
 
 @pytest.mark.parametrize("everybody", [False, True])

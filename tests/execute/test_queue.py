@@ -64,12 +64,12 @@ def test_those_that_others_hold_come_last_and_are_waited_for(runs, monkeypatch):
 
     monkeypatch.setattr(queue.time, "sleep", waits.append)
     work = Queue(runs[:2])
-    work.pass_by(work.next(None, {}).run)
-    work.look_again(Watch())
+    work.hold(work.next(None, {}).run)
+    work.retry_held(Watch())
     assert (work.next(None, {}).run, work.held) == (runs[1], runs[:1])
     work.ended(runs[1])
     for _ in range(3):
-        work.look_again(Watch())
+        work.retry_held(Watch())
         assert work.next(None, {}).run is runs[0]
-        work.pass_by(runs[0])
+        work.hold(runs[0])
     assert (len(waits), told, work.left) == (2, [1], True)

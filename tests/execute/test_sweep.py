@@ -353,7 +353,7 @@ def test_a_sweep_reads_its_own_plan_while_another_replaces_the_file(tmp_path):
     other = sweep(loads(RECIPE, overrides=shorter), tmp_path, watcher=Intruder())
     assert set(other.table["d"]) == {7, 12, 1000}
     assert len(told) == 1
-    assert "5 finished runs of other sweeps lie in" in told[0]
+    assert "left out 5 finished runs of other sweeps in" in told[0]
 
 
 def files(folder):
@@ -406,7 +406,7 @@ def test_a_sweep_that_is_done_writes_nothing(tmp_path, monkeypatch):
     watch = Watch()
     watch.say = told.append
     assert sweep(loads(RECIPE), tmp_path, watcher=watch).as_dict() == whole.as_dict()
-    assert told == [f"the tables in {tmp_path / 'toy'} stay as they are: Read-only file system"]
+    assert told == [f"the tables in {tmp_path / 'toy'} are unchanged: Read-only file system"]
 
 
 def test_damaged_and_edited_results_are_named_once_and_made_anew(tmp_path, caplog):

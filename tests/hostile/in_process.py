@@ -30,7 +30,7 @@ class Answer:
 def idim(*arguments: str) -> Answer:
     """Run `idim ARGUMENTS`; only what the program does not catch comes up."""
     out, err = _stream(), _stream()
-    console.talk.cache_clear()
+    console.messages.cache_clear()
     began, code = time.process_time(), 0
     with (
         mock.patch.object(sys, "argv", ["idim", *arguments]),
@@ -45,7 +45,7 @@ def idim(*arguments: str) -> Answer:
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
     spent = time.process_time() - began
-    console.talk.cache_clear()
+    console.messages.cache_clear()
     return Answer(code, _text(out), _text(err), spent)
 
 

@@ -35,10 +35,10 @@ def trained(folder, text):
     return home
 
 
-def digits(folder, name="small", width=24, wish=ALL):
+def digits(folder, name="small", width=24, options=ALL):
     """A results folder with one run and its compressed file; the path of that."""
     home = trained(folder, DIGITS.format(name=name, width=width))
-    return compress(home / "runs" / "only", wish=wish, where=CPU).path
+    return compress(home / "runs" / "only", options=options, where=CPU).path
 
 
 def record_of(file):

@@ -122,7 +122,7 @@ def _made_files(tmp_path_factory):
     compressed_cases.digits(folder)
     compressed_cases.digits(folder, "wide", 48, CompressOptions(epochs=0))
     toy = compressed_cases.trained(folder, compressed_cases.TOY)
-    compress(toy / "runs" / "only", wish=CompressOptions(epochs=0), where=compressed_cases.CPU)
+    compress(toy / "runs" / "only", options=CompressOptions(epochs=0), where=compressed_cases.CPU)
     return folder
 
 

@@ -105,7 +105,7 @@ def test_series_stand_apart_where_they_share_D_alone(projectors):
     places = sorted(float(line.get_xdata()[0]) for line in marks)
     assert places[0] == 100
     assert places[1] < 1000 < places[2]
-    assert "a little apart" in chart.note
+    assert "next to each other" in chart.note
 
 
 def problem(runs, name, *sizes, projector="tied"):

@@ -11,8 +11,8 @@ from page_parser import Page
 
 from idim_cli.core.errors import IdimError
 from idim_cli.reports.inputs.records import find
-from idim_cli.reports.page.compressed_files import files
-from idim_cli.reports.plots import lengths, style
+from idim_cli.reports.page.compressed_files import compressed_files
+from idim_cli.reports.plots import bars, style
 from idim_cli.reports.report import report
 from idim_cli.reports.tables import compressed, latex, proof
 
@@ -50,12 +50,12 @@ def test_the_table_holds_what_the_records_say(three, one):
     assert told["bytes"] == str(one.bytes)
     assert told["times smaller"] == f"{4 * one.D / one.bytes:,.1f}"
     assert told["performance"] == f"{one.performance:.4f} validation accuracy"
-    assert told["asked for"] == ">= 0.4500"
+    assert told["requested"] == ">= 0.4500"
     assert told["wrong of n"] == f"{one.bound.wrong:,} of 1,197"
-    assert told["sure"] == "95 %"
+    assert told["confidence"] == "95 %"
     assert told["problem"] == "digits, small"
     assert told["file"] == str(one.path)
-    assert lines[2][head.index("sure")] == lines[2][head.index("wrong of n")] == ""
+    assert lines[2][head.index("confidence")] == lines[2][head.index("wrong of n")] == ""
     assert compressed.cells([one])[0][9] == "validation accuracy"
 
 
@@ -75,17 +75,17 @@ def test_a_size_that_proves_nothing_says_so(one, three):
 
 
 def test_what_bounds_rest_on_is_said_with_the_sources(three):
-    told = proof.rests_on(three)
+    told = proof.assumptions(three)
     for word in (
         "95 %",
         "1,197 training examples",
-        "of one training set at once",
+        "for all files of one training set",
         "Langford",
         "Maurer",
         "Lotfi",
     ):
         assert word in told
-    assert proof.rests_on([three[2]]) == ""
+    assert proof.assumptions([three[2]]) == ""
 
 
 def test_plain_text_is_no_wider_than_asked_for(three):
@@ -118,7 +118,7 @@ def axes_of(chart):
 
 
 def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
-    chart = lengths.chart(three, "x")
+    chart = bars.description_lengths(three, "x")
     axes = axes_of(chart)
     by_bits = sorted((one for one in three if one.bound), key=lambda one: one.bits)
     assert [bar.get_width() for bar in axes.patches] == [*(one.bits for one in by_bits), three[2].bits]
@@ -129,10 +129,10 @@ def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
 
 
 def test_long_names_of_bars_are_told_in_full(three):
-    usual = lengths.chart(three, "x").build(style.FILE).get_figheight()
+    usual = bars.description_lengths(three, "x").build(style.FILE).get_figheight()
     names = ["digits-by-hand-in-8x8-pixels", "digits with shuffled labels"]
     long = [dataclasses.replace(three[0], recipe=name) for name in names]
-    chart = lengths.chart([*long, three[2]], "x")
+    chart = bars.description_lengths([*long, three[2]], "x")
     shown = [text.get_text().replace("\n", " ") for text in axes_of(chart).get_yticklabels()]
     assert sorted(shown) == sorted(compressed.labels([*long, three[2]]))
     assert chart.build(style.FILE).get_figheight() > usual
@@ -140,7 +140,7 @@ def test_long_names_of_bars_are_told_in_full(three):
 
 def test_bars_of_very_different_bits_have_a_log_axis(three, one):
     huge = dataclasses.replace(one, recipe="huge", bound=dataclasses.replace(one.bound, bits=1e6))
-    axes = axes_of(lengths.chart([*three, huge], "x"))
+    axes = axes_of(bars.description_lengths([*three, huge], "x"))
     assert axes.get_xscale() == "log"
     assert "log axis" in axes.get_xlabel()
 
@@ -150,13 +150,13 @@ def test_words_of_the_bars_lie_within_the_figure(three, one):
     for found in (three, [*three, huge]):
         for page in (False, True):
             with style.style(page):
-                figure = lengths.chart(found, "x").build(style.PAGE if page else style.FILE)
+                figure = bars.description_lengths(found, "x").build(style.PAGE if page else style.FILE)
                 figure.canvas.draw()
                 assert figure.get_tightbbox().x1 <= figure.get_size_inches()[0]
 
 
 def test_one_file_makes_no_bars(one):
-    assert lengths.chart([one], "x") is None
+    assert bars.description_lengths([one], "x") is None
 
 
 def page_of(*paths, out, **options):
@@ -169,8 +169,8 @@ def test_the_page_of_a_run_has_its_file_with_what_that_proves(packed, tmp_path):
     (one,) = done.compressed
     for word in (
         f"{one.bytes} bytes", "times smaller than D x 4", f"{one.bound.bits:,.0f}, of the network", one.goal,
-        f"{one.bound.wrong} of 1,197 examples wrong", "(PAC-Bayes), 95 % sure", "of one training set at once",
-        "Bytes against performance", "One run alone",
+        f"{one.bound.wrong} of 1,197 examples wrong", "(PAC-Bayes), with 95 % confidence",
+        "for all files of one training set", "Bytes against performance", "A single run",
     ):  # fmt: skip
         assert word in page.text, word
     assert "Minimum description length" not in page.text  # of which one file tells nothing
@@ -178,13 +178,13 @@ def test_the_page_of_a_run_has_its_file_with_what_that_proves(packed, tmp_path):
         f"digits-fc-frontier.{kind}" for kind in ("png", "svg", "pdf")
     ]
     assert done.error is None
-    assert done.found.notes == ()
+    assert done.inputs.notes == ()
 
 
 def test_files_alone_make_a_page_of_their_own(packed, small, tmp_path):
     other = packed / "wide" / "runs" / "only" / "checkpoint.idim"
     done = page_of(small, other, out=tmp_path / "out")[1]
-    assert done.results == done.entries == done.found.notes == ()
+    assert done.results == done.entries == done.inputs.notes == ()
     assert len(done.compressed) == 2
     page, done = page_of(packed, out=tmp_path / "out")
     assert done.error is None
@@ -194,11 +194,12 @@ def test_files_alone_make_a_page_of_their_own(packed, small, tmp_path):
         assert word not in page.text
     assert {one["href"] for one in page.all("a")} == {"#compressed", "#reproduce"}
     assert sorted({path.stem for path in done.figures}) == ["compressed-bits", "digits-fc-small-frontier"]
-    assert done.found.notes == (f"no runs at {packed}: its compressed files are all there is to report",)
+    (note,) = done.inputs.notes
+    assert note.startswith(f"no runs at {packed}")
 
 
 def test_the_table_of_a_page_has_few_columns_and_says_which_file_is_which(three):
-    shown = files(three, "x", set()).as_page()
+    shown = compressed_files(three, "x").as_page()
     head = ["file", "problem, model", "d", "values", "bytes", "performance", "error <= (binomial)"]
     assert shown["head"] == head
     assert [line[0] for line in shown["lines"]] == [
@@ -214,7 +215,7 @@ def test_the_table_of_a_page_has_few_columns_and_says_which_file_is_which(three)
         for one in three[:2]
     ] + [["toy, toy", str(three[2].d), str(three[2].levels or "float32"), str(three[2].bytes)]]
     other = [*three[:2], dataclasses.replace(three[2], projector="dense")]
-    shown = files(other, "x", set()).as_page()
+    shown = compressed_files(other, "x").as_page()
     assert (shown["head"][1], shown["lines"][2][1]) == ("problem, model, projector", "toy, toy, dense")
 
 
@@ -252,15 +253,15 @@ def test_a_damaged_record_costs_neither_the_page_nor_the_others(packed, small, t
     change(small, bytes=1)
     done = page_of(packed / "small", packed / "wide", out=tmp_path / "out")[1]
     assert [one.recipe for one in done.compressed] == ["wide"]
-    (note,) = done.found.notes
-    assert note.startswith(f"left out: {small}.json tells of 1 bytes")
+    (note,) = done.inputs.notes
+    assert note.startswith(f"left out: {small}.json describes 1 bytes")
 
 
 def test_nothing_but_damaged_records_is_an_error(small, tmp_path):
     change(small, D=...)
     with pytest.raises(IdimError, match="damaged: D"):
         report(small, tmp_path / "out")
-    with pytest.raises(IdimError, match=r"no record of a compressed file at .*no\.idim"):
+    with pytest.raises(IdimError, match=r"no\.idim has no record"):
         report([small, tmp_path / "no.idim"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -15,12 +15,12 @@ from idim_cli.reports.plots import figure, style
 from idim_cli.reports.plots.chart import Chart
 from idim_cli.reports.points import Curve
 
-LABELS = figure.Labels("mnist, fc, tied, D = 199,210", "validation accuracy")
+WORDS = {"title": "mnist, fc, tied, D = 199,210", "performance": "validation accuracy"}
 
 
 def drawn(points, reading=None, **options):
     """The figure as files."""
-    return Chart("a", "", "", lambda form: figure.build(points, reading, form=form, **options)).files()
+    return Chart("a", "", "", lambda medium: figure.build(points, reading, medium=medium, **options)).files()
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def built(tied_points, tied_reading):
     def build(points=tied_points, reading=tied_reading, published=None, log=None, page=False):
         form = style.PAGE if page is True else page or style.FILE
         with style.style(form.page):
-            made = figure._figure(Curve.of(points), reading, Curve.of(published), LABELS, log, form)
+            made = figure.build(points, reading, **WORDS, published=published, log=log, medium=form)
             made.draw_without_rendering()
         return made
 
@@ -46,13 +46,13 @@ def line(axes, colour, marker=None):
 
 
 def test_same_input_same_bytes(tied_points, tied_reading):
-    first = drawn(tied_points, tied_reading, labels=LABELS)
+    first = drawn(tied_points, tied_reading, **WORDS)
     with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "svg.hashsalt": "other"}):
-        assert drawn(tied_points, tied_reading, labels=LABELS) == first
+        assert drawn(tied_points, tied_reading, **WORDS) == first
 
 
 def test_files_hold_no_dates_and_no_versions(tied_points, tied_reading):
-    files = drawn(tied_points, tied_reading, labels=LABELS)
+    files = drawn(tied_points, tied_reading, **WORDS)
     assert files["png"].startswith(b"\x89PNG")
     assert b"tEXt" not in files["png"]
     assert files["svg"].startswith(b"<?xml")
@@ -61,7 +61,7 @@ def test_files_hold_no_dates_and_no_versions(tied_points, tied_reading):
 
 
 def test_text_stays_text(tied_points, tied_reading):
-    files = drawn(tied_points, tied_reading, labels=LABELS)
+    files = drawn(tied_points, tied_reading, **WORDS)
     assert re.search(rb"<text[^>]*>[^<]*validation accuracy", files["svg"])
     assert b"/CIDFontType2" in files["pdf"]
     assert b"/Type3" not in files["pdf"]
@@ -197,7 +197,7 @@ def test_pyplot_and_matplotlib_stay_out_until_needed():
     code = (
         "import sys; from idim_cli.reports.plots import chart, figure;"
         "assert 'matplotlib' not in sys.modules;"
-        "made = chart.Chart('a', '', '', lambda form: figure.build({'d': [1, 2], 'mean': [0, 1]}));"
+        "made = chart.Chart('a', '', '', lambda medium: figure.build({'d': [1, 2], 'mean': [0, 1]}));"
         "made.files(); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -211,7 +211,7 @@ def test_the_legend_lies_within_a_figure_of_a_page(tied_points, tied_reading, ru
     early = ((curve.d[0], 0.5),) if stopped else ()
     curve = dataclasses.replace(curve, n=tuple(n), solved=early, unsolved=early)
     with style.style(page=True):
-        made = figure._figure(curve, tied_reading, Curve.of(None), LABELS, None, style.PAGE)
+        made = figure.build(curve, tied_reading, **WORDS, medium=style.PAGE)
         FigureCanvasAgg(made).draw()
         (legend,) = (one.get_legend() for one in made.axes)
         box = legend.get_window_extent()

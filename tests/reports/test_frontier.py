@@ -9,7 +9,8 @@ import pytest
 from compressed_cases import record_of
 from matplotlib.colors import to_hex
 
-from idim_cli.reports.inputs.records import TrialRecord, read
+from idim_cli.compression.record import TrialRecord
+from idim_cli.reports.inputs.records import read
 from idim_cli.reports.plots import frontier, style
 
 

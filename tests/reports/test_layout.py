@@ -6,11 +6,11 @@ import struct
 import pytest
 
 from idim_cli.core.errors import IdimError
-from idim_cli.reports.page.layout import name
+from idim_cli.core.plain_text import aligned
+from idim_cli.reports.page.layout import page_name
 from idim_cli.reports.plots import style
 from idim_cli.reports.plots.chart import Chart
 from idim_cli.reports.report import report
-from idim_cli.reports.text.columns import fitted
 
 
 def test_the_page_lies_beside_the_results_and_has_their_name(swept, runs_csv, tmp_path):
@@ -30,9 +30,9 @@ def test_the_page_lies_beside_the_results_and_has_their_name(swept, runs_csv, tm
 
 def test_a_page_of_several_results_names_them(tmp_path):
     places = [tmp_path / part for part in ("a.csv", "b.csv", "c.idim", "d.csv")]
-    assert name(places[:3]) == "a-b-c-report.html"
-    assert name(places) == "a-b-and-2-more-report.html"
-    assert name([tmp_path / "数.csv"]) == "results-report.html"
+    assert page_name(places[:3]) == "a-b-c-report.html"
+    assert page_name(places) == "a-b-and-2-more-report.html"
+    assert page_name([tmp_path / "数.csv"]) == "results-report.html"
 
 
 @pytest.fixture
@@ -76,14 +76,14 @@ def test_runs_that_cannot_be_read_are_listed_with_the_reason(swept):
 def drawn(points, reading, form):
     from idim_cli.reports.plots import figure
 
-    labels = figure.Labels("digits, fc", "validation accuracy")
-    return Chart("a", "", "", lambda form: figure.build(points, reading, labels=labels, form=form)).files(
+    words = {"title": "digits, fc", "performance": "validation accuracy"}
+    return Chart("a", "", "", lambda medium: figure.build(points, reading, **words, medium=medium)).files(
         form
     )
 
 
 def test_figures_of_a_size_without_a_caption(tied_points, tied_reading):
-    files = drawn(tied_points, tied_reading, style.Form(size=(3.3, 2.5), caption=False))
+    files = drawn(tied_points, tied_reading, style.Medium(size=(3.3, 2.5), caption=False))
     width, height = struct.unpack(">II", files["png"][16:24])
     assert (width, height) == (660, 500)
     assert b"digits, fc" not in files["svg"]
@@ -99,7 +99,7 @@ def test_words_of_small_figures_do_not_meet(tied_points, tied_reading, size):
     from idim_cli.reports.plots import figure
 
     with style.style():
-        made = figure.build(tied_points, tied_reading, form=style.Form(size=size, caption=False))
+        made = figure.build(tied_points, tied_reading, medium=style.Medium(size=size, caption=False))
         made.draw_without_rendering()
         axes, renderer = made.axes[0], FigureCanvasAgg(made).get_renderer()
         ticks = [*axes.get_xticklabels(), *axes.get_yticklabels()]
@@ -126,7 +126,7 @@ ROWS = [
 
 @pytest.mark.parametrize("width", [30, 40, 50, 60, 80, 200])
 def test_columns_give_way_before_words_break(width):
-    lines = fitted(ROWS, width, ("rule", "D", "interval"))
+    lines = aligned(ROWS, width, ("rule", "D", "interval"))
     assert max(map(len, lines)) <= width
     text = " ".join(" ".join(lines).split())
     for word in ("problem", "d_int90", "142", "> 320", "depth", "width"):

@@ -141,7 +141,7 @@ def test_one_run_alone(runs, no_drawing):
     for path in (run, runs.folder):
         page, done = drawn(path)
         assert done.error is None
-        for word in ("One run alone", "validation accuracy 0.5000", "made-up"):
+        for word in ("A single run", "validation accuracy 0.5000", "made-up"):
             assert word in page.text
         assert [one["aria-label"] for one in page.all("svg")] == ["made-up-learning"]
     assert f"idim train {run}/run.yaml --out {runs.folder.parent} " in drawn(run)[0].text

@@ -90,10 +90,10 @@ def test_what_is_no_record_at_all_is_left_out_too(small, content):
 def test_a_file_that_is_gone_or_another_one_is_left_out(small):
     with small.open("ab") as file:
         file.write(b"x")
-    with pytest.raises(FileError, match=rf"tells of .* bytes, {small.name} has"):
+    with pytest.raises(FileError, match=rf"describes .* bytes, but {small.name} has"):
         read(record_of(small))
     small.unlink()
-    with pytest.raises(FileError, match="is gone"):
+    with pytest.raises(FileError, match="is missing"):
         read(record_of(small))
     record_of(small).unlink()
     with pytest.raises(FileError, match="No such file"):
@@ -115,7 +115,9 @@ def test_the_record_of_another_file_of_the_same_size_is_left_out(packed, small):
 def test_the_record_of_another_sound_file_of_the_same_size_is_left_out(tmp_path):
     """Each ends in its own CRC-32, so that the CRC-32 of all its bytes is the same for all."""
     one, other = (trained(tmp_path / name, TOY.replace("lr: 0.5", f"lr: {rate}")) for name, rate in RATES)
-    found = [compress(home / "runs" / "only", wish=CompressOptions(lossless=True)) for home in (one, other)]
+    found = [
+        compress(home / "runs" / "only", options=CompressOptions(lossless=True)) for home in (one, other)
+    ]
     files = [done.path for done in found]
     assert files[0].stat().st_size == files[1].stat().st_size
     assert len(find([tmp_path])[0]) == 2

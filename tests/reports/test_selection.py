@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from idim_cli.cli.app import app
-from idim_cli.reports.inputs.collect import find
+from idim_cli.reports.inputs.collect import collect
 from idim_cli.reports.page import reproduce
 from idim_cli.thresholds.selection import Selection
 
@@ -25,17 +25,17 @@ def export(tmp_path):
 
 def test_rows_columns_and_groups(export):
     chosen = Selection({"seed_projector": "seed"}, {"net": ["a", "b"]}, ["net"])
-    found = find([export], None, chosen)
+    found = collect([export], None, chosen)
     assert [one.section.group for one in found.entries] == [{"net": "a"}, {"net": "b"}]
     assert {one.section.reading.seeds for one in found.entries} == {"P (2 values)"}
     assert found.notes == (f"{export}: column 'acc' is read as performance",)
-    only = find([export], None, Selection(where={"net": ["b"]}))
+    only = collect([export], None, Selection(where={"net": ["b"]}))
     assert [one.section.reading.baseline for one in only.entries] == [pytest.approx(0.945)]
 
 
 def test_the_command_that_makes_the_report_again_has_them(export, tmp_path):
     chosen = Selection({"seed_projector": "seed"}, {"net": ["a"]}, ["net"])
-    found = find([export], None, chosen)
+    found = collect([export], None, chosen)
     words = ["--column", "seed_projector=seed", "--where", "net=a", "--group-by", "net"]
     read, made = reproduce.commands(found, tmp_path, reproduce.given(None, {}, None, None, chosen))
     for line in (read, made):

@@ -37,7 +37,7 @@ def threshold_options():
 
 
 def files(points, reading):
-    return Chart("a", "", "", lambda form: figure.build(points, reading, form=form)).files()
+    return Chart("a", "", "", lambda medium: figure.build(points, reading, medium=medium)).files()
 
 
 def test_the_table_has_every_d_that_was_tried(section):

@@ -27,9 +27,9 @@ def idim(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("IDIM_OUT", raising=False)
     (tmp_path / "toy.yaml").write_text(RECIPE)
-    console.talk.cache_clear()
+    console.messages.cache_clear()
     yield lambda *arguments: CliRunner().invoke(app, ["toy.yaml", *arguments], catch_exceptions=False)
-    console.talk.cache_clear()
+    console.messages.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_data_drawn_anew_are_refused_by_evaluate_and_compress_and_trained_on_aga
     loaded = recipe("./fresh.py:data")
     first = train(loaded)
     another_process()
-    for call in (evaluate, lambda path: compress(path, wish=CompressOptions(levels=[2]))):
+    for call in (evaluate, lambda path: compress(path, options=CompressOptions(levels=[2]))):
         with pytest.raises(FileError, match=r"the data of ./fresh.py:data are not those"):
             call(folder_of(loaded))
     again = train(loaded)
@@ -277,8 +277,8 @@ def test_code_that_no_digest_covers_shows_in_the_score(hidden):
     for call in (
         evaluate,
         lambda path: evaluate(path, "test"),
-        lambda path: compress(path, wish=CompressOptions(levels=[2])),
-        lambda path: compress(path, wish=CompressOptions(lossless=True)),
+        lambda path: compress(path, options=CompressOptions(levels=[2])),
+        lambda path: compress(path, options=CompressOptions(lossless=True)),
     ):
         with pytest.raises(
             FileError, match=r"cannot be scored: on the validation split it comes to .*, not "

@@ -1,4 +1,4 @@
-"""Whole numbers as bytes, and bytes taken from the front of a file that nobody vouches for. No torch here."""
+"""Whole numbers as bytes, and a reader of untrusted bytes. No torch here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def varint(value: int) -> bytes:
 
 
 class ByteReader:
-    """Takes bytes from the front; FileError when more are wanted than there are."""
+    """Takes bytes from the front; FileError if there are too few."""
 
     def __init__(self, data: bytes, at: int = 0) -> None:
         self.data, self.at = data, at
@@ -34,20 +34,18 @@ class ByteReader:
         return self.take(len(self.data) - self.at)
 
     def varint(self) -> int:
-        """A number below 2^63 in its shortest spelling."""
+        """A number below 2^63 in its shortest encoding."""
         value = 0
         for shift in range(0, 63, 7):
             byte = self.take(1)[0]
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
-                if shift and not byte:  # one number has one spelling
-                    damaged("a number in its header has a group too many")
+                if shift and not byte:  # not the shortest encoding
+                    damaged("a number in its header is not in canonical form")
                 return value
         damaged("a number in its header is out of range")
 
 
 def damaged(why: str) -> NoReturn:
-    """FileError: the bytes are not those of a file that `idim` wrote."""
-    raise FileError(
-        f"not a sound .idim file: {why}", "compress the checkpoint again, or fetch the file again"
-    )
+    """Raise FileError for bytes that `idim` cannot have written."""
+    raise FileError(f"damaged .idim file: {why}", "compress the checkpoint again, or fetch the file again")

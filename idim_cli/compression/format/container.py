@@ -1,6 +1,6 @@
-"""The bytes of an `.idim` file: packing them, and reading them back without trusting any of them.
+"""The bytes of an `.idim` file: packing and unpacking, without trust in any of them.
 
-The layout is described in docs/format.md. Nothing here needs torch.
+docs/format.md describes the layout. No torch here.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _MARK, _CHECKSUM, _CHECKS = 2, 4, "<He"
 
 @dataclass(frozen=True)
 class Content:
-    """All that a file says.
+    """The content of a file.
 
     Attributes:
         D: number of native parameters that the projection acts on.
-        seeds: of theta0 and of P. That of the data order is not stored.
+        seeds: of theta0 and of P; that of the data order is not stored.
         spec: names and parameters of the components, shapes, and the table of buffers.
         coords: theta_d.
         theta0: 16 bits of the start's checksum, see `idim_cli.compression.rebuild.checksum`.
-        probe: one number that P theta_d must reproduce, see `idim_cli.compression.rebuild.probe`.
+        probe: a number that P theta_d must reproduce, see `idim_cli.compression.rebuild.probe`.
         buffers: the buffers of the table, back to back.
     """
 
@@ -69,23 +69,23 @@ def sizes(content: Content) -> dict[str, int]:
 
 
 def naming_bytes(content: Content) -> int:
-    """Bytes that say which network it is: all but the format's mark, and the checks, which follow from it."""
+    """Bytes that identify the network: all but the mark, and the checks, which follow from the rest."""
     return sum(map(len, _parts(content).values())) - _MARK - struct.calcsize(_CHECKS)
 
 
 def is_marked(start: bytes) -> bool:
-    """Whether a file that starts with these bytes says that it is an `.idim` file, of whatever version."""
+    """Whether a file that starts with these bytes claims to be an `.idim` file of any version."""
     return len(start) == _MARK and start[0] == _MAGIC and start[1] & 0xF0 == _VERSIONS
 
 
 def unpack(data: bytes, admit: Admit | None = None) -> Content:
-    """What a file says; FileError if it is damaged, of another version, or contradicts itself.
+    """The content of a file; FileError if it is damaged, of another version, or contradicts itself.
 
-    No memory is reserved, and no work is begun, on the word of the file: its length bounds both.
+    The length of the file bounds the memory and the work, whatever it states.
 
     Args:
         data: the file.
-        admit: told the spec and D before the coordinates are decoded, which takes the most time; may refuse.
+        admit: called with the spec and D before the coordinates are decoded, which takes longest; may raise.
     """
     reader = ByteReader(data)
     if not is_marked(mark := reader.take(_MARK)):
@@ -94,7 +94,7 @@ def unpack(data: bytes, admit: Admit | None = None) -> Content:
     if version != _VERSIONS + VERSION:
         raise FileError(
             f"this .idim file has format version {version - _VERSIONS}, which this idim does not know",
-            f"known: {VERSION}; a newer idim may read it, or the file is damaged",
+            f"upgrade idim, unless the file is damaged; known version: {VERSION}",
         )
     body, stated = data[:-_CHECKSUM], data[-_CHECKSUM:]
     if struct.pack("<I", zlib.crc32(body)) != stated:
@@ -137,7 +137,7 @@ def _content(reader: ByteReader, admit: Admit | None) -> Content:
         damaged(f"d = {d} is not within 1 .. D = {D}")
     levels, listed = divmod(kind, 2)
     if levels > MOST_LEVELS or levels == 1 or (levels == 0 and listed):
-        damaged(f"{levels} levels are none that coordinates can have")
+        damaged(f"coordinates cannot have {levels} values")
     book = _book(reader.take(2 * (levels if listed else min(levels, 1))), levels)
     code, buffers, checks = _payload(reader.rest(), spec)
     if admit is not None:

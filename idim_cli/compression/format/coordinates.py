@@ -1,4 +1,4 @@
-"""The d coordinates as a file holds them: float32, or symbols of a short list of values. No torch here."""
+"""The d coordinates as a file holds them: float32, or symbols of a codebook. No torch here."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from idim_cli.compression.format import entropy
 Floats = NDArray[np.float32]
 
 MOST_LEVELS = 256
-#: A byte of code stands for at most so many coordinates: what a file makes a reader do is bounded by its
-#: length.
+#: Coordinates per byte of code at most, so that the length of a file bounds the work of decoding it.
 MOST_PER_BYTE = 64
 
 
 @dataclass(frozen=True)
 class Exact:
-    """Coordinates as they are.
+    """Coordinates in float32.
 
     Attributes:
         coords: float32 [d].
@@ -38,7 +37,7 @@ class Exact:
 
     @property
     def levels(self) -> int:
-        """0: there is no list of values."""
+        """0: there is no codebook."""
         return 0
 
     def code(self) -> bytes:
@@ -82,7 +81,7 @@ class Quantised:
         return (grid(self.levels) * self.book[0]).astype(np.float32)
 
     def code(self) -> bytes:
-        """Their bytes in a file, without the values."""
+        """Their bytes in a file, without the codebook."""
         code = entropy.encode(self.symbols, self.levels)
         return code.ljust(-(-self.d // MOST_PER_BYTE), b"\0")
 
@@ -90,10 +89,10 @@ class Quantised:
     def read(cls, book: tuple[float, ...], code: bytes, d: int, levels: int) -> Quantised:
         """From the bytes of `code`; ValueError if they are not what `code` makes of d coordinates."""
         if d > MOST_PER_BYTE * len(code):
-            raise ValueError(f"{len(code)} bytes cannot be the code of {d:,} coordinates")
+            raise ValueError(f"{len(code)} bytes of code are too few for {d:,} coordinates")
         read = cls(book, entropy.decode(code, d, levels), levels)
-        if read.code() != code:  # one spelling, and no room for anything else
-            raise ValueError("its coordinates are not coded as they should be")
+        if read.code() != code:  # each content has exactly one encoding
+            raise ValueError("its coordinates are not in canonical form")
         return read
 
 
@@ -101,11 +100,11 @@ Coords = Exact | Quantised
 
 
 def listed(values: Floats, book: Floats, uniform: bool) -> Quantised:
-    """Coordinates [d], each a value of a rising `book` of bfloat16 numbers; unused ones go if it is free."""
+    """Coordinates [d] as places in a rising `book` of bfloat16; unused ones are dropped unless `uniform`."""
     if uniform:
         return Quantised((float(book[1] - book[0]),), _places(book, values), len(book))
     used = np.unique(values)
-    if len(used) == 1:  # two values at least, so that there is something to tell apart
+    if len(used) == 1:  # the format needs two values at least
         used = np.unique(np.append(used, np.float32(0 if used[0] else 1)))
     return Quantised(tuple(used.tolist()), _places(used, values), len(used))
 

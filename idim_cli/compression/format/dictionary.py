@@ -1,7 +1,7 @@
-"""The preset dictionary of file format 1: what specs usually say, the likeliest last.
+"""The preset dictionary of file format 1: strings of specs, the most frequent last, as zlib advises.
 
-It belongs to the format: a change of one byte makes existing files unreadable. New words go into a new
-format version, with a dictionary of its own.
+It belongs to the format: a change of one byte makes existing files unreadable. New words need a new format
+version with its own dictionary.
 """
 
 _WORDS = (

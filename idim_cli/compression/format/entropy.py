@@ -1,13 +1,12 @@
-"""Symbols as bytes: an arithmetic coder whose model learns the frequencies on the way.
+"""Symbols as bytes: an adaptive arithmetic coder.
 
-No table of frequencies is stored: what it costs not to know them is part of the code. The model counts what
-has come so far, from counts that suit values of a bell shape (`expected`); so does the estimator of
-Krichevsky and Trofimov (IEEE Trans. Inf. Theory 27, 1981), from half a count each, which takes 1 to 6 %
-more here. The coder is a range coder on 48 bits with carries (Martin, 1979). It is all whole numbers: the
-same bytes on every machine. No torch here.
+No table of frequencies is stored. The model counts the symbols so far, starting from counts that suit
+bell-shaped values (`expected`); the estimator of Krichevsky and Trofimov (IEEE Trans. Inf. Theory 27, 1981),
+which starts from half a count each, takes 1 to 6 % more here. The coder is a range coder on 48 bits with
+carries (Martin, 1979). All arithmetic is in whole numbers: the same bytes on every machine. No torch here.
 
-It is our own because files are a few hundred bytes: the range coder of the library `constriction` is faster,
-but writes whole words of 32 bits, and its probabilities are rounded floats. A test compares the two.
+The library `constriction` is faster, but writes whole words of 32 bits, which matters for files of a few
+hundred bytes, and its probabilities are rounded floats. A test compares the two.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-_BITS = 48
+_BITS = 48  # of the coder: large enough that rounding of shares costs nothing, small enough for plain ints
 _ONE, _LEAST = 1 << _BITS, 1 << (_BITS - 8)
 
 
 def encode(symbols: Sequence[int], levels: int) -> bytes:
-    """The code of symbols in 0 .. levels - 1, in at most 9 bits more than `code_bits` (of 800,000 at most).
+    """The code of at most 800,000 symbols in 0 .. levels - 1, at most 9 bits longer than `code_bits`.
 
-    Zero bytes at its end are left out: whatever follows a code is read as zeros.
+    Zero bytes at its end are left out, because the decoder reads zeros behind the end.
     """
     model, out = _Model(levels), bytearray()
     low, width = 0, _ONE
@@ -40,9 +39,9 @@ def encode(symbols: Sequence[int], levels: int) -> bytes:
 
 
 def decode(code: bytes, count: int, levels: int) -> bytes:
-    """The `count` symbols of a code, a byte each; ValueError where no symbol's share is met.
+    """The `count` symbols of a code, a byte each; ValueError if it is no code.
 
-    Other bytes than `encode` writes may lead to the same symbols: who wants one spelling encodes again.
+    Several codes may decode to the same symbols: to accept one only, encode them again and compare.
     """
     model, symbols, at = _Model(levels), bytearray(), _BITS // 8
     value, width = int.from_bytes(code[:at].ljust(at, b"\0"), "big"), _ONE
@@ -60,7 +59,7 @@ def decode(code: bytes, count: int, levels: int) -> bytes:
 
 
 def code_bits(counts: Sequence[int]) -> float:
-    """Length in bits of an ideal code of symbols of which each level occurs so often."""
+    """Length in bits of an ideal code of symbols with these counts of each level."""
     before = [share / 2 for share in expected(len(counts))]
     nats = math.lgamma(sum(counts) + sum(before)) - math.lgamma(sum(before))
     for count, start in zip(counts, before, strict=True):
@@ -71,8 +70,8 @@ def code_bits(counts: Sequence[int]) -> float:
 def expected(levels: int) -> list[int]:
     """Twice the count of each level before the first symbol: 1, and a share of 4 x levels.
 
-    The shares follow powers of a parabola: coordinates are much like normals, and the more values they are
-    rounded to, the fewer of them lie at the ends.
+    The shares follow powers of a parabola: trained coordinates are close to normal, and the more values they
+    are rounded to, the fewer of them are at the ends.
     """
     power = max(1, levels.bit_length() - 3)
     weights = [((j + 1) * (levels - j)) ** power for j in range(levels)]
@@ -102,7 +101,7 @@ class _Model:
             at += at & -at
 
     def place(self, symbol: int) -> tuple[int, int]:
-        """What lies below a symbol, and its own share, of `total`."""
+        """The sum of the shares below a symbol, and its own share."""
         below, at = 0, symbol
         while at:
             below += self.sums[at]
@@ -110,9 +109,9 @@ class _Model:
         return below, self.shares[symbol]
 
     def find(self, target: int) -> tuple[int, int]:
-        """The symbol in whose share `target` lies, and what lies below it."""
+        """The symbol whose share contains `target`, and the sum of the shares below it."""
         if target >= self.total:
-            raise ValueError("its coordinates are not the code of any symbols")
+            raise ValueError("the code of its coordinates is invalid")
         below, symbol, step = 0, 0, 1 << (len(self.shares).bit_length() - 1)
         while step:
             if symbol + step < len(self.sums) and below + self.sums[symbol + step] <= target:
@@ -123,7 +122,7 @@ class _Model:
 
 
 def _carry(out: bytearray, low: int) -> int:
-    """Add what has overflowed to the bytes before; what remains."""
+    """Add an overflow to the bytes before, and return the remainder."""
     if low < _ONE:
         return low
     at = len(out) - 1

@@ -1,4 +1,4 @@
-"""Reading and writing the files of the codec, with plain errors."""
+"""Reading and writing `.idim` files, with an error for each way in which that can fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from idim_cli.core.machine import free_bytes, in_units
 from idim_cli.runs import results
 from idim_cli.runs.results import write_atomic
 
-_LARGEST, _RECORD = 2**32, 2**22  # bytes of a file, and of what is known of one
+# Bytes of a file and of its record that are read: far above real ones, and below what exhausts the memory.
+_LARGEST, _RECORD = 2**32, 2**22
 
 
 def is_compressed(path: Path) -> bool:
@@ -28,8 +29,8 @@ def load(path: Path) -> bytes:
     """A whole `.idim` file; any other file is refused after its first bytes.
 
     Raises:
-        FileError: it is none, or cannot be read.
-        CapacityError: it does not fit the main memory.
+        FileError: it is another file, or cannot be read.
+        CapacityError: it does not fit into memory.
     """
     data = _read(path, whole=True)
     if data is None:
@@ -38,7 +39,7 @@ def load(path: Path) -> bytes:
 
 
 def _read(path: Path, whole: bool) -> bytes | None:
-    """The file, or its mark alone; None if it has no such mark."""
+    """The file, or its first bytes alone; None if they are not those of an `.idim` file."""
     if path.is_dir():
         return None
     try:
@@ -46,22 +47,24 @@ def _read(path: Path, whole: bool) -> bytes | None:
             mark = file.read(2)
             if not container.is_marked(mark):
                 return None
-            # Its bytes, their parts, and the network that grows from them.
+            # 4: the bytes, copies of their parts, and the network that is built from them.
             if whole and 4 * (size := os.fstat(file.fileno()).st_size) > (free := free_bytes()):
-                raise CapacityError(f"{path} has {in_units(size)}, {in_units(free)} of memory are free")
+                raise CapacityError(
+                    f"{path} has {in_units(size)}, but only {in_units(free)} of memory are free"
+                )
             return mark + file.read() if whole else mark
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
 
 
 def digest(path: Path) -> str:
-    """A digest of a whole file; its CRC-32 would be the same for all, as each ends in that of the rest."""
+    """A digest of a whole file. Not CRC-32: that is the same for all files that end in their own CRC-32."""
     with bounded_io.opened(path, _LARGEST) as file:
         return hashlib.file_digest(file, functools.partial(hashlib.blake2b, digest_size=16)).hexdigest()
 
 
 def record(path: Path) -> Mapping[str, Any]:
-    """What `idim compress` wrote beside an `.idim` file; empty if that is of another file, or not there."""
+    """The record that `idim compress` wrote next to an `.idim` file; empty if missing or of another file."""
     try:
         said = bounded_io.parse_json(
             bounded_io.read_bytes(path.with_name(path.name + results.RECORD), _RECORD)
@@ -72,15 +75,15 @@ def record(path: Path) -> Mapping[str, Any]:
 
 
 def check(path: Path, source: Path) -> None:
-    """FileError if a file cannot be written there: over its `source`, where something else is, or nothing."""
+    """FileError if a file cannot be written to `path`, or would replace its `source`."""
     if path.resolve() == source.resolve():
-        raise FileError(f"{path} is the file that is read", "give another --out")
-    if path.is_symlink():  # a new file would take the place of the link, be it /dev/stdout
+        raise FileError(f"{path} is also the file to read", "give another --out")
+    if path.is_symlink():  # it would be replaced, even /dev/stdout
         raise FileError(f"cannot write {path}: it is a link", "give the file itself as --out")
     if path.exists() and not path.is_file():
-        raise FileError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'no plain file'}")
+        raise FileError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'not a regular file'}")
     if not path.parent.is_dir():
-        raise FileError(f"cannot write {path}: there is no folder {path.parent}", "make it, or mend --out")
+        raise FileError(f"cannot write {path}: no folder {path.parent}", "create it, or correct --out")
 
 
 def save(path: Path, data: bytes, source: Path) -> int:

@@ -1,4 +1,4 @@
-"""What keeps a file from running code, filling the memory or ending in a traceback."""
+"""Protection against files that would run code, exhaust the memory or end in a traceback."""
 
 from __future__ import annotations
 
@@ -24,21 +24,23 @@ from idim_cli.projectors.base import Cost
 from idim_cli.recipe import trust
 from idim_cli.recipe.schema import Component
 
-_TENSORS = 100_000  # parameters of one model, at most, ...
-_WORK, _DRAW = 5 * 10**12, 500  # operations of making P, at most: some minutes; of drawing a number of it
-_PLACES = 1000  # ... and so many more than it has numbers, such as places for a bias that there is none
+# A module registers at most this many parameters: 100,000, and 4 for each number plus some that stay empty
+# (`bias=None`). Deeper models exist in nobody's files, and building them takes minutes.
+_TENSORS, _PLACES = 100_000, 1000
+# Operations for making P at most: some minutes on a laptop. One random number of P takes about 500.
+_WORK, _DRAW = 5 * 10**12, 500
 
 
 def runs_code(component: Component) -> bool:
-    """Whether a model is named by its code, or fetches weights from the network."""
+    """Whether building a model runs code of others, or fetches weights from the network."""
     return bool(trust.of_components({"model": component}))
 
 
 def permit(found: Solution, trust_code: bool, kinds: Sequence[str] = ("model", "projector")) -> Solution:
-    """The same solution, trusted; a stranger's code that it names for components of these kinds is shown.
+    """The same solution, trusted; code of others that it names for these kinds is announced.
 
     Raises:
-        FileError: it names code, and neither did this user make it, nor is it trusted.
+        FileError: it names code, was made by somebody else, and `trust_code` is off.
     """
     named = trust.of_components({kind: getattr(found.spec, kind) for kind in kinds})
     if named and not found.trusted:
@@ -50,20 +52,19 @@ def permit(found: Solution, trust_code: bool, kinds: Sequence[str] = ("model", "
 
 
 def refuse_work(cost: Cost) -> None:
-    """CapacityError for a P that takes so long to make that growing the file would seem to hang."""
+    """CapacityError for a P that takes so long to make that the program would seem to hang."""
     work = cost.build_flops + _DRAW * cost.state_bytes // 4
     if work > _WORK:
         raise CapacityError(
-            f"the file's P takes some {work:.0e} operations to make, and a file may ask for {_WORK:.0e}",
-            "fewer dimensions, or a P that is not dense: tied, fastfood or sparse",
+            f"making the file's P takes about {work:.0e} operations, more than the limit of {_WORK:.0e}",
+            "compress with fewer dimensions, or with the projector tied, fastfood or sparse",
         )
 
 
 def refuse_numbers(component: Component, parameters: int) -> None:
-    """FileError for a model's parameter that is larger than its file can mean.
+    """FileError for a setting of a model that exceeds its number of parameters.
 
-    Depths, widths and the like never exceed the number of parameters, unless someone wants the memory filled
-    with something else than parameters.
+    Depths, widths and the like never do, except in a file made to fill the memory with something else.
     """
     limit = max(parameters, 2**20)
     for value in _numbers(component.params):
@@ -81,13 +82,13 @@ def _numbers(value: Any) -> Iterator[float]:
 
 @contextmanager
 def bounded(parameters: int) -> Iterator[None]:
-    """Stop the building of a model of many more `parameters` than this, before it fills the memory."""
+    """Context in which building a model of many more `parameters` fails before it fills the memory."""
     tensors, total = 0, 0
 
     def grow(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         nonlocal tensors, total
         tensors, total = tensors + 1, total + (0 if parameter is None else parameter.numel())
-        # Some modules register a parameter more than once; the exact number is compared afterwards.
+        # Generous, as some modules register a parameter repeatedly; the exact number is checked afterwards.
         if tensors > min(_TENSORS, 4 * parameters + _PLACES) or total > 4 * parameters + 2**20:
             raise FileError(f"the model is larger than the file states ({parameters:,} parameters)")
 
@@ -100,7 +101,7 @@ def bounded(parameters: int) -> Iterator[None]:
 
 @contextmanager
 def as_file_error(kind: str, component: Component, source: str) -> Iterator[None]:
-    """Components check their parameters in ways of their own; here every refusal is the `source`'s fault."""
+    """Context that turns every error of a component into a FileError that names the `source`."""
     try:
         yield
     except (FileError, CapacityError, DataError, MissingExtraError):

@@ -1,7 +1,7 @@
 """Problems and projectors that a file names by one number instead of a description.
 
-The table belongs to the format: rows are only ever added, and never change, or files in the world would
-mean another network. All parameters are written out, so that a later default changes nothing. No torch here.
+The table belongs to the format: rows are only ever added and never change, because existing files refer to
+them. All parameters are written out, so that changes of defaults have no effect here. No torch here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 from idim_cli.compression.format.spec import Spec
 from idim_cli.recipe.schema import Component
 
-_SLOTS = 16  # numbers of projectors to a problem
+# Numbers that are reserved for the projectors of each problem; part of the format.
+_SLOTS = 16
 
 _PLAIN = {"validation": None, "validation_seed": None, "shuffle_labels": None, "fraction": 1.0}
 _PIXELS = {**_PLAIN, "shuffle_pixels": None}

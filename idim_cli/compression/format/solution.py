@@ -1,4 +1,4 @@
-"""A solution in memory, read from a training checkpoint or from a compressed file alike."""
+"""A solution in memory, read from a training checkpoint or from a compressed file."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 @dataclass(frozen=True)
 class Solution:
-    """A point in a subspace, and what is needed to say which network it is.
+    """A point in a subspace, and all that identifies its network.
 
     Attributes:
         spec, D, seeds: as in `container.Content`.
         stored: theta_d, as a file holds it.
         buffers: the model's buffers by name.
-        checks: of theta0 and of P theta_d, to be met; None for a checkpoint, which has neither.
-        recipe: that of a checkpoint, which says how it was trained and where its data lie; a file does not.
+        checks: of theta0 and of P theta_d, to be reproduced; None for a checkpoint.
+        recipe: of a checkpoint; None for a file.
         trusted: whether code that it names may run: this user made it, or allows it.
-        origin: what it was made from (`runs.origin`), as a checkpoint, or what lies beside a file, says;
-            None if neither does.
-        figures: of exactly this solution as it was trained or packed, by split and name; empty if not known.
+        origin: what it was made from (`runs.origin`), by the checkpoint or the record of a file; None if
+            unknown.
+        metrics: of exactly this solution as it was trained or packed, by split and name; empty if not known.
     """
 
     spec: Spec
@@ -51,11 +51,11 @@ class Solution:
     recipe: Recipe | None = None
     trusted: bool = False
     origin: object = None
-    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
-        """What it was read from, in words for messages."""
+        """What it was read from, for messages."""
         return "the checkpoint" if self.checks is None else "the file"
 
     @property
@@ -75,7 +75,7 @@ def read(path: Path, admit: container.Admit | None = None) -> Solution:
 
 
 def of(content: Content, path: Path | str = "the file") -> Solution:
-    """The solution that a file's content is; `path` is for messages."""
+    """The solution in the content of a file; `path` is for messages."""
     finite(content.coords, path)
     buffers = dict(_split(content.spec.buffers, content.buffers))
     checks = (content.theta0, content.probe)
@@ -85,17 +85,17 @@ def of(content: Content, path: Path | str = "the file") -> Solution:
 def finite(coords: Coords, path: Path | str) -> Coords:
     """The same coordinates; FileError if one of them is NaN or infinite."""
     if not np.isfinite(coords.values()).all():
-        raise FileError(f"{path}: a coordinate is not finite", "did the training diverge?")
+        raise FileError(f"{path}: a coordinate is not finite", "check whether the training diverged")
     return coords
 
 
 def table(buffers: dict[str, Tensor], exact: bool = True) -> list[Buffer]:
-    """What the spec says about buffers; unless `exact`, fractions are stored as float16 where they fit."""
+    """The table of buffers; unless `exact`, fractions are stored as float16 where they fit."""
     return [_buffer(name, tensor, exact) for name, tensor in buffers.items()]
 
 
 def stored(table: list[Buffer], buffers: dict[str, Tensor]) -> bytes:
-    """The buffers as the table says that a file holds them, back to back."""
+    """The bytes of the buffers as the table describes them, back to back."""
     return b"".join(to_bytes(buffers[entry.name].to(DTYPES[entry.written])) for entry in table)
 
 
@@ -135,6 +135,6 @@ def _tensor(buffer: Buffer, data: bytes) -> Tensor:
     if not math.prod(buffer.shape):
         return torch.empty(buffer.shape, dtype=dtype)
     if buffer.dtype == "BOOL" and max(data) > 1:
-        raise FileError(f"not a sound .idim file: buffer {buffer.name!r} is neither true nor false")
+        raise FileError(f"damaged .idim file: buffer {buffer.name!r} is not boolean")
     written = torch.frombuffer(bytearray(data), dtype=DTYPES[buffer.written])
     return written.to(dtype).reshape(buffer.shape)

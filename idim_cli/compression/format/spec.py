@@ -1,6 +1,6 @@
 """The part of a compressed file that names things: components, shapes and the table of buffers.
 
-It is compact JSON, deflated with a preset dictionary of what such specs usually say. No torch here.
+It is compact JSON, deflated with a preset dictionary of frequent strings. No torch here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from idim_cli.core.errors import FileError
 from idim_cli.recipe.schema import Component, Frozen, Patterns
 
 KINDS = ("model", "projector", "dataset", "task")  #: in the order of the file
-LIMIT = 1 << 20  #: bytes of JSON that are inflated at most
+#: Bytes of JSON that are inflated at most: without a limit, a small file could inflate to gigabytes.
+LIMIT = 1 << 20
 WIDTHS = {
     "BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "F16": 2, "BF16": 2, "I32": 4, "F32": 4, "I64": 8, "F64": 8,
 }  # fmt: skip
 
-#: How else than as they are the elements of a buffer may be stored.
+#: Narrower types in which the elements of a buffer may be stored.
 NARROWER = {
     "I16": ("U8",), "I32": ("U8", "I16"), "I64": ("U8", "I16", "I32"), "F32": ("F16",), "F64": ("F16",),
 }  # fmt: skip
@@ -30,12 +31,10 @@ NARROWER = {
 Dtype = Literal["BOOL", "U8", "I8", "I16", "F16", "BF16", "I32", "F32", "I64", "F64"]
 Size = Annotated[int, Field(ge=0, lt=2**48)]
 Count = Annotated[int, Field(gt=0, lt=2**48)]
-_AXES = 64  # of a tensor, at most
-_PARTS = 64  # tensors that make up an example, at most
+_AXES = 64  # of a tensor at most, as in torch
+_PARTS = 64  # tensors of an example at most
 Axes = Annotated[list[Count], Field(max_length=_AXES)]
-_DEPTH = 20  # lists within lists of JSON, at most
-
-
+_DEPTH = 20  # of nested lists in JSON, well below the recursion limit of Python
 #: Of one tensor, of several, or of tensors by name.
 Shape = Annotated[
     Axes
@@ -55,9 +54,9 @@ class Buffer(Frozen):
 
     @model_validator(mode="after")
     def _storable(self) -> Buffer:
-        """Elements may fit the dtype in the file, and no product of sizes overflows, also beside a 0."""
+        """The dtype in the file is a narrower one, and no product of sizes overflows, even next to a 0."""
         if self.stored and self.stored not in NARROWER.get(self.dtype, ()):
-            raise ValueError(f"{self.dtype} is not stored as {self.stored}")
+            raise ValueError(f"{self.dtype} cannot be stored as {self.stored}")
         if math.prod(size or 1 for size in self.shape) >= 2**48:
             raise ValueError("too large")
         return self
@@ -78,9 +77,9 @@ class Spec(Frozen):
 
     Attributes:
         model, projector, dataset, task: the components with all their parameters, defaults included, so
-            that a later change of a default does not change what the file means.
+            that the file keeps its meaning when a default changes.
         shape: of one example's inputs; with `classes`, what the model was built for.
-        classes: how many numbers it returns, or all that its task says of them.
+        classes: how many numbers it returns, or all outputs that its task states.
         trainable: which parameters P acts on, as in the recipe; None is all.
         buffers: in the order of their bytes.
     """
@@ -97,7 +96,7 @@ class Spec(Frozen):
     @model_validator(mode="after")
     def _named_once(self) -> Spec:
         if len({buffer.name for buffer in self.buffers}) < len(self.buffers):
-            raise ValueError("two buffers of one name")
+            raise ValueError("two buffers have the same name")
         return self
 
     @property
@@ -126,7 +125,7 @@ class Spec(Frozen):
             return cls._of(_parse(_inflate(data)))
         except (ValidationError, RecursionError, ValueError, TypeError) as error:
             raise FileError(
-                "not a sound .idim file: its description of the model cannot be read", "fetch the file again"
+                "damaged .idim file: its description of the model cannot be read", "fetch the file again"
             ) from error
 
     def _row(self) -> list[Any]:
@@ -138,7 +137,7 @@ class Spec(Frozen):
     def _of(cls, row: Any) -> Spec:
         *parts, shape, classes, trainable, table = row
         named = {k: {"name": name, "params": params} for k, (name, params) in zip(KINDS, parts, strict=True)}
-        keys = ("name", "dtype", "shape", "stored")  # the last is left out where it is None
+        keys = ("name", "dtype", "shape", "stored")  # `stored` is left out where it is None
         buffers = [dict(zip(keys, entry, strict=len(entry) != 3)) for entry in table]
         return cls.model_validate(
             {**named, "shape": shape, "classes": classes, "trainable": trainable, "buffers": buffers}
@@ -163,14 +162,14 @@ def _inflate(data: bytes) -> bytes:
 
 def _parse(text: bytes) -> Any:
     row = json.loads(
-        text.decode(), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_each_once
+        text.decode(), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique_keys
     )
     _plain(row, _DEPTH)
     return row
 
 
 def _plain(value: Any, depth: int) -> None:
-    """ValueError for what is nested deeper, and for text that is not Unicode (halves of surrogate pairs)."""
+    """ValueError for deeper nesting, and for text that is not Unicode (halves of surrogate pairs)."""
     if isinstance(value, str):
         value.encode()
     elif isinstance(value, dict):
@@ -182,10 +181,10 @@ def _plain(value: Any, depth: int) -> None:
             _plain(item, depth - 1)
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys differ: of two values for one, another program may take the other."""
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object without duplicate keys, of which another program might take the other value."""
     if len(found := dict(pairs)) < len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("duplicate key")
     return found
 
 

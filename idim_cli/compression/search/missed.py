@@ -1,4 +1,4 @@
-"""Nothing that was tried does what is asked: what came closest, and what is worth a try."""
+"""The error for a target that no file reaches: which file came closest, and what to try next."""
 
 from __future__ import annotations
 
@@ -12,76 +12,78 @@ from idim_cli.compression.search.trial import Trial, Trials
 from idim_cli.core.errors import NOT_REACHED, IdimError
 
 if TYPE_CHECKING:
-    from idim_cli.compression.search.record import Compressed
+    from idim_cli.compression.record import Compressed
 
 _NAMED = 3  # numbers of values or dimensions that a hint names
 
 
 class NotReachedError(IdimError):
-    """No file does what is asked.
+    """No file reaches the target.
 
     Attributes:
-        missed: what is not reached, without what is written.
-        nearest: what came closest.
-        written: its file, for which a frontier was asked; None if there is none.
+        missed: the message without its ending on what is written.
+        nearest: the trial that came closest.
+        written: its file, which is written for a frontier; None if there is none.
     """
 
     exit_code = NOT_REACHED
 
     def __init__(self, message: str, hint: str, nearest: Trial, written: Compressed | None = None) -> None:
-        kept = "no file is written" if written is None else f"that is what {written.path} has"
-        super().__init__(f"{message}; {kept}", hint)
+        file = "no file is written" if written is None else f"written to {written.path}"
+        super().__init__(f"{message}; {file}", hint)
         self.missed, self.nearest, self.written = message, nearest, written
 
     def but(self, written: Compressed) -> NotReachedError:
-        """The same where the nearest is written all the same."""
+        """The same where the nearest is written."""
         return NotReachedError(self.missed, self.hint, self.nearest, written)
 
 
 def missed(
     trials: Trials,
-    goal: Target,
-    wish: CompressOptions,
+    target: Target,
+    options: CompressOptions,
     tried: Sequence[Trial],
     ds: Sequence[int],
     levels: Sequence[int],
 ) -> NotReachedError:
-    """The error for a goal that none of the files that were `tried` meets."""
-    if goal.most_bytes is not None:
+    """The error for a target that none of the `tried` files meets."""
+    if target.most_bytes is not None:
         nearest = min(tried, key=lambda trial: trial.size)
         return NotReachedError(
-            f"{goal.says}: the smallest has {nearest}", _smaller(trials, goal, wish), nearest
+            f"{target.text}: the smallest has {nearest}", _smaller(trials, target, options), nearest
         )
     nearest = max(tried, key=lambda trial: (trial.performance, -trial.size))
-    hint = f"try {', or '.join(_better(trials, wish, ds, levels))}"
-    return NotReachedError(f"no file reaches {goal.says}: the closest has {nearest}", hint, nearest)
+    hint = f"try {', or '.join(_better(trials, options, ds, levels))}"
+    return NotReachedError(f"no file reaches {target.text}: the closest has {nearest}", hint, nearest)
 
 
-def _better(trials: Trials, wish: CompressOptions, ds: Sequence[int], levels: Sequence[int]) -> Iterator[str]:
-    """What makes files better."""
+def _better(
+    trials: Trials, options: CompressOptions, ds: Sequence[int], levels: Sequence[int]
+) -> Iterator[str]:
+    """Options that give better files."""
     further = [d for d in dimensions(max(ds), trials.found.D) if d > max(ds)]
-    if wish.epochs == 0:
-        yield "training: without --epochs 0"
+    if options.epochs == 0:
+        yield "training: leave out --epochs 0"
     elif further:
-        auto = wish.d is None and not wish.frontier
+        auto = options.d is None and not options.frontier
         yield f"more dimensions: --d {'auto' if auto else _listed(further)}"
     if more := [many for many in LEVELS if many > max(levels)]:
         yield f"more values: --levels {_listed(more)}"
-    if wish.epochs != 0:
-        yield f"longer training: --epochs {2 * (wish.epochs or trials.run_epochs)}"
+    if options.epochs != 0:
+        yield f"longer training: --epochs {2 * (options.epochs or trials.run_epochs)}"
 
 
-def _smaller(trials: Trials, goal: Target, wish: CompressOptions) -> str:
-    """What makes files smaller."""
-    assert goal.most_bytes is not None
+def _smaller(trials: Trials, target: Target, options: CompressOptions) -> str:
+    """Options that give smaller files."""
+    assert target.most_bytes is not None
     if trials.recipe.projector.name == "identity":
-        return "a run in a subspace has fewer coordinates"
-    listed = wish.codebook == "kmeans"
-    d = largest(2, 8 * (goal.most_bytes - trials.frame), listed)
+        return "compress a run in a subspace, which has fewer coordinates"
+    listed = options.codebook == "kmeans"
+    d = largest(2, 8 * (target.most_bytes - trials.frame), listed)
     if not d:
         taken = trials.frame + Size(0, 2, listed).book // 8
-        return f"{taken:,} bytes are taken before the first coordinate"
-    training = ", and not --epochs 0" if wish.epochs == 0 else ""
+        return f"header, checks and values alone take {taken:,} bytes"
+    training = " without --epochs 0" if options.epochs == 0 else ""
     return f"try fewer coordinates of fewer values: --d {d} --levels 2{training}"
 
 

@@ -1,4 +1,4 @@
-"""In which sizes a file is looked for: how many dimensions, of how many values. No torch here."""
+"""The sizes that are tried for a file: how many dimensions, of how many values. No torch here."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import math
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 
-LEVELS = (2, 3, 4, 6, 8, 16, 32, 64, 256)  #: numbers of values that are tried unless the user names some
-TRAINED = 16  #: with more values rounding alone does: none are trained
+LEVELS = (2, 3, 4, 6, 8, 16, 32, 64, 256)  #: numbers of values that are tried by default
+#: With more values, rounding alone keeps the performance: none are trained.
+TRAINED = 16
 #: Coded bits over those of equally frequent values. Trained coordinates are zero more often, which saves some
-#: 5 %; learning how often takes a few in a hundred, and of a short code a byte more.
+#: 5 %; adapting to the frequencies costs a few percent, and in a short code a byte more.
 _LEAST, _MOST, _LEARNT = 0.9, 1.15, 8
-_VALUE = 16  # bits of a value in the book
+_VALUE = 16  # bits of a value in the codebook: bfloat16
 
 
 @dataclass(frozen=True)
 class Size:
-    """One choice: d coordinates of so many values each, all of them `listed`, or one step between them."""
+    """One choice: d coordinates of `levels` values each, which are `listed` in the file or evenly spaced."""
 
     d: int
     levels: int
@@ -39,7 +40,7 @@ class Size:
 
     @property
     def least(self) -> float:
-        """Bits that few files of this size go below."""
+        """Bits that few files of this size stay below."""
         return self.book + _LEAST * self.code
 
     @property
@@ -49,7 +50,7 @@ class Size:
 
 
 def dimensions(d: int, D: int) -> list[int]:
-    """Dimensions around d that are tried when the choice is free: from a half to two and a half times d."""
+    """Dimensions to try around d: from a half to two and a half times d, by factors of 2^(1/3)."""
     steps = [round(d * 2 ** (k / 3)) for k in range(-3, 5)]
     return sorted({min(step, D) for step in steps if step >= 1})
 
@@ -61,10 +62,10 @@ def descent(
     least: float = math.inf,
     listed: bool = False,
 ) -> list[Size]:
-    """Walk the edge between the sizes that reach a level and those that do not; those that do.
+    """Walk along the boundary between the sizes that reach a level and those that do not; those that do.
 
     More dimensions and more values both help, so that one walk from (most dimensions, fewest values) passes
-    all smallest sizes: at most `steps` of them are looked at, none of `least` bits or more.
+    all smallest sizes. It tries at most `steps` of them, and none of `least` bits or more.
     """
     ds, levels = sorted(ds, reverse=True), sorted(levels)
     at, found = 0, list[Size]()
@@ -83,14 +84,14 @@ def descent(
 
 
 def steps(ds: Sequence[int], levels: Sequence[int]) -> int:
-    """How many sizes `descent` looks at, at most: each leaves out one of `ds` or one of `levels`."""
+    """How many sizes `descent` tries at most: each step excludes one of `ds` or one of `levels`."""
     return len(ds) + len(levels) - 1
 
 
 def fitting(ds: Sequence[int], levels: Sequence[int], room: float, listed: bool = False) -> list[list[Size]]:
-    """For each number of values the sizes that may fit `room` bits, most dimensions first, to one that does.
+    """For each number of values the sizes that may fit `room` bits, largest d first, down to a sure fit.
 
-    How many bits a file takes shows once it is trained.
+    How many bits a file takes is known only once it is trained.
     """
     ladders = ([Size(d, many, listed) for d in sorted(ds, reverse=True)] for many in levels)
     return [found for ladder in ladders if (found := list(_to_fit(ladder, room)))]
@@ -105,13 +106,13 @@ def _to_fit(ladder: Sequence[Size], room: float) -> Iterator[Size]:
 
 
 def largest(levels: int, room: float, listed: bool = False) -> int:
-    """The most dimensions that surely fit `room` bits; 0 if there is no room for any."""
+    """The most dimensions that surely fit `room` bits; 0 if none do."""
     taken = Size(0, levels, listed).most
     return max(0, int((room - taken) / (_MOST * math.log2(levels))))
 
 
 def fill(ladders: Sequence[Sequence[Size]], fits: Callable[[Sequence[Size]], Container[Size]]) -> None:
-    """Look at the first size of each ladder, all at once; where that does not fit, at the next, and so on."""
+    """Try the first size of all ladders together; where that does not fit, the next one, and so on."""
     while ladders:
         found = fits([ladder[0] for ladder in ladders])
         ladders = [ladder[1:] for ladder in ladders if ladder[0] not in found and ladder[1:]]

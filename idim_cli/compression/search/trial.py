@@ -1,4 +1,4 @@
-"""One choice of d and values tried: rounded or trained, packed, decoded again, and scored."""
+"""A trial of one d and number of values: rounded or trained, packed, decoded again, and scored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -17,6 +16,7 @@ from idim_cli.compression.evaluate import changed_data
 from idim_cli.compression.format import container, guard, solution
 from idim_cli.compression.format.solution import Solution
 from idim_cli.compression.rebuild import rebuild, refuse_changed
+from idim_cli.compression.record import TrialRecord
 from idim_cli.compression.search.options import CompressOptions
 from idim_cli.compression.search.sizes import Size
 from idim_cli.core.machine import pick_device
@@ -40,13 +40,13 @@ class Trial:
     """A file that might be written.
 
     Attributes:
-        solution: what it holds.
-        content: what it says.
+        solution: what was packed.
+        content: of the file.
         size: its length in bytes.
-        performance: of what it decodes to, on the split that the task scores.
+        performance: of the decoded network, on the split that the task scores.
         how: ``exact``, ``rounded`` or ``trained``.
         run_id: of the training with few values; empty without one.
-        metrics: all figures there, by name.
+        metrics: all metrics there, by name.
     """
 
     solution: Solution
@@ -69,15 +69,15 @@ class Trial:
         values = f"{coords.levels} values" if coords.levels else "float32"
         return f"{self.performance:.4f} in {self.size:,} bytes (d = {coords.d:,}, {values}, {self.how})"
 
-    def as_dict(self) -> dict[str, Any]:
-        """One row for tables."""
+    def record(self) -> TrialRecord:
+        """Its entry in the record of the file that is written."""
         coords = self.content.coords
-        row = {"d": coords.d, "levels": coords.levels or None, "how": self.how, "bytes": self.size}
-        return {**row, "performance": self.performance, "run_id": self.run_id or None}
+        levels, run_id = coords.levels or None, self.run_id or None
+        return TrialRecord(coords.d, levels, self.how, self.size, self.performance, run_id)
 
 
-def home(path: Path) -> Path:
-    """The results folder that a run's checkpoint lies in; its own folder if that is none."""
+def results_folder(path: Path) -> Path:
+    """The results folder of a run's checkpoint; the checkpoint's own folder if there is none."""
     runs = path.absolute().parent.parent
     if runs.name != results.RUNS:
         return path.parent
@@ -90,29 +90,29 @@ class Trials:
     Args:
         found: the solution in the checkpoint.
         path: of the checkpoint.
-        wish: which kind of values, and the budget of a training with few of them.
+        options: which kind of values, and the budget of a training with few of them.
         where: device and data.
-        executor: carries out trainings; `watcher` is told of them.
-        trust_code: whether code may run that further checkpoints in the folder name, whoever made them.
+        executor: carries out trainings, and reports them to `watcher`.
+        trust_code: whether code named by further checkpoints in the folder may run, whoever made them.
 
     Raises:
-        DataError: the data are absent.
+        DataError: the data are missing.
     """
 
     def __init__(
         self,
         found: Solution,
         path: Path,
-        wish: CompressOptions,
+        options: CompressOptions,
         where: Where,
         executor: Executor,
         watcher: Watcher,
         trust_code: bool = False,
     ) -> None:
         assert found.recipe is not None
-        self.found, self.path, self.codebook, self.epochs = found, path, wish.codebook, wish.epochs
+        self.found, self.path, self.codebook, self.epochs = found, path, options.codebook, options.epochs
         self.recipe, self.where, self.executor, self.watcher = found.recipe, where, executor, watcher
-        self.out, self.trust_code = home(path), trust_code
+        self.out, self.trust_code = results_folder(path), trust_code
         self.task = tasks.build(self.recipe.task)
         self.device = pick_device(where.device or self.recipe.device)
         self.data = load_data(self.recipe, where, self.device)
@@ -121,7 +121,7 @@ class Trials:
         self.asked: list[Run] = []
 
     def own(self) -> Trial:
-        """The checkpoint as it is."""
+        """The unchanged checkpoint."""
         return self._scored(self.found, "trained" if self.found.stored.levels else "exact")
 
     def rounded(self, levels: int) -> Trial:
@@ -131,7 +131,7 @@ class Trials:
     def _few(self, levels: int) -> Solution:
         quantiser, coords = Quantiser(levels, self.codebook), self.found.coords
         quantiser.fit(coords)
-        return replace(self.found, stored=from_checkpoint.quantised(quantiser, coords), figures={})
+        return replace(self.found, stored=from_checkpoint.quantised(quantiser, coords), metrics={})
 
     @property
     def run_epochs(self) -> int:
@@ -141,12 +141,12 @@ class Trials:
 
     @functools.cached_property
     def frame(self) -> int:
-        """Bytes of a file of few values beside the coordinates and their book."""
+        """Bytes of a file of few values without the coordinates and their codebook."""
         parts = container.sizes(write.content(self._few(2)))
         return sum(parts.values()) - parts["coords"] - parts["book"]
 
     def expect(self, sizes: Sequence[Size], most: int | None = None) -> None:
-        """Tell how many trainings there will be, at most: of these sizes all, or as many as `most`."""
+        """Announce how many trainings there will be at most: all of these sizes, or `most`."""
         todo = len(self._todo([self.run(size) for size in sizes]))
         if most := todo if most is None else min(todo, most):
             self.watcher.say(f"at most {most} training{'s' if most > 1 else ''}")
@@ -155,11 +155,11 @@ class Trials:
         return [run for run in merged(runs) if done(run, run_folder(self.out, run)) is None]
 
     def finished(self, sizes: Sequence[Size]) -> list[Size]:
-        """Those of the sizes that have been trained already."""
+        """The sizes that have been trained already."""
         return [size for size in sizes if not self._todo([self.run(size)])]
 
     def trained(self, sizes: Sequence[Size]) -> dict[Size, Trial]:
-        """Trainings with these numbers of values, but for those that failed; none is made twice."""
+        """Trainings of these sizes, without those that failed; none is made twice."""
         runs = {size: self.run(size) for size in sizes}
         todo = self._todo([*runs.values()])
         self.asked += merged(runs.values())
@@ -184,9 +184,9 @@ class Trials:
         return self._scored(found, "trained", run.run_id)
 
     def run(self, size: Size) -> Run:
-        """A training with few values: from the checkpoint on if it has as many dimensions, else from zero.
+        """A training with few values: it starts at the checkpoint if that has the same d, else at zero.
 
-        They are rounded in the order of the run, if its coordinates were.
+        Coordinates are rounded in the order of the run, if it rounded its own.
         """
         fine = size.d == self.found.d
         training = self.recipe.training
@@ -198,7 +198,7 @@ class Trials:
             "quantise": Quantise(
                 levels=size.levels,
                 codebook=self.codebook,
-                after=0.0 if fine else _USUAL.after,
+                after=0.0 if fine else _USUAL.after,  # a trained start needs no epochs without rounding
                 order=(self.recipe.quantise or _USUAL).order,
             ),
             "start": str(self.path.absolute()) if fine else None,
@@ -211,9 +211,9 @@ class Trials:
         """Pack, decode, and score what was decoded."""
         content = write.content(found)
         data = container.pack(content)
-        figures, n, metric = self.score(data), len(self._scored_on), self.task.metric
-        recorded_scores.refuse_other(found, self.task.score_on, figures, lambda: self.score(data), metric, n)
-        trial = Trial(found, content, len(data), figures[metric], how, run_id, figures)
+        metrics, n, metric = self.score(data), len(self._scored_on), self.task.metric
+        recorded_scores.refuse_other(found, self.task.score_on, metrics, lambda: self.score(data), metric, n)
+        trial = Trial(found, content, len(data), metrics[metric], how, run_id, metrics)
         self.made.append(trial)
         return trial
 
@@ -226,12 +226,12 @@ class Trials:
         return bounds.bound(wrong, n, bounds.prefix_free_bits(container.naming_bytes(trial.content)))
 
     def score(self, data: bytes, split: Split | None = None) -> dict[str, float]:
-        """All figures of what a file decodes to; by default on the split that the task scores."""
-        decoded = replace(solution.of(container.unpack(data)), trusted=True)  # it was packed from one that is
-        return self.figures(rebuild(decoded).module, split)
+        """All metrics of what a file decodes to; by default on the split that the task scores."""
+        decoded = replace(solution.of(container.unpack(data)), trusted=True)  # as the one it was packed from
+        return self.metrics(rebuild(decoded).module, split)
 
-    def figures(self, module: nn.Module, split: Split | None = None) -> dict[str, float]:
-        """All figures of a network."""
+    def metrics(self, module: nn.Module, split: Split | None = None) -> dict[str, float]:
+        """All metrics of a network."""
         split = self._scored_on if split is None else split
         return self.task.evaluate(module.to(self.device), split)
 

@@ -1,4 +1,4 @@
-"""The executor for this machine: which processes, and how many runs side by side, unless it is told."""
+"""The executor for this machine, which chooses the number of processes and the size of packs."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from idim_cli.execute.local.pool import Pool
     from idim_cli.execute.local.worker_process import WorkerSlot
 
-#: What starting workers takes, each importing torch. They are started when they save more than that.
+#: Time to start workers, each importing torch. They are started if they save more than that.
 START_SECONDS = 8.0
-_MEMORY_SHARE = 0.8
+_MEMORY_SHARE = 0.8  # of the free memory that workers may take: estimates are not exact
 _log = logging.getLogger(__name__)
 
 
 class Local:
-    """An `Executor` that trains in this process, or in a `Pool` where that is faster.
+    """An `Executor` that trains in this process, or in a `Pool` if that is faster.
 
     Args:
-        jobs: number of processes; None decides by a few steps of each kind of run: one for each GPU, or for
-            each core as far as the memory goes, if that saves time.
+        jobs: number of processes; None decides by timing a few steps of each kind of run: one for each GPU,
+            or for each core that the memory suffices for, if that saves time.
         pack: as for `Inline`.
     """
 
     def __init__(self, jobs: int | None = None, pack: int | None = None) -> None:
         for name, value in (("jobs", jobs), ("pack", pack)):
             if value is not None and (type(value) is not int or value < 1):
-                raise IdimError(f"{name}: {value!r} is not a whole number from 1 on", "None chooses")
+                raise IdimError(f"{name} must be a positive whole number or None, got {value!r}")
         self.jobs, self.pack = jobs, pack
         self.pool: Pool | None = None
         self.spent = 0.0  # seconds of work so far
@@ -60,7 +60,7 @@ class Local:
         began = time.monotonic()
         number = 1 if self.pool else workers(runs, where, self.jobs, self.pack, self.spent)
         if number > 1:
-            # A search may ask for more runs at a time later.
+            # As large as possible: a search may request more runs at a time later.
             self.pool = Pool(self.jobs or _capacity(runs, where), pack=self.pack)
             watcher.say(f"{number} worker processes")
         yield from (self.pool or Inline(self.pack)).map(runs, out, where, watcher)
@@ -70,26 +70,26 @@ class Local:
 def workers(
     runs: Sequence[Run], where: Where, jobs: int | None = None, pack: int | None = None, spent: float = 0.0
 ) -> int:
-    """How many processes `Local` takes for these runs; 1 is this one alone.
+    """How many processes `Local` uses for these runs; 1 is this process.
 
     Args:
         runs: still to be done.
         where: device and data.
         jobs, pack: as for `Local`.
-        spent: seconds of work already done without further processes: who has worked long is likely to go on.
+        spent: seconds of work already done in one process: a long search is likely to take longer still.
     """
     if os.name != "posix" or not runs:
         return 1
     if jobs is not None:
         return min(jobs, len(runs))
-    number = min(len(_seats(runs, where)), len(runs))
+    number = min(len(_slots(runs, where)), len(runs))
     if number == 1 or not _worth_it(runs, where, pack, number, spent):
         return 1
     return min(number, _capacity(runs, where))
 
 
 def kinds(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs by what they are but for d and seeds."""
+    """Runs by their configuration without d and seeds."""
     found: dict[str, list[Run]] = {}
     for run in runs:
         found.setdefault(run.config, []).append(run)
@@ -102,12 +102,12 @@ def widest(runs: Sequence[Run]) -> Run:
 
 
 def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, spent: float) -> bool:
-    """Whether so many processes save more time than they need to start."""
+    """Whether this many processes save more time than they take to start."""
     from idim_cli.training.batched.pack_size import packing
 
     enough, seconds = START_SECONDS * number / (number - 1), spent
     for alike in kinds(runs).values():
-        with contextlib.suppress(Exception):  # what cannot be measured will fail by itself, and say why
+        with contextlib.suppress(Exception):  # the run itself reports the error
             seconds += len(alike) * packing(widest(alike), where, pack or len(alike)).seconds
         if seconds > enough:
             break
@@ -115,20 +115,20 @@ def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, 
     return seconds > enough
 
 
-def _seats(runs: Sequence[Run], where: Where) -> list[WorkerSlot]:
-    from idim_cli.execute.local.worker_process import seats
+def _slots(runs: Sequence[Run], where: Where) -> list[WorkerSlot]:
+    from idim_cli.execute.local.worker_process import slots
 
-    return seats(pick_device(where.device or runs[0].recipe.device), None)
+    return slots(pick_device(where.device or runs[0].recipe.device), None)
 
 
 def _capacity(runs: Sequence[Run], where: Where) -> int:
-    """One process for each GPU; on the CPU one for each core, as far as all have room in main memory."""
+    """One process for each GPU; on the CPU one for each core, limited by the main memory."""
     from idim_cli.training.batched.pack_size import packing
 
-    places = _seats(runs, where)
+    places = _slots(runs, where)
     if places[0].gpu is not None:
         return len(places)
-    each = resident_bytes()  # what this process holds, with the data
+    each = resident_bytes()  # of this process, with the data
     with contextlib.suppress(Exception):
         each += packing(widest(runs), where, 1).probe.memory_bytes
     return max(1, min(len(places), int(_MEMORY_SHARE * free_bytes() / each)))

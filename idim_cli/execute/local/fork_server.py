@@ -1,6 +1,6 @@
-"""A warm process that has imported all that workers need, and forks one at a time: imports are paid for once.
+"""A process that has imported everything that workers need and forks them, so that imports take time once.
 
-It trains nothing and starts no threads, so that its forks are sound. Workers on GPUs are plain processes.
+It trains nothing and starts no threads, as threads do not survive forks. Workers on GPUs are plain processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from multiprocessing.connection import wait
 from typing import Any
 
-# What asks to stop is the parent's business, whose end is the end of the connection.
+# Signals to stop are handled by the parent; the end of the connection tells the workers.
 _PROGRAM = """
 import signal, sys
 for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
@@ -29,32 +29,32 @@ sys.path[:] = {path!r}
 from idim_cli.execute.local.fork_server import serve
 serve({number}, {ahead!r})
 """
-# It takes a second to import, and some models and optimizers use it; the parent has made a real step of each.
+# Takes a second to import. If the parent has it after its trial steps, a model or optimizer needs it.
 _AHEAD = ("torch._dynamo",)
 
-_end = os._exit  # which a worker refuses to foreign code from its beginning on
-_UNKNOWN = -signal.SIGKILL  # how a worker ended, where the nursery is gone too
+_end = os._exit  # user code in a worker is prevented from calling it
+_UNKNOWN = -signal.SIGKILL  # how a worker ended if the fork server is gone too
 
 
 def usable() -> bool:
-    """Whether this system tells of the end of any process, and can hand over connections."""
+    """Whether this system reports the end of any process, and can pass connections."""
     return hasattr(os, "pidfd_open") and hasattr(socket, "send_fds")
 
 
 class ForkServer:
-    """The warm process as the pool sees it.
+    """The fork server, from the side of the pool.
 
     Args:
-        environment: what is set for it and its workers.
+        environment: variables for it and its workers.
 
     Attributes:
-        gone: whether it has ended, and all that it said was heard.
+        gone: whether it has ended, and all its messages are read.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self.gone, self._said = False, b""
-        self._unborn: deque[Forked] = deque()
-        self._alive: dict[int, Forked] = {}
+        self.gone, self._partial = False, b""
+        self._starting: deque[ForkedWorker] = deque()
+        self._alive: dict[int, ForkedWorker] = {}
         self.socket, theirs = socket.socketpair()
         ahead = [name for name in _AHEAD if name in sys.modules]
         with theirs:
@@ -64,116 +64,109 @@ class ForkServer:
                 env={**os.environ, **environment},
                 pass_fds=[number],
                 stdin=subprocess.DEVNULL,
-                stdout=2,  # what the user's code prints is not among the data
+                stdout=2,  # stderr: what user code prints must not mix with the data on stdout
             )
 
-    def fork(self, connection: int) -> Forked:
-        """A worker at the other end of a connection, as soon as the nursery is warm."""
-        one = Forked(self)
-        self._unborn.append(one)
-        with contextlib.suppress(OSError):  # it is gone, which shows when it is listened to
+    def fork(self, connection: int) -> ForkedWorker:
+        """A worker at the other end of a connection, once the imports are done."""
+        one = ForkedWorker(self)
+        self._starting.append(one)
+        with contextlib.suppress(OSError):  # if it is gone, `listen` notices
             socket.send_fds(self.socket, [b"+"], [connection])
         return one
 
     def listen(self, seconds: float | None = 0) -> None:
-        """Hear what it has to say of its workers, for at most so long; None until there is something."""
+        """Read its messages about workers, waiting at most `seconds`; None waits for one."""
         if self.gone or not wait([self.socket], seconds):
             return
         data = b""
         with contextlib.suppress(OSError):
             data = self.socket.recv(1 << 16)
         self.gone = not data
-        *lines, self._said = (self._said + data).split(b"\n")
+        *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
-            self._hear(json.loads(line))
+            self._handle(json.loads(line))
 
-    def _hear(self, told: Mapping[str, int]) -> None:
-        if "born" in told:
-            self._alive[told["born"]] = self._unborn.popleft()
-            self._alive[told["born"]].born(told["born"])
+    def _handle(self, message: Mapping[str, int]) -> None:
+        if "born" in message:
+            self._alive[message["born"]] = self._starting.popleft()
+            self._alive[message["born"]].born(message["born"])
         else:
-            self._alive.pop(told["ended"]).code = told["code"]
+            self._alive.pop(message["ended"]).code = message["code"]
 
     def close(self) -> None:
-        """Let it go; workers that are left end with their own connections."""
+        """End it; remaining workers end with their own connections."""
         self.socket.close()
         self.process.wait()
 
 
-class Forked:
-    """A worker of a nursery, in the manner of `subprocess.Popen`.
+class ForkedWorker:
+    """A worker of a fork server, with the interface of `subprocess.Popen`.
 
     Attributes:
-        code: how it ended; None while that is not known.
+        code: exit code; None while unknown.
     """
 
-    def __init__(self, nursery: ForkServer) -> None:
-        self.nursery, self._pid, self._handle = nursery, 0, -1
+    def __init__(self, fork_server: ForkServer) -> None:
+        self.fork_server, self._pid, self._handle = fork_server, 0, -1
         self.code: int | None = None
 
     def born(self, pid: int) -> None:
-        """It has begun."""
+        """Set its process id once it has started."""
         self._pid = pid
-        with contextlib.suppress(OSError):  # it has ended already
+        with contextlib.suppress(OSError):  # it has already ended
             self._handle = os.pidfd_open(pid)
 
     @property
     def pid(self) -> int:
-        """Its number, once it has one; 0 where the nursery is gone."""
-        while not self._pid and not self.nursery.gone:
-            self.nursery.listen(None)
+        """Its process id, once it has one; 0 if the fork server is gone."""
+        while not self._pid and not self.fork_server.gone:
+            self.fork_server.listen(None)
         return self._pid
 
     def poll(self) -> int | None:
-        """How it ended; None while it has not."""
-        self.nursery.listen()
-        if self.code is None and self.nursery.gone and (self._handle < 0 or wait([self._handle], 0)):
-            self.code = self.nursery.process.wait() or _UNKNOWN
+        """Exit code; None while it runs."""
+        self.fork_server.listen()
+        if self.code is None and self.fork_server.gone and (self._handle < 0 or wait([self._handle], 0)):
+            self.code = self.fork_server.process.wait() or _UNKNOWN
         if self.code is not None and self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
         return self.code
 
     def wait(self) -> int:
-        """Wait for its end; how that came."""
+        """Wait for its end; returns the exit code."""
         while (code := self.poll()) is None:
-            if self.nursery.gone:
+            if self.fork_server.gone:
                 wait([self._handle])
             else:
-                self.nursery.listen(None)
+                self.fork_server.listen(None)
         return code
 
     def kill(self) -> None:
-        """End it at once, if it has not ended."""
-        self._send(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self._send(signal.SIGTERM)
-
-    def _send(self, number: int) -> None:
-        """A signal to it, and never to another process that has its number by now."""
+        """Kill it, if it has not ended."""
+        # By its handle: another process may have its process id by now.
         if self.pid and self._handle >= 0:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, number)
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
 
 def serve(number: int, ahead: Iterable[str]) -> None:
-    """Fork a worker for each connection that comes over the socket `number`, until that ends.
+    """Fork a worker for each connection that arrives over the socket `number`, until that ends.
 
-    The modules `ahead` are imported before, as what all workers need.
+    The modules `ahead` are imported first.
     """
     for name in ("numba", "idim_cli.execute.inline", *ahead):
         importlib.import_module(name)
 
-    gc.freeze()  # pages that are shared stay so
+    gc.freeze()  # the collector would otherwise write to pages that forks share
     children: dict[int, int] = {}  # pid by handle
-    # A parent that was killed resets the connection if it left something unread.
+    # A parent that was killed with unread messages resets the connection.
     with socket.socket(fileno=number) as parent, contextlib.suppress(ConnectionError):
         while True:
             ready: list[Any] = wait([parent, *children])
             for handle in [one for one in ready if one in children]:
-                _tell(parent, {"ended": children[handle], "code": _reaped(children.pop(handle))})
+                _send(parent, {"ended": children[handle], "code": _reaped(children.pop(handle))})
                 os.close(handle)
             if parent in ready:
                 data, connections, *_ = socket.recv_fds(parent, 1, 1)
@@ -182,12 +175,12 @@ def serve(number: int, ahead: Iterable[str]) -> None:
                 pid = _born(connections[0], parent)
                 os.close(connections[0])
                 children[os.pidfd_open(pid)] = pid
-                _tell(parent, {"born": pid})
+                _send(parent, {"born": pid})
 
 
-def _tell(parent: socket.socket, told: Mapping[str, int]) -> None:
-    with contextlib.suppress(OSError):  # nobody listens any more
-        parent.sendall(json.dumps(told).encode() + b"\n")
+def _send(parent: socket.socket, message: Mapping[str, int]) -> None:
+    with contextlib.suppress(OSError):  # the parent is gone
+        parent.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _reaped(pid: int) -> int:
@@ -195,7 +188,7 @@ def _reaped(pid: int) -> int:
 
 
 def _born(connection: int, parent: socket.socket) -> int:
-    """Fork a worker; returns in the nursery alone."""
+    """Fork a worker; returns only in the fork server."""
     pid = os.fork()
     if pid:
         return pid

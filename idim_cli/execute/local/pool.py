@@ -1,4 +1,4 @@
-"""A pool of processes on this machine: one a GPU, or one a group of CPU cores."""
+"""A pool of processes on this machine: one for each GPU, or for each group of CPU cores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from idim_cli.core.machine import pick_device
 from idim_cli.execute.base import Result, Watcher
 from idim_cli.execute.local import worker
 from idim_cli.execute.local.fork_server import ForkServer, usable
-from idim_cli.execute.local.worker_process import WorkerProcess, WorkerSlot, dismiss, seats
+from idim_cli.execute.local.worker_process import WorkerProcess, WorkerSlot, dismiss, slots
 from idim_cli.execute.queue import Queue
 from idim_cli.runs import results
 from idim_cli.runs.plan import Run
@@ -23,24 +23,24 @@ from idim_cli.training.finished import done, run_folder
 from idim_cli.training.prepare import Where
 from idim_cli.training.run_log import RunLog
 
-#: A run whose process was killed so often has failed.
+#: A run has failed after its process was killed this often: once may be the fault of another process.
 DEATHS = 3
-#: Seconds between two looks at whether a signal came.
-LOOK_SECONDS = 0.2
-# A worker asks for its next run at once after a result, and is answered before the result is passed on.
-_AT_ONCE = 0.002
+#: Seconds between two checks for a signal.
+CHECK_SECONDS = 0.2
+# A worker requests its next run right after a result, and is answered before the result is processed.
+_REPLY_SECONDS = 0.002
 _STOPPED = {code: number for number, code in stop.SIGNALS.items()}
 
 
 class Pool:
-    """An `Executor` that hands runs to processes of its own and trains nothing itself.
+    """An `Executor` that distributes runs to worker processes.
 
-    A worker that is killed costs only what it was at work on, which another one takes up from checkpoints; a
-    run that takes its worker along three times has failed. Workers stay for the next `map`, until `close`.
+    If a worker is killed, others resume its runs from their checkpoints; a run that kills its worker three
+    times has failed. Workers stay for the next `map`, until `close`.
 
     Args:
-        workers: how many; None is one a GPU, and on the CPU one a core. Never more than there are runs.
-        threads: of each worker; None shares out the cores.
+        workers: their number; None is one for each GPU, or for each core. Never more than there are runs.
+        threads: of each worker; None divides the cores.
         pack: as for `Inline`.
     """
 
@@ -48,7 +48,7 @@ class Pool:
         self.workers, self.threads, self.pack = workers, threads, pack
         self.members: list[WorkerProcess] = []
         self.warned = set[worker.Warned]()  # each is shown once, whichever worker it comes from
-        self.nursery: ForkServer | None = None
+        self.fork_server: ForkServer | None = None
 
     def __enter__(self) -> Pool:
         return self
@@ -57,23 +57,23 @@ class Pool:
         self.close()
 
     def close(self) -> bool:
-        """Have the workers save what is under way, and end; whether all did so in good order."""
+        """Tell the workers to save unfinished runs and end; returns whether all did."""
         members, self.members = self.members, []
-        nursery, self.nursery = self.nursery, None
+        fork_server, self.fork_server = self.fork_server, None
         try:
             return dismiss(members)
         finally:
-            if nursery is not None:
-                nursery.close()
+            if fork_server is not None:
+                fork_server.close()
 
-    def hire(self, seat: WorkerSlot) -> None:
-        """One more worker, forked from a warm process where that can be."""
-        if self.nursery is not None and self.nursery.gone:
-            self.nursery.close()
-            self.nursery = None
-        if self.nursery is None and seat.forks and usable():
-            self.nursery = ForkServer(seat.environment)
-        self.members.append(WorkerProcess(seat, self.nursery))
+    def start_worker(self, slot: WorkerSlot) -> None:
+        """Start a worker, forked from the fork server if possible."""
+        if self.fork_server is not None and self.fork_server.gone:
+            self.fork_server.close()
+            self.fork_server = None
+        if self.fork_server is None and slot.forks and usable():
+            self.fork_server = ForkServer(slot.environment)
+        self.members.append(WorkerProcess(slot, self.fork_server))
 
     def map(
         self, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher
@@ -88,48 +88,49 @@ class _Map:
 
     def __init__(self, pool: Pool, runs: Sequence[Run], out: Path, where: Where, watcher: Watcher) -> None:
         device = pick_device(where.device or runs[0].recipe.device)
-        self.seats = seats(device, pool.workers, pool.threads)
+        self.slots = slots(device, pool.workers, pool.threads)
         self.pool, self.watcher, self.out, self.where = pool, watcher, out, where
-        self.queue = Queue(runs, min(len(self.seats), len(runs)))
-        beside = [seat.gpu == self.seats[0].gpu for seat in self.seats[: self.queue.workers]]
-        self.shift = worker.Assignment(out.absolute(), where, pool.pack, 1 / sum(beside))
+        self.queue = Queue(runs, min(len(self.slots), len(runs)))
+        # Workers on one GPU share its memory.
+        sharing = [slot.gpu == self.slots[0].gpu for slot in self.slots[: self.queue.workers]]
+        self.assignment = worker.Assignment(out.absolute(), where, pool.pack, 1 / sum(sharing))
         self.ended: list[tuple[Run, Result]] = []
-        self.left = 0  # runs of workers that a signal has stopped
-        self.stillborn = 0  # workers in a row that ended before they had asked for a run
+        self.left = 0  # unfinished runs of workers that a signal has stopped
+        self.failed_starts = 0  # workers in a row that ended before they requested a run
 
     def work(self) -> Iterator[tuple[Run, Result]]:
-        """Yields each run as it ends. Unless all is done, the workers are sent home."""
+        """Yields each run as it ends. If it ends early, the workers are closed."""
         finished = False
         try:
             with stop.listening() as self.request:
                 while self.queue.left:
-                    self._call_in()
-                    self._listen(LOOK_SECONDS)
-                    self._listen(_AT_ONCE)
+                    self._start_workers()
+                    self._listen(CHECK_SECONDS)
+                    self._listen(_REPLY_SECONDS)
                     yield from self.ended
                     self.ended.clear()
                     if self.request.number:
                         raise self._stopped()
-                    self.queue.look_again(self.watcher)
+                    self.queue.retry_held(self.watcher)
             finished = True
         finally:
             if not finished:
                 self.pool.close()
 
-    def _call_in(self) -> None:
-        """Have as many workers at work as there are runs for them."""
+    def _start_workers(self) -> None:
+        """Start as many workers as there are runs for them, and assign those that are idle."""
         members = self.pool.members
-        taken = {member.seat.number for member in members}
-        for seat in self.seats:
-            if len(members) < min(self.queue.workers, self.queue.open) and seat.number not in taken:
-                self.pool.hire(seat)
+        taken = {member.slot.number for member in members}
+        for slot in self.slots:
+            if len(members) < min(self.queue.workers, self.queue.open) and slot.number not in taken:
+                self.pool.start_worker(slot)
         for member in members:
-            if member.shift is None and self.queue.waiting:
-                member.shift = self.shift
-                member.send(self.shift)
+            if member.assignment is None and self.queue.waiting:
+                member.assignment = self.assignment
+                member.send(self.assignment)
 
     def _listen(self, seconds: float) -> None:
-        """Hear what workers have to say, for at most so long."""
+        """Read messages of workers, waiting at most `seconds`."""
         talking = {member.connection: member for member in self.pool.members}
         for connection in wait(list(talking), seconds):
             member = talking[connection]  # type: ignore[index]
@@ -138,50 +139,50 @@ class _Map:
             except (EOFError, OSError):
                 self._lost(member)
             else:
-                self._hear(member, message)
-        # Processes that a killed worker has started may hold its end of the connection open.
+                self._handle(member, message)
+        # Child processes of a killed worker may keep its end of the connection open.
         for member in [one for one in self.pool.members if one.ended]:
             self._lost(member)
 
-    def _hear(self, member: WorkerProcess, message: worker.Message) -> None:
+    def _handle(self, member: WorkerProcess, message: worker.AnyMessage) -> None:
         match message:
             case worker.RunRequest(config):
-                member.asked, self.stillborn = True, 0
-                # A worker that was slow to start may be in the shift of a `map` that has ended without it.
-                present = member.shift is self.shift
+                member.asked, self.failed_starts = True, 0
+                # A worker that started slowly may have the assignment of an earlier `map`.
+                present = member.assignment is self.assignment
                 member.send(self.queue.next(config, member.runs) if present else None)
-            case worker.Going(run_id, progress):
+            case worker.Update(run_id, progress):
                 self.watcher.progress(member.runs[run_id], progress)
             case worker.RunEnded(run_id, result):
                 self._ended(member.runs.pop(run_id), result)
-            case worker.Said(line):
+            case worker.Message(line):
                 self.watcher.say(line)
             case worker.Warned() if message not in self.pool.warned:
                 self.pool.warned.add(message)
-                warnings.showwarning(*message)  # the worker has asked its filters already
+                warnings.showwarning(*message)  # the filters of the worker have let it pass
             case worker.Idle():
-                member.shift = None
+                member.assignment = None
             case worker.Broken(error):
                 raise error
 
     def _ended(self, run: Run, result: Result | None) -> None:
         if result is None:
-            self.queue.pass_by(run)
+            self.queue.hold(run)
         else:
             self.queue.ended(run)
             self.ended.append((run, result))
 
     def _lost(self, member: WorkerProcess) -> None:
-        """A worker has ended: by a signal that asks all to stop; or it was killed, and another takes over."""
+        """A worker has ended: by a signal to stop; or it was killed, and others take over its runs."""
         self.pool.members.remove(member)
         code = member.process.wait()
         if code in _STOPPED:
             self.request.number = _STOPPED[code]
             self.left += len(member.runs)
             return
-        self.stillborn += not member.asked
-        if self.stillborn == DEATHS:
-            raise IdimError(f"worker processes cannot start: {_how(code)}", "--jobs 1 starts none")
+        self.failed_starts += not member.asked
+        if self.failed_starts == DEATHS:
+            raise IdimError(f"worker processes cannot start: {_how(code)}", "use --jobs 1, which starts none")
         if member.runs:
             self.watcher.say(f"worker process {member.process.pid}: {_how(code)}; its runs are restarted")
         for run in member.runs.values():
@@ -190,14 +191,14 @@ class _Map:
                 self._ended(run, self._failed(run, code))
 
     def _failed(self, run: Run, code: int) -> Result | None:
-        """Write down that a run takes its process along; None if another process is at work on it now."""
-        hint = "it may need more memory than there is: try --jobs 1, --pack 1 or a smaller batch"
+        """Record that a run kills its process; None if another process trains it now."""
+        hint = "it may run out of memory: try --jobs 1, --pack 1 or a smaller batch"
         error = IdimError(f"its process ended {DEATHS} times before it did: {_how(code)}", hint)
         folder = run_folder(self.out, run)
         failed = result.failed(run, error, None, self.where.device or run.recipe.device)
         try:
             with results.sole_writer(folder):
-                known = done(run, folder)  # by another process, in the meantime
+                known = done(run, folder)  # by another process in the meantime
                 if known is not None:
                     return known
                 RunLog(folder).log(f"failed: {error}")
@@ -209,13 +210,13 @@ class _Map:
     def _stopped(self) -> stop.StoppedError:
         begun = self.left + sum(len(member.runs) for member in self.pool.members)
         orderly = self.pool.close()
-        kept = "saved" if orderly else "that of their last checkpoint"
+        kept = "saved" if orderly else "that of their last checkpoints"
         runs = "1 run was" if begun == 1 else f"{begun} runs were"
-        return stop.StoppedError(self.request.number, f"{runs} under way; the state is {kept}")
+        return stop.StoppedError(self.request.number, f"{runs} in training; their state is {kept}")
 
 
 def _how(code: int) -> str:
-    """What ended a process, in words."""
+    """How a process ended, in words."""
     if code >= 0:
         return f"exit code {code}"
     with contextlib.suppress(ValueError):

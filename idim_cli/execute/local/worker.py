@@ -1,9 +1,8 @@
-"""The other end of a pool: a process that asks for runs, trains them, and tells what came of them.
+"""A worker process of a pool, which requests runs, trains them, and sends their results.
 
-It is forked from a warm process or started as a plain program (`worker_process`), not by
-`multiprocessing`, which would import the user's main script once more: that fails for a script without a main
-guard, and for code from a pipe.
-The end of the connection is the sign to stop, whether the parent closed it or was killed.
+It is forked from the fork server or started as a plain program (`worker_process`), not by `multiprocessing`,
+which would import the user's main script again: that fails for a script without a main guard, and for code
+from a pipe. It stops at the end of the connection, whether the parent closed it or was killed.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ if TYPE_CHECKING:
     from idim_cli.training.session import Progress
     from idim_cli.training.where import Where
 
-#: Seconds between two signs of life of a run, times the runs that are trained side by side.
+#: Seconds between two updates of a run, multiplied by the number of runs in training.
 TICK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker is to do until it is handed no more runs.
+    """The settings for runs until the queue is empty.
 
     Attributes:
         out, where, pack, share: as for `inline.serve`.
@@ -50,33 +49,33 @@ class Assignment:
 
 
 class RunRequest(NamedTuple):
-    """A worker asks for a run of this kind; it is answered by a `QueuedRun` or None."""
+    """A request for a run of this kind; the answer is a `QueuedRun` or None."""
 
     config: str | None
 
 
-class Going(NamedTuple):
-    """A run goes on."""
+class Update(NamedTuple):
+    """The progress of a run."""
 
     run_id: str
     progress: Progress
 
 
 class RunEnded(NamedTuple):
-    """A run has its result; None: another process is at work on it."""
+    """A run has its result; None: another process trains it."""
 
     run_id: str
     result: Result | None
 
 
-class Said(NamedTuple):
+class Message(NamedTuple):
     """A line for the watcher."""
 
     line: str
 
 
 class Warned(NamedTuple):
-    """A warning of user code or a library: what `warnings.showwarning` takes."""
+    """A warning of user code or a library: the arguments of `warnings.showwarning`."""
 
     message: str
     category: type[Warning]
@@ -85,26 +84,26 @@ class Warned(NamedTuple):
 
 
 class Idle(NamedTuple):
-    """A worker was handed no more runs, and waits for the next shift."""
+    """A worker has got no more runs, and waits for the next assignment."""
 
 
 class Broken(NamedTuple):
-    """A worker cannot go on, and no other could."""
+    """A worker cannot continue, nor could any other."""
 
     error: Exception
 
 
-Message = RunRequest | Going | RunEnded | Said | Warned | Idle | Broken
+AnyMessage = RunRequest | Update | RunEnded | Message | Warned | Idle | Broken
 
 
 def main(number: int) -> int:
-    """Work for the process at the other end of the connection `number`; the exit code.
+    """Work for the process at the other end of the connection `number`; returns the exit code.
 
-    It is 0 when the parent wants nothing more, and `StoppedError.exit_code` when a signal, or the parent's
-    end, stopped a run that is now saved.
+    It is 0 at the regular end, and `StoppedError.exit_code` if a signal, or the end of the parent, stopped a
+    run, which is saved.
     """
     for signal_number in SIGNALS:
-        signal.signal(signal_number, signal.SIG_IGN)  # what a second one meets: saving is not cut short
+        signal.signal(signal_number, signal.SIG_IGN)  # for a second signal, which must not interrupt saving
     keep_freed_memory()
     no_exit()
     with listening() as request, Connection(number) as parent:
@@ -115,7 +114,7 @@ def main(number: int) -> int:
         except StoppedError as stopped:
             return stopped.exit_code
         except FOREIGN as error:
-            worker.tell(Broken(_portable(error)))
+            worker.send(Broken(_portable(error)))
             return 1
     return 0
 
@@ -124,47 +123,53 @@ class Worker:
     """One process of a pool.
 
     Args:
-        parent: where runs come from and results go to.
-        request: which signal has asked to stop.
+        parent: connection for runs and results.
+        request: the signal to stop, if there was one.
     """
 
     def __init__(self, parent: Connection, request: Request) -> None:
         self.parent, self.request = parent, request
-        self.due: dict[str, float] = {}  # when a run may report again
+        self.due: dict[str, float] = {}  # time of the next update of a run
         self.warned = set[Warned]()
 
     def work(self) -> None:
-        """One shift after the other, until the connection ends."""
+        """Work through assignments until the connection ends."""
         from idim_cli.execute.inline import serve
 
-        while (shift := self._hear()) is not None:
+        while (assignment := self._receive()) is not None:
             for run, result in serve(
-                self.ask, shift.out, shift.where, shift.pack, self.on_step, self.say, shift.share
+                self.ask,
+                assignment.out,
+                assignment.where,
+                assignment.pack,
+                self.on_step,
+                self.say,
+                assignment.share,
             ):
                 self.due.pop(run.run_id, None)
-                self.tell(RunEnded(run.run_id, result))
+                self.send(RunEnded(run.run_id, result))
             if self.request.number:
                 raise StoppedError(self.request.number, "between two runs")
-            self.tell(Idle())
+            self.send(Idle())
 
     def ask(self, config: str | None) -> QueuedRun | None:
-        """A run from the parent; None when it has none, or when it is time to stop."""
-        self.tell(RunRequest(config))
-        task: QueuedRun | None = self._hear()
+        """A run from the parent; None if it has none, or after a signal to stop."""
+        self.send(RunRequest(config))
+        task: QueuedRun | None = self._receive()
         return None if self.request.number else task
 
     def on_step(self, run: Run, progress: Progress) -> None:
-        """Tell the parent how a run goes on, now and then; look whether it is still there."""
-        if self.parent.poll():  # it says nothing unasked: this is its end
-            self._hear()
+        """Send the progress of a run now and then, and check that the parent is still there."""
+        if self.parent.poll():  # it sends nothing unrequested, so this is its end
+            self._receive()
         now = time.monotonic()
         if now >= self.due.get(run.run_id, 0.0):
             self.due[run.run_id] = now + TICK_SECONDS * max(len(self.due), 1)
-            self.tell(Going(run.run_id, progress))
+            self.send(Update(run.run_id, progress))
 
     def say(self, line: str) -> None:
         """A line for the watcher."""
-        self.tell(Said(line))
+        self.send(Message(line))
 
     def warn(
         self,
@@ -175,20 +180,20 @@ class Worker:
         *_: object,
         **__: object,
     ) -> None:
-        """Pass a warning on, each once; one of a class of its own as one of the nearest of Python's."""
+        """Pass a warning on, once; its class becomes the nearest of Python's, which the parent knows."""
         known = next(kind for kind in category.__mro__ if kind.__module__ == "builtins")
         warned = Warned(str(message), known, filename, lineno)
         if warned not in self.warned:
             self.warned.add(warned)
-            self.tell(warned)
+            self.send(warned)
 
-    def tell(self, message: NamedTuple) -> None:
-        """Send a message to the parent; if it is gone, a run that is under way is saved and stops."""
+    def send(self, message: NamedTuple) -> None:
+        """Send a message to the parent; if that is gone, unfinished runs are saved and stop."""
         with self._parent_may_be_gone():
             self.parent.send(message)
 
-    def _hear(self) -> Any:
-        """What the parent says; None, and the request to stop, when it is gone."""
+    def _receive(self) -> Any:
+        """A message of the parent; None, with a request to stop, if it is gone."""
         with self._parent_may_be_gone():
             return self.parent.recv()
 
@@ -201,7 +206,7 @@ class Worker:
 
 
 def _portable(error: BaseException) -> Exception:
-    """An error that can be sent: many cannot be made again from their arguments at the other end."""
+    """The error in a form that can be sent: many classes cannot be unpickled from their arguments."""
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, error.strerror, error.filename)
     if isinstance(error, IdimError):

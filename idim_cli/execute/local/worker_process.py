@@ -1,4 +1,4 @@
-"""The processes of a pool: where each of them computes, how it is started, and how it ends."""
+"""The processes of a pool: their devices and threads, their start and their end."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import torch
 
 from idim_cli.core.machine import DATA_WORKERS, cores, data_workers
-from idim_cli.execute.local.fork_server import Forked, ForkServer
+from idim_cli.execute.local.fork_server import ForkedWorker, ForkServer
 from idim_cli.execute.local.worker import Assignment
 from idim_cli.runs.plan import Run
 from idim_cli.training.stop import SIGNALS
 
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-# SIGINT is the parent's business from the first moment on.
+# The parent handles SIGINT, so the worker ignores it from the start.
 _PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -31,7 +31,7 @@ sys.exit(main({number}))
 
 
 class WorkerSlot(NamedTuple):
-    """Where a worker computes: its number, its threads, the GPU that alone it sees, whether it is forked.
+    """The resources of a worker: its number, its threads, the only GPU that it sees, whether it is forked.
 
     `readers` are the processes that read examples ahead for each of its trainings.
     """
@@ -39,27 +39,27 @@ class WorkerSlot(NamedTuple):
     number: int
     threads: int
     gpu: str | None
-    forks: bool = False  # a fork cannot take a GPU along
+    forks: bool = False  # a GPU cannot be used in a fork
     readers: int = 0
 
     @property
     def environment(self) -> dict[str, str]:
-        """What is set for its process."""
+        """Variables for its process."""
         limits = dict.fromkeys(_THREADS, str(self.threads)) | {DATA_WORKERS: str(self.readers)}
         return limits if self.gpu is None else {**limits, _DEVICES: self.gpu}
 
 
-def seats(device: torch.device, workers: int | None, threads: int | None = None) -> list[WorkerSlot]:
-    """Where each worker of a pool computes.
+def slots(device: torch.device, workers: int | None, threads: int | None = None) -> list[WorkerSlot]:
+    """The slots of the workers of a pool.
 
     Args:
-        device: of the runs; ``cuda`` without a number stands for all GPUs.
-        workers: how many; None is one a GPU, and on the CPU one a core.
-        threads: of each; None shares out the cores, and heeds a lower OMP_NUM_THREADS.
+        device: of the runs; ``cuda`` without a number means all GPUs.
+        workers: their number; None is one for each GPU, or for each core.
+        threads: of each; None divides the cores, up to OMP_NUM_THREADS.
     """
     gpus: list[str] = _gpus() if device.type == "cuda" and device.index is None else []
     number = workers or len(gpus) or (cores() if device.type == "cpu" else 1)
-    # OpenMP allows a list, of which the first number is for the outermost level.
+    # OpenMP allows a list; the first number is for the outermost level.
     asked = int((os.environ.get(_THREADS[0]) or str(cores())).partition(",")[0])
     each = threads or max(1, min(cores() // number, asked))
     forks, readers = device.type == "cpu", data_workers(number)
@@ -73,61 +73,61 @@ def _gpus() -> list[str]:
     return named.split(",") if named else [str(at) for at in range(torch.cuda.device_count())]
 
 
-def _started(seat: WorkerSlot, number: int) -> subprocess.Popen[bytes]:
-    """A worker at the other end of the connection `number`, with imports of its own."""
+def _started(slot: WorkerSlot, number: int) -> subprocess.Popen[bytes]:
+    """A worker at the other end of the connection `number`, with its own imports."""
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM.format(path=sys.path, number=number)],
-        env={**os.environ, **seat.environment},
+        env={**os.environ, **slot.environment},
         pass_fds=[number],
         stdin=subprocess.DEVNULL,
-        stdout=2,  # what the user's code prints is not among the data
+        stdout=2,  # stderr: what user code prints must not mix with the data on stdout
     )
 
 
 class WorkerProcess:
-    """A worker as its pool sees it.
+    """A worker, from the side of the pool.
 
     Args:
-        seat: from `seats`.
-        nursery: the warm process that it is forked from; None starts it afresh.
+        slot: from `slots`.
+        fork_server: forks it; None starts a new process.
 
     Attributes:
         connection: to it.
-        runs: that it is at work on, by run_id.
-        shift: what it was told to do; None while it waits for that.
-        asked: whether it has ever asked for a run.
+        runs: that it trains, by run_id.
+        assignment: its current one; None while it is idle.
+        asked: whether it has ever requested a run.
     """
 
-    def __init__(self, seat: WorkerSlot, nursery: ForkServer | None = None) -> None:
-        self.seat, self.runs = seat, dict[str, Run]()
-        self.shift: Assignment | None = None
+    def __init__(self, slot: WorkerSlot, fork_server: ForkServer | None = None) -> None:
+        self.slot, self.runs = slot, dict[str, Run]()
+        self.assignment: Assignment | None = None
         self.asked = False
         self.connection, other = Pipe()
         with other:
             number = other.fileno()
-            self.process: Forked | subprocess.Popen[bytes] = (
-                nursery.fork(number) if nursery else _started(seat, number)
+            self.process: ForkedWorker | subprocess.Popen[bytes] = (
+                fork_server.fork(number) if fork_server else _started(slot, number)
             )
 
     @property
     def ended(self) -> bool:
-        """Whether the process is gone, and all that it said was heard."""
+        """Whether the process is gone, and all its messages are read."""
         return self.process.poll() is not None and not self.connection.poll()
 
     def send(self, message: Any) -> None:
-        """Send; if it is dead, that shows when it is listened to."""
+        """Send a message; if the worker is dead, `ended` shows it."""
         with contextlib.suppress(ConnectionError):
             self.connection.send(message)
 
 
 def dismiss(members: Iterable[WorkerProcess]) -> bool:
-    """Have workers save what is under way and end; whether all did so in good order."""
+    """Tell workers to save unfinished runs and end; returns whether all did."""
     members = list(members)
     try:
         for member in members:
             member.connection.close()
         codes = [member.process.wait() for member in members]
-    finally:  # when a second signal came, without waiting
+    finally:  # after a second signal, without waiting
         for member in members:
             member.process.kill()
             member.process.wait()

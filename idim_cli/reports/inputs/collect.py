@@ -1,17 +1,18 @@
-"""All that lies at the places that a report is asked for: runs, and compressed files."""
+"""All inputs of a report: the runs and the compressed files at the given paths."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from idim_cli.compression.record import Compressed
 from idim_cli.core.errors import FileError, IdimError
 from idim_cli.reports.inputs import records
 from idim_cli.reports.inputs.entries import Entry, entries
-from idim_cli.reports.inputs.records import CompressedRecord
 from idim_cli.reports.inputs.result import ResultSet, load
 from idim_cli.runs import results
 from idim_cli.thresholds import Options
@@ -19,19 +20,19 @@ from idim_cli.thresholds.selection import ALL, Selection
 
 
 @dataclass(frozen=True)
-class Found:
+class Inputs:
     """What was read.
 
     Attributes:
-        places: as they were given.
+        places: the paths as given.
         results: those with runs, in their order.
         records: of the compressed files at and below all of them.
-        notes: what is said of places and files that are not read as they might be.
+        notes: messages about paths and files that were read in part or left out.
     """
 
     places: tuple[Path, ...]
     results: tuple[ResultSet, ...]
-    records: tuple[CompressedRecord, ...]
+    records: tuple[Compressed, ...]
     notes: tuple[str, ...]
 
     @property
@@ -48,16 +49,16 @@ class Found:
 
     @property
     def stem(self) -> str:
-        """How names of files begin that are about all of it."""
-        if len(self.places) == 1:
-            return self.results[0].slug if self.results else "compressed"
-        return "all"
+        """First part of the names of files that are about all inputs."""
+        if len(self.places) > 1:
+            return "all"
+        return self.results[0].slug if self.results else "compressed"
 
 
-def find(
+def collect(
     places: Sequence[Path], options: Options | None, selection: Selection = ALL, **changes: Any
-) -> Found:
-    """Read what lies at these places; `options`, `selection` and `changes` are those of `load`.
+) -> Inputs:
+    """Read what is at these paths; `options`, `selection` and `changes` are those of `load`.
 
     Raises:
         IdimError: there is nothing at one of them, or it cannot be read.
@@ -65,35 +66,35 @@ def find(
     runs: list[ResultSet] = []
     notes: list[str] = []
     for place in places:
-        if not records.alone(place) and results.holds_runs(place):
+        if not records.is_compressed(place) and results.holds_runs(place):
             runs.append(load(place, options, selection, **changes))
             notes += [f"{place}: {note}" for note in runs[-1].notes]
-        elif note := _compressed_alone(place):
+        elif note := _without_runs(place):
             notes.append(note)
-    found, faults = records.find(places)
-    if not runs and not found:
+    compressed, faults = records.find(places)
+    if not runs and not compressed:
         raise faults[0]
     notes += [f"left out: {fault}" for fault in faults]
-    return Found(tuple(places), tuple(_named_apart(runs)), tuple(found), tuple(notes))
+    return Inputs(tuple(places), tuple(_numbered(runs)), tuple(compressed), tuple(notes))
 
 
-def _compressed_alone(place: Path) -> str:
-    """A note on a place without runs; an error where no compressed file, not even a damaged one, lies."""
-    if records.alone(place):
+def _without_runs(place: Path) -> str:
+    """A note about a path without runs; an error if there is no compressed file, not even a damaged one."""
+    if records.is_compressed(place):
         if not records.files(place)[0].exists():
-            raise FileError(
-                f"no record of a compressed file at {str(place)!r}", "`idim compress` writes both"
-            )
+            raise FileError(f"{place} has no record", "write both anew with `idim compress`")
         return ""
     if not records.files(place):
-        results.read(place)  # which says what might be meant
-    return f"no runs at {place}: its compressed files are all there is to report"
+        results.read(place)  # raises the error that suggests what might be meant
+    return f"no runs at {place}; reporting its compressed files only"
 
 
-def _named_apart(found: Sequence[ResultSet]) -> list[ResultSet]:
-    """Results of one name get numbers: their figures lie in one folder."""
-    named: list[ResultSet] = []
+def _numbered(found: Sequence[ResultSet]) -> list[ResultSet]:
+    """Results of one name get numbers, because their figures share a folder."""
+    seen: Counter[str] = Counter()
+    named = []
     for one in found:
-        again = sum(1 for other in found[: len(named)] if other.slug == one.slug)
-        named.append(dataclasses.replace(one, name=f"{one.name}~{again + 1}") if again else one)
+        seen[one.slug] += 1
+        again = seen[one.slug] > 1
+        named.append(dataclasses.replace(one, name=f"{one.name}~{seen[one.slug]}") if again else one)
     return named

@@ -1,10 +1,9 @@
-"""Points of others, such as a paper's, to be drawn behind one's own."""
+"""Published points, such as those of a paper, that are drawn behind the runs of a report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from idim_cli.core.errors import FileError
 from idim_cli.core.registry import did_you_mean
@@ -16,8 +15,8 @@ from idim_cli.thresholds.run_table import clean
 
 
 @dataclass(frozen=True)
-class Net:
-    """A network of D parameters that others trained directly, and what it came to."""
+class PublishedNet:
+    """A published network of D parameters, trained directly, and its performance."""
 
     D: int
     performance: float
@@ -25,37 +24,46 @@ class Net:
 
 @dataclass(frozen=True)
 class Published:
-    """Published points and whose they are.
+    """Published points and their source.
 
     Attributes:
         curve: performance at each d.
-        source: who published what.
-        D: of the network; None if it is not known. Points and nets lie behind groups of that D alone.
+        source: the publication.
+        D: of the network; None if unknown. Points are drawn behind groups of the same D only.
         nets: small networks for the same problem, trained directly.
     """
 
     curve: Curve
     source: str
     D: int | None = None
-    nets: tuple[Net, ...] = ()
+    nets: tuple[PublishedNet, ...] = ()
 
     def behind(self, D: int | None) -> Curve | None:
-        """The points, if they may be compared with runs of a network of `D` parameters."""
+        """The points, if they are comparable with runs of a network of `D` parameters."""
         return self.curve if self.D is None or D is None or self.D == D else None
 
 
 def find(name_or_path: str | Path) -> Published:
-    """Published points by the name under which they come with idim, or as a CSV file of one's own.
+    """Published points by a name that idim knows, or from a CSV file.
 
     Raises:
-        IdimError: there is neither, or the file is no such table.
+        IdimError: the name is unknown and no file, or the file is not such a table.
     """
+    import yaml
+
     name, known = str(name_or_path), shipped()
     if name not in known or Path(name_or_path).is_file():
         path = Path(name_or_path)
         return Published(read(path), path.name)
-    about = _index()[name]
-    return Published(read(known[name]), about["source"], about["D"], _nets(name))
+    folder = home_of("docs/published")
+    about = yaml.safe_load((folder / "index.yaml").read_text(encoding="utf-8"))[name]
+    small = folder / "small-nets" / f"{name}.csv"
+    nets: tuple[PublishedNet, ...] = ()
+    if small.is_file():
+        table = results.read(small)
+        pairs = zip(table["D"], table["performance"], strict=True)
+        nets = tuple(PublishedNet(int(D), float(y)) for D, y in pairs)
+    return Published(read(known[name]), about["source"], about["D"], nets)
 
 
 def read(path: Path) -> Curve:
@@ -66,7 +74,8 @@ def read(path: Path) -> Curve:
     """
     if not path.is_file():
         raise FileError(
-            f"no file {str(path)!r}", f"a CSV of d and performance, or {did_you_mean(str(path), shipped())}"
+            f"no file {str(path)!r}",
+            f"give a CSV of d and performance, or {did_you_mean(str(path), shipped())}",
         )
     table = results.read(path)
     lacking = [name for name in ("d", "performance") if name not in table]
@@ -75,18 +84,3 @@ def read(path: Path) -> Curve:
         raise FileError(f"{path} has no column {' and no column '.join(lacking)}", f"it has {have}")
     runs, rows = clean(table, str(path))
     return Curve.of({"d": runs.number("d")[rows.swept], "mean": runs.number("performance")[rows.swept]})
-
-
-def _index() -> dict[str, dict[str, Any]]:
-    import yaml
-
-    found = yaml.safe_load((home_of("docs/published") / "index.yaml").read_text(encoding="utf-8"))
-    return dict(found)
-
-
-def _nets(name: str) -> tuple[Net, ...]:
-    path = home_of("docs/published") / "small-nets" / f"{name}.csv"
-    if not path.is_file():
-        return ()
-    table = results.read(path)
-    return tuple(Net(int(D), float(y)) for D, y in zip(table["D"], table["performance"], strict=True))

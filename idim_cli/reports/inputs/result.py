@@ -1,4 +1,4 @@
-"""One results folder, run folder or table of runs, with all that a report says of it."""
+"""One results folder, run folder or table of runs, with all that a report shows of it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ResultSet:
-    """Runs that lie in one place.
+    """The runs at one path.
 
     Attributes:
-        path: the place, as it was given.
+        path: as given.
         name: the recipe's name, else that of the folder or file.
         table: one row a run.
         options: how d_int is read.
         left: what its sweep has left to do, and the command for it; empty if nothing.
         sections, unread: the groups that can be read, and those that cannot.
-        recipe: the text of the recipe that made them; empty where there is none.
-        published: what that recipe says of published points.
-        folders: of the runs, by run_id; those of a table are not known.
-        told: what result.json of each says.
+        recipe: the text of the recipe that made them; empty if unknown.
+        published: the published points that the recipe names.
+        folders: of the runs, by run_id; empty for a table.
+        outcomes: the content of result.json, by run_id.
         notes: on how the table was understood.
-        selection: which rows were read, by which columns and in which groups.
-        left_out: runs whose result cannot be read, each with the reason.
+        selection: which rows, columns and groups were read.
+        left_out: run_ids of results that cannot be read, each with the reason.
     """
 
     path: Path
@@ -48,37 +48,45 @@ class ResultSet:
     recipe: str
     published: str | None
     folders: Mapping[str, Path]
-    told: Mapping[str, Mapping[str, Any]]
+    outcomes: Mapping[str, Mapping[str, Any]]
     notes: tuple[str, ...] = ()
     selection: Selection = ALL
     left_out: Sequence[tuple[str, str]] = ()
 
     @property
     def slug(self) -> str:
-        """The name as part of file names; a name without letters that are safe there gets another."""
+        """The name as part of file names; prefixed if nothing safe is left at its start."""
         slug = slugged(self.name)
         return slug if slug[:1].isalnum() else f"results{slug}"
 
     @property
     def lone(self) -> bool:
-        """Whether this is one run of `idim`, of which no d_int can be asked."""
+        """Whether this is a single run of `idim`, from which no d_int can be read."""
         return len(self.table) == 1 and "run_id" in self.table
+
+    def known(self, column: str) -> list[str]:
+        """The texts in a column of its table, such as ``idim`` or ``date``."""
+        return [cell for cell in self.table.get(column, ()) if isinstance(cell, str) and cell]
 
 
 def load(path: Path, options: Options | None = None, selection: Selection = ALL, **changes: Any) -> ResultSet:
-    """Read what lies at `path`; `options` None leaves them to its recipe, `changes` overrule both.
+    """Read the runs at `path`.
 
-    `selection` says which of its rows are read.
+    Args:
+        path: a results folder, a folder of one run, or a CSV of runs.
+        options: how to read d_int; None is as its recipe says.
+        selection: which rows are read.
+        changes: fields of `options` that overrule both.
 
     Raises:
-        IdimError: there are no results, they or their recipe cannot be read, or an option is wrong.
+        IdimError: there are no results, they or their recipe cannot be read, or an option is invalid.
     """
     how = (options or recorded(path)).but(**changes)
     runs = swept(path)
     (table, notes), origin = selection.of(runs, str(path)), made(path, runs)
     found, unread = sections(table, how, str(path), origin, selection.by)
     folders = _folders(path, table)
-    told = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
+    outcomes = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}
     place = _recipe(path)
     recipe = read_text(place) if place else ""
     return ResultSet(
@@ -86,10 +94,10 @@ def load(path: Path, options: Options | None = None, selection: Selection = ALL,
         recipe=recipe,
         published=_published(recipe),
         folders=folders,
-        told=told,
+        outcomes=outcomes,
         notes=tuple(notes),
         selection=selection,
-        left_out=_left_out(path, told),
+        left_out=_left_out(path, outcomes),
     )  # fmt: skip
 
 
@@ -108,7 +116,7 @@ def _folders(path: Path, table: DataFrame) -> dict[str, Path]:
 
 
 def _left_out(path: Path, known: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """The runs below a results folder that have a result which cannot be read, and why not."""
+    """The runs of a results folder whose result cannot be read or is inconsistent, with the reason."""
     found, others = [], {}
     for place in sorted((path / results.RUNS).glob(f"*/{results.RESULT}")) if path.is_dir() else ():
         if place.parent.name not in known:
@@ -135,7 +143,7 @@ def _recipe(path: Path) -> Path | None:
 
 
 def _published(recipe: str) -> str | None:
-    """The key of a recipe that may name code which is not here: nothing else of it is looked at."""
+    """The key `published` of a recipe. Only that is parsed: the rest may name code that is not installed."""
     from idim_cli.recipe import text
 
     tree = text.parse(recipe, "<recipe>")[0] if recipe else None

@@ -1,4 +1,4 @@
-"""What a report says of each group of runs: its reading, its runs at each d, its name."""
+"""The groups of runs of a table, each with its reading and its names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from idim_cli.core.errors import IdimError
 from idim_cli.reports.points import Curve
@@ -17,8 +17,9 @@ from idim_cli.thresholds.table_estimates import each
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+# Values that need no key in a title: "mnist, fc, tied" says which is which.
 _NAMED_BY_VALUE = ("recipe", "dataset", "model", "projector")
-_SLUG_LENGTH = 80
+_SLUG_LENGTH = 80  # file systems allow 255 bytes for a whole name; the names of several results share it
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Section:
     """One group of runs and its reading.
 
     Attributes:
-        group: the columns and values that tell the group apart; empty for a table without groups.
+        group: the columns and values that define the group; empty for a table without groups.
         title: the group in words.
         slug: the group as part of a file name; empty if it is the only one.
         sample: its runs.
@@ -59,12 +60,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Unread:
-    """One group of runs that cannot be read; `sample` is None where its table is at fault.
+    """One group of runs that cannot be read; `sample` is None if its table is invalid.
 
     Attributes:
         group, title, slug, rows: as for `Section`.
-        error: why not.
-        problem: the same in one line, with what to do about it.
+        error: the reason.
+        problem: the reason and what to do about it, in one line.
     """
 
     group: Group
@@ -111,18 +112,14 @@ def sections(
 
 
 def _title(group: Group) -> str:
-    """Values of what has a name of its own, then key = value of the rest."""
+    """The values of `_NAMED_BY_VALUE`, then key = value of the keys that were swept over."""
     named = [labels.spoken(group[key]) for key in _NAMED_BY_VALUE if group.get(key) is not None]
-    return ", ".join([*named, *(f"{key} = {labels.spoken(one)}" for key, one in _settings(group).items())])
-
-
-def _settings(group: Group) -> dict[str, Any]:
-    """The keys that were swept over."""
-    return {key: value for key, value in group.items() if key not in (*_NAMED_BY_VALUE, "task")}
+    swept = {key: value for key, value in group.items() if key not in (*_NAMED_BY_VALUE, "task")}
+    return ", ".join([*named, *(f"{key} = {labels.spoken(value)}" for key, value in swept.items())])
 
 
 def _slugs(found: Sequence[Group]) -> list[str]:
-    """Names of files: the values in which the groups differ, each name once."""
+    """Names of files: the values in which the groups differ; repeated names get numbers."""
     short, keys = labels.short_names(found), labels.differing(found)
     names: list[str] = []
     seen: Counter[str] = Counter()
@@ -134,5 +131,5 @@ def _slugs(found: Sequence[Group]) -> list[str]:
 
 
 def slugged(text: str) -> str:
-    """`text` as part of a file name, of the letters that are safe everywhere."""
+    """`text` as part of a file name, with only letters that are safe on every file system."""
     return re.sub(r"[^A-Za-z0-9._~]+", "-", text).strip("-.")[:_SLUG_LENGTH]

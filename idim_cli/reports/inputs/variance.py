@@ -1,4 +1,4 @@
-"""How much of the spread among runs at one d is owed to theta0, to P and to the data order."""
+"""Variance of the performance at one d, split into the parts of theta0, of P and of the data order."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from idim_cli.thresholds import Sample
 
 SEEDS = {"seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data order"}
-REST = "the rest"  # what seeds do only together, and what none of them decides
+REST = "the rest"  # interactions of seeds, and randomness that no seed decides
 HOW_TO = "sweep.seeds={theta0: [0, 1], projector: [0, 1], data: [0, 1]}"
-_FEWEST_D = 3  # for a standard error from leaving one out
+_FEWEST_D = 3  # for a standard error by the jackknife; two values say nothing about their spread
 
 Pattern = tuple[bool, ...]  # which seeds differ between two runs
 _PATTERNS = [pattern for pattern in product((False, True), repeat=len(SEEDS)) if any(pattern)]
@@ -45,9 +45,9 @@ class VarianceShare:
     """A part of the variance of one run at one d.
 
     Attributes:
-        name: the seed that it is owed to; several where they never move apart.
+        name: the seed that causes it; several if they always change together.
         variance: of the performance.
-        error: standard error of `variance`, by leaving out one d after the other; None for fewer than three.
+        error: standard error of `variance`, by the jackknife over d; None for fewer than three d.
     """
 
     name: str
@@ -60,11 +60,11 @@ class VarianceSplit:
     """The variance of one run at one d, pooled over d.
 
     Attributes:
-        components: its parts, none below zero; empty where nothing can be told.
+        components: its parts, none below zero; empty if they cannot be separated.
         sd: standard deviation of one run, pooled within each d; None without two runs at one d.
         at: number of d with two runs or more.
-        problem: why the parts cannot be told apart or have no errors, or "".
-        hint: what to run to tell them apart, or "".
+        problem: why the parts cannot be separated or have no errors, or "".
+        hint: what to run to separate them, or "".
     """
 
     components: tuple[VarianceShare, ...] = ()
@@ -75,16 +75,16 @@ class VarianceSplit:
 
 
 def split(runs: Sample) -> VarianceSplit:
-    """VarianceSplit the variance among the runs of one group that were trained to their end.
+    """Split the variance among the runs of one group that were trained to their end.
 
-    Half the squared difference of two runs at one d is, in the mean, the sum of the variances of all that
-    differs between them. The parts are those that fit all pairs best, by least squares, none below zero.
+    Half the squared difference of two runs at one d is, on average, the sum of the variances of everything
+    that differs between them. The parts are fitted to all pairs by non-negative least squares.
     """
     dof = [len(y) - 1 for y in runs.runs]
     repeated = sum(n > 0 for n in dof)
     if not repeated:
         return VarianceSplit(
-            problem="No two runs at one d were trained to their end, so there is no spread to split."
+            problem="No two runs at one d were trained to their end, so there is no variance to split."
         )
     sd = math.sqrt(sum(square for square, n in zip(runs.squares, dof, strict=True) if n) / sum(dof))
     if not runs.drawn:
@@ -108,27 +108,27 @@ def _split(pairs: Pairs, sd: float) -> VarianceSplit:
     at = len(pairs.counts)
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return VarianceSplit(
-            (), sd, at, "The seeds do not vary in enough combinations to be told apart.", HOW_TO
+            (), sd, at, "The seeds do not vary in enough combinations to separate their shares.", HOW_TO
         )
     whole = _fit(pairs.counts.sum(axis=0), pairs.squares.sum(axis=0), design)
-    errors = _errors(pairs, design)
+    errors = _jackknife_errors(pairs, design)
     parts = tuple(VarianceShare(*part) for part in zip(names, whole.tolist(), errors, strict=True))
     joined = [name for name in names if " and " in name]
-    if len(parts) == 1:  # all of it, which `sd` says
+    if len(parts) == 1:  # it is the whole variance, which `sd` states already
         parts = ()
     problems = []
     if joined:
-        problems.append(f"From run to run {joined[0]} change together, so their shares cannot be told apart.")
+        problems.append(f"{joined[0]} always change together, so their shares cannot be separated.")
     if parts and at < _FEWEST_D:
-        have = f"here runs differ in their seeds at {at} d"
-        problems.append(f"Shares without a standard error: that takes {_FEWEST_D} d or more, and {have}.")
+        have = f"seeds vary at {at} d"
+        problems.append(f"Shares have no standard error: that needs {_FEWEST_D} d or more, but {have}.")
     return VarianceSplit(parts, sd, at, " ".join(problems), HOW_TO if joined else "")
 
 
 def _pairs(runs: Sample) -> Pairs:
-    """Of all runs at each d, by sums over runs that share seeds: the pairs themselves may be billions."""
+    """All pairs of runs at each d, from sums over runs that share seeds: there may be billions of pairs."""
     level = np.repeat(np.arange(len(runs.runs)), [len(y) for y in runs.runs])
-    y = np.concatenate([values - values[0] for values in runs.runs])  # equal runs differ by nothing at all
+    y = np.concatenate([values - values[0] for values in runs.runs])  # exact zeros for equal runs
     seeds = np.concatenate([level[:, None], np.concatenate(runs.drawn)], axis=1)
     alike = {same: _alike(seeds[:, [0, *(1 + i for i in same)]], y) for same in _SUBSETS}
     sums = np.zeros((2, len(runs.runs), len(_PATTERNS)))
@@ -143,9 +143,10 @@ def _pairs(runs: Sample) -> Pairs:
 
 
 def _alike(seeds: NDArray[np.int64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pairs of runs that agree on all these numbers, of which the first is that of their d.
+    """Pairs of runs that agree on all these numbers, of which the first is the index of their d.
 
-    At each d how many there are, and half their squared differences in all, [2, n].
+    Returns:
+        At each d their number, and half the sum of their squared differences, [2, n].
     """
     cells, own = np.unique(seeds, axis=0, return_inverse=True)
     n, total, square = (np.bincount(own.ravel(), weights) for weights in (None, y, y * y))
@@ -154,9 +155,9 @@ def _alike(seeds: NDArray[np.int64], y: NDArray[np.float64]) -> NDArray[np.float
 
 
 def _columns(patterns: Sequence[Pattern]) -> tuple[list[str], NDArray[np.float64]]:
-    """What the variance is owed to, [k], and which of it differs in each pattern, [m, k].
+    """The causes of variance, [k], and which of them differ in each pattern, [m, k].
 
-    What differs in the same patterns gets one column; seeds that never vary get none.
+    Causes that differ in the same patterns share a column; seeds that never vary get none.
     """
     columns: dict[Pattern, list[str]] = {}
     for index, name in enumerate(SEEDS.values()):
@@ -181,7 +182,7 @@ def _fit(
     Args:
         counts, squares: of the pairs of each pattern, [m].
         design: from `_columns`.
-        signed: whether parts below zero are let stand.
+        signed: whether parts may be negative.
     """
     from scipy.optimize import nnls
 
@@ -192,8 +193,8 @@ def _fit(
     return fitted
 
 
-def _errors(pairs: Pairs, design: NDArray[np.float64]) -> list[float] | list[None]:
-    """Standard errors by leaving out one d after the other, as if parts below zero were let stand."""
+def _jackknife_errors(pairs: Pairs, design: NDArray[np.float64]) -> list[float] | list[None]:
+    """Standard errors by leaving out each d once. Signed fits, as those cut at zero would vary too little."""
     n = len(pairs.counts)
     if n < _FEWEST_D:
         return [None] * design.shape[1]

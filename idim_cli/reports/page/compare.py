@@ -1,4 +1,4 @@
-"""What a report shows of several groups together."""
+"""The figures of several groups together."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from idim_cli.reports.inputs.entries import Entry
-from idim_cli.reports.inputs.published import Net, Published
+from idim_cli.reports.inputs.published import Published
+from idim_cli.reports.page.slugs import Slugs
 from idim_cli.reports.plots import bars, family, parameters, stack
 from idim_cli.reports.plots.chart import Chart
 
-_MOST_BARS = 60
+_MOST_BARS = 60  # a figure of more rows cannot be read; the table has them all
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Each figure, or None where it would show nothing.
+    """Each figure, or None if it would show nothing.
 
     Attributes:
         curves: performance against d of all groups.
-        sizes: d_int against D.
-        parameters: trained parameters against performance.
+        sizes: d_int against D, of models of two sizes or more that differ in nothing else.
+        parameters: trained parameters against performance, of networks of two D or more that were trained
+            directly, or of one together with published small ones.
         problems: d_int of all groups as bars.
     """
 
@@ -41,6 +43,7 @@ def compare(
     stem: str,
     undrawn: str = "",
     log: bool | None = None,
+    slugs: Slugs | None = None,
 ) -> Comparison:
     """Compare groups.
 
@@ -48,38 +51,31 @@ def compare(
         found: the groups.
         others: the published points behind them.
         stem: begins the names of files.
-        undrawn: why figures of which each takes its time are not drawn; empty if they are.
+        undrawn: why figures that take long are not drawn; empty if they are.
         log: axis of d; None chooses by how d is spread.
+        slugs: of the report.
     """
-    curves = stack.chart(found, log, f"{stem}-all")
-    sizes = _sizes(found, stem)
-    parameters = None if undrawn else _parameters(found, others, stem)
-    return Comparison(curves, sizes, parameters, _problems(found, stem))
-
-
-def _sizes(found: Sequence[Entry], stem: str) -> Chart | None:
-    """Of models of two sizes D or more that differ in nothing else."""
+    slugs = slugs or Slugs()
+    curves = stack.chart(found, log, slugs.new(f"{stem}-all"))
     several = family.sizes(found)
-    return family.d_against_D(several, f"{stem}-sizes", len(found) - len(several)) if several else None
+    rest = len(found) - len(several)
+    sizes = family.d_against_D(several, slugs.new(f"{stem}-sizes"), rest) if several else None
+    nets = None if undrawn else _parameters(found, others, slugs.new(f"{stem}-parameters"))
+    shown = 1 < len(found) <= _MOST_BARS
+    problems = bars.d_int(found, slugs.new(f"{stem}-problems")) if shown else None
+    return Comparison(curves, sizes, nets, problems)
 
 
-def _parameters(found: Sequence[Entry], others: Sequence[Published | None], stem: str) -> Chart | None:
-    """Of networks of two sizes D or more, trained directly, or one beside published small ones."""
-    fitting = [one for one in dict.fromkeys(others) if one and _comparable(one, found)]
-    nets: list[Net] = [net for one in fitting for net in one.nets]
-    trained = {
-        one.section.sample.D for one in found if one.section.sample.D and len(one.section.sample.direct)
-    }
+def _parameters(found: Sequence[Entry], others: Sequence[Published | None], slug: str) -> Chart | None:
+    samples = [one.section.sample for one in found]
+    fitting = [
+        one
+        for one in dict.fromkeys(others)
+        if one and any(one.behind(sample.D) is not None for sample in samples)
+    ]
+    nets = [net for one in fitting for net in one.nets]
+    trained = {sample.D for sample in samples if sample.D and len(sample.direct)}
     if len(trained) < 2 and not nets:
         return None
     source = ", ".join(dict.fromkeys(one.source for one in fitting if one.nets))
-    return parameters.chart(found, nets, source, f"{stem}-parameters")
-
-
-def _comparable(others: Published, found: Sequence[Entry]) -> bool:
-    return any(others.behind(one.section.sample.D) is not None for one in found)
-
-
-def _problems(found: Sequence[Entry], stem: str) -> Chart | None:
-    """Of two groups or more, as long as bars can be told apart: the table has them all."""
-    return bars.chart(found, f"{stem}-problems") if 1 < len(found) <= _MOST_BARS else None
+    return parameters.chart(found, nets, source, slug)

@@ -1,4 +1,4 @@
-"""What a page shows of compressed files: facts, frontiers, and description lengths side by side."""
+"""Compressed files on a page: facts, frontiers, and description lengths."""
 
 from __future__ import annotations
 
@@ -7,100 +7,85 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from idim_cli.reports.inputs.records import CompressedRecord
+from idim_cli.compression.record import Compressed
 from idim_cli.reports.inputs.section import slugged
-from idim_cli.reports.page.unique_slugs import apart
-from idim_cli.reports.plots import frontier, lengths
+from idim_cli.reports.page.slugs import Slugs
+from idim_cli.reports.plots import bars, frontier
 from idim_cli.reports.plots.chart import Chart
 from idim_cli.reports.tables import compressed, proof
 
-# Of the columns of the whole table, those of a page; of the last two only where files differ in them.
-_NAMED = ("problem", "model")
-_FIGURES = ("d", "values", "bytes", "measure", "error <= (binomial)")
-_PROJECTOR, _SURE = "projector", "sure"
+# Columns of the whole table that fit a page; the last of each row only if files differ in them.
+_NAMED = ("problem", "model", "projector")
+_FIGURES = ("d", "values", "bytes", "measure", "error <= (binomial)", "confidence")
+_IF_DIFFERENT = ("projector", "confidence")
 
 
 @dataclass(frozen=True)
-class File:
-    """One compressed file.
-
-    Attributes:
-        record: what is known of it.
-        label: what tells it from the others.
-        frontier: bytes against performance; None where too little was tried.
-    """
-
-    record: CompressedRecord
-    label: str
-    frontier: Chart | None
-
-
-@dataclass(frozen=True)
-class Files:
+class CompressedFiles:
     """All compressed files of a page.
 
     Attributes:
-        files: in the order in which they were found.
+        records: in the order of the page.
+        labels: of each.
+        frontiers: bytes against performance of each; None if too little was tried.
         lengths: their bits as bars; None for fewer than two.
     """
 
-    files: Sequence[File]
+    records: Sequence[Compressed]
+    labels: Sequence[str]
+    frontiers: Sequence[Chart | None]
     lengths: Chart | None
 
     @property
     def charts(self) -> list[Chart]:
         """The figures that become files."""
-        every = [self.lengths, *(one.frontier for one in self.files)]
-        return [chart for chart in every if isinstance(chart, Chart)]
+        return [chart for chart in (self.lengths, *self.frontiers) if chart]
 
     def as_page(self) -> dict[str, Any]:
-        """What the page says of them."""
-        found = [one.record for one in self.files]
-        head, *lines = _fitting(found)
+        """Their tables and facts on the page."""
+        head, *lines = _narrow_table(self.records)
         return {
             "head": head,
             "lines": lines,
-            "cards": [_card(one) for one in self.files],
-            "rests_on": proof.rests_on(found),
+            "cards": [
+                {
+                    "heading": label,
+                    "bytes": f"{one.bytes:,}",
+                    "smaller": f"{one.ratio:,.1f} times smaller than D x 4 = {4 * one.D:,}",
+                    "facts": compressed.facts(one),
+                    "forms": compressed.forms(one),
+                }
+                for one, label in zip(self.records, self.labels, strict=True)
+            ],
+            "assumptions": proof.assumptions(self.records),
         }
 
 
-def _fitting(found: Sequence[CompressedRecord]) -> list[list[str]]:
-    """The table in so few columns that it fits: file, problem and model, then figures. The cards say all."""
+def compressed_files(found: Sequence[Compressed], stem: str, slugs: Slugs | None = None) -> CompressedFiles:
+    """The files of a page; `stem` begins the names of their figures."""
+    slugs, labels = slugs or Slugs(), compressed.labels(found)
+    frontiers = [
+        frontier.chart(one, slugs.new(slugged(f"{label}-frontier")), label)
+        if len(one.trained) >= frontier.ENOUGH
+        else None
+        for one, label in zip(found, labels, strict=True)
+    ]
+    return CompressedFiles(
+        found, labels, frontiers, bars.description_lengths(found, slugs.new(f"{stem}-bits"))
+    )
+
+
+def _narrow_table(found: Sequence[Compressed]) -> list[list[str]]:
+    """The table in so few columns that it fits a telephone; the cards have the rest."""
     columns = dict(zip(compressed.COLUMNS, zip(*compressed.cells(found), strict=True), strict=True))
-    differ = {name for name, cells in columns.items() if len({*cells[1:]} - {""}) > 1}
-    named = [columns[name] for name in (*_NAMED, *({_PROJECTOR} & differ))]
-    figures = [columns[name] for name in (*_FIGURES, *({_SURE} & differ))]
-    lines = zip(["file", *_names(found)], map(", ".join, zip(*named, strict=True)), *figures, strict=True)
-    return [[cell.replace(" %", "\N{NO-BREAK SPACE}%") for cell in line] for line in lines]
-
-
-def _names(found: Sequence[CompressedRecord]) -> list[str]:
-    """The paths from the folder on that all files have in common."""
+    for name in _IF_DIFFERENT:
+        if len({*columns[name][1:]} - {""}) < 2:
+            del columns[name]
+    named = [columns[name] for name in _NAMED if name in columns]
+    figures = [columns[name] for name in _FIGURES if name in columns]
+    # Paths relative to the folder that all files share.
     paths = [one.path.absolute() for one in found]
     common = os.path.commonpath([path.parent for path in paths])
-    return [path.relative_to(common).as_posix() for path in paths]
-
-
-def _card(one: File) -> dict[str, Any]:
-    record = one.record
-    return {
-        "heading": one.label,
-        "bytes": f"{record.bytes:,}",
-        "smaller": f"{record.ratio:,.1f} times smaller than D x 4 = {4 * record.D:,}",
-        "facts": compressed.facts(record),
-        "forms": compressed.forms(record),
-    }
-
-
-def files(found: Sequence[CompressedRecord], stem: str, taken: set[str]) -> Files:
-    """The files of a page; `stem` begins the names of their figures, which are told from those `taken`."""
-    made = [_file(one, label) for one, label in zip(found, compressed.labels(found), strict=True)]
-    (whole,) = apart([Files(apart(made, taken), lengths.chart(found, f"{stem}-bits"))], taken)
-    return whole
-
-
-def _file(one: CompressedRecord, label: str) -> File:
-    drawn = len(one.trained) >= frontier.ENOUGH
-    slug = slugged(f"{label}-frontier")
-    return File(one, label, frontier.chart(one, slug, label) if drawn else None)
+    files = ["file", *(path.relative_to(common).as_posix() for path in paths)]
+    lines = zip(files, map(", ".join, zip(*named, strict=True)), *figures, strict=True)
+    return [[cell.replace(" %", "\N{NO-BREAK SPACE}%") for cell in line] for line in lines]

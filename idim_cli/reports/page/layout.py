@@ -1,4 +1,4 @@
-"""Where the files of a report lie, and what the page is called."""
+"""The paths of the files of a report."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from pathlib import Path
 from idim_cli.reports.inputs.section import slugged
 from idim_cli.runs.results import COMPRESSED
 
-_SEVERAL = Path("report")  # the usual folder for several results
-_MOST_NAMED = 3  # results that the name of a page tells
-_ENDING = "report.html"
+_SEVERAL = Path("report")  # the default folder for several results
+_MOST_NAMED = 3  # results in the name of a page: more would exceed what file systems allow
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the files lie.
+    """The paths of the files.
 
     Attributes:
         page: the HTML file.
         figures: the folder of the figures.
-        out: the folder that was asked for; None is the usual place.
+        out: the requested folder; None is the default.
     """
 
     page: Path
@@ -29,26 +28,22 @@ class Layout:
     out: Path | None = None
 
 
-def below(out: Path, places: Sequence[Path]) -> Layout:
-    """Page and figures in one folder."""
-    return Layout(out / name(places), out, out)
-
-
-def beside(places: Sequence[Path]) -> Layout:
-    """The usual place: the page beside results.csv, and its figures in a folder of its name."""
-    if len(places) > 1:
-        return Layout(_SEVERAL / name(places), _SEVERAL)
-    page = (places[0] if places[0].is_dir() else places[0].parent) / name(places)
+def layout(places: Sequence[Path], out: Path | None = None) -> Layout:
+    """Page and figures in `out`; by default next to results.csv, with the figures in a folder of its name."""
+    folder = _SEVERAL if out is None and len(places) > 1 else out
+    if folder is not None:
+        return Layout(folder / page_name(places), folder, out)
+    page = (places[0] if places[0].is_dir() else places[0].parent) / page_name(places)
     return Layout(page, page.with_suffix(""))
 
 
-def name(places: Sequence[Path]) -> str:
+def page_name(places: Sequence[Path]) -> str:
     """The name of a page about these results: ``mnist-fc-report.html``."""
     names = [slugged(_stem(place)) or "results" for place in places]
     more = [f"and-{len(names) - _MOST_NAMED + 1}-more"] if len(names) > _MOST_NAMED else []
-    return "-".join([*names[: _MOST_NAMED - len(more)], *more, _ENDING])
+    return "-".join([*names[: _MOST_NAMED - len(more)], *more, "report.html"])
 
 
 def _stem(place: Path) -> str:
-    found = place.resolve().name
-    return found if place.is_dir() else found.partition(COMPRESSED)[0].removesuffix(".csv")
+    name = place.resolve().name
+    return name if place.is_dir() else name.partition(COMPRESSED)[0].removesuffix(".csv")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from idim_cli.thresholds import number
 
 
 def tables(shown: Sequence[Panel]) -> list[dict[str, Any]]:
-    """Tables of the variance splits, one for all groups of which the same can be told."""
+    """Tables of the variance splits, one for all groups with the same parts."""
     blocks: dict[tuple[str, ...], dict[str, Any]] = {}
     for panel in shown:
         found = _split(panel.part)
@@ -25,13 +24,13 @@ def tables(shown: Sequence[Panel]) -> list[dict[str, Any]]:
         block["groups"] += 1
         if found.sd is not None:
             block["head"] = ["group", "sd of one run", "pooled over", *names]
-            shares = map(functools.partial(_share, found), found.components)
+            shares = [_share(found, part) for part in found.components]
             block["lines"].append([panel.heading, number(found.sd), f"{found.at} d", *shares])
     return list(blocks.values())
 
 
 def _split(part: Section | Unread) -> VarianceSplit:
-    """Of a group; where its table is at fault, with that as the problem."""
+    """The split of a group; if its table is invalid, the reason as the problem."""
     if part.sample is not None:
         return split(part.sample)
     reason = str(part.error) if isinstance(part, Unread) else ""
@@ -39,7 +38,7 @@ def _split(part: Section | Unread) -> VarianceSplit:
 
 
 def _share(found: VarianceSplit, part: VarianceShare) -> str:
-    """A part of the variance in percent, with its standard error where that is known."""
+    """A part of the variance in percent, with its standard error if known."""
     total = sum(other.variance for other in found.components)
     if not total:
         return ""

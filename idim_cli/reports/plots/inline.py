@@ -1,4 +1,4 @@
-"""An SVG file as an element of a page: ids of its own, the page's colours, words for a screen reader."""
+"""An SVG file as an element of a page: unique ids, the colours of the page, words for screen readers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from idim_cli.reports.plots import style
 
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
-#: The page's name for each colour of `look`.
+#: The page's name for each colour of `style`, so that the page can change it in the dark.
 COLOURS = {
     style.BLUE: "blue", style.RED: "red", style.BLACK: "ink", style.GREY: "grey", style.FAINT: "faint",
     style.WHITE: "paper", style.LINE: "line", style.SMALL: "ink", style.GREEN: "green", style.PINK: "pink",
@@ -24,7 +24,7 @@ def element(file: bytes, slug: str, title: str, alt: str) -> str:
     """The `file`, as matplotlib writes it, as one ``svg`` element.
 
     Args:
-        slug: goes before each of its ids, so that figures of one page do not meet.
+        slug: prefix of its ids, which are then unique in the page.
         title: its name.
         alt: its description.
     """
@@ -62,8 +62,5 @@ def _adapted(key: str, value: str, slug: str) -> str:
         return f"{slug}-{value}"
     if "#" not in value:
         return value
-    coloured = _COLOUR.sub(lambda found: f"var(--{_NAMES[found[0].upper()]})", value)
+    coloured = _COLOUR.sub(lambda found: f"var(--{COLOURS[found[0].upper()]})", value)
     return _REFERENCE.sub(rf"#{slug}-\1", coloured)
-
-
-_NAMES = {colour.upper(): name for colour, name in COLOURS.items()}

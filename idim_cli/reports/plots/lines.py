@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from idim_cli.reports.plots.style import FILE, GREY, LINE, LOOKS, blank, saved, style, titled
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from idim_cli.reports.plots import style
 
 Lines = Mapping[str, Sequence[tuple[float, float]]]
 
@@ -23,26 +20,22 @@ def draw(lines: Lines, floors: Lines, *, title: str = "", x: str = "", y: str = 
         floors: what they are compared to, drawn dashed and grey.
         title, x, y, small: words above, along the axes and below.
     """
-    with style():
-        return saved(_figure(lines, floors, title, x, y, small), "png")
-
-
-def _figure(lines: Lines, floors: Lines, title: str, x: str, y: str, small: str) -> Figure:
-    figure = blank()
-    axes = figure.add_subplot(xscale="log", yscale="log", xlabel=f"{x} (log axis)", ylabel=f"{y} (log axis)")
-    axes.grid(color=LINE, linewidth=0.6)
-    axes.set_axisbelow(True)
-    for i, (name, points) in enumerate(floors.items()):
-        dashes = _DASHES[i % len(_DASHES)]
-        axes.plot(*_columns(points), color=GREY, linestyle=dashes, linewidth=1.2, label=name)
-    for i, (name, points) in enumerate(lines.items()):
-        colour, marker = LOOKS[i % len(LOOKS)]
-        look: dict[str, Any] = {"color": colour, "marker": marker, "markerfacecolor": "white"}
-        axes.plot(*_columns(points), **look, markersize=5, linewidth=1.4, label=name)
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    titled(figure, title, small, FILE)
-    return figure
-
-
-def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    return [x for x, _ in sorted(points)], [y for _, y in sorted(points)]
+    with style.style():
+        figure = style.blank()
+        axes = figure.add_subplot(
+            xscale="log", yscale="log", xlabel=f"{x} (log axis)", ylabel=f"{y} (log axis)", axisbelow=True
+        )
+        axes.grid(color=style.LINE, linewidth=0.6)
+        looks = [
+            *(("", _DASHES[i % len(_DASHES)], style.GREY, 1.2) for i in range(len(floors))),
+            *((mark, "-", colour, 1.4) for colour, mark in style.series_styles(len(lines))),
+        ]
+        for (name, points), (mark, dashes, colour, width) in zip(
+            [*floors.items(), *lines.items()], looks, strict=True
+        ):
+            look: dict[str, Any] = {"color": colour, "marker": mark, "linestyle": dashes, "linewidth": width}
+            xs, ys = zip(*sorted(points), strict=True) if points else ((), ())
+            axes.plot(xs, ys, label=name, markerfacecolor="white", markersize=5, **look)
+        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+        style.titled(figure, title, small, style.FILE)
+        return style.saved(figure, "png")

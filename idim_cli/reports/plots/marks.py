@@ -1,4 +1,4 @@
-"""d_int in figures: a mark at the level, its interval beside it, and a line down to its value on the axis."""
+"""d_int in figures: a mark at the level with its interval, and a line down to its value on the axis."""
 
 from __future__ import annotations
 
@@ -14,26 +14,31 @@ if TYPE_CHECKING:
 
     from idim_cli.thresholds import Reading
 
-_ABOVE_POINTS = 5  # in the order of drawing: what points to open ends must not hide under them
-_RIGHT = 0.6  # of the axis; beyond, words stand to the left
+_ABOVE_POINTS = 5  # zorder, so that points do not hide open ends
+_RIGHT = 0.6  # of the axis; beyond, the words are placed to the left of the mark to stay inside
 
 
-def solution(axes: Axes, reading: Reading, colour: str = RED) -> list[Any]:
+def solution(axes: Axes, reading: Reading) -> list[Any]:
     """The interval of d_int at the height of the level, and a diamond at its value; returns the handles."""
-    style: dict[str, Any] = {"color": colour, "zorder": _ABOVE_POINTS, "clip_on": False}
-    label = math_name(reading.name)
-    if (ends := captions.interval_ends(reading)) is not None:
+    from matplotlib.lines import Line2D
+
+    options: dict[str, Any] = {"color": RED, "zorder": _ABOVE_POINTS, "clip_on": False}
+    label, ends = math_name(reading.name), captions.interval_ends(reading)
+    if ends is not None:
         label += f", {percent(reading.confidence)} % interval"
-        _interval(axes, ends, reading.level, style)
-    if reading.value is None:
-        return [_handle(label, colour, "")] if ends else []
-    diamond: dict[str, Any] = {"markersize": 8, "markeredgecolor": WHITE, "markeredgewidth": 0.8}
-    axes.plot(reading.value, reading.level, "D", **{**style, "zorder": _ABOVE_POINTS + 1}, **diamond)
-    return [_handle(label, colour, "D")]
+        _interval(axes, ends, reading.level, options)
+    if reading.value is not None:
+        diamond: dict[str, Any] = {"markersize": 8, "markeredgecolor": WHITE, "markeredgewidth": 0.8}
+        axes.plot(reading.value, reading.level, "D", **{**options, "zorder": _ABOVE_POINTS + 1}, **diamond)
+    elif ends is None:
+        return []
+    mark = "" if reading.value is None else "D"
+    look: dict[str, Any] = {"marker": mark, "markersize": 6, "markeredgecolor": WHITE, "linewidth": 2.2}
+    return [Line2D([], [], color=RED, label=label, **look)]
 
 
 def value(axes: Axes, reading: Reading) -> None:
-    """The line from the mark down to the axis of d, and d_int in words; the axes have their limits."""
+    """The line from the mark down to the axis of d, and d_int in words; the limits of the axes are set."""
     low, high = axes.get_ylim()
     place = (axes.get_xlim()[1], reading.level)  # below the arrow, where no d reaches the level
     if reading.value is not None:
@@ -42,7 +47,7 @@ def value(axes: Axes, reading: Reading) -> None:
         axes.plot([reading.value] * 2, [low, reading.level], **line)
         axes.set_ylim(low, high)
     above = reading.value is not None
-    at_right = _share(axes, place) > _RIGHT
+    at_right = axes.transAxes.inverted().transform(axes.transData.transform(place))[0] > _RIGHT
     equals = "= " if reading.verdict == "reached" else ""
     axes.annotate(
         f"{math_name(reading.name)} {equals}{reading.value_text}",
@@ -52,24 +57,11 @@ def value(axes: Axes, reading: Reading) -> None:
     )  # fmt: skip
 
 
-def _share(axes: Axes, place: tuple[float, float]) -> float:
-    """How far to the right a place lies: 0 is the left end of the axis, 1 the right one."""
-    return float(axes.transAxes.inverted().transform(axes.transData.transform(place))[0])
-
-
-def _interval(axes: Axes, ends: tuple[float, float], height: float, style: dict[str, Any]) -> None:
+def _interval(axes: Axes, ends: tuple[float, float], height: float, options: dict[str, Any]) -> None:
     """A bar with ends, or an arrow where the runs do not bound it."""
     limits = axes.get_xlim()
     low, high = (min(max(end, limits[0]), limits[1]) for end in ends)
-    axes.plot([low, high], [height, height], linewidth=2.2, **style)
+    axes.plot([low, high], [height, height], linewidth=2.2, **options)
     for end, shown, arrow in ((ends[0], low, "<"), (ends[1], high, ">")):
-        axes.plot(
-            shown, height, arrow if math.isinf(end) else "|", markersize=9, markeredgewidth=1.6, **style
-        )
-
-
-def _handle(label: str, colour: str, mark: str) -> Any:
-    from matplotlib.lines import Line2D
-
-    style: dict[str, Any] = {"marker": mark, "markersize": 6, "markeredgecolor": WHITE, "linewidth": 2.2}
-    return Line2D([], [], color=colour, label=label, **style)
+        mark = arrow if math.isinf(end) else "|"
+        axes.plot(shown, height, mark, markersize=9, markeredgewidth=1.6, **options)

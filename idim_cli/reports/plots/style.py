@@ -1,4 +1,4 @@
-"""How all figures look: sizes, colours, and the style they are drawn in; same input, same bytes."""
+"""The style of all figures: sizes, colours and legends. The same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which stay apart for colour-blind readers and in grey.
+# Okabe and Ito's colours, which colour-blind readers can distinguish, also in grey.
 BLUE, RED, BLACK, GREY, FAINT = "#0072B2", "#D55E00", "#222222", "#767676", "#BDBDBD"
 WHITE, LINE, SMALL = "#FFFFFF", "#EEEEEE", "#444444"
 GREEN, PINK, ORANGE, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-#: Colours with a mark for each, so that lines stay apart in grey too.
-LOOKS = tuple(zip((BLUE, RED, GREEN, PINK, ORANGE, SKY, BLACK), "os^DvPX", strict=True))
-#: From little to much.
+#: Colours of series with a mark for each, so that they differ in grey too.
+SERIES = tuple(zip((BLUE, RED, GREEN, PINK, ORANGE, SKY, BLACK), "os^DvPX", strict=True))
+#: From little to much: viridis, darkened at its end so that yellow is visible on white.
 RAMP = ("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#7CC24A", "#B5A800")
-MOST_NAMED = 24  # series that a legend has room for
+MOST_NAMED = 24  # series in a legend: more rows than the figure is high
 _ROW = 0.17  # inches of a line of a legend below the axes
 _LINE = 60  # characters of a label in a legend
-_SHORT = 20  # characters of labels of which two fit beside each other in a narrow figure
+_SHORT = 20  # characters of labels of which two fit next to each other in a narrow figure
 SIZE = (6.4, 4.8)  # inches, of a file
-PAGE_SIZE = (4.1, 3.15)  # of a figure within a page: its words stay readable on a telephone
-_NARROW = 5.0  # inches
-_ABREAST = 48  # characters of two columns of a legend above the axes of a figure of PAGE_SIZE
+PAGE_SIZE = (4.1, 3.15)  # of a figure within a page: small, so that its words stay readable on a telephone
+_NARROW = 5.0  # inches; below, words share a line no longer
+_TWO_COLUMNS = 48  # characters of two columns of a legend above the axes of a figure of PAGE_SIZE
 _TITLE_WIDTH, _SMALL_WIDTH = 66, 118  # characters of a line of the title and of the small print
 DPI = 200
 #: The files of each figure.
@@ -63,12 +63,12 @@ _PAGE_STYLE: Any = {
 
 
 @dataclass(frozen=True)
-class Form:
-    """What a figure is drawn for.
+class Medium:
+    """What a figure is drawn for: a page, which has its words around the figure, or a file.
 
     Attributes:
-        page: an element of a page, whose words stand around it; else a file.
-        size: width and height of a file in inches; None is the usual size, which grows with what it shows.
+        page: whether it is an element of a page.
+        size: width and height of a file in inches; None is the usual size, which grows with the content.
         caption: whether a file has its title above and its small print below.
     """
 
@@ -83,7 +83,7 @@ class Form:
 
     @property
     def narrow(self) -> bool:
-        """Whether there is room for few words beside each other."""
+        """Whether only few words fit next to each other."""
         return self.usual[0] < _NARROW
 
     def fitted(self, text: str, characters: int) -> str:
@@ -92,15 +92,13 @@ class Form:
         return "\n".join(textwrap.fill(line, room) for line in text.splitlines())
 
 
-FILE, PAGE = Form(), Form(page=True)
-
-
+FILE, PAGE = Medium(), Medium(page=True)
 _OURS = re.compile(r"\$d_\{\\mathrm\{\w+\}\}\$")  # as `math_name` writes it
 
 
 @contextmanager
 def style(page: bool = False) -> Iterator[None]:
-    """Draw in the one style of all figures, whatever the user's matplotlib is set to."""
+    """Context in which figures are drawn, independent of the user's settings of matplotlib."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -109,17 +107,23 @@ def style(page: bool = False) -> Iterator[None]:
         yield
 
 
-def blank(form: Form = FILE, height: float | None = None) -> Figure:
-    """An empty figure; `height` in inches instead of the usual one, where no size was asked for."""
+def blank(medium: Medium = FILE, height: float | None = None, legend: Sequence[str] = ()) -> Figure:
+    """An empty figure.
+
+    Args:
+        medium: what it is drawn for.
+        height: in inches; None is the usual one. A size that the user chose overrules it.
+        legend: labels of a legend below the axes, which makes the figure taller.
+    """
     from matplotlib.figure import Figure
 
-    width, usual = form.usual
-    tall = usual if height is None or form.size else height
-    return Figure(figsize=(width, tall), dpi=DPI, layout="constrained")
+    width, usual = medium.usual
+    tall = (height or usual) + _ROW * -(-len(legend) // _below(legend, medium))
+    return Figure(figsize=(width, usual if medium.size else tall), dpi=DPI, layout="constrained")
 
 
 def saved(figure: Figure, kind: str) -> bytes:
-    """The figure as a file of this kind, one of `KINDS`; it holds no dates and no versions."""
+    """The figure as a file of this kind, one of `KINDS`, without dates and versions."""
     unstamped: dict[str, Any] = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
@@ -127,23 +131,23 @@ def saved(figure: Figure, kind: str) -> bytes:
     }
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in letters that the font has not
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in letters that the font lacks
         _as_written(figure)
         figure.savefig(buffer, format=kind, metadata=unstamped[kind])
     return buffer.getvalue()
 
 
 def across(axes: Axes, lines: Mapping[str, float]) -> None:
-    """Lines across: ``baseline`` solid, ``level`` dashed, ``floor`` dotted."""
+    """Horizontal lines: ``baseline`` solid, ``level`` dashed, ``floor`` dotted."""
     for name, height in lines.items():
         axes.axhline(height, color=BLACK, linewidth=1.0, linestyle=_ACROSS[name], zorder=1)
 
 
-def named_across(axes: Axes, lines: Mapping[str, float], names: Mapping[str, str], form: Form) -> None:
-    """Name lines across at their right ends, outside the axes; names of two close ones do not overlap."""
+def named_across(axes: Axes, lines: Mapping[str, float], names: Mapping[str, str], medium: Medium) -> None:
+    """Name horizontal lines at their right ends, outside the axes; names of two close ones do not overlap."""
     ordered = sorted(lines.items(), key=lambda line: line[1])
     low, high = axes.get_ylim()
-    room = 0.17 if form.narrow else 0.1
+    room = 0.17 if medium.narrow else 0.1
     close = [above - below < room * (high - low) for (_, below), (_, above) in pairwise(ordered)]
     for (name, height), under, over in zip(ordered, [False, *close], [*close, False], strict=False):
         axes.text(
@@ -152,10 +156,10 @@ def named_across(axes: Axes, lines: Mapping[str, float], names: Mapping[str, str
         )  # fmt: skip
 
 
-def legend(axes: Axes, *shown: Any, beside: bool = False, columns: int = 2) -> None:
-    """Name what is shown (handles and labels; none takes all), above the axes or beside them."""
+def legend(axes: Axes, *shown: Any, outside: bool = False, columns: int = 2) -> None:
+    """Name what is shown (handles and labels; none takes all), above the axes or to the right of them."""
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": columns}
-    if beside:
+    if outside:
         place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
     axes.legend(*shown, **place, frameon=False, borderaxespad=0.2, fontsize=8, handletextpad=0.6)
 
@@ -166,7 +170,7 @@ def math_name(name: str) -> str:
 
 
 def _as_written(figure: Figure) -> None:
-    """Have a ``$`` of others stand as it is: what they wrote is no mathematics."""
+    """Show a ``$`` in names of the user as it is, not as the start of maths."""
     from matplotlib.axis import Axis
     from matplotlib.text import Text
     from matplotlib.ticker import FixedFormatter
@@ -182,7 +186,7 @@ def _as_written(figure: Figure) -> None:
 
 
 def log_ticks(axis: Axis) -> None:
-    """Numbers as people write them on a log axis, such as 500, 2,000, 10k."""
+    """Labels such as 500, 2,000 and 10k on a log axis."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = sorted(axis.get_view_interval())
@@ -191,44 +195,44 @@ def log_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def titled(figure: Figure, title: str, small: str, form: Form) -> None:
-    """The words above and below a figure; within a page, and in a file without caption, there are none."""
-    if form.page or not form.caption:
+def titled(figure: Figure, title: str, small: str, medium: Medium) -> None:
+    """The title above and the small print below a figure; not within a page, or without caption."""
+    if medium.page or not medium.caption:
         return
     bold: dict[str, Any] = {"fontsize": 10.5, "fontweight": "bold"}
-    figure.suptitle(form.fitted(title, _TITLE_WIDTH), x=0.012, ha="left", **bold)
+    figure.suptitle(medium.fitted(title, _TITLE_WIDTH), x=0.012, ha="left", **bold)
     print_: dict[str, Any] = {"fontsize": 7.5, "color": SMALL, "linespacing": 1.4}
-    figure.supxlabel(form.fitted(small, _SMALL_WIDTH), x=0.012, ha="left", **print_)
+    figure.supxlabel(medium.fitted(small, _SMALL_WIDTH), x=0.012, ha="left", **print_)
 
 
-def looks(count: int) -> list[tuple[str, str]]:
-    """Colour and mark of each series: own colours for a few, else a ramp with one mark after the other."""
-    if count <= len(LOOKS):
-        return list(LOOKS[:count])
+def series_styles(count: int) -> list[tuple[str, str]]:
+    """Colour and mark of each series: distinct colours for a few, else a ramp with alternating marks."""
+    if count <= len(SERIES):
+        return list(SERIES[:count])
     places = (round(at * (len(RAMP) - 1) / (count - 1)) for at in range(count))
-    return [(RAMP[place], LOOKS[at % len(LOOKS)][1]) for at, place in enumerate(places)]
+    return [(RAMP[place], SERIES[at % len(SERIES)][1]) for at, place in enumerate(places)]
 
 
-def legend_columns(labels: Sequence[str], form: Form) -> int:
-    """Columns of a legend above the axes, in which matplotlib goes down before it goes to the right."""
+def legend_columns(labels: Sequence[str], medium: Medium) -> int:
+    """Columns of a legend above the axes, which matplotlib fills one after the other."""
     lengths = [len(_OURS.sub("d_int90", label)) for label in labels]
     half = -(-len(lengths) // 2)
     longest = max(lengths[:half], default=0) + max(lengths[half:], default=0)
-    return 2 if longest <= _ABREAST * form.usual[0] / PAGE_SIZE[0] else 1
+    return 2 if longest <= _TWO_COLUMNS * medium.usual[0] / PAGE_SIZE[0] else 1
 
 
-def below(labels: Sequence[str], form: Form) -> tuple[int, float]:
-    """Columns of a legend below the axes with these labels, and how many inches it takes."""
-    columns = 1 if form.narrow and max(map(len, labels), default=0) > _SHORT else 2
-    return columns, _ROW * -(-len(labels) // columns)
+def legend_below(figure: Figure, labels: Sequence[str], medium: Medium) -> None:
+    """Name all that is shown, below the axes of a figure from `blank`; nothing without labels."""
+    if labels:
+        small: dict[str, Any] = {"fontsize": 7.5, "frameon": False, "handlelength": 2.2}
+        figure.legend(loc="outside lower left", ncols=_below(labels, medium), **small)
 
 
-def legend_below(figure: Figure, columns: int) -> None:
-    """Name all that is shown, below the axes."""
-    small: dict[str, Any] = {"fontsize": 7.5, "frameon": False, "handlelength": 2.2}
-    figure.legend(loc="outside lower left", ncols=columns, **small)
+def _below(labels: Sequence[str], medium: Medium) -> int:
+    """Columns of a legend below the axes."""
+    return 1 if medium.narrow and max(map(len, labels), default=0) > _SHORT else 2
 
 
 def cut(label: str) -> str:
-    """A label for a legend: no longer than a line."""
+    """A label for a legend, cut to a line."""
     return label if len(label) <= _LINE else f"{label[: _LINE - 1]}…"

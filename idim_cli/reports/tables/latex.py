@@ -1,13 +1,12 @@
-"""Tables for papers: LaTeX with the rules of the package booktabs, a label for each, and proper maths."""
+"""Tables for papers: LaTeX for the package booktabs, with labels and maths."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from idim_cli.reports.inputs import levels
-from idim_cli.reports.inputs.entries import Entry, overview
-from idim_cli.reports.inputs.records import CompressedRecord
+from idim_cli.compression.record import Compressed
+from idim_cli.reports.inputs.entries import Entry, level_note, overview
 from idim_cli.reports.tables import compressed, group_table, proof
 from idim_cli.thresholds import facts
 
@@ -18,7 +17,7 @@ _SPECIAL = {
     ">": r"\textgreater{}",
 }  # fmt: skip
 _NUMBER = r"(?:\d[\d,]*)(?:\.\d+)?"
-# What is maths in the words of a reading, and how it is set; the first that fits counts.
+# What is maths in the words of a reading, and how it is typeset; the first match counts.
 _MATHS = {
     rf"({_NUMBER}) \.\. ({_NUMBER})": r"\1--\2",
     rf"(-?{_NUMBER})e([+-]?)0*(\d+)": r"$\1 \\times 10^{\2\3}$",
@@ -42,27 +41,27 @@ def tables(found: Sequence[Entry], each: Sequence[Entry] | None = None) -> str:
 
     Args:
         found: the groups.
-        each: those that get a table of their own; None is all of them.
+        each: those with a table of their own; None is all of them.
     """
     parts = [_overview(found)] if len(found) > 1 else []
     parts += [_section(one) for one in (found if each is None else each)]
     return _NEEDS + "\n".join(parts)
 
 
-def files(found: Sequence[CompressedRecord]) -> str:
+def files(found: Sequence[Compressed]) -> str:
     """A table of compressed files, without their paths."""
     rows = [line[1:] for line in compressed.cells(found)]
-    caption = f"Compressed networks. {proof.rests_on(found)}".strip()
+    caption = f"Compressed networks. {proof.assumptions(found)}".strip()
     return _NEEDS + _table(caption, "compressed", "l" + "r" * (len(rows[0]) - 1), rows)
 
 
 def escaped(text: str) -> str:
-    """Text of which LaTeX makes no commands."""
+    """Text that LaTeX does not read as commands."""
     return "".join(_SPECIAL.get(letter, letter) for letter in text)
 
 
 def maths(text: str) -> str:
-    """The words of a reading with its numbers and symbols as maths; all else is escaped."""
+    """The words of a reading with numbers and symbols as maths; the rest is escaped."""
     parts, at = [], 0
     for found in _SET.finditer(text):
         parts += [escaped(text[at : found.start()]), _set(found[0], text[found.end() :])]
@@ -71,6 +70,7 @@ def maths(text: str) -> str:
 
 
 def _set(part: str, behind: str) -> str:
+    # Together with the text behind it, as some patterns look ahead.
     for pattern, how in _MATHS.items():
         if found := re.match(pattern, part + behind):
             return found.expand(how)
@@ -78,7 +78,7 @@ def _set(part: str, behind: str) -> str:
 
 
 def _overview(found: Sequence[Entry]) -> str:
-    caption = " ".join(filter(None, (f"Readings of {len(found)} groups of runs.", levels.differ(found))))
+    caption = " ".join(filter(None, (f"Readings of {len(found)} groups of runs.", level_note(found))))
     rows = overview(found)
     slug = "-".join(dict.fromkeys(one.result.slug for one in found))
     return _table(caption, slug, "l" + "r" * (len(rows[0]) - 1), rows)
@@ -86,15 +86,15 @@ def _overview(found: Sequence[Entry]) -> str:
 
 def _section(one: Entry) -> str:
     section = one.section
-    told = "; ".join(f"{key}: {text}" for key, text in facts(section.reading).items() if key != "next")
+    known = "; ".join(f"{key}: {text}" for key, text in facts(section.reading).items() if key != "next")
     header, *body = group_table.cells(section)
-    caption = f"{section.heading}: {section.performance} at each d. {told}."
+    caption = f"{section.heading}: {section.performance} at each d. {known}."
     slug = "-".join(filter(None, (one.result.slug, section.slug)))
     return _table(caption, slug, "r" * len(header), [header, *body])
 
 
 def _table(caption: str, slug: str, columns: str, rows: Sequence[Sequence[str]]) -> str:
-    named = columns.startswith("l")  # the first column holds names, of which nothing is maths
+    named = columns.startswith("l")  # the first column has names, in which a "d" is not maths
     header, *body = (_row(row, named and place > 0) for place, row in enumerate(rows))
     lines = [
         r"\begin{table}",

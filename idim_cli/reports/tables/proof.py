@@ -1,4 +1,4 @@
-"""The words of bounds: what the size of a file proves about errors on new data, and what that rests on."""
+"""What the size of a file proves about errors on new data, in words, and the assumptions of the bounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from idim_cli.compression.bounds import Bound
-from idim_cli.reports.inputs.records import CompressedRecord
+from idim_cli.compression.record import Compressed
 from idim_cli.thresholds.text import percent
 
 _SOURCES = (
@@ -15,9 +15,9 @@ _SOURCES = (
 )
 
 
-def proves(one: CompressedRecord) -> str:
+def proves(one: Compressed) -> str:
     """What the size of a file proves, in a line; or why it proves nothing."""
-    return proven(one.bound) if one.bound else f"no bound on the error on new data: {_why_not(one)}"
+    return proven(one.bound) if one.bound else f"no bound on the error on new data: {_why_none(one)}"
 
 
 def proven(bound: Bound) -> str:
@@ -25,37 +25,38 @@ def proven(bound: Bound) -> str:
     bits, errors = f"its {bound.bits:,.0f} bits", f"({wrong(bound)} training examples wrong)"
     if bound.binomial >= 1:
         return f"{bits} prove nothing about new data {errors}"
-    return f"{bits} prove: error on new data <= {at_most(bound.binomial)}, {sure(bound)} sure {errors}"
+    error, sure = at_most(bound.binomial), confidence(bound)
+    return f"{bits} prove: error on new data <= {error} with {sure} confidence {errors}"
 
 
-def facts(one: CompressedRecord) -> dict[str, str]:
+def facts(one: Compressed) -> dict[str, str]:
     """Bits, training error and bounds of a file, by a short name."""
     if one.bound is None:
-        return {"bits": f"{one.bits:,.0f}, 8 for each byte", "bound": f"none: {_why_not(one)}"}
+        return {"bits": f"{one.bits:,.0f}, 8 for each byte", "bound": f"none: {_why_none(one)}"}
     bound = one.bound
     errors = f"<= {at_most(bound.binomial)} (binomial), <= {at_most(bound.pac_bayes)} (PAC-Bayes)"
     return {
         "bits": f"{bound.bits:,.0f}, of the network in a prefix-free code",
         "training error": f"{100 * bound.wrong / bound.n:.1f} %, {wrong(bound)} examples wrong",
-        "error on new data": f"{errors}, {sure(bound)} sure",
+        "error on new data": f"{errors}, with {confidence(bound)} confidence",
     }
 
 
-def rests_on(found: Sequence[CompressedRecord]) -> str:
-    """In plain words what the bounds say, and what they take; empty where there are none."""
+def assumptions(found: Sequence[Compressed]) -> str:
+    """What the bounds mean and what they assume; empty if there are none."""
     bounds = [one.bound for one in found if one.bound]
     if not bounds:
         return ""
     n = " or ".join(dict.fromkeys(f"{bound.n:,}" for bound in bounds))
+    sure = " or ".join(dict.fromkeys(map(confidence, bounds)))
     return (
-        f"With a probability of {' or '.join(dict.fromkeys(map(sure, bounds)))} over the draw of the {n} "
-        "training examples, the bounds hold for all files of one training set at once, also for those that "
-        "were never written. So it does not matter how a network was found, and nothing has to be paid for "
-        "choosing d and the values on the validation split: each file pays for its own bits, and for the "
-        "training examples that it gets wrong. This rests on two things: the training examples are "
-        "independent draws from where new data come from, and `idim` and the kind of network were fixed "
-        "before they were seen. "
-        f"Sources: {_SOURCES}."
+        f"With a probability of {sure} over the draw of the {n} training examples, the bounds hold "
+        "simultaneously for all files of one training set, including those that were never "
+        "written. They are therefore independent of how a network was found: choosing d and the values on "
+        "the validation split costs nothing, because each file pays for its own bits and for the training "
+        "examples that it gets wrong. There are two assumptions: the training examples are "
+        "independent draws from the distribution of new data, and `idim` and the kind of network were fixed "
+        f"before they were seen. Sources: {_SOURCES}."
     )
 
 
@@ -65,14 +66,14 @@ def wrong(bound: Bound) -> str:
 
 
 def at_most(share: float) -> str:
-    """An upper bound in percent, rounded up."""
+    """An upper bound in percent, rounded up, so that it stays a bound."""
     return f"{math.ceil(1000 * share) / 10:.1f} %"
 
 
-def sure(bound: Bound) -> str:
+def confidence(bound: Bound) -> str:
     """The probability that a bound holds."""
     return f"{percent(1 - bound.delta)} %"
 
 
-def _why_not(one: CompressedRecord) -> str:
+def _why_none(one: Compressed) -> str:
     return "it was not scored" if one.performance is None else f"{one.measure} is not an accuracy"

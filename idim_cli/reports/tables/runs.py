@@ -9,61 +9,36 @@ from idim_cli.reports.inputs.result import ResultSet
 from idim_cli.thresholds import number
 from idim_cli.thresholds.grouping import over_columns
 
-# What tells runs apart comes first; a column in which all runs agree says nothing about one of them.
-_FIRST = ("run_id", "status", "dataset", "model", "projector")
-_THEN = (
-    "D",
-    "d",
-    "performance",
-    "seed_theta0",
-    "seed_projector",
-    "seed_data",
-    "epoch",
-    "seconds",
-    "idim",
-    "date",
-)
+# Columns in their order, those of `sweep.over` in between, with short headers.
+_FIRST = {"run_id": "run", "status": "status", "dataset": "", "model": "", "projector": ""}
+_THEN = {
+    "D": "", "d": "", "performance": "", "seed_theta0": "theta0", "seed_projector": "P", "seed_data": "data",
+    "epoch": "", "seconds": "s", "idim": "", "date": "ended",
+}  # fmt: skip
+# Shown even if all runs agree; any other column would then say nothing about a single run.
 _ALWAYS = ("run_id", "status", "d", "performance")
-_NAMES = {
-    "run_id": "run",
-    "seed_theta0": "theta0",
-    "seed_projector": "P",
-    "seed_data": "data",
-    "seconds": "s",
-    "date": "ended",
-}
-_MOST = 12  # columns of a table that idim did not write
-REASON = "reason"
+_MOST = 12  # columns of a table that idim did not write: more do not fit a page
+_REASON = "reason"
 
 
-def columns(result: ResultSet) -> list[str]:
-    """The columns that are shown."""
+def cells(result: ResultSet, most: int | None = None) -> list[list[str]]:
+    """A header, and a line of cells for each run, of `most` at most; what is unknown is an empty cell."""
+    shown, names = _columns(result), {**_FIRST, **_THEN}
+    lines = []
+    for row in result.table.iloc[:most].to_dict("records"):
+        outcome = result.outcomes.get(str(row.get("run_id")), {})
+        lines.append([_cell(name, outcome if name == _REASON else row) for name in shown])
+    return [[names.get(name) or name for name in shown], *lines]
+
+
+def _columns(result: ResultSet) -> list[str]:
     table = result.table
     if "run_id" not in table:
         return [str(name) for name in table.columns[:_MOST]]
-    wanted = [*_FIRST, *over_columns(table), *_THEN]
-    shown = [
-        name
-        for name in dict.fromkeys(wanted)
-        if name in table and (name in _ALWAYS or table[name].astype(str).nunique() > 1)
-    ]
-    failed = any(told.get(REASON) for told in result.told.values())
-    return [*shown, REASON] if failed else shown
-
-
-def head(result: ResultSet) -> list[str]:
-    """The names of the columns in the header."""
-    return [_NAMES.get(name, name) for name in columns(result)]
-
-
-def lines(result: ResultSet, most: int | None = None) -> list[list[str]]:
-    """One line of cells for each run, of `most` at most; what is unknown is an empty cell."""
-    shown = columns(result)
-    made = []
-    for row in result.table.iloc[:most].to_dict("records"):
-        told = result.told.get(str(row.get("run_id")), {})
-        made.append([_cell(name, told if name == REASON else row) for name in shown])
-    return made
+    wanted = dict.fromkeys([*_FIRST, *over_columns(table), *_THEN])
+    shown = [n for n in wanted if n in table and (n in _ALWAYS or table[n].astype(str).nunique() > 1)]
+    failed = any(outcome.get(_REASON) for outcome in result.outcomes.values())
+    return [*shown, _REASON] if failed else shown
 
 
 def _cell(name: str, row: Mapping[Any, Any]) -> str:

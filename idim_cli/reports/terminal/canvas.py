@@ -1,4 +1,4 @@
-"""A plot of plain characters: marks on two axes, lines across, and what the marks mean."""
+"""A plot of plain characters: marks on two axes, horizontal lines, and a legend."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _COLOURS = {
     "baseline": "90", "level": "33", "floor": "90", "interval": "31", "value": "31",
     "below": "36", "solved": "1;36", "up": "36", "down": "36",
 }  # fmt: skip
-Cell = tuple[str, str]  # a character, and the name of what it shows
+Cell = tuple[str, str]  # a character, and the name of what it shows, which decides its colour
 _FRAME_ROWS = 3  # heading, axis, tick labels
-_FEWEST_ROWS, _FEWEST_COLUMNS = 5, 30
+_FEWEST_ROWS, _FEWEST_COLUMNS = 5, 30  # smaller plots show nothing
+_MOST_TICKS = 12  # on the axis of x
 
 
 def marks(unicode: bool) -> Mapping[str, str]:
@@ -38,13 +39,13 @@ class Canvas:
     """The cells of a plot, each a character and the name of what it shows.
 
     Args:
-        x: the axis along.
-        heights: what the axis upwards has room for, beside `lines_at`.
-        size: columns at most (fewer than 30 are taken as 30), and lines of the whole plot.
-        lines_at: heights of the lines across, by the names of their marks.
+        x: the horizontal axis.
+        heights: values that the vertical axis includes, in addition to `lines_at`.
+        size: columns at most (fewer than 30 are treated as 30), and lines of the whole plot.
+        lines_at: heights of the horizontal lines, by the names of their marks.
         legend: what the marks mean, as (name, text); it may need more lines than `size` has.
         unicode: False draws with ASCII alone.
-        first: a value of x to name where no round one has room.
+        first: a value of x to label where no round one has room.
     """
 
     def __init__(
@@ -74,14 +75,14 @@ class Canvas:
             self.cells[self._row(height)] = self._line(name)
 
     def point(self, x: float, y: float, name: str, below: bool = False) -> None:
-        """A mark; `below` says that it lies below the level, on whose line it must then not look to be."""
+        """A mark; `below` means below the level, so that it must not appear on the line of the level."""
         row = self._row(y)
         if below and "level" in self.lines_at and row == self._row(self.lines_at["level"]):
-            row = min(row + 1, self.rows - 1)  # rows are coarse
+            row = min(row + 1, self.rows - 1)  # by rounding to rows
         self.cells[row][self._column(x)] = self._cell(name)
 
     def on_axis(self, low: float, high: float, name: str) -> None:
-        """A stretch of the axis of x."""
+        """A part of the axis of x."""
         left, right = self._column(low), self._column(high)
         self.axis[left : right + 1] = self._line(name)[left : right + 1]
 
@@ -111,7 +112,7 @@ class Canvas:
         return round(self.x.place(x) * (self.columns - 1))
 
     def _side_labels(self) -> dict[int, str]:
-        """Labels by row: those of the lines across first, then round values that keep a free row between."""
+        """Labels by row: those of the horizontal lines first, then round values at least a row away."""
         labels: dict[int, str] = {}
         for value in (
             self.lines_at[name] for name in ("level", "baseline", "floor") if name in self.lines_at
@@ -146,14 +147,13 @@ class Canvas:
     def _fit(self, ticks: Sequence[float]) -> bool:
         places = self._places(ticks)
         roomy = all(start + len(label) + 1 < after for (_, start, label), (_, after, _) in pairwise(places))
-        return roomy and len(ticks) <= 12 and all(tick % 1 == 0 for tick in ticks)
+        return roomy and len(ticks) <= _MOST_TICKS and all(tick % 1 == 0 for tick in ticks)
 
     def _legend(self, colour: bool) -> list[str]:
-        """What the marks mean, as many items a line as fit."""
+        """What the marks mean, as many entries in a line as fit."""
         lines: list[tuple[int, str]] = []
         for name, text in self.entries:
-            told = f"{self.marks[name]} {text}"
-            for part in textwrap.wrap(told, self.width - 1, subsequent_indent="  "):
+            for part in textwrap.wrap(f"{self.marks[name]} {text}", self.width - 1, subsequent_indent="  "):
                 shown = _paint(part, name) if colour else part
                 if lines and lines[-1][0] + 3 + len(part) <= self.width:
                     lines[-1] = (lines[-1][0] + 3 + len(part), f"{lines[-1][1]}   {shown}")

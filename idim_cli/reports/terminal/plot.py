@@ -30,9 +30,9 @@ def plot(
     Args:
         points: mean (or median) performance at each d, as `Curve.of` takes it; unknown ones are left out.
         reading: a `Reading` of these runs; None draws the points alone.
-        width: columns at most; fewer than 30 are taken as 30.
+        width: columns at most; fewer than 30 are treated as 30.
         height: lines of the whole plot; the legend may need more of them on a narrow terminal.
-        colour: whether to add ANSI colours; nothing depends on them.
+        colour: whether to add ANSI colours; the plot is complete without them.
         unicode: False draws with ASCII alone.
         log: axis of d; None chooses by how d is spread.
         label: name of the performance, such as "validation accuracy".
@@ -47,12 +47,7 @@ def plot(
     heights = [*curve.mean, *(y for _, y in (*curve.solved, *curve.unsolved))]
     lines_at, legend = captions.lines_of(reading), captions.legend(curve, reading)
     canvas = Canvas(x, heights, (width, height), lines_at, legend, unicode=unicode, first=curve.every_d[0])
-    _draw(canvas, curve, reading)
-    _mark_interval(canvas, reading)
-    return canvas.text(captions.heading(label, x.log, canvas.width), colour)
-
-
-def _draw(canvas: Canvas, curve: Curve, reading: Reading | None) -> None:
+    # Finished runs last: where marks share a cell, they are the ones that count.
     for d, performance in curve.unsolved:
         canvas.point(d, performance, "down", below=True)
     for d, performance in curve.solved:
@@ -60,6 +55,8 @@ def _draw(canvas: Canvas, curve: Curve, reading: Reading | None) -> None:
     for d, mean in zip(curve.d, curve.mean, strict=True):
         solved = captions.solves(mean, reading)
         canvas.point(d, mean, "solved" if solved else "below", below=not solved)
+    _mark_interval(canvas, reading)
+    return canvas.text(captions.heading(label, x.log, canvas.width), colour)
 
 
 def _mark_interval(canvas: Canvas, reading: Reading | None) -> None:

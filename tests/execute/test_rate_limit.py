@@ -5,7 +5,7 @@ import pytest
 
 from idim_cli.core.errors import IdimError
 from idim_cli.execute import rate_limit
-from idim_cli.execute.rate_limit import Seldom
+from idim_cli.execute.rate_limit import RateLimited
 from idim_cli.execute.sweep import sweep
 from idim_cli.recipe.load import loads
 from idim_cli.runs import results
@@ -37,7 +37,7 @@ def test_no_more_than_its_share_of_the_time_goes_into_it():
         spent.append(0.001 * len(events))
         clock.now += spent[-1]
 
-    often = Seldom(work, clock)
+    often = RateLimited(work, clock)
     for event in range(5000):
         clock.now += 0.02
         events.append(event)
@@ -48,7 +48,7 @@ def test_no_more_than_its_share_of_the_time_goes_into_it():
 
 def test_the_first_event_counts_at_once_and_the_last_is_caught_up():
     clock, done = Clock(), []
-    often = Seldom(lambda: done.append(clock.now), clock)
+    often = RateLimited(lambda: done.append(clock.now), clock)
     often.event()
     assert done == [0.0]
     often.catch_up()

@@ -39,7 +39,7 @@ def test_workers_are_forks_that_tell_how_they_ended(warm):
     second.close()
 
 
-def test_a_worker_outlives_its_nursery_and_is_known_to_be_alive(warm):
+def test_a_worker_outlives_its_fork_server_and_is_known_to_be_alive(warm):
     ours, one = worker(warm)
     assert one.pid
     warm.process.kill()
@@ -52,7 +52,7 @@ def test_a_worker_outlives_its_nursery_and_is_known_to_be_alive(warm):
 
 
 @pytest.mark.parametrize("unread", [False, True])
-def test_a_nursery_whose_parent_is_killed_ends_in_silence(warm, unread, capfd):
+def test_a_fork_server_whose_parent_is_killed_ends_in_silence(warm, unread, capfd):
     """It answers into a connection that is closed, or was closed with an answer unread."""
     (_, one), (_, two) = worker(warm), worker(warm)
     if unread:
@@ -65,7 +65,7 @@ def test_a_nursery_whose_parent_is_killed_ends_in_silence(warm, unread, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_nursery_that_cannot_start_is_gone(monkeypatch):
+def test_a_fork_server_that_cannot_start_is_gone(monkeypatch):
     monkeypatch.setattr(fork_server, "_PROGRAM", "raise SystemExit(3)")
     cold = ForkServer({})
     _, one = worker(cold)
