@@ -10,7 +10,6 @@ import typer
 
 from idim_cli.cli import complete, console, options, watch
 from idim_cli.runs.results import RECORD
-from idim_cli.thresholds.text import wrapped
 
 if TYPE_CHECKING:
     from idim_cli.compression.record import Compressed
@@ -210,6 +209,8 @@ def _drawn(done: Compressed) -> tuple[str, list[Path]]:
 
 def _wrapped(line: str) -> str:
     """A line wrapped to the terminal; paths stay whole."""
+    from idim_cli.thresholds.text import wrapped
+
     return "\n".join(wrapped(line, console.text_width(), then="    "))
 
 

@@ -138,14 +138,14 @@ def test_a_busy_machine_and_unsteady_rows_are_warned_of(call, monkeypatch):
     [
         (("projectors", "--D", "40"), "too small"),
         (("projectors", "--D", "ten"), "--D must be a list of whole numbers"),
-        (("projectors", "--D", "0"), "--D '0' is not"),
+        (("projectors", "--D", "0"), "--D must be"),
         (("projectors", "--D", "400", "--reference", "./none.py:Mine"), "no file"),
         (("projectors", "--D", "400", "--projector", "tide"), "tide"),
         (("projectors", "--device", "abacus"), "no device 'abacus'"),
-        (("step", "--d", "-1"), "not a list"),
+        (("step", "--d", "-1"), "must be a list"),
         (("step", "--recipe", "quickstrat"), "quickstrat"),
         (("step", "model.widht=3"), "widht"),
-        (("pack", "--runs", "1;2"), "not a list"),
+        (("pack", "--runs", "1;2"), "must be a list"),
     ],
 )
 def test_faulty_options_are_usage_errors(call, tmp_path, arguments, message):

@@ -101,7 +101,7 @@ def test_few_values_and_what_the_size_proves(trained, tmp_path):
     text = " ".join(text.split())
     assert f"{out.stat().st_size} bytes" in text
     assert "20 coordinates, of " in text
-    assert "wanted >= 0.2 x 0.5000 (baseline) = 0.1000" in text
+    assert "target >= 0.2 x 0.5000 (baseline) = 0.1000" in text
     assert "of 1,197 training examples wrong" in text
 
 

@@ -141,7 +141,8 @@ def test_one_that_fails_is_left_out_and_the_runs_go_on(when, tmp_path, caplog):
     assert outcome.ok == 3
     assert outcome.estimates[0].reading
     (message,) = caplog.messages
-    assert message == "tracker notes failed, and is left out from here on: no space left"
+    assert message.startswith("tracker notes failed")
+    assert message.endswith("no space left")
     assert len(of(when)) == (2 if when == "close" else 1)
     assert Notes.told[-1] == ("close",)
 
