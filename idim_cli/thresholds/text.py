@@ -134,15 +134,6 @@ def has_no_floor(r: Reading) -> bool:
     return r.floor_kind == "fixed" and r.floor == 0
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The first column to the left, the others to the right."""
-    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        f"{row[0]:{first}}" + "".join(f"  {cell:>{w}}" for cell, w in zip(row[1:], others, strict=True))
-        for row in rows
-    ]
-
-
 def _share(share: float) -> str:
     percents = 100 * share
     return f"{percents:.0f}" if percents >= 9.95 else f"{percents:.2g}"
