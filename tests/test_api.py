@@ -101,7 +101,7 @@ MISTAKES = {
     "where is 'gpu'": lambda out: idim_cli.sweep("toy", out, where="gpu"),
     "argument '3': should be key=value": lambda out: idim_cli.load_recipe("toy", [3]),
     "options is {'rule': 'first'}, not an Options": lambda out: idim_cli.threshold(TABLE, {"rule": "first"}),
-    "a float is no path": lambda out: idim_cli.expand(3.5),
+    "a path must be text or a Path, got a float": lambda out: idim_cli.expand(3.5),
     "a list is no path": lambda out: idim_cli.evaluate([]),
     "a set is no path": lambda out: idim_cli.compress({3}),
     "a int is no override": lambda out: idim_cli.load_recipe("toy", 3),

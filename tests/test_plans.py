@@ -169,7 +169,7 @@ def test_without_a_sweep_there_is_one_run():
 
 
 def test_single_needs_d():
-    with pytest.raises(IdimError, match="does not say d") as caught:
+    with pytest.raises(IdimError, match="d is missing") as caught:
         single(recipe())
     assert "d=500" in caught.value.hint
     assert single(recipe("projector: identity")).direct

@@ -268,5 +268,5 @@ def test_a_plan_leads_to_no_run_outside_its_folder(tmp_path, caplog, way):
     elsewhere = store(tmp_path / "elsewhere", result("a", performance=0.1)) / results.RUNS / "a"
     here = planned(store(tmp_path / "here", result("b")), way.format(elsewhere), "b")
     assert list(results.table(here)["run_id"]) == ["b"]
-    assert "no folder's name" in caplog.text
+    assert "not the name of a folder" in caplog.text
     assert results.progress(here, "b") == (1, 1)

@@ -1,9 +1,9 @@
-"""checkpoint.safetensors: what was trained and what is needed to go on bit for bit, in one file, no pickle.
+"""checkpoint.safetensors: the trained state, and what is needed to continue bit for bit; no pickle.
 
 Tensors: ``coords``; ``buffer/NAME`` for each buffer of the model; ``optimizer/NAME``; ``best/...`` when the
 best epoch counts; ``loss_sum`` of the epoch so far; ``book`` and ``slopes`` of a rounding. Metadata, as JSON:
-``run_id``, ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters), and ``mark``, which tells
-later that this user made it, where its recipe names code (`idim_cli.recipe.trust`). A checksum goes over all.
+``run_id``, ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters), and ``mark``, which shows
+that this user made it, where its recipe names code (`idim_cli.recipe.trust`). A checksum covers everything.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from idim_cli.recipe import trust
 from idim_cli.runs.results import write_atomic
 
 FORMAT = "idim checkpoint 2"
-#: Without a checksum: damage goes unseen. They are read for their solution, and not trained on.
+#: Without a checksum, so that damage is not noticed: their solution can be read, training not continued.
 _UNCHECKED = "idim checkpoint 1"
 _HEADER = 2**25  # bytes of names and metadata, at most: 100,000 evaluations have about as many
-# Of an optimizer's state: how numbers that are no tensors are marked, and those of its group of parameters.
+# In the names of an optimizer's state: suffix of plain numbers, prefix of those of the parameter group.
 _NUMBER, _GROUP = ":number", "group:"
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any])
     """Write tensors and metadata (any JSON) in one atomic step."""
     held = shared_memory.apart(dict(tensors))
     mark = trust.mark(metadata.get("recipe") or {})
-    said = {**metadata, "mark": mark} if mark else metadata
-    text = {key: json.dumps(value) for key, value in said.items()}
+    marked = {**metadata, "mark": mark} if mark else metadata
+    text = {key: json.dumps(value) for key, value in marked.items()}
     write_atomic(path, serialise(held, {"format": FORMAT, "checksum": tensor_digest.of(held, text), **text}))
 
 
@@ -51,13 +51,13 @@ def load(path: Path, *, unchecked: bool = True) -> tuple[dict[str, Tensor], dict
 
     Args:
         path: of the file.
-        unchecked: whether one of a version that wrote no checksums may be read; a warning then names it.
+        unchecked: whether one without a checksum, of an earlier version, may be read, with a warning.
 
     Raises:
-        FileError: it is no checkpoint, is damaged, or has no checksum.
+        FileError: it is not a checkpoint, is damaged, or has no checksum.
     """
     try:
-        _look(path)
+        _check_size(path)
         with safe_open(path, "pt") as file:
             text = dict(file.metadata() or {})
             version, checksum = text.pop("format", None), text.pop("checksum", None)
@@ -73,14 +73,14 @@ def load(path: Path, *, unchecked: bool = True) -> tuple[dict[str, Tensor], dict
         raise FileError(f"cannot read the checkpoint {path}: {error}") from error
 
 
-def _look(path: Path) -> None:
-    """FileError for what is no regular file, or would fill the memory: its header, or its tensors."""
+def _check_size(path: Path) -> None:
+    """FileError for anything but a regular file whose header and tensors fit into memory."""
     with bounded_io.opened(path) as file:
         size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
     if min(header, size) > _HEADER:
         raise FileError(f"{path} is not a checkpoint of idim: its header has {header:,} bytes")
     if 2 * size > (free := free_bytes()):
-        raise CapacityError(f"{path} has {in_units(size)}, {in_units(free)} of memory are free")
+        raise CapacityError(f"{path} has {in_units(size)}, but {in_units(free)} of memory are free")
 
 
 def _without_checksum(path: Path, accepted: bool) -> None:
@@ -97,28 +97,28 @@ def buffers(module: nn.Module) -> dict[str, Tensor]:
 
 
 def theta0(module: nn.Module) -> str:
-    """The fingerprint of a new network's parameters and buffers: where a training of it starts."""
+    """The fingerprint of a new network's parameters and buffers."""
     return tensor_digest.of({**dict(module.named_parameters()), **buffers(module)})
 
 
 def part(tensors: Mapping[str, T], prefix: str) -> dict[str, T]:
-    """The tensors below `prefix`, which their names lose."""
+    """The tensors below `prefix`, without it in their names."""
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
 def optimizer_tensors(optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """The state of an optimiser of one parameter, by name; its numbers become tensors of one element."""
+    """The state of an optimizer of one parameter, by name; plain numbers become tensors of one element."""
     for name, value in optimizer.state_dict()["state"].get(0, {}).items():
         yield from _as_tensor(name, value)
     group = optimizer.param_groups[0]
     for name, value in group.items():
-        # The learning rate is set before each step; other settings may be what some optimizers count in.
+        # The learning rate is set before each step. Some optimizers keep counters among their settings.
         if name != "lr" and type(value) in (int, float) and value != optimizer.defaults.get(name):
             yield from _as_tensor(f"{_GROUP}{name}", value)
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser the state that `optimizer_tensors` listed; its settings stay."""
+    """Restore the state that `optimizer_tensors` listed; the settings of the optimizer stay."""
     groups = optimizer.state_dict()["param_groups"]
     values = {
         name.removesuffix(_NUMBER): t.item() if name.endswith(_NUMBER) else t for name, t in tensors.items()
@@ -129,7 +129,7 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
     group = optimizer.param_groups[0]
     group.update(counted)
     for name, value in state.items():
-        # torch makes all state of its own kind of numbers; that of a user's may be whole ones.
+        # load_state_dict converts all state to the type of the parameter; integers have to stay integers.
         if isinstance(value, Tensor) and not value.is_floating_point():
             coords = group["params"][0]
             optimizer.state[coords][name] = value.to(coords.device, copy=True)

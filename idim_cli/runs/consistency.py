@@ -1,7 +1,7 @@
-"""Where the fields of a result.json contradict each other: each rule says how, or nothing where they agree.
+"""Contradictions between the fields of a result.json: each rule returns one as text, or an empty text.
 
-A rule looks at fields that are there and of the right kind; older results lack some of them, and what is
-unknown contradicts nothing.
+Rules use fields that are present and of the right type; older results lack some, and an unknown value never
+contradicts another.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _SHARES = ("performance", "performance_start", "chance")  # of the examples, whe
 
 
 def disagreement(result: Result) -> Iterator[str]:
-    """What in the result of a run that was trained cannot be true together."""
+    """Contradictions in the result of a run that was trained."""
     return (wrong for rule in _RULES if (wrong := rule(result)))
 
 
 def odd(results: Sequence[Result]) -> dict[str, str]:
-    """Of runs that must have a figure in common, those that are not with most of them: why, by run_id."""
+    """Of runs that must share the value of a field, those that differ from most: why, by run_id."""
     found: dict[str, str] = {}
     for field, key in _COMMON.items():
         for alike in _alike(results, field, key):
@@ -38,7 +38,7 @@ def odd(results: Sequence[Result]) -> dict[str, str]:
 
 
 def prefix(projector: str) -> str:
-    """What the names of runs with this projector begin with; of one's own code, the name of its class."""
+    """The first part of the run_ids of runs with this projector; for the user's code its class."""
     own = projector.rpartition(":")[2]  # the file may be named in several ways
     return _DIRECT if projector == _IDENTITY else re.sub(r"[^A-Za-z0-9_]", "_", own)
 
@@ -53,7 +53,7 @@ def _alike(results: Sequence[Result], field: str, key: Callable[[Result], Hashab
 
 
 def _data(result: Result) -> Hashable:
-    """The examples that were scored, where they are known and alone decide on what chance is."""
+    """The examples that were scored, where they are known and determine chance."""
     digests = result.get("origin")
     digests = digests.get("data") if isinstance(digests, Mapping) else None
     digest = digests.get(result.get("score_on")) if isinstance(digests, Mapping) else None
@@ -61,7 +61,7 @@ def _data(result: Result) -> Hashable:
 
 
 def _is_accuracy(result: Result) -> bool:
-    """Whether performance is a share of the examples; a task of the user's may call percent accuracy too."""
+    """Whether performance is a share of the examples; the user's own task may use percent for accuracy."""
     return result.get("task") == "classify" and result.get("metric") == "accuracy"
 
 
@@ -73,7 +73,7 @@ def _shares(result: Result) -> str:
 
 
 def _metric(result: Result) -> str:
-    """The performance is one of the figures, and called after its metric there."""
+    """The performance is one of the metrics, under the name of split and metric."""
     split, metric, figures = result.get("score_on"), result.get("metric"), result.get("metrics") or {}
     if metric is None or not any(name.startswith(f"{split}_") for name in figures):
         return ""
@@ -84,7 +84,7 @@ def _metric(result: Result) -> str:
 
 
 def _curve(result: Result) -> str:
-    """The performance is the reported point of its learning curve; a rounded run is whole only at its end."""
+    """The performance is a point of the learning curve; a rounded run is complete only at its end."""
     curve, rounded = (
         result.get("curve"),
         any(key.startswith("quantise") for key in result.get("coords") or {}),
@@ -97,7 +97,7 @@ def _curve(result: Result) -> str:
 
 
 def _epochs(result: Result) -> str:
-    """A run ends after all of its epochs, or before by its goal; the best epoch may be any."""
+    """A run ends after all its epochs, or earlier by its goal; the best epoch may be any."""
     at, budget, ok = result.get("epoch"), result.get("epochs"), result["status"] == _OK
     if at is None or budget is None:
         return ""
@@ -118,5 +118,5 @@ def _unlike(performance: float, other: float, name: str) -> str:
 
 
 _RULES = (_shares, _metric, _curve, _epochs, _dimensions)
-# Field that runs share -> what they must have in common for that; None where nothing is known.
+# Field that runs must share -> the key that those runs have in common; None where it is unknown.
 _COMMON: dict[str, Callable[[Result], Hashable]] = {"D": lambda result: result.get("config"), "chance": _data}

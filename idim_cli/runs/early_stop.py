@@ -1,4 +1,4 @@
-"""Why a run may end before its budget: its final performance is known to lie above the level, or below it."""
+"""Early stopping: a run may end when its final performance is known to be above the level, or below it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNSOLVED: StopVerdict = "unsolved"
 
 @dataclass(frozen=True)
 class Goal:
-    """A level of performance that a run is to reach, and what remains to be gained at each evaluation.
+    """A level of performance to reach, and bounds on the remaining gain at each evaluation.
 
     Attributes:
         level: the performance to reach.
@@ -26,14 +26,14 @@ class Goal:
 
     @property
     def identity(self) -> str:
-        """What tells a run that may end early for this goal from a run that may for another, or for none."""
+        """Distinguishes a run with this goal from runs with another one, or none."""
         return repr(self)
 
     def verdict(self, curve: Sequence[float]) -> StopVerdict | None:
-        """Whether a run is decided by its performance at its evaluations so far.
+        """The outcome of a run by its performance at its evaluations so far; None while it is open.
 
-        It has solved the problem when it has reached the level and will not fall below it again, and has not
-        when even the largest gain would leave it below.
+        `SOLVED` once it has reached the level and will not fall below it again, `UNSOLVED` once even the
+        largest gain would leave it below.
         """
         low, high = self.final(curve)
         if max(curve) >= self.level and low >= self.level:

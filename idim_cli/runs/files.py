@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole, and folders that one process at a time writes to."""
+"""Atomic writes of files, and folders that only one process at a time writes to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from idim_cli.runs.names import CHECKPOINT, LOG, METRICS, RESULT
 
 
 class HeldError(FileError):
-    """Another process is at work on a run."""
+    """Another process is training the run."""
 
 
 def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
@@ -26,20 +26,20 @@ def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
 
 
 def discard(run_folder: Path) -> None:
-    """Remove result and checkpoint of a run that is to be made again, unless a process is at work on it."""
+    """Remove result and checkpoint of a run that is to be repeated, unless a process is training it."""
     with contextlib.suppress(HeldError), sole_writer(run_folder):
         for name in (RESULT, CHECKPOINT):
             (run_folder / name).unlink(missing_ok=True)
 
 
 def update(path: Path, text: str) -> None:
-    """Write a file as `write_atomic` does, unless it says that already."""
+    """Write a file as `write_atomic` does, unless it has this content already."""
     if not says(path, text):
         write_atomic(path, text)
 
 
 def says(path: Path, text: str) -> bool:
-    """Whether this is the content of a file."""
+    """Whether a file has this content."""
     try:
         content = text.encode()
         return bounded_io.read_bytes(path, len(content)) == content
@@ -48,9 +48,9 @@ def says(path: Path, text: str) -> bool:
 
 
 def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a part.
+    """Write a file so that readers, also after a crash, find the old content or the new, never a part.
 
-    `durable` waits for the disk: the content then outlives a power failure too.
+    `durable` waits for the disk, so that the content survives a power failure too.
     """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> N
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno is not None:  # name the file that was asked for
+        if error.errno is not None:  # in place of the temporary file
             error.filename = str(path)
         raise
     finally:
@@ -71,20 +71,20 @@ def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> N
 
 
 def clear_temporaries(folder: Path, seconds: float = 0.0) -> None:
-    """Remove what writers that were killed have left: temporary files that are so old."""
+    """Remove temporary files of this age, which killed writers have left."""
     now = time.time()
     for path in folder.glob(".*.tmp"):
-        with contextlib.suppress(OSError):  # its writer may have come to its end
+        with contextlib.suppress(OSError):  # its writer may just have finished
             if now - path.stat().st_mtime >= seconds:
                 path.unlink()
 
 
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, by a lock on its log; the lock falls with the process, however that ends.
+    """Lock a run's folder by its log; the lock ends with the process, even if that is killed.
 
     Raises:
-        HeldError: another process holds it.
+        HeldError: another process has the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (LOG, METRICS):  # what is written to: a pipe would wait for a reader

@@ -1,4 +1,4 @@
-"""Fingerprints: all that identifies a component. A run's identity consists of these and nothing else."""
+"""Fingerprints identify components; a run's identity consists of these and nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WEIGHTS = "weights"  # a parameter that may name a file
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What identifies a component.
+    """The identity of a component.
 
     Attributes:
         component: with all its parameters, defaults included; the user's code by one name from every folder.
@@ -37,7 +37,7 @@ class Fingerprint:
 
 
 def fingerprint(component: Component, kind: str) -> Fingerprint:
-    """The fingerprint of a component; a file that is not there has an empty digest.
+    """The fingerprint of a component; a missing file has an empty digest.
 
     Raises:
         ComponentError: it is unknown, or its parameters do not fit.
@@ -67,7 +67,7 @@ def _code(component: Component, kind: str) -> tuple[Component, dict[str, str]]:
 
 
 def of_recipe(recipe: Recipe) -> dict[tuple[str, ...], Fingerprint]:
-    """The fingerprints of all components that decide what comes of a run, by the path of their recipe key."""
+    """The fingerprints of all components that affect a run, by the path of their recipe key."""
     paths = {path: kind for path, kind in COMPONENTS.items() if path[0] != "sweep"}
     return {path: fingerprint(_at(recipe, path), kind) for path, kind in paths.items()}
 

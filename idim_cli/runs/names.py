@@ -1,4 +1,4 @@
-"""What files and runs are called, and what runs come to."""
+"""Names of files and runs, and the status of runs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ Plan = Sequence[Mapping[str, Any]]
 
 OK, FAILED, CANCELLED, TIMEOUT = "ok", "failed", "cancelled", "timeout"
 PLAN, TABLE, SUMMARY, RECIPE = "plan.json", "results.csv", "summary.json", "recipe.yaml"
-SEARCH = "search.log"  # what an adaptive search decided, and why
+SEARCH = "search.log"  # the decisions of an adaptive search
 RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
     "runs", "result.json", "metrics.csv", "checkpoint.safetensors", "log.txt", "run.yaml",
 )  # fmt: skip
-TRAININGS = "compressed"  # below a results folder: one of the trainings that `idim compress` asked for
-COMPRESSED, RECORD = ".idim", ".json"  # endings of a compressed file, and behind it of what is known of it
+TRAININGS = "compressed"  # folder below a results folder: the trainings of `idim compress`
+COMPRESSED, RECORD = ".idim", ".json"  # suffixes of a compressed file, and of its record, FILE.idim.json
 
-# What `plans` calls a run: kind, d unless it is direct, seeds, digest.
+# A run_id as `plan` makes it: kind, d unless it is direct, seeds, digest.
 _RUN_ID = re.compile(r"(?P<prefix>\w+?)-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{8}")
 
 
 def misplaced(result: Mapping[str, Any], run_id: str) -> str:
-    """Why a result is not that of the run called `run_id`, in words; empty if it is."""
+    """Why a result is not that of the run `run_id`, as text; empty if it is."""
     named = _RUN_ID.fullmatch(run_id)
-    if named is None:  # a folder of another name, such as a copy's
+    if named is None:  # a renamed folder, such as a copy
         return ""
     if result["run_id"] != run_id:
         return f"is the result of another run, {result['run_id']}"
@@ -46,7 +46,7 @@ def misplaced(result: Mapping[str, Any], run_id: str) -> str:
 
 
 def is_run_id(name: str) -> bool:
-    """Whether `idim` calls runs so; a folder that was copied may have any name."""
+    """Whether this has the form of a run_id; a folder that was copied may have any name."""
     return _RUN_ID.fullmatch(name) is not None
 
 
@@ -59,14 +59,15 @@ def checkpoint_of(run: Path) -> Path:
 
 
 def as_path(path: object) -> Path:
-    """The path that text stands for; FileError for what is neither."""
+    """A path from text; FileError for any other type."""
     if not isinstance(path, str | os.PathLike):
-        raise FileError(f"a {type(path).__name__} is no path", "give the name of a file or folder, or a Path")
+        hint = "give the name of a file or folder, or a Path"
+        raise FileError(f"a path must be text or a Path, got a {type(path).__name__}", hint)
     return Path(path)
 
 
 def as_folder(path: str | Path) -> Path:
-    """A folder that need not be there yet; FileError if something else stands there."""
+    """A folder, which may not exist yet; FileError if it is something else."""
     folder = as_path(path)
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is not a folder")

@@ -1,4 +1,4 @@
-"""A recipe to the runs that it asks for, each with an identity of its own."""
+"""From a recipe to its runs, each with an identity."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from idim_cli.runs.consistency import prefix
 from idim_cli.runs.early_stop import Goal
 from idim_cli.runs.results import Plan
 
-# Which runs are made, and where: not what one run is. d and seeds stand apart.
+# Keys that say which runs are made, and where, but not what a run is; d and seeds are identified separately.
 _NOT_CONFIG = (
     "name", "sweep", "threshold", "published", "device", "data_root", "data_workers", "trackers", "d", "seeds"
 )  # fmt: skip
-# What is about P's coordinates, and so not about direct runs.
+# Keys about P's coordinates, which do not affect direct runs.
 _OF_COORDS: dict[str, Any] = {"projector": "identity", "quantise": None, "start": None}
 
 
@@ -35,17 +35,17 @@ class Run:
     """One training at one (recipe, d, seeds).
 
     Attributes:
-        recipe: no sweep and no trackers; components with all their parameters; `seeds` set; `d` set, but None
-            for direct training.
-        group: the values of its group. A direct run leaves out keys that do not touch it (the projector's,
+        recipe: without sweep and trackers; components with all their parameters; `seeds` set; `d` set, but
+            None for direct training.
+        group: the values of its group. A direct run leaves out keys that do not affect it (the projector's,
             those that `baseline.set` fixes).
         direct: all D parameters are trained (projector `identity`).
         run_id: unique within a recipe, the same whenever the run is the same.
-        config: name of all that the run is but for its d and seeds: every parameter, whether written or a
-            default, the code that it names, and the version of the random stream.
-        baseline: the config of the direct runs that are its 100 %; None if the sweep has none.
-        goal: why it may end early; None trains to the end. Part of what the run is, so that no search reads
-            what another one stopped; `config` leaves it out.
+        config: identifies everything but d and seeds: every parameter, also defaults, the code that it names,
+            and the version of the random stream.
+        baseline: the config of the direct runs that are its baseline; None if the sweep has none.
+        goal: when it may end early; None trains to the end. Part of the identity, so that a search never uses
+            runs that another one stopped, but not of `config`.
     """
 
     recipe: Recipe
@@ -62,8 +62,8 @@ class SweepGroup:
     """Runs that get one estimate together: one combination of the values of `sweep.over`.
 
     Attributes:
-        values: recipe keys of `sweep.over` and their values here, or the labels of these, and what tells its
-            coordinates from free ones that start at zero.
+        values: recipe keys of `sweep.over` with their values, or labels of these, and the keys that restrict
+            the coordinates.
         recipe: with these values, and without a sweep.
         baseline: the recipe of its direct runs; None if the sweep has none.
         fixed: recipe keys that the baseline sets for itself.
@@ -88,7 +88,7 @@ class SweepGroup:
 
 
 def kind(run: Run) -> str:
-    """What runs that one batched network can train have in common: all but d, seeds and optimiser."""
+    """A key of the runs that one batched network can train: everything but d, seeds and optimizer."""
     whole = run.recipe
     parts = (whole.dataset, whole.model, whole.task, whole.projector, whole.method)
     rest = (whole.trainable, whole.training.batch_size, whole.training.l2, whole.training.precision)
@@ -100,20 +100,20 @@ def plan(recipe: Recipe | Loaded | str | Path) -> list[Run]:
     """All runs of a recipe's grid, or its one run without a sweep, before anything is trained.
 
     Group by group; in each the direct runs first, then d ascending, and for each d the seeds. An adaptive
-    search chooses d as it goes.
+    search chooses d later.
 
     Args:
-        recipe: itself, from `recipe.load`, or what that takes.
+        recipe: a recipe, or what `recipe.load` takes.
 
     Raises:
-        IdimError: there is no such recipe, it is wrong, or it says no d.
+        IdimError: there is no such recipe, it has errors, or it lacks d.
     """
     if not isinstance(recipe, Recipe):
         recipe = as_loaded(recipe).recipe
     if recipe.sweep is None:
         return [single(recipe)]
     if "sweep" not in recipe.usable:
-        raise IdimError("sweep.d is missing", "say which d, such as [100, 200, 400], or take a search")
+        raise IdimError("sweep.d is missing", "set it, for example to [100, 200, 400], or take a search")
     return merged(run for group in groups(recipe) for run in _grid(recipe.sweep, group))
 
 
@@ -124,19 +124,19 @@ def groups(recipe: Recipe) -> list[SweepGroup]:
     for combination in product(*over.values()):
         values = {key: value for key, (_, value) in zip(over, combination, strict=True)}
         here = with_values(recipe.model_copy(update={"sweep": None}), values)
-        told = {key: name for key, (name, _) in zip(over, combination, strict=True)}
+        names = {key: name for key, (name, _) in zip(over, combination, strict=True)}
         fixed = baseline.set if baseline else {}
         direct = with_values(here, {**fixed, **_OF_COORDS}) if baseline else None
-        made.append(SweepGroup({**protocol(here, over), **told}, here, direct, fixed))
+        made.append(SweepGroup({**protocol(here, over), **names}, here, direct, fixed))
     return made
 
 
 def protocol(recipe: Recipe, over: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The keys that make coordinates other than free ones that start at zero, but for those in `over`."""
+    """The keys that restrict the coordinates (not free, or not from zero), without those in `over`."""
     few = recipe.quantise.model_dump(exclude_defaults=True) if recipe.quantise else {}
-    told = {f"quantise.{key}": value for key, value in few.items()}
-    told |= {"start": recipe.start} if recipe.start else {}
-    return {key: value for key, value in told.items() if not _covered(key, over or {})}
+    found = {f"quantise.{key}": value for key, value in few.items()}
+    found |= {"start": recipe.start} if recipe.start else {}
+    return {key: value for key, value in found.items() if not _covered(key, over or {})}
 
 
 def merged(runs: Iterable[Run]) -> list[Run]:
@@ -149,10 +149,9 @@ def merged(runs: Iterable[Run]) -> list[Run]:
 
 
 def further(runs: Iterable[Run], results: Iterable[Mapping[str, Any]]) -> list[Run]:
-    """The runs of the configurations of `runs` that have these results, trained to their end or diverged.
+    """Further runs, with the configurations of `runs`, that have these results: finished or diverged ones.
 
-    Whatever asked for them, a grid may read them. One that might have been stopped for a goal is not among
-    them: its run_id is another one.
+    A grid reads them, whatever they were made for, except for runs with a goal, whose run_id is different.
     """
     alike = {run.config: run for run in runs if run.goal is None}
     points: dict[str, dict[str, tuple[int | None, Seeds]]] = {}
@@ -184,7 +183,7 @@ def _order(point: tuple[int | None, Seeds]) -> list[int]:
 
 
 def purposes(runs: Iterable[Run]) -> Plan:
-    """What these runs are for, as plan.json says it."""
+    """The purposes of these runs, as plan.json has them."""
     return [
         {
             "run_id": run.run_id,
@@ -200,7 +199,7 @@ def single(recipe: Recipe) -> Run:
     """The one run that a recipe describes by its own `d` and `seeds`; IdimError if d is missing."""
     if recipe.d is None and recipe.projector.name != "identity":
         raise IdimError(
-            "the recipe does not say d", "add d=500, the subspace dimension, or projector=identity"
+            "d is missing in the recipe", "add d=500, the subspace dimension, or projector=identity"
         )
     return next(_runs(recipe, {}, [(recipe.d, recipe.seeds)]))
 
@@ -220,7 +219,7 @@ def _shared(first: Run, again: Run) -> Run:
 
 
 def _covered(key: str, settings: Mapping[str, Any]) -> bool:
-    """Whether `settings` fix `key`, by itself or together with what it belongs to."""
+    """Whether `settings` set `key` or a part that it belongs to."""
     return any(key == fixed or key.startswith(f"{fixed}.") for fixed in settings)
 
 
@@ -231,7 +230,7 @@ def _runs(
     baseline: str | None = None,
     goal: Goal | None = None,
 ) -> Iterator[Run]:
-    """Runs that differ in nothing but d and seeds."""
+    """Runs that differ in d and seeds alone."""
     whole = filled(recipe.model_copy(update={"sweep": None, "trackers": []}))
     content, direct = _content(whole), recipe.projector.name == "identity"
     kind = prefix(recipe.projector.name)
@@ -247,7 +246,7 @@ def _runs(
 
 
 def _point(recipe: Recipe) -> str:
-    """d and seeds, as far as they touch the run."""
+    """d and seeds, as far as they affect the run."""
     d, seeds = recipe.d, recipe.seeds
     if recipe.projector.name == "identity":
         return f"s{seeds.theta0}.{seeds.data}"
@@ -255,7 +254,7 @@ def _point(recipe: Recipe) -> str:
 
 
 def _content(recipe: Recipe) -> str:
-    """All that decides what comes of a run, but for d and seeds, as canonical text."""
+    """Everything that determines the result of a run, except for d and seeds, as canonical text."""
     prints = fingerprint.of_recipe(recipe)
     plain = dump(recipe, defaults=True)
     for path, one in prints.items():
@@ -290,7 +289,7 @@ def _digest(*parts: str) -> str:
 
 
 def seeds_of(spec: int | list[int] | SeedLists) -> Iterator[Seeds]:
-    """The seeds that a recipe's number, list or lists of seeds stand for."""
+    """The seeds of a recipe's number, list or lists of seeds."""
     if isinstance(spec, SeedLists):
         for theta0, projector, data in product(spec.theta0, spec.projector, spec.data):
             yield Seeds(theta0=theta0, projector=projector, data=data)

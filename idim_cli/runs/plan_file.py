@@ -1,4 +1,4 @@
-"""plan.json: which runs a results folder is about, and what each is for."""
+"""plan.json: the runs of a results folder, and the purpose of each."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _PLANNED: dict[str, Any] = {
     "run_id": str, "over": dict | None, "baseline_config": str | None, "floor": int | float | str | None,
 }  # fmt: skip
 _MOST = 48 * 2**20  # bytes: a plan of MAX_RUNS runs is about half as large
-_NAME = 250  # letters that a file system takes
+_NAME = 250  # longest name of a folder
 _log = logging.getLogger(__name__)
 
 
 def planned(folder: Path) -> list[dict[str, Any]]:
-    """The runs of the plan; without one that can be read all that lie there, which then serve none."""
+    """The runs of the plan; without a readable plan all runs in the folder, which then have no purpose."""
     try:
         if (plan := _plan(folder)) is not None:
             return plan
     except FileError as error:
         _log.warning(
-            "%s; all runs of the folder are read, as no plan says what for (%s)", error.message, error.hint
+            "%s; all runs of the folder are read, without their purpose (%s)", error.message, error.hint
         )
     names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
     return [{"run_id": name, "baseline_config": None} for name in names]
@@ -72,7 +72,7 @@ def _plan(folder: Path) -> list[dict[str, Any]] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, FileError) as error:
-        again = "run the same `idim sweep` again: it trains nothing twice, and writes the plan anew"
+        again = "run the same `idim sweep` again: it trains nothing twice, and writes a new plan"
         raise FileError(f"{folder / PLAN} is damaged: {error}", again) from error
 
 
@@ -85,11 +85,11 @@ def _runs_of(plan: Any) -> list[dict[str, Any]]:
 
 
 def _is_inside(run_id: str) -> bool:
-    """Whether this names a folder below ``runs``: a plan from anywhere must not lead elsewhere."""
+    """Whether this names a folder below ``runs``: a downloaded plan must not lead to other files."""
     fits = len(run_id) <= _NAME and not set(run_id) & {"/", "\\", "\0"}
     if fits and run_id not in ("", ".", ".."):
         return True
-    _log.warning("%s names a run %r, which is no folder's name; it is left out", PLAN, run_id)
+    _log.warning("%s names a run %r, which is not the name of a folder; it is left out", PLAN, run_id)
     return False
 
 

@@ -1,4 +1,4 @@
-"""What runs have left in their folders: results and learning curves."""
+"""Reads the folders of runs: results and learning curves."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from idim_cli.runs.plan_file import planned as planned_in
 # Bytes, at most, and cells of a learning curve.
 _MOST = {RESULT: 2**22, METRICS: 2**25}
 _CELLS = 2_000_000
-_ANEW = "run the same sweep again: it is made anew"
-_REMOVED = "remove it and run the same sweep again: it is made anew"
+_ANEW = "run the same sweep again: it repeats the run"
+_REMOVED = "remove it and run the same sweep again: it repeats the run"
 _log = logging.getLogger(__name__)
 
 
 def finished(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Iterator[dict[str, Any]]:
-    """What is known of each run that has a result.json, in the order of the plan.
+    """Result and purpose of each run that has a result.json, in the order of the plan.
 
-    The plan says what a run is for (`over`, `baseline_config`), and result.json what came of it: a run may
-    serve another plan later. Without a plan it serves none.
+    The purpose (`over`, `baseline_config`, `floor`) is in the plan and not in result.json, since a run may
+    serve another plan later.
 
     Args:
         folder: a recipe's, as `idim sweep` makes it.
         known: results by run_id that need not be read again; those read now are added.
-        plan: None is what plan.json says; a sweep at work has its own, as another may replace the file.
+        plan: None reads plan.json; a running sweep passes its own, as another may replace the file.
     """
     known, found = {} if known is None else known, list[dict[str, Any]]()
     for planned in planned_in(folder) if plan is None else plan:
@@ -47,12 +47,12 @@ def finished(folder: Path, known: Known | None = None, plan: Plan | None = None)
 
 
 def serving(result: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's result with what it is for; that nothing asked for it leaves what its coordinates may be."""
+    """A run's result with its purpose; without one `over` has the restrictions of its coordinates."""
     return {**result, "over": result.get("coords") or {}, **planned}
 
 
 def readable(folder: Path, run_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The results of these runs below `folder`, but for those that cannot be read, of which it warns."""
+    """The results of these runs below `folder`; those that cannot be read are skipped with a warning."""
     found = (_readable(folder / RUNS / run_id) for run_id in run_ids)
     return (result for result in found if result is not None)
 
@@ -78,7 +78,7 @@ def read_result(run_folder: Path) -> dict[str, Any] | None:
     """The content of a run's result.json; None when the run has not ended.
 
     Raises:
-        FileError: the file is not what `idim` wrote.
+        FileError: the file was damaged, or not written by `idim`.
     """
     path = run_folder / RESULT
     try:
@@ -100,7 +100,7 @@ def metrics(run_folder: Path) -> list[dict[str, float]]:
     """
     try:
         text = bounded_io.read_bytes(run_folder / METRICS, _MOST[METRICS]).decode()
-        whole = text[: text.rfind("\n") + 1]  # a line that is being written is left for the next time
+        whole = text[: text.rfind("\n") + 1]  # the last line may still be incomplete
         if (text.partition("\n")[0].count(",") + 1) * whole.count("\n") > _CELLS:
             raise ValueError(f"it has more than {_CELLS:,} cells")
         return [

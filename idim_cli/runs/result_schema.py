@@ -1,4 +1,4 @@
-"""What the content of a result.json must be, so that tables and reports can rely on it."""
+"""Checks the content of a result.json, so that tables and reports can rely on it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parsed(data: bytes) -> dict[str, Any]:
 
 
 def _refuse_half_characters(result: object) -> None:
-    """Surrogates come in pairs; a lone one can be neither printed nor written."""
+    """Surrogates come in pairs; a single one can be neither printed nor written."""
     try:
         json.dumps(result, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -43,7 +43,7 @@ def _refuse_half_characters(result: object) -> None:
 
 
 def _wrong(result: Any) -> Iterator[str]:
-    """What in this is no result of a run; nothing if it is one."""
+    """What is wrong with the content."""
     if not isinstance(result, dict) or not isinstance(result.get("run_id"), str):
         yield "it has no run_id"
         return
@@ -60,7 +60,7 @@ def _wrong(result: Any) -> Iterator[str]:
 
 
 def _unscored(result: Mapping[str, Any]) -> Iterator[str]:
-    """What a run that was trained has to tell, and does not."""
+    """What is missing in the result of a run that was trained."""
     for name in ("d", "performance"):
         if result.get(name) is None:
             yield f"{name} is null" if name in result else f"{name} is missing"
@@ -94,7 +94,7 @@ def _curve(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value as JSON, cut where it is long; a number of thousands of digits is not even written."""
+    """A value as JSON, shortened; numbers of thousands of digits are not converted at all."""
     if type(value) is int and abs(value) > _LARGEST_WHOLE:
         return "too large"
     try:

@@ -1,95 +1,50 @@
 """Results folders: what lies where, written as a whole and read with care; the table of all runs."""
 
-from idim_cli.runs.files import (
-    HeldError,
-    clear_temporaries,
-    discard,
-    says,
-    sole_writer,
-    update,
-    write_atomic,
-    write_result,
-)
-from idim_cli.runs.names import (
-    CANCELLED,
-    CHECKPOINT,
-    COMPRESSED,
-    FAILED,
-    LOG,
-    METRICS,
-    OK,
-    PLAN,
-    RECIPE,
-    RECORD,
-    RESULT,
-    RUN_RECIPE,
-    RUNS,
-    SEARCH,
-    SOLVED,
-    SUMMARY,
-    TABLE,
-    TIMEOUT,
-    TRAININGS,
-    UNSOLVED,
-    Known,
-    Plan,
-    as_folder,
-    as_path,
-    checkpoint_of,
-    is_run_id,
-    misplaced,
-)
-from idim_cli.runs.plan_file import plan_text, progress, unplanned
-from idim_cli.runs.reading import finished, metrics, read_result, readable
-from idim_cli.runs.table import holds_runs, read, row, table, to_csv, write_csv
-
-__all__ = [
-    "CANCELLED",
-    "CHECKPOINT",
-    "COMPRESSED",
-    "FAILED",
-    "LOG",
-    "METRICS",
-    "OK",
-    "PLAN",
-    "RECIPE",
-    "RECORD",
-    "RESULT",
-    "RUNS",
-    "RUN_RECIPE",
-    "SEARCH",
-    "SOLVED",
-    "SUMMARY",
-    "TABLE",
-    "TIMEOUT",
-    "TRAININGS",
-    "UNSOLVED",
-    "HeldError",
-    "Known",
-    "Plan",
-    "as_folder",
-    "as_path",
-    "checkpoint_of",
-    "clear_temporaries",
-    "discard",
-    "finished",
-    "holds_runs",
-    "is_run_id",
-    "metrics",
-    "misplaced",
-    "plan_text",
-    "progress",
-    "read",
-    "read_result",
-    "readable",
-    "row",
-    "says",
-    "sole_writer",
-    "table",
-    "to_csv",
-    "unplanned",
-    "update",
-    "write_atomic",
-    "write_csv",
-    "write_result",
-]
+from idim_cli.runs.files import HeldError as HeldError
+from idim_cli.runs.files import clear_temporaries as clear_temporaries
+from idim_cli.runs.files import discard as discard
+from idim_cli.runs.files import says as says
+from idim_cli.runs.files import sole_writer as sole_writer
+from idim_cli.runs.files import update as update
+from idim_cli.runs.files import write_atomic as write_atomic
+from idim_cli.runs.files import write_result as write_result
+from idim_cli.runs.names import CANCELLED as CANCELLED
+from idim_cli.runs.names import CHECKPOINT as CHECKPOINT
+from idim_cli.runs.names import COMPRESSED as COMPRESSED
+from idim_cli.runs.names import FAILED as FAILED
+from idim_cli.runs.names import LOG as LOG
+from idim_cli.runs.names import METRICS as METRICS
+from idim_cli.runs.names import OK as OK
+from idim_cli.runs.names import PLAN as PLAN
+from idim_cli.runs.names import RECIPE as RECIPE
+from idim_cli.runs.names import RECORD as RECORD
+from idim_cli.runs.names import RESULT as RESULT
+from idim_cli.runs.names import RUN_RECIPE as RUN_RECIPE
+from idim_cli.runs.names import RUNS as RUNS
+from idim_cli.runs.names import SEARCH as SEARCH
+from idim_cli.runs.names import SOLVED as SOLVED
+from idim_cli.runs.names import SUMMARY as SUMMARY
+from idim_cli.runs.names import TABLE as TABLE
+from idim_cli.runs.names import TIMEOUT as TIMEOUT
+from idim_cli.runs.names import TRAININGS as TRAININGS
+from idim_cli.runs.names import UNSOLVED as UNSOLVED
+from idim_cli.runs.names import Known as Known
+from idim_cli.runs.names import Plan as Plan
+from idim_cli.runs.names import as_folder as as_folder
+from idim_cli.runs.names import as_path as as_path
+from idim_cli.runs.names import checkpoint_of as checkpoint_of
+from idim_cli.runs.names import is_run_id as is_run_id
+from idim_cli.runs.names import misplaced as misplaced
+from idim_cli.runs.plan_file import plan_text as plan_text
+from idim_cli.runs.plan_file import progress as progress
+from idim_cli.runs.plan_file import unplanned as unplanned
+from idim_cli.runs.reading import finished as finished
+from idim_cli.runs.reading import metrics as metrics
+from idim_cli.runs.reading import read_result as read_result
+from idim_cli.runs.reading import readable as readable
+from idim_cli.runs.table import holds_runs as holds_runs
+from idim_cli.runs.table import read as read
+from idim_cli.runs.table import row as row
+from idim_cli.runs.table import table as table
+from idim_cli.runs.table import to_csv as to_csv
+from idim_cli.runs.table import write_csv as write_csv

@@ -1,4 +1,4 @@
-"""All runs of a folder as a table, one row a run: results.csv is derived from it and never a source."""
+"""The runs of a folder as a table, one row a run; results.csv is derived from it and never a source."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SWEPT = "swept"
 
 
 def row(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The cells of one run, from what `finished` says of it; what is unknown is None.
+    """The cells of one run, from a result of `finished`; unknown values are None.
 
     Besides `columns.ALL` there is a column for each recipe key that is swept, named after it, and one for
     each further metric; a metric that has the name of another column has none.
@@ -69,14 +69,14 @@ def table(folder: Path, known: Known | None = None, plan: Plan | None = None) ->
 
 
 def write_csv(folder: Path, known: Known | None = None, plan: Plan | None = None) -> Path:
-    """Write results.csv of a results folder anew; returns its path. For `known` and `plan` see `finished`."""
+    """Update results.csv of a results folder; returns its path. For `known` and `plan` see `finished`."""
     path = folder / TABLE
     update(path, to_csv(table(folder, known, plan)))
     return path
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """A table of runs as text, in which no cell begins as a spreadsheet's formula does."""
+    """A table of runs as CSV, in which no cell is a spreadsheet formula."""
     words = frame.select_dtypes(["object", "string"]).columns
     shown = frame.assign(**{name: frame[name].map(untrusted_text.shielded) for name in words})
     return str(shown.rename(columns=untrusted_text.shielded).to_csv(index=False, lineterminator="\n"))
@@ -93,7 +93,7 @@ def read(path: str | Path) -> pd.DataFrame:
     """The table of a results folder, of one run's folder, or of any CSV file.
 
     Raises:
-        FileError: there is nothing of that kind at `path`.
+        FileError: there is none of these at `path`.
     """
     import pandas as pd
 
@@ -118,7 +118,7 @@ def _with_plan(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The columns of all results together: fixed ones in their places, others as they first appear."""
+    """The columns of all results: those of `columns` in their places, others in order of appearance."""
     over = [key for result in results for key in result.get("over") or {}]
     metrics = [key for result in results for key in result.get("metrics") or {}]
     # A key such as "projector" may be swept over and is a fixed column already.
@@ -127,7 +127,7 @@ def _columns(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _counts(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys of ``sweep.over`` that have whole numbers alone."""
+    """The keys of ``sweep.over`` all of whose values are whole numbers."""
     found: dict[str, set[type]] = {}
     for key, value in (pair for result in results for pair in (result.get("over") or {}).items()):
         fits = type(value) is not int or abs(value) < 2**63  # as a column can hold it
@@ -136,12 +136,12 @@ def _counts(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _cell(value: Any) -> Any:
-    """A value of ``sweep.over`` as one cell: numbers and words as they are, others as JSON."""
+    """A value of ``sweep.over`` as a cell: mappings and lists as JSON."""
     return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
 
 
 def _whole(values: list[Any]) -> pd.Series[Any]:
-    """Whole numbers as such, also where some are unknown: as decimals, large seeds would lose digits."""
+    """Whole numbers as integers also where some are unknown: as floats, large seeds would lose digits."""
     import pandas as pd
 
     if None in values:

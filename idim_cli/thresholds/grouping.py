@@ -35,9 +35,9 @@ Group = dict[str, Any]
 _log = logging.getLogger(__name__)
 
 
-def groups(
+def places(
     table: DataFrame, by: Sequence[str] | None = None, source: str = ""
-) -> Iterator[tuple[Group, DataFrame]]:
+) -> Iterator[tuple[Group, Ints]]:
     """Split a table into groups; each gets the direct runs that belong to it.
 
     Args:
@@ -46,20 +46,12 @@ def groups(
         source: the table's file, named in errors.
 
     Yields:
-        The columns and values that name the group, and its rows, index kept; also of groups without a
-        finished run.
+        The columns and values that name the group, and the places of its rows, the direct runs first; also of
+        groups without a finished run.
 
     Raises:
         IdimError: a column of `by` is missing, or holds what is read of each run.
     """
-    for group, at in places(table, by, source):
-        yield group, table.iloc[at]
-
-
-def places(
-    table: DataFrame, by: Sequence[str] | None = None, source: str = ""
-) -> Iterator[tuple[Group, Ints]]:
-    """As `groups`, with the places of the rows in the table: the direct runs first."""
     import numpy as np
 
     require_columns(table, (Columns.d, *(by or ())), source)

@@ -109,7 +109,7 @@ def threshold(
         runs: a results folder, a CSV file, or a table of one row a run with at least the columns d and
             performance, see `rows.clean`.
         options: how to read; None takes those of the recipe of a results folder, else the defaults.
-        by: column, or columns, to group by, see `groups`.
+        by: column, or columns, to group by, see `grouping.places`.
         source: name of a table in errors; not needed for a path.
         origin: how the runs of a table were made; not needed for a path.
         changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``; None is not given.

@@ -46,7 +46,7 @@ class Problem:
     def origin(self, recipe: Recipe) -> dict[str, Any]:
         """What it was made from (`runs.origin`); the test split is read for its fingerprint alone."""
         data = {split: self.data.digest(split) for split in origin.SPLITS}
-        return origin.told(self.theta0, data, origin.named(recipe))
+        return origin.record(self.theta0, data, origin.named(recipe))
 
 
 def problem(run: Run, where: Where) -> Problem:

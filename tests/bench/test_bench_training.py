@@ -111,5 +111,5 @@ def test_runs_that_cannot_be_batched_are_refused():
 
 def test_a_recipe_without_d_is_refused():
     text = "{dataset: digits, model: fc, training: {epochs: 1}}"
-    with pytest.raises(IdimError, match="does not say d"):
+    with pytest.raises(IdimError, match="d is missing"):
         list(pack.measure(loads(text).recipe, [2], HOW, Where()))

@@ -88,7 +88,7 @@ CONTRADICTIONS = {
 def test_a_result_that_contradicts_itself_is_left_out_and_named(name):
     answer = _checked("threshold", _damaged(name), "--json")
     assert answer.err.count(CONTRADICTIONS[name]) == 1
-    assert "the run is left out (run the same sweep again: it is made anew)" in answer.err
+    assert "the run is left out (run the same sweep again: it repeats the run)" in answer.err
     assert json.loads(answer.out)["estimates"][0]["runs"] == 7
     assert "9 of 10 planned runs are done" in answer.err
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from idim_cli.core.rng import Stream
-from idim_cli.thresholds import groups, sample, threshold
+from idim_cli.thresholds import sample, threshold
+from idim_cli.thresholds.grouping import places
 
 
 @pytest.fixture
@@ -47,7 +48,8 @@ def test_random_numbers_are_drawn_once_for_groups_of_as_many_d(table, monkeypatc
 
 def test_each_group_is_read_as_if_it_were_alone(table):
     together = threshold(table)
-    for one, (group, rows) in zip(together, groups(table), strict=True):
+    for one, (group, at) in zip(together, places(table), strict=True):
+        rows = table.iloc[at]
         (alone,) = threshold(rows)
         assert one.group == group
         assert one.reading == alone.reading
