@@ -66,3 +66,13 @@ def _png(mode: str, value: int, size: tuple[int, int]) -> bytes:
     buffer = io.BytesIO()
     Image.new(mode, size, value if mode == "L" else (value, 0, 255)).save(buffer, "png")
     return buffer.getvalue()
+
+
+def write_folder(root: Path, train: int = 15, test: int = 4) -> None:
+    """So many pictures of 10 x 8 pixels of each of two classes in train/ and test/, each of one grey."""
+    for split, n in (("train", train), ("test", test)):
+        for number, label in enumerate(("cat", "dog")):
+            (root / split / label).mkdir(parents=True)
+            for k in range(n):
+                grey = 8 * k + 4 * number
+                Image.new("RGB", (10, 8), (grey, grey, grey)).save(root / split / label / f"{k:02}.png")

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import idim_cli
+from idim_cli.core import machine
 from idim_cli.core.errors import IdimError
 from idim_cli.execute.base import Silent
 from idim_cli.execute.inline import Inline
@@ -239,7 +240,9 @@ def test_workers_that_cannot_start(tmp_path, monkeypatch, capfd):
 
 def test_seats_share_out_cores_and_gpus(monkeypatch):
     monkeypatch.setattr(worker_process, "cores", lambda: 8)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(machine, "cores", lambda: 8)
+    for name in ("OMP_NUM_THREADS", "IDIM_DATA_WORKERS"):
+        monkeypatch.delenv(name, raising=False)
     cpu = torch.device("cpu")
     assert [(slot.number, slot.threads) for slot in worker_process.slots(cpu, None)] == [
         (i, 1) for i in range(8)
@@ -248,7 +251,9 @@ def test_seats_share_out_cores_and_gpus(monkeypatch):
     assert worker_process.slots(cpu, 1, threads=5)[0].environment == {
         "OMP_NUM_THREADS": "5",
         "MKL_NUM_THREADS": "5",
+        "IDIM_DATA_WORKERS": "7",
     }
+    assert [seat.readers for seat in worker_process.seats(cpu, 4)] == [1] * 4
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert [slot.threads for slot in worker_process.slots(cpu, 2)] == [3, 3]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
