@@ -5,9 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
+import idim_cli
 from idim_cli.core.errors import ComponentError, DataError
 from idim_cli.datasets.folder import folder
 from idim_cli.datasets.split import Order
+from idim_cli.recipe.load import load
 
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
@@ -259,3 +261,17 @@ def test_the_imagenet_sample(data_root):
     assert y.bincount().tolist() == [30] * 10
     assert x.mean().abs() < 0.3
     assert 0.8 < x.std() < 1.3
+
+
+@pytest.mark.data
+def test_the_shipped_recipe_gives_a_reading_of_the_imagenet_sample(data_root, tmp_path):
+    if not (data_root.parent / "imagenet-sample").is_dir():
+        pytest.skip("needs imagenet-sample")
+    shorter = ["training.epochs=1", "sweep.d=[400,3200]", "sweep.seeds=1", "sweep.baseline.seeds=1"]
+    swept = idim_cli.sweep(
+        load("imagefolder", shorter), tmp_path, where=idim_cli.Where("cpu", data_root.parent)
+    )
+    (estimate,) = swept.estimates
+    assert len(list((tmp_path / "imagefolder" / "runs").iterdir())) == 3
+    assert estimate.error is None
+    assert estimate.reading.baseline > 0.1
