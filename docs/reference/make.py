@@ -60,7 +60,7 @@ PARTS = {
     "seeds": "Seeds",
     "training": "Training",
     "sweep": "Sweep",
-    "sweep.d": "Grid",
+    "sweep.d": "DimensionRange",
     "sweep.seeds": "SeedLists",
     "sweep.baseline": "Baseline",
     "threshold": "Threshold",

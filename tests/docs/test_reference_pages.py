@@ -48,7 +48,9 @@ def test_every_command_option_and_exit_code_is_there():
     assert all(f"| {code} |" in page for code in EXIT_CODES)
 
 
-@pytest.mark.parametrize("part", ["Recipe", "Training", "Sweep", "Baseline", "Threshold", "Seeds", "Grid"])
+@pytest.mark.parametrize(
+    "part", ["Recipe", "Training", "Sweep", "Baseline", "Threshold", "Seeds", "DimensionRange"]
+)
 def test_every_recipe_key_is_there_and_explained(part):
     keys = getattr(schema, part).model_fields
     assert len(keys) >= 2
