@@ -30,14 +30,31 @@ def command(
     ] = "fc",
     task: Annotated[
         str,
-        typer.Option("--task", metavar="NAME", help="By name.", autocompletion=complete.component("task")),
+        typer.Option(
+            "--task",
+            metavar="NAME",
+            help="Or module:callable, such as a loss.",
+            autocompletion=complete.component("task"),
+        ),
     ] = "classify",
     projector: Annotated[
         str,
         typer.Option(
-            "--projector", metavar="NAME", help="By name.", autocompletion=complete.component("projector")
+            "--projector",
+            metavar="NAME",
+            help="Or module:callable.",
+            autocompletion=complete.component("projector"),
         ),
     ] = "tied",
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            "--optimizer",
+            metavar="NAME",
+            help="Or module:callable, or torch:NAME.",
+            autocompletion=complete.component("optimizer"),
+        ),
+    ] = "adam",
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -46,7 +63,8 @@ def command(
     Names are those of `idim recipes components`; your own code is
     module:callable or ./file.py:callable.
 
-    Example: idim new mine --dataset ./mine.py:data --model ./mine.py:network
+    Examples: idim new mine --dataset ./mine.py:data --model ./mine.py:network
+    idim new mine --task ./mine.py:loss; idim new mine --optimizer torch:NAdam
 
     Exit code: 0; 2 when a name is unknown, or the file exists.
     """
@@ -56,9 +74,10 @@ def command(
     from idim_cli.recipe.write import written
 
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
-    text = written(str(path), dataset, model, task, projector, overrides or [])
+    text = written(str(path), dataset, model, task, projector, overrides or [], optimizer)
     write_new(path, text, force)
-    for kind, given in (("dataset", dataset), ("model", model)):
+    named = {"dataset": dataset, "model": model, "task": task, "projector": projector, "optimizer": optimizer}
+    for kind, given in named.items():
         if is_code(given, kind) and not code_files.digest(given):
             console.warn(f"the source of {given} is not found from the current folder")
     if as_json:

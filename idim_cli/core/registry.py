@@ -157,7 +157,9 @@ class Registry:
 
     def summary(self, name: str) -> str:
         """First line of the component's docstring, read without importing it."""
-        return self._signature(name).summary
+        library = self.library(name)
+        # torch puts its docstrings together while it is imported.
+        return self._signature(name).summary or (f"See the documentation of {library.module}." if library else "")
 
     def code_parameters(self, name: str) -> list[str]:
         """Names of the parameters that themselves name code of the user's."""

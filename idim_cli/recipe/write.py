@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from idim_cli.core import source_signature
 from idim_cli.core.registry import registry, split
 from idim_cli.recipe import override
 from idim_cli.recipe.check import validate
@@ -40,42 +41,59 @@ _WHY = {
     "sweep.baseline.seeds": "direct runs: their mean performance is the 100 %",
     _FLAT: "direct steps move every parameter: they must be smaller",
 }
+#: Of the user's own code, by kind: what it has to be.
 _YOURS = {
     "dataset": "yours: a function that returns an idim_cli.datasets.split.Source",
     "model": "yours: a callable that returns an nn.Module",
+    "task": "yours: a class as idim_cli.tasks.base.Task describes",
+    "method": "yours: a subclass of idim_cli.methods.base.Method",
+    "projector": "yours: a subclass of idim_cli.projectors.base.Projector",
+    "optimizer": "yours: a callable (params, ...) that returns a torch.optim.Optimizer",
+    "schedule": "yours: a function (steps, per_epoch, ...) -> (step -> factor of the learning rate)",
+    "search": "yours: a class as idim_cli.search.base.Search describes",
 }
+_LR = 0.02  # of Adam on coordinates: fits most networks ...
+_DIRECT = 20  # ... and direct steps are so many times smaller
 _COMMENT, _WIDTH = 32, 110  # where comments begin, and where lines end
 
 
 def written(
-    file: str, dataset: str, model: str, task: str, projector: str, overrides: Sequence[str] = ()
+    file: str,
+    dataset: str,
+    model: str,
+    task: str,
+    projector: str,
+    overrides: Sequence[str] = (),
+    optimizer: str = "adam",
 ) -> str:
     """The text of a recipe that passes `check`.
 
     Args:
         file: that it is for, named in its opening comment and in faults.
-        dataset, model, task, projector: components by name.
+        dataset, model, task, projector, optimizer: components by name, or code. A task may be a function
+            (outputs, targets): a loss.
         overrides: ``key=value``, for what they need or what should differ.
 
     Raises:
         ComponentError: a component is unknown.
         RecipeError: an override is wrong, or a parameter that has no default is missing.
     """
+    stepping, direct = _optimizer(optimizer)
     tree: dict[str, Any] = {
         "dataset": _full("dataset", dataset),
         "model": _full("model", model),
-        "task": _full("task", task),
+        "task": _task(task),
         "projector": _full("projector", projector),
         "d": 100,
         "training": {
-            "optimizer": {"name": "adam", "lr": 0.02},
+            "optimizer": stepping,
             "schedule": "linear",
             "batch_size": 128,
             "epochs": 10,
         },
         "sweep": {
             "search": "adaptive",
-            "baseline": {"seeds": 3, "set": {"training.optimizer.lr": 0.001}},
+            "baseline": {"seeds": 3, "set": direct},
         },
     }
     source = SourceMap(file)
@@ -85,6 +103,25 @@ def written(
     text = "\n".join([head, *_lines(tree, ""), ""])
     loads(text, file)
     return text
+
+
+def _task(name: str) -> dict[str, Any] | str:
+    """The task; of a loss of the user's both functions are named, so that they can be seen and changed."""
+    if is_code(name, "task") and (found := source_signature.of_code(name)):
+        needed = [one for one in found.parameters if one.default is ... and not one.is_keyword_only]
+        if len(needed) == 2:
+            return {"name": "loss", "loss": name, "score": f"{name.rpartition(':')[0]}:score"}
+    return _full("task", name)
+
+
+def _optimizer(name: str) -> tuple[dict[str, Any] | str, dict[str, float]]:
+    """The optimizer with its learning rate, and what direct training changes of it."""
+    if name == "adam":
+        return {"name": name, "lr": _LR}, {"training.optimizer.lr": _LR / _DIRECT}
+    field = registry("optimizer").parameters(name).model_fields.get("lr")
+    if field is None or not isinstance(field.default, int | float):
+        return name, {}
+    return {"name": name, "lr": field.default}, {"training.optimizer.lr": field.default / _DIRECT}
 
 
 def _full(kind: str, name: str) -> dict[str, Any] | str:
@@ -145,7 +182,7 @@ def _why(path: str, value: Any, holder: Mapping[str, Any]) -> str:
         return _WHY[path]
     if kind := COMPONENTS.get(parts) or (parts[-1] == "name" and COMPONENTS.get(parts[:-1])):
         return _YOURS[kind] if is_code(value, kind) else registry(kind).summary(value)
-    if (kind := COMPONENTS.get(parts[:-1])) and not is_code(holder["name"], kind):
+    if kind := COMPONENTS.get(parts[:-1]):
         field = registry(kind).parameters(holder["name"]).model_fields.get(parts[-1])
         return (field and field.description) or ""
     return ""

@@ -20,14 +20,14 @@ _SCORE = "score"
 
 
 class Loss:
-    """A loss of the user's own, ``loss(outputs, targets)``; performance is ``score(outputs, targets)``.
+    """A loss and a score of the user's own, two functions (outputs, targets).
 
     The loss gets a batch and returns a scalar tensor. The score gets a whole split on the CPU and returns a
     number, the higher the better.
 
     Args:
-        loss: as ./mine.py:loss.
-        score: as ./mine.py:score; by default the function `score` of the same file.
+        loss: what is minimised; ./mine.py:loss.
+        score: the performance; ./mine.py:score, or by default the function `score` of the loss's file.
         outputs: how many numbers the model returns; by default as many as there are classes, or targets.
         score_on: the split whose score is the performance.
     """

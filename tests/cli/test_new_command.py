@@ -26,9 +26,10 @@ def test_it_passes_check(cli, dataset, model, tmp_path, monkeypatch):
 
 
 def test_every_component_can_be_named(cli):
-    for kind in ("projector", "task"):
+    for kind in ("projector", "task", "optimizer"):
         for name in registry(kind):
-            if name != "identity":  # direct training has no d to search for
+            # Direct training has no d to search for, and a loss is one's own.
+            if name not in ("identity", "loss"):
                 assert cli("new", f"{kind}-{name}", f"--{kind}", name).exit_code == 0
 
 
@@ -74,3 +75,61 @@ def test_code_that_is_not_found_from_here_is_pointed_out(cli):
     Path("here.py").write_text("def data(): ...\n")
     said = cli("new", "mine", "--dataset", "./here.py:data", "--model", "./there.py:net").stderr
     assert said == "warning: the source of ./there.py:net is not found from here\n"
+
+
+OWN = """
+import torch
+
+def loss(outputs, targets):
+    return (outputs - targets).square().mean()
+
+def score(outputs, targets):
+    return -loss(outputs, targets)
+
+class Task:
+    def __init__(self, *, weight: float = 1.0): ...
+
+class Signs(torch.optim.Optimizer):
+    def __init__(self, params, lr=0.04, beta: float = 0.9): ...
+
+class Free(torch.optim.Optimizer):
+    def __init__(self, params): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "key", "expected", "direct"),
+    [
+        (
+            "--task=./own.py:loss",
+            "task",
+            {"name": "loss", "loss": "./own.py:loss", "score": "./own.py:score"},
+            {"training.optimizer.lr": 0.001},
+        ),
+        ("--task=./own.py:Task", "task", {"name": "./own.py:Task"}, {"training.optimizer.lr": 0.001}),
+        ("--task=regress", "task", {"name": "regress"}, {"training.optimizer.lr": 0.001}),
+        (
+            "--optimizer=./own.py:Signs",
+            "optimizer",
+            {"name": "./own.py:Signs", "lr": 0.04},
+            {"training.optimizer.lr": 0.002},
+        ),
+        ("--optimizer=./own.py:Free", "optimizer", {"name": "./own.py:Free"}, {}),
+        (
+            "--optimizer=torch:NAdam",
+            "optimizer",
+            {"name": "torch:NAdam", "lr": 0.002},
+            {"training.optimizer.lr": 0.0001},
+        ),
+    ],
+)
+def test_ones_own_loss_task_and_optimizer(cli, option, key, expected, direct):
+    Path("own.py").write_text(OWN)
+    assert cli("new", "mine", option).stderr == ""
+    recipe = load("mine.yaml").recipe
+    found = recipe.task if key == "task" else recipe.training.optimizer
+    params = {name: found.params[name] for name in expected if name != "name"}
+    assert {"name": found.name, **params} == expected
+    assert recipe.sweep.baseline.set == direct
+    text = Path("mine.yaml").read_text()
+    assert all(" # " in line for line in text.splitlines() if re.match(r"\s*[\w]+: \S", line))
