@@ -159,7 +159,8 @@ class Registry:
         """First line of the component's docstring, read without importing it."""
         library = self.library(name)
         # torch puts its docstrings together while it is imported.
-        return self._signature(name).summary or (f"See the documentation of {library.module}." if library else "")
+        other = f"See the documentation of {library.module}." if library else ""
+        return self._signature(name).summary or other
 
     def code_parameters(self, name: str) -> list[str]:
         """Names of the parameters that themselves name code of the user's."""
