@@ -74,7 +74,7 @@ def test_what_is_missing_or_unknown_is_told_and_nothing_written(cli):
 def test_code_that_is_not_found_from_here_is_pointed_out(cli):
     Path("here.py").write_text("def data(): ...\n")
     said = cli("new", "mine", "--dataset", "./here.py:data", "--model", "./there.py:net").stderr
-    assert said == "warning: the source of ./there.py:net is not found from here\n"
+    assert said == "warning: the source of ./there.py:net is not found from the current folder\n"
 
 
 OWN = """
