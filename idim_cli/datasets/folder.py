@@ -148,9 +148,8 @@ def _images(split: Path, listing: Listing, view: View, skip: bool, notes: list[s
     """The images of a split, without those that are to be skipped, which `notes` then tells."""
     pairs = [(name, number) for number, files in enumerate(listing.values()) for name in files]
     if skip and (damaged := _damaged(split, [name for name, _ in pairs])):
-        notes.append(f"{len(damaged)} of {len(pairs)} images in {split} cannot be decoded and are skipped")
-        for name, why in damaged.items():
-            _log.warning("%s: %s; it is skipped", split / name, why)
+        which = _some([str(split / name) for name in damaged])
+        notes.append(f"{len(damaged)} of {len(pairs)} images cannot be decoded and are skipped: {which}")
         pairs = [pair for pair in pairs if pair[0] not in damaged]
         if gone := [name for number, name in enumerate(listing) if number not in {pair[1] for pair in pairs}]:
             raise DataError(f"folder: no image in {split} can be decoded for the class {_some(gone)}")
@@ -163,7 +162,10 @@ def _damaged(split: Path, files: Sequence[str]) -> dict[str, str]:
     def find() -> dict[str, str]:
         groups = torch.split(torch.arange(len(files)), _CHUNK)
         found = loading.read(Check(split, files), groups, data_workers())
-        return {files[place]: why for some in found for place, why in some}
+        flaws = {files[place]: why for some in found for place, why in some}
+        for name, why in flaws.items():  # of many the notes name a few
+            _log.warning("%s: %s; it is skipped", split / name, why)
+        return flaws
 
     found: dict[str, str] = file_scan.kept("damaged", split, files, find)
     return found

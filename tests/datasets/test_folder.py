@@ -213,11 +213,14 @@ def test_corrupt_images_are_skipped_in_every_run(top, caplog, monkeypatch):
     path, found = truncated(top), source(top, corrupt="skip")
     assert len(found.train) == 7  # of 9
     assert "2 of 9" in found.notes[0]
+    assert str(path) in found.notes[0]
     assert str(path) in caplog.text
+    caplog.clear()
     whole(found.train, epoch(found.train))
-    monkeypatch.setattr("idim_cli.datasets.loading.read", None)  # it is known by now
-    assert source(top, corrupt="skip").train.dataset.files == found.train.dataset.files
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("idim_cli.datasets.loading.read", None)  # it is known by now
+        assert source(top, corrupt="skip").train.dataset.files == found.train.dataset.files
+    assert caplog.text == ""
     (top / "train" / "dog" / "1.png").unlink()
     assert "1 of 8" in source(top, corrupt="skip").notes[0]
 
