@@ -75,8 +75,6 @@ TAIL = (
 )
 ALL = (*HEAD, *BODY, *TAIL)
 NAMES = tuple(column.name for column in ALL)
-#: Columns that plan.json fills, not result.json: what the run is for.
-OF_PLAN = ("floor", "baseline_config")
 
 
 def of_kind(kind: Kind) -> tuple[str, ...]:

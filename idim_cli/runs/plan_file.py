@@ -67,21 +67,17 @@ def plan_text(recipe: str, runs: Plan) -> str:
 def _plan(folder: Path) -> list[dict[str, Any]] | None:
     """The runs that plan.json names; None if it is not there, FileError if it is damaged."""
     try:
-        runs = _runs_of(untrusted_text.loads(bounded_io.read_bytes(folder / PLAN, _MOST)))
-        return [run for run in runs if _is_inside(run["run_id"])]
+        plan = untrusted_text.loads(bounded_io.read_bytes(folder / PLAN, _MOST))
+        runs = plan.get("runs") if isinstance(plan, dict) else None
+        if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+            raise ValueError("it holds no list of runs")
+        found = [_purpose({"floor": None, **run}) for run in runs]
+        return [run for run in found if _is_inside(run["run_id"])]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, FileError) as error:
         again = "run the same `idim sweep` again: it trains nothing twice, and writes a new plan"
         raise FileError(f"{folder / PLAN} is damaged: {error}", again) from error
-
-
-def _runs_of(plan: Any) -> list[dict[str, Any]]:
-    """The runs of the content of plan.json; ValueError if that is none."""
-    runs = plan.get("runs") if isinstance(plan, dict) else None
-    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
-        raise ValueError("it holds no list of runs")
-    return [_sound_plan({"floor": None, **run}) for run in runs]
 
 
 def _is_inside(run_id: str) -> bool:
@@ -93,8 +89,8 @@ def _is_inside(run_id: str) -> bool:
     return False
 
 
-def _sound_plan(run: dict[str, Any]) -> dict[str, Any]:
-    """What one run of a plan is for; ValueError if a key has a wrong type, KeyError if it is missing."""
+def _purpose(run: dict[str, Any]) -> dict[str, Any]:
+    """The purpose of one run of a plan; ValueError for a key of a wrong type, KeyError for a missing one."""
     for name, kind in _PLANNED.items():
         if not isinstance(run[name], kind):
             raise ValueError(f"{name} is a {type(run[name]).__name__}")

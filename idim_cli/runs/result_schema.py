@@ -4,55 +4,41 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from idim_cli.core import untrusted_text
-from idim_cli.runs import columns, consistency
+from idim_cli.runs import consistency
+from idim_cli.runs.columns import of_kind
 from idim_cli.runs.early_stop import SOLVED, UNSOLVED
 
-# Fields of a result.json that are no columns of results.csv, by kind; any field may be absent or null.
-_WHOLE = (*columns.of_kind("whole"), "threads", "columns_sampled")
-_REAL = columns.of_kind("real")
-_TEXT = (*columns.of_kind("text"), "reason", "hint", "python")
-_FLAGS = (*columns.of_kind("flag"), "again")
-_FIGURES = ("metrics", "layer_share")
 _SCORED = ("ok", SOLVED, UNSOLVED)
 _LARGEST_WHOLE = 2**63 - 1  # as in the columns of a table
 _LARGEST = 1e100  # whose square is still finite
 _LARGEST_D = 2**53  # up to here every whole number is a float
-_SHOWN = 40
+_SHOWN = 40  # characters of a wrong value in a message
 
 
 def parsed(data: bytes) -> dict[str, Any]:
     """The content of a result.json; ValueError says what is wrong with it."""
     result = untrusted_text.loads(data)
     if b"\\ud" in data.lower():
-        _refuse_half_characters(json.loads(data))
+        try:
+            json.dumps(json.loads(data), ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:  # it could be neither printed nor written
+            raise ValueError("it holds half a character (a lone surrogate)") from error
     if wrong := next(_wrong(result), ""):
         raise ValueError(wrong)
     return dict(result)
 
 
-def _refuse_half_characters(result: object) -> None:
-    """Surrogates come in pairs; a single one can be neither printed nor written."""
-    try:
-        json.dumps(result, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("it holds half a character (a lone surrogate)") from error
-
-
 def _wrong(result: Any) -> Iterator[str]:
-    """What is wrong with the content."""
+    """What is wrong with the content; any field but run_id may be absent or null."""
     if not isinstance(result, dict) or not isinstance(result.get("run_id"), str):
         yield "it has no run_id"
         return
-    for fits, names in _KINDS.items():
-        for name in names:
-            if not fits(value := result.get(name)):
-                yield f"{name} is {_shown(value)}"
-    for name, kind in (("coords", dict), ("over", dict), ("data", list)):
-        if not isinstance(value := result.get(name), kind | None):
+    for name, fits in _FIELDS.items():
+        if (value := result.get(name)) is not None and not fits(value):
             yield f"{name} is {_shown(value)}"
     if result.get("status") in _SCORED:
         yield from _unscored(result)
@@ -70,27 +56,23 @@ def _unscored(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _whole(value: Any) -> bool:
-    return value is None or (type(value) is int and 0 <= value <= _LARGEST_WHOLE)
+    return type(value) is int and 0 <= value <= _LARGEST_WHOLE
 
 
 def _real(value: Any) -> bool:
-    return value is None or (type(value) in (int, float) and abs(value) <= _LARGEST and math.isfinite(value))
+    return type(value) in (int, float) and abs(value) <= _LARGEST and math.isfinite(value)
 
 
-def _text(value: Any) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _flag(value: Any) -> bool:
-    return value is None or isinstance(value, bool)
+def _is(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kind)
 
 
 def _figures(value: Any) -> bool:
-    return value is None or (isinstance(value, dict) and all(map(_real, value.values())))
+    return isinstance(value, dict) and all(one is None or _real(one) for one in value.values())
 
 
 def _curve(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and all(y is not None and _real(y) for y in value))
+    return isinstance(value, list) and all(map(_real, value))
 
 
 def _shown(value: Any) -> str:
@@ -104,4 +86,14 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-_KINDS = {_whole: _WHOLE, _real: _REAL, _text: _TEXT, _flag: _FLAGS, _figures: _FIGURES, _curve: ("curve",)}
+# The columns of results.csv, and the fields that are only in a result.json.
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys((*of_kind("whole"), "threads", "columns_sampled"), _whole),
+    **dict.fromkeys(of_kind("real"), _real),
+    **dict.fromkeys((*of_kind("text"), "reason", "hint", "python"), _is(str)),
+    **dict.fromkeys((*of_kind("flag"), "again"), _is(bool)),
+    **dict.fromkeys(("metrics", "layer_share"), _figures),
+    **dict.fromkeys(("coords", "over"), _is(dict)),
+    "data": _is(list),
+    "curve": _curve,
+}

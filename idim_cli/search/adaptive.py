@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -83,7 +83,7 @@ class Adaptive:
 def _check(recipe: Recipe, early_stop: bool, rates: bool) -> None:
     """Refuse at once what would fail at the end; ComponentError."""
     assert recipe.sweep is not None
-    reading, fault, hint = recipe.threshold, "", ""
+    reading, direct, fault, hint = recipe.threshold, recipe.sweep.baseline, "", ""
     if reading.baseline == "best":
         fault, hint = "the best of the sweep is not known beforehand", "threshold.baseline=model, or a number"
     elif reading.floor == "min":
@@ -91,24 +91,18 @@ def _check(recipe: Recipe, early_stop: bool, rates: bool) -> None:
             "the minimum of the sweep is not known beforehand",
             "threshold.floor=chance, or a number",
         )
-    elif reading.baseline == "model" and recipe.sweep.baseline is None:
+    elif reading.baseline == "model" and direct is None:
         fault, hint = "there are no direct runs to be the baseline", "sweep.baseline.seeds=3"
     elif reading.rule not in (None, "curve") and early_stop:
         fault = f"the rule {reading.rule!r} cannot read runs that were stopped early"
         hint = "leave threshold.rule out, or sweep.search.early_stop=false"
     elif recipe.projector.name == "identity":
         fault, hint = "direct training has no d to search for", "take another projector"
-    elif rates and reading.baseline == "model" and RATE not in _fixed(recipe):
+    elif rates and reading.baseline == "model" and RATE not in (direct.set if direct else ()):
         fault = "learning rates can only be compared by one level, but each has a baseline of its own"
         hint = f"sweep.baseline.set.{RATE}=0.001, or another that suits direct training"
     if fault:
         raise ComponentError(f"sweep.search adaptive: {fault}", hint)
-
-
-def _fixed(recipe: Recipe) -> Collection[str]:
-    """The recipe keys that direct runs set for themselves."""
-    baseline = recipe.sweep.baseline if recipe.sweep else None
-    return baseline.set if baseline else ()
 
 
 def _with_rates(recipe: Recipe, rates: Sequence[float]) -> Recipe:

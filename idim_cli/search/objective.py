@@ -112,7 +112,7 @@ def measure(
     """
     from idim_cli.search.base import build
 
-    D = _checked(objective, D, baseline)
+    D, say = _checked(objective, D, baseline), say or (lambda line: None)
     limits = {"precision": precision, "max_runs": max_runs, "batch": batch, "seed": seed}
     reading = {"fraction": fraction, "floor": float(floor), "confidence": confidence}
     recipe = _recipe(baseline, baseline_runs, limits, reading)
@@ -123,10 +123,10 @@ def measure(
     while (ask := search.ask(known)) is not None:
         for line in ask.why:
             log.append(line)
-            _say(say, line)
+            say(line)
         for run, outcome in zip(ask.runs, map(call, ask.runs), strict=True):
             known[run.run_id] = outcome
-            _say(say, _line(outcome))
+            say(_line(outcome))
     return _measured(recipe, list(known.values()), log)
 
 
@@ -162,12 +162,7 @@ def _score(value: Any, call: str) -> float:
     return float(value)
 
 
-def _recipe(
-    baseline: float | Callable[[int], float],
-    runs: int,
-    limits: dict[str, Any],
-    reading: dict[str, float],
-) -> Recipe:
+def _recipe(baseline: Any, runs: int, limits: dict[str, Any], reading: dict[str, float]) -> Recipe:
     """A recipe with the search; its data set and model are placeholders and are not used."""
     from idim_cli.recipe.check import validate
     from idim_cli.recipe.source import SourceMap
@@ -196,36 +191,18 @@ def _outcome(objective: Callable[[int, int], float], baseline: Any, D: int, run:
     else:
         score = _score(objective(d, seed), f"objective(d={d}, seed={seed})")
     known = {
-        "run_id": run.run_id,
-        "direct": run.direct,
-        "d": D if run.direct else d,
-        "D": D,
-        "epochs": 1,
-        "epoch": 1,
+        **{"run_id": run.run_id, "direct": run.direct, "d": D if run.direct else d, "D": D},
+        **{"epochs": 1, "epoch": 1, "seed_theta0": seed, "seed_projector": seed, "seed_data": seed},
     }
-    seeds = {f"seed_{name}": seed for name in ("theta0", "projector", "data")}
     if not math.isfinite(score):
-        return {**known, **seeds, "status": results.FAILED, "reason": f"the score is {score}"}
-    return {**known, **seeds, "status": results.OK, "performance": score}
+        return {**known, "status": results.FAILED, "reason": f"the score is {score}"}
+    return {**known, "status": results.OK, "performance": score}
 
 
 def _line(outcome: dict[str, Any]) -> str:
     name = "direct" if outcome["direct"] else f"d = {outcome['d']:,}"
     score = f"{outcome['performance']:.4g}" if "performance" in outcome else f"FAILED: {outcome['reason']}"
     return f"  {name}, seed {outcome['seed_theta0']}: {score}"
-
-
-def _say(say: Callable[[str], None] | None, line: str) -> None:
-    if say is not None:
-        say(line)
-
-
-def _next(recipe: Recipe, reading: Reading, calls: int) -> str:
-    """What to do next: nothing where the requested precision was reached."""
-    limits = recipe.sweep.search.params if recipe.sweep else {}
-    if calls >= limits["max_runs"] and not is_precise(reading, limits["precision"]):
-        return f"the search used all {calls} calls; allow more: max_runs={2 * calls}"
-    return ""
 
 
 def _measured(recipe: Recipe, outcomes: Sequence[dict[str, Any]], log: Sequence[str]) -> Measurement:
@@ -239,8 +216,9 @@ def _measured(recipe: Recipe, outcomes: Sequence[dict[str, Any]], log: Sequence[
     table["performance"] = table["performance"].astype(float)
     (found,) = threshold(table, Options(**recipe.reading()), source="the calls of the objective")
     if found.reading is not None:
-        found = replace(
-            found, reading=replace(found.reading, next=_next(recipe, found.reading, len(outcomes)))
-        )
+        limits, calls = recipe.sweep.search.params if recipe.sweep else {}, len(outcomes)
+        ended = calls < limits["max_runs"] or is_precise(found.reading, limits["precision"])
+        then = "" if ended else f"the search used all {calls} calls; allow more: max_runs={2 * calls}"
+        found = replace(found, reading=replace(found.reading, next=then))
     shown = table[["d", "direct", "status", "performance"]].assign(seed=table["seed_theta0"])
     return Measurement(found, shown, tuple(log))

@@ -53,8 +53,13 @@ def advise(runs: Sample, value: float, draws: Draws | None, options: Options) ->
     if options.rule == "curve":
         return _search(low, high, ours)
     if _is_noise(grid, value, low, high):
-        alone = runs.independent or runs.points.n.max() == 1
-        return _repeat(max(5, 2 * int(runs.points.n.min())), ours) if alone else _other_seeds(ours)
+        if runs.independent or runs.points.n.max() == 1:
+            return _repeat(max(5, 2 * int(runs.points.n.min())), ours)
+        # Runs with one P at each d: their spread does not show the error of their mean.
+        if ours:
+            return Advice("repeat the runs with other seeds of P", ("sweep.seeds=5",))
+        name = "name the column of P's seed (--column seed_projector=NAME)"
+        return Advice(f"{name}, or run each d with several P")
     return _narrow(grid, (low, high), int(runs.points.n.min()), int(np.searchsorted(runs.d, value)), ours)
 
 
@@ -115,13 +120,6 @@ def _narrow(grid: Sequence[int], ends: tuple[float, float], runs: int, near: int
 def _is_noise(grid: Sequence[int], value: float, low: float, high: float) -> bool:
     """Whether an interval leaves the grid although the level is crossed well inside it."""
     return (high == math.inf and grid[-1] >= _FAR * value) or (low == -math.inf and value >= _FAR * grid[0])
-
-
-def _other_seeds(ours: bool) -> Advice:
-    """For runs with one P at each d, whose spread does not show the error of their mean."""
-    if ours:
-        return Advice("repeat the runs with other seeds of P", ("sweep.seeds=5",))
-    return Advice("name the column of P's seed (--column seed_projector=NAME), or run each d with several P")
 
 
 def _search(low: float, high: float, ours: bool) -> Advice:

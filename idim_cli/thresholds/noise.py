@@ -74,12 +74,10 @@ def swept_noise(runs: Swept, near: int, enough: int = _ENOUGH) -> Sides | None:
     if not runs.independent:
         wider = slice(max(0, min(near, len(runs.d)) - SIDE - 1), near + SIDE + 1)
         scatter = _between(runs.d[wider], runs.means[wider], runs.n[wider])
-    below, above = (_larger(_alone(side, enough) or both, scatter) for side in sides)
+    below, above = (
+        _larger(side if side is not None and side.dof >= enough else both, scatter) for side in sides
+    )
     return None if below is None or above is None else Sides(below, above)
-
-
-def _alone(noise: Noise | None, enough: int) -> Noise | None:
-    return noise if noise is not None and noise.dof >= enough else None
 
 
 def _larger(one: Noise | None, other: Noise | None) -> Noise | None:

@@ -131,17 +131,15 @@ def posterior(runs: Evidence, level: float, prior: Prior) -> Posterior:
         level: performance to be reached.
         prior: of the threshold.
     """
-    axes = [(prior.low, prior.high), *(_log_range(level, shares) for shares in (_SLOPES, _NOISES))]
+    ends = (level * share for shares in (_SLOPES, _NOISES) for share in shares)
+    slope, most_slope, noise, most_noise = (float(np.log(end)) for end in ends)
+    axes = [(prior.low, prior.high), (slope, most_slope), (noise, most_noise)]
     for sizes, count in _PASSES:
         grid = [np.linspace(*ends, size) for ends, size in zip(axes, sizes, strict=True)]
         log = _log_posterior(runs, level, prior, grid, min(1.0, count / max(len(runs.d), 1)))
         axes = list(_plausible(log, grid))
     weight = np.exp(log - log.max()).sum(axis=3)
     return Posterior(grid[0], np.exp(grid[1]), np.exp(grid[2]), weight / weight.sum())
-
-
-def _log_range(level: float, shares: tuple[float, float]) -> tuple[float, float]:
-    return float(np.log(level * shares[0])), float(np.log(level * shares[1]))
 
 
 def _log_posterior(runs: Evidence, level: float, prior: Prior, grid: list[Floats], share: float) -> Floats:
