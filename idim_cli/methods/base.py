@@ -1,4 +1,4 @@
-"""What a method is: it moves the coordinates from step to step, and can save and restore all of its state."""
+"""The Method contract: it updates the coordinates step by step, and can save and restore all of its state."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from idim_cli.tasks.base import Task
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What a method works on.
+    """The problem that a method solves.
 
     Attributes:
-        subspace: holds the coordinates that are moved, in place.
-        task: says how good they are on a batch.
+        subspace: holds the coordinates, which are updated in place.
+        task: computes the loss of a batch.
         train: the training split.
-        device: where all is computed.
+        device: where everything is computed.
         training: optimizer, schedule, batch size and budget of the recipe.
         seed: of the order of the examples and of noise.
-        steps, per_epoch: how many there are.
-        quantise: which few values the coordinates come to take; None leaves them free.
+        steps, per_epoch: number of steps, in total and in each epoch.
+        quantise: levels to which the coordinates are rounded during training; None: no rounding.
     """
 
     subspace: Subspace
@@ -46,12 +46,12 @@ class Objective:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A step that is about to be made.
+    """The next step of a training.
 
     Attributes:
-        number: of steps made before it.
-        epoch, index: its place: the epoch, and the steps of that epoch made before it.
-        examples: which of the training split it is made on, int64 [B]; None if it needs none.
+        number: steps completed before it.
+        epoch, index: its epoch, counted from 0, and its position in that epoch.
+        examples: indices into the training split, int64 [B]; None if the step needs none.
         batch: these examples, if they have been read already.
     """
 
@@ -63,24 +63,24 @@ class Step:
 
 
 class Method(abc.ABC):
-    """Moves the coordinates of a subspace; `training.loop` evaluates in between, and saves.
+    """Updates the coordinates of a subspace; `training.loop` evaluates, and saves the state.
 
-    An interrupted training ends with the same bits as an undisturbed one, because the numbers that a step
-    draws depend on its place alone, and everything else is among `tensors`.
+    An interrupted training ends with the same bits as an uninterrupted one: the random numbers of a step
+    depend only on its epoch and index, and everything else is in `tensors`.
 
     Args:
-        objective: what it works on. Further parameters are those that a recipe may set, keyword-only.
+        objective: the problem. Further parameters are keyword-only and may be set by a recipe.
     """
 
-    #: Whether its steps are those of `methods.gradient`, which a pack can make for several runs at once. It
-    #: is not inherited: what a subclass overrides, a pack would pass over.
+    #: Whether its steps are those of `methods.gradient`, which a pack can make for several runs together.
     batched: ClassVar[bool] = False
-    #: Whether it takes gradients, so that the loss must be differentiable in the parameters.
+    #: Whether it computes gradients, so that the loss must be differentiable in the parameters.
     differentiates: ClassVar[bool] = True
-    #: Whether the coordinates are a solution at the end alone, not at the evaluations before.
+    #: Whether the coordinates are a solution only after the last step, not at earlier evaluations.
     only_at_end: bool = False
 
     def __init_subclass__(cls) -> None:
+        # Not inherited: a pack makes the steps of `Gradient` and would ignore what a subclass overrides.
         cls.batched = vars(cls).get("batched", False)
 
     def __init__(self, objective: Objective) -> None:
@@ -88,33 +88,33 @@ class Method(abc.ABC):
 
     @abc.abstractmethod
     def steps(self, epoch: int, begin: int, end: int) -> Iterator[Step]:
-        """The steps `begin` .. `end` - 1 of an epoch, one after the other."""
+        """The steps `begin` .. `end` - 1 of an epoch, in order."""
 
     @abc.abstractmethod
     def make(self, step: Step) -> Tensor:
         """Make a step; returns its loss, a scalar on any device."""
 
     def after_step(self, steps: int) -> None:  # noqa: B027
-        """Called when so many steps have been made, here or in a pack; does nothing unless overridden."""
+        """Called after each step with the number completed, also in a pack; does nothing by default."""
 
     def figures(self) -> dict[str, float]:
-        """What an evaluation's row of metrics.csv says of the method, such as its learning rate."""
+        """Columns for metrics.csv at each evaluation, such as the learning rate."""
         return {}
 
     def point(self) -> dict[str, Tensor]:
-        """Tensors of the method that belong to a solution, besides the coordinates."""
+        """Tensors that are part of a solution in addition to the coordinates."""
         return {}
 
     def tensors(self) -> dict[str, Tensor]:
-        """All else that going on needs, by name."""
+        """All other state needed to resume, by name."""
         return {}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:  # noqa: B027
-        """Set the state that `tensors` returned; does nothing unless overridden."""
+        """Set the state that `tensors` returned; does nothing by default."""
 
 
 def build(component: Component, objective: Objective) -> Method:
-    """The method that a recipe names; ComponentError for parameters that do not fit."""
+    """The method that a recipe names; ComponentError for invalid parameters."""
     made = METHODS.make(component.name, component.params, objective)
     if not isinstance(made, Method):
         kind = type(made).__name__

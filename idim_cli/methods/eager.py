@@ -1,4 +1,4 @@
-"""Optimizers of torch without what prepares them for torch.compile, which takes a second to import."""
+"""Optimizers of torch without their torch.compile wrappers, which take a second to import."""
 
 from __future__ import annotations
 
@@ -11,29 +11,26 @@ from torch.optim import Optimizer
 
 Kind = TypeVar("Kind", bound=type[Optimizer])
 
-# What torch wraps: adding a group, which every constructor does, is enough to import torch._dynamo.
+# The methods that torch wraps; add_param_group, which every constructor calls, already imports torch._dynamo.
 _WRAPPED = ("add_param_group", "load_state_dict", "state_dict", "step", "zero_grad")
 
 
 @functools.cache
 def eager(kind: Kind) -> Kind:
-    """The same class of optimizer, the same bits, for steps outside of compiled code.
-
-    torch documents its wrappers by `__wrapped__`. A method without one, of another torch version, say, stays
-    as it is.
-    """
+    """The same optimizer class with the same results, for steps outside of compiled code."""
     plain = {name: _plain(getattr(kind, name)) for name in _WRAPPED}
+    # Name and module are kept: checkpoints, messages and `optimizers.joinable` identify the class by them.
     return type(kind.__name__, (kind,), {"__module__": kind.__module__, "__doc__": kind.__doc__, **plain})  # type: ignore[return-value]
 
 
 def _plain(method: Any) -> Any:
-    inner = inspect.unwrap(method)
-    if inner is method:
+    inner = inspect.unwrap(method)  # torch's wrappers set __wrapped__
+    if inner is method:  # not wrapped in this version of torch
         return method
 
     @functools.wraps(inner)
     def call(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        # The one thing that the wrapper of `step` does outside of compiled code.
+        # The only effect of the wrapper of `step` outside of compiled code.
         with torch.set_grad_enabled(self.defaults.get("differentiable", False)):
             return inner(self, *args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""An evolution strategy: the gradient is estimated from losses at random points around the coordinates."""
+"""Evolution strategy: the gradient is estimated from losses at random points around the coordinates."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from idim_cli.methods.gradient import Gradient
 
 
 class EvolutionStrategy(Gradient):
-    """Antithetic noise and centred ranks, as Salimans et al. 2017 (arXiv:1703.03864) and the paper's authors.
+    """Antithetic noise and centred ranks, as in Salimans et al. 2017 (arXiv:1703.03864) and by the authors.
 
-    The optimizer, schedule, batches and rounding are those of `Gradient`; only losses are computed, so that a
-    loss need not be differentiable. The noise of a step depends on (seed, epoch, step) alone.
+    Optimizer, schedule, batches and rounding are those of `Gradient`. The loss need not be differentiable.
 
     Args:
-        population: points a step, half of them mirrored.
+        population: points evaluated per step: pairs of opposite noise.
         sigma: standard deviation of the noise.
     """
 
@@ -39,30 +38,28 @@ class EvolutionStrategy(Gradient):
 
     @torch.no_grad()
     def gradient(self, step: Step) -> Tensor:
-        """Estimate the gradient of the step's batch into `coords.grad`; returns their mean loss."""
+        """Estimate the gradient of the step's batch into `coords.grad`; returns the mean of the losses."""
         coords, batch = self.objective.subspace.coords, self.batch(step)
-        noise = self._noise(step)
-        center, losses = coords.clone(), []
-        for shift in (noise, -noise):
-            for row in shift:
-                coords.copy_(center + self.sigma * row)
-                self.seed_noise(step)  # all points see the same dropout: only theirs differ
-                losses.append(self.loss(self.objective.subspace.native(), batch).float())
-        coords.copy_(center)
-        found = torch.stack(losses)
-        plus, minus = _centred_ranks(found).split(self.pairs)
-        coords.grad = (plus - minus) @ noise / (2 * self.pairs * self.sigma)
-        return found.mean()
-
-    def _noise(self, step: Step) -> Tensor:
-        """Normals, [pairs, d]."""
-        coords = self.objective.subspace.coords
+        # A stream of its own for each step: a resumed training draws the same numbers.
         stream = Stream(self.objective.seed, f"es/{step.epoch}/{step.index}")
         drawn = torch.from_numpy(stream.normals(self.pairs * len(coords)))
-        return drawn.to(coords).view(self.pairs, len(coords))
+        noise = drawn.to(coords).view(self.pairs, len(coords))
+        center, losses = coords.clone(), []
+        for row in (*noise, *-noise):
+            coords.copy_(center + self.sigma * row)
+            # The same dropout for all points, so that their losses differ by the coordinates alone.
+            self.seed_noise(step)
+            losses.append(self.loss(self.objective.subspace.native(), batch).float())
+        coords.copy_(center)
+        values = torch.stack(losses)
+        # Ranks make the step independent of the scale of the loss and of outliers.
+        plus, minus = _centred_ranks(values).split(self.pairs)
+        coords.grad = (plus - minus) @ noise / (2 * self.pairs * self.sigma)
+        return values.mean()
 
 
 def _centred_ranks(losses: Tensor) -> Tensor:
-    """Ranks of the losses [n], scaled to -1/2 .. 1/2; NaN where one is not finite."""
+    """Ranks of the losses [n], scaled to -1/2 .. 1/2."""
     ranks = losses.argsort(stable=True).argsort(stable=True).to(losses.dtype)
+    # Sorting gives a NaN a rank like any other, which would hide that the training diverged.
     return torch.where(losses.isfinite().all(), ranks / (len(losses) - 1) - 0.5, torch.nan)

@@ -1,4 +1,4 @@
-"""Descent along the gradient of batches: optimizer, learning-rate schedule, clipping, and rounding."""
+"""Gradient descent on batches: optimizer, learning-rate schedule, gradient clipping and rounding."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from idim_cli.runs.checkpoint import optimizer_tensors, part, restore_optimizer
 
 
 class Gradient(Method):
-    """Each epoch goes through the training split once, in an order of its own.
+    """Each epoch visits every training example once, in a new order.
 
     Attributes:
-        optimizer, schedule, rounding: of the coordinates; rounding is None where they are free.
+        optimizer, schedule: of the coordinates.
+        rounding: to a few levels; None without `quantise`.
     """
 
     batched: ClassVar[bool] = True
@@ -33,37 +34,40 @@ class Gradient(Method):
         training, coords = objective.training, objective.subspace.coords
         quantise = objective.quantise
         self.rounding = None if quantise is None else Rounding(quantise, coords, objective.steps)
-        self.only_at_end = self.rounding is not None
+        self.only_at_end = self.rounding is not None  # all coordinates are rounded only by the last step
         self.optimizer = optimizers.build(training.optimizer, coords)
         self.schedule = schedules.build(training.schedule, objective.steps, objective.per_epoch)
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
-        self._sow = seeder(objective.device)
-        self._seeds: tuple[int, list[int]] | None = None  # of noise, for the steps of an epoch
+        self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        self._seed_device = device_seeder(objective.device)
+        # Noise seeds of one epoch, drawn together: a Stream for each step would slow down small models.
+        self._seeds: tuple[int, list[int]] | None = None
 
     def steps(self, epoch: int, begin: int, end: int) -> Iterator[Step]:
-        """One for each batch of the epoch; a last, partial batch is kept."""
+        """One for each batch of the epoch, including a last, partial batch."""
         batches, train = self.batches(epoch)[begin:end], self.objective.train
         first = epoch * self.objective.per_epoch + begin
+        # Tensors are read by `batch`, or by a pack for all of its runs together.
         read: Iterator[Any] = iter([None] * len(batches))
         if not isinstance(train, Tensors) and batches:
-            # Workers read ahead, and must know the whole order before the first batch is asked for.
+            # Workers read ahead: they need the whole order before the first batch is requested.
             order = Order(torch.cat([*batches]), self.objective.seed, epoch)
             read = train.batches(order, self.objective.training.batch_size, self.objective.device)
         for at, (examples, batch) in enumerate(zip(batches, read, strict=True)):
             yield Step(first + at, epoch, begin + at, examples, batch)
 
     def batches(self, epoch: int) -> Sequence[Tensor]:
-        """Which examples are in each batch of an epoch."""
+        """Indices of the examples in each batch of an epoch."""
         train, seed = self.objective.train, self.objective.seed
+        # From (seed, epoch) alone, so that resuming in the middle of an epoch needs no saved order.
         order = torch.from_numpy(Stream(seed, f"order/{epoch}").permutation(len(train)))
         if isinstance(train, Tensors):
-            order = order.to(train.device)
+            order = order.to(train.device)  # once an epoch: a copy for each batch would stall the GPU
         return torch.split(order, self.objective.training.batch_size)
 
     def make(self, step: Step) -> Tensor:
         """One step of the optimizer."""
         loss = self.gradient(step)
-        self.before_step(step.number)
+        self.before_step(step.number)  # after the gradient, which it clips
         self.optimizer.step()
         return loss
 
@@ -77,7 +81,7 @@ class Gradient(Method):
         return loss.detach()
 
     def batch(self, step: Step) -> Any:
-        """The examples of a step on the device."""
+        """The examples of a step, on the device."""
         if step.batch is not None:
             return step.batch
         train, examples = self.objective.train, step.examples
@@ -90,72 +94,74 @@ class Gradient(Method):
         )
 
     def before_step(self, number: int) -> None:
-        """Set the learning rate of the step of this number, and clip its gradient."""
+        """Set the learning rate of this step, and clip its gradient."""
         factor = self.schedule(number)
         if self.rounding is not None:
-            factor *= self.rounding.pace(number)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
+            factor *= self.rounding.lr_factor(number)
+        for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = lr * factor
         if self.objective.training.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.objective.subspace.coords, self.objective.training.clip_norm)
 
     def after_step(self, steps: int) -> None:
-        """Round what is to be rounded by now."""
+        """Round the coordinates that are due."""
         if self.rounding is not None:
             self.rounding.after_step(steps)
 
     def loss(self, theta: dict[str, Tensor], batch: Any) -> Tensor:
-        """The task's loss, and l2 * sum(theta^2) over kernels, in the full space as the authors did.
+        """The task's loss plus l2 * sum(theta^2).
 
-        `theta` names all native parameters; other parameters and buffers that it names are replaced too.
+        `theta` holds all native parameters by name; frozen parameters and buffers in it are replaced too.
         """
         subspace, l2 = self.objective.subspace, self.objective.training.l2
         with self.autocast():
             loss = self.objective.task.loss(partial(subspace.at, theta), batch)
         if l2:
+            # In the full space, over kernels but not biases, as the authors did.
             native = [theta[name] for name, _ in subspace.sizes]
             kernels = [t.reshape(-1) for t in native if t.dim() >= 2]
             loss = loss + l2 * sum(torch.dot(k, k) for k in kernels)
         return loss
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """The precision that the recipe asks for."""
+        """A context with the recipe's precision."""
         if self.objective.training.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(self.objective.device.type, dtype=torch.bfloat16)
 
     def seed_noise(self, step: Step) -> None:
-        """Seed the noise of a step (dropout), which then is independent of what came before it."""
+        """Seed the noise of a step (dropout), so that it is independent of all steps before it."""
         if self._seeds is None or self._seeds[0] != step.epoch:
             stream = Stream(self.objective.seed, f"dropout/{step.epoch}")
             self._seeds = step.epoch, stream.words(self.objective.per_epoch).tolist()
-        self._sow(self._seeds[1][step.index])
+        self._seed_device(self._seeds[1][step.index])
 
     def figures(self) -> dict[str, float]:
         """The learning rate of the last step."""
         return {"lr": self.optimizer.param_groups[0]["lr"]}
 
     def point(self) -> dict[str, Tensor]:
-        """The values that coordinates are rounded to."""
+        """The codebook of the rounding."""
         return {} if self.rounding is None else {"book": self.rounding.quantiser.book}
 
     def tensors(self) -> dict[str, Tensor]:
-        """State of the optimizer, and what the order of rounding remembers."""
+        """State of the optimizer, and the slopes of the rounding."""
         return self._slopes() | {f"optimizer/{name}": t for name, t in optimizer_tensors(self.optimizer)}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` returned."""
+        """Set the state that `tensors` returned."""
         for name, tensor in self._slopes().items():
             tensor.copy_(tensors[name])
         restore_optimizer(self.optimizer, part(tensors, "optimizer/"))
 
     def _slopes(self) -> dict[str, Tensor]:
-        known = None if self.rounding is None else self.rounding.slopes
-        return {} if known is None else {"slopes": known}
+        slopes = None if self.rounding is None else self.rounding.slopes
+        return {} if slopes is None else {"slopes": slopes}
 
 
-def seeder(device: torch.device) -> Callable[[int], object]:
-    """What seeds the generator of one device (`torch.manual_seed` seeds all kinds, and takes its time)."""
+def device_seeder(device: torch.device) -> Callable[[int], object]:
+    """A function that seeds the random number generator of one device."""
+    # torch.manual_seed is slower: it seeds the generators of all devices.
     if device.type == "cuda":
         torch.cuda.init()  # type: ignore[no-untyped-call]
         at = torch.cuda.current_device() if device.index is None else device.index

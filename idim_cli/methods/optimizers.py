@@ -1,4 +1,4 @@
-"""Optimisers of what is trained: the d coordinates, or the displacement from theta0 in direct training."""
+"""Optimizers of the d coordinates, or of the displacement from theta0 in direct training."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 def build(component: Component, coords: nn.Parameter) -> Optimizer:
-    """The optimiser that a recipe names: a shipped one, ``torch:NAME`` or the user's own.
+    """The optimizer that a recipe names: a built-in one, ``torch:NAME`` or the user's own.
 
     Raises:
-        ComponentError: unknown; settings that do not fit; or it cannot make a step from one gradient.
+        ComponentError: unknown name, invalid settings, or a step that needs more than one gradient.
     """
     name = component.name
     try:
@@ -36,6 +36,7 @@ def build(component: Component, coords: nn.Parameter) -> Optimizer:
     if not isinstance(made, Optimizer):
         kind = type(made).__name__
         raise ComponentError(f"{name} returned a {kind}, not a torch.optim.Optimizer", _CONTRACT)
+    # A required first argument of `step` is the closure; an optional one is left out, as PyTorch allows.
     first = [*inspect.signature(made.step).parameters.values()][:1]
     if first and first[0].default is inspect.Parameter.empty and first[0].kind in _POSITIONAL:
         message = f"optimizer {name!r} needs a closure that evaluates the loss several times a step"
@@ -44,8 +45,8 @@ def build(component: Component, coords: nn.Parameter) -> Optimizer:
 
 
 def try_step(component: Component) -> None:
-    """Make a step of two coordinates; ComponentError if the optimiser cannot."""
-    coords = nn.Parameter(torch.zeros(2))
+    """Make a step with two coordinates; ComponentError if the optimizer cannot."""
+    coords = nn.Parameter(torch.zeros(2))  # two: the optimizer must accept a vector, not a scalar only
     optimizer = build(component, coords)
     coords.grad = torch.ones(2)
     try:
@@ -53,19 +54,22 @@ def try_step(component: Component) -> None:
     except Exception as error:
         message = f"optimizer {component.name!r} cannot make a step: {described(error)}"
         raise ComponentError(message) from error
+    # Schedules and packs set the rate of the first group.
     if len(optimizer.param_groups) != 1 or "lr" not in optimizer.param_groups[0]:
-        message = f"optimizer {component.name!r} does not have one group of parameters with an 'lr'"
+        message = f"optimizer {component.name!r} must have exactly one parameter group, with an 'lr'"
         raise ComponentError(message, _CONTRACT)
 
 
 def joinable(optimizer: Optimizer) -> bool:
-    """Whether an optimizer keeps all its state by parameter, as torch's do, so that `joined` may merge it."""
+    """Whether `joined` may merge this optimizer."""
+    # torch's keep all of their state per parameter; nothing is known of any other.
     return type(optimizer).__module__.partition(".")[0] == "torch"
 
 
 def joined(optimizers: Sequence[Optimizer]) -> Optimizer:
-    """One optimiser that makes the steps of several of the same settings, on the state of each."""
+    """One optimizer that makes the steps of several with the same settings, on the state of each."""
     params = [group["params"][0] for one in optimizers for group in one.param_groups]
+    # A shallow copy shares the state: each optimizer can still be saved, or step by itself later.
     whole: Optimizer = copy.copy(optimizers[0])
     whole.param_groups = [{**optimizers[0].param_groups[0], "params": params}]
     whole.state = defaultdict(dict, {p: one.state[p] for p, one in zip(params, optimizers, strict=True)})
@@ -81,14 +85,14 @@ def sgd(
     dampening: float = 0.0,
     weight_decay: Annotated[float, Field(ge=0)] = 0.0,
 ) -> Optimizer:
-    """Gradient descent with momentum; its defaults are the authors' for MNIST.
+    """Stochastic gradient descent with momentum; the defaults are the authors' for MNIST.
 
     Args:
         lr: learning rate.
-        momentum: share of the last step that goes on.
-        nesterov: take the gradient where the momentum leads.
-        dampening: share of the gradient that the momentum leaves out.
-        weight_decay: pull of what is trained towards zero, as a factor on it in its gradient.
+        momentum: momentum factor.
+        nesterov: use Nesterov momentum.
+        dampening: dampening of the momentum.
+        weight_decay: factor of the coordinates that is added to their gradient (L2 penalty).
     """
     fused = _fused(params)
     return eager(torch.optim.SGD)(params, lr, momentum, dampening, weight_decay, nesterov, fused=fused)
@@ -109,9 +113,9 @@ def adam(
     Args:
         lr: learning rate.
         betas: decay of the running means of the gradient and of its square.
-        eps: added to the root of the mean square.
-        weight_decay: pull of what is trained towards zero, as a factor on it in its gradient.
-        decoupled: weight decay apart from the gradient's moments (AdamW).
+        eps: added to the denominator.
+        weight_decay: factor of the coordinates that is added to their gradient (L2 penalty).
+        decoupled: decouple the weight decay from the gradient (AdamW).
         amsgrad: divide by the largest mean square so far.
     """
     kind = torch.optim.AdamW if decoupled else torch.optim.Adam
@@ -133,14 +137,15 @@ def rmsprop(
     Args:
         lr: learning rate.
         alpha: decay of the running mean of the squared gradient.
-        eps: added to the root of the mean square.
-        momentum: share of the last step that goes on.
-        centered: take the square of the mean gradient off the mean square.
-        weight_decay: pull of what is trained towards zero, as a factor on it in its gradient.
+        eps: added to the denominator.
+        momentum: momentum factor.
+        centered: divide by the estimated variance of the gradient instead of its mean square.
+        weight_decay: factor of the coordinates that is added to their gradient (L2 penalty).
     """
+    # No fused=: torch has no fused RMSprop.
     return eager(torch.optim.RMSprop)(params, lr, alpha, eps, weight_decay, momentum, centered)
 
 
 def _fused(params: Sequence[nn.Parameter]) -> bool:
-    """One pass over memory instead of a dozen, where torch has it: it matters when d is D."""
+    # One pass over memory instead of a dozen, which matters in direct training, where d = D.
     return params[0].device.type in ("cpu", "cuda")

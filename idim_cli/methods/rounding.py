@@ -1,4 +1,4 @@
-"""How the coordinates of a training come to take few values: how many of them are rounded by which step."""
+"""Rounding of the coordinates to a few levels in the course of a training: how many, and in which order."""
 
 from __future__ import annotations
 
@@ -10,29 +10,23 @@ from torch import Tensor
 from idim_cli.projectors.quantiser import Quantiser
 from idim_cli.recipe.schema import Quantise
 
-_MEMORY = 0.98  # of the squares of slopes, from step to step
-_FLAT = 1e-3  # of the mean square: flatter coordinates are all alike
-_POWER = 0.25  # of the mean square slope, by which distances are divided; 0.5 did worse on CIFAR-10
+_DECAY = 0.98  # of the mean square gradient: an average over about 50 steps evens out single batches
+_FLAT = 1e-3  # share of the mean square below which coordinates count as equally flat
+_POWER = 0.25  # of the mean square gradient, by which distances are divided; 0.5 did worse on CIFAR-10
 
 
 class Rounding:
-    """Rounds ever more coordinates of a training, in the end all of them.
-
-    Of d coordinates d (1 - t)^2 are free when a share t of the steps from `begin` on has been made: the last
-    ones have the most to make up for, and take the longest.
-
-    Steep coordinates stay between two values until the last, when nothing can make up for them any more. In
-    the order ``steepest`` the distance to a value is therefore divided by a root of the mean square slope.
+    """Rounds an increasing number of coordinates, by the last step all of them.
 
     Args:
-        quantise: to which values, and after which share of the training.
+        quantise: number of levels, codebook, order, and the share of the training before the first rounding.
         coords: [d], rounded in place.
         steps: of the training.
 
     Attributes:
-        quantiser: holds the values.
-        begin: steps that are made before.
-        slopes: [d], running mean square of the gradient; None if no order needs it.
+        quantiser: holds the levels.
+        begin: steps before the first rounding.
+        slopes: [d], running mean square of the gradient; None if the order does not need it.
     """
 
     def __init__(self, quantise: Quantise, coords: Tensor, steps: int) -> None:
@@ -41,28 +35,30 @@ class Rounding:
         self.slopes = torch.zeros_like(coords) if quantise.order == "steepest" else None
 
     def after_step(self, step: int) -> None:
-        """Round what is to be rounded after so many steps."""
+        """Round the coordinates that are due after this many steps."""
         if self.slopes is not None and self.coords.grad is not None:
-            self.slopes.lerp_(self.coords.grad.square(), 1 - _MEMORY)
+            self.slopes.lerp_(self.coords.grad.square(), 1 - _DECAY)
         if step <= self.begin:
             return
-        if not self.quantiser.fitted:
+        if not self.quantiser.fitted:  # fitted once: with levels that move, trainings were less steady
             self.quantiser.fit(self.coords)
-        self.quantiser.round(self.coords, self._free(step), self._haste())
+        # Otherwise steep coordinates stay between two levels until the end, when no other coordinate is
+        # free to compensate: their distances to a level count as smaller, so they are rounded earlier.
+        scale = None if self.slopes is None else (self.slopes / self.slopes.mean() + _FLAT) ** _POWER
+        self.quantiser.round(self.coords, self._free(step), scale)
 
-    def pace(self, step: int) -> float:
-        """Factor of the learning rate after so many steps, by which a step stays as long with fewer free."""
+    def lr_factor(self, step: int) -> float:
+        """Factor of the learning rate after this many steps."""
+        # With fewer free coordinates a step of the same rate would be shorter, as the root of their number.
         return math.sqrt(len(self.coords) / max(1, self._free(step)))
 
     @property
-    def pacing(self) -> tuple[int, int]:
-        """What `pace` hangs on besides the steps."""
+    def settings(self) -> tuple[int, int]:
+        """All that `lr_factor` depends on except the steps."""
         return len(self.coords), self.begin
 
-    def _haste(self) -> Tensor | None:
-        """[d], by which distances to values are divided."""
-        return None if self.slopes is None else (self.slopes / self.slopes.mean() + _FLAT) ** _POWER
-
     def _free(self, step: int) -> int:
+        """Coordinates not rounded yet: d (1 - t)^2 of d after a share t of the steps since `begin`."""
+        # Quadratic: the last free coordinates compensate for all the others, and need the most steps.
         left = (self.steps - step) / (self.steps - self.begin)
         return round(len(self.coords) * min(left, 1.0) ** 2)

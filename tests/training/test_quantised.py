@@ -77,7 +77,7 @@ def test_ever_more_are_rounded_and_the_others_move_further():
             assert rounded[-1] >= 100 - round(100 * ((100 - step) / 80) ** 2)
     assert rounded[:20] == [0] * 20
     assert 0 < rounded[30] < rounded[60] < rounded[99] == 100
-    assert [rounding.pace(step) for step in (0, 20, 60, 99)] == [1, 1, 2, 10]
+    assert [rounding.lr_factor(step) for step in (0, 20, 60, 99)] == [1, 1, 2, 10]
 
 
 def test_steep_coordinates_are_rounded_before_flat_ones_that_are_nearer():
@@ -133,7 +133,7 @@ def _kill():
 
 
 def test_several_side_by_side_are_as_each_alone(tmp_path):
-    # Joined optimisers have one learning rate, and that hangs on how many coordinates are free.
+    # Joined optimizers have one learning rate, and that hangs on how many coordinates are free.
     orders = ["nearest", "nearest", "steepest"]
     texts = [
         recipe(f"quantise={{levels: 3, after: {seed / 4}, order: {order}}}", f"seeds={seed}")

@@ -92,7 +92,7 @@ class Pack:
             groups = defaultdict(list)
             for loop, method, step in zip(self.loops, self.methods, steps, strict=True):
                 training = loop.training
-                rounding = method.rounding and method.rounding.pacing
+                rounding = method.rounding and method.rounding.settings
                 settings = repr((training.optimizer, training.schedule, loop.steps, step, rounding))
                 # Of an optimizer with state of its own making nothing is known: it steps by itself.
                 own = "" if optimizers.joinable(method.optimizer) else id(loop)
