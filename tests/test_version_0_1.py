@@ -64,7 +64,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(tmp_path):
     shutil.copytree(HERE / "stopped", tmp_path / one.run_id)
     now = run(one, tmp_path / one.run_id, where=CPU)
     then = json.loads((HERE / "whole" / "result.json").read_text())
-    assert "goes on at step 32 of 60" in (tmp_path / one.run_id / "log.txt").read_text()
+    assert "resumes at step 32 of 60" in (tmp_path / one.run_id / "log.txt").read_text()
     assert (now["performance"], now["curve"], now["epoch"]) == (
         then["performance"], then["curve"], then["epoch"],
     )  # fmt: skip

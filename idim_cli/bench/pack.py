@@ -9,8 +9,7 @@ from idim_cli.bench.step import endless, in_subspace, steps
 from idim_cli.bench.timing import Call, Timing, interleaved
 from idim_cli.core.errors import ComponentError
 from idim_cli.recipe.schema import Recipe, Seeds
-from idim_cli.training.batched.pack import obstacle
-from idim_cli.training.batched.scheduler import Pack
+from idim_cli.training.batched.pack import Pack, unbatchable_reason
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Where
 
@@ -54,15 +53,15 @@ def measure(
 
 def pack_steps(loops: Sequence[Loop]) -> Call:
     """A call that trains each of these runs for one step, as `training.pack.train_many` does."""
-    courses = [loop.course(lambda: None, lambda row: None) for loop in loops]
-    batches = [next(course) for course in courses]
-    if why := obstacle(batches[0]):
+    trainings = [loop.stepwise() for loop in loops]
+    batches = [next(training) for training in trainings]
+    if why := unbatchable_reason(batches[0]):
         raise ComponentError(f"these runs cannot be batched: {why}")
     pack = Pack(loops)
 
     def step() -> None:
         losses = pack.step(batches).unbind()
-        batches[:] = [course.send(loss) for course, loss in zip(courses, losses, strict=True)]
+        batches[:] = [training.send(loss) for training, loss in zip(trainings, losses, strict=True)]
 
     return step
 

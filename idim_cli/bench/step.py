@@ -100,9 +100,9 @@ def endless(run: Run, where: Where) -> Loop:
 
 def steps(loop: Loop) -> Call:
     """A call that trains one step."""
-    course = loop.course(lambda: None, lambda row: None)
-    next(course)
-    return partial(next, course)
+    training = loop.stepwise()
+    next(training)
+    return partial(next, training)
 
 
 class _Row:

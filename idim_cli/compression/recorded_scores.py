@@ -25,7 +25,7 @@ def metrics(tensors: Mapping[str, Tensor], state: object, values: np.ndarray) ->
     """The metrics of the evaluation at exactly a checkpoint's coordinates, by split and name; or nothing.
 
     Args:
-        tensors, state: of the checkpoint, see `Loop.tensors` and `Loop.counters`.
+        tensors, state: of the checkpoint, see `Loop.tensors` and `loop.State`.
         values: coordinates of the solution; they differ while some are still to be rounded.
     """
     coords = tensors["coords"].float().numpy()

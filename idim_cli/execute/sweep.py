@@ -24,8 +24,8 @@ from idim_cli.runs.plan import Run, SweepGroup, further, merged, purposes
 from idim_cli.search import base as searches
 from idim_cli.search.base import Ask
 from idim_cli.trackers.tracking import Tracking
-from idim_cli.training.finished import done, put_away, results_folder, run_folder
-from idim_cli.training.unchanged import Unchanged
+from idim_cli.training.finished import discard_invalid, done, results_folder, run_folder
+from idim_cli.training.staleness import StalenessCheck
 from idim_cli.training.where import Where, as_where
 
 _log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class _Sweep:
         self.log: list[str] = []
         self.trained = False
         self.seen: dict[str, object] = {}  # by preflight
-        self.unchanged = Unchanged(where)
+        self.staleness = StalenessCheck(where)
         self.table = RateLimited(self._write_table)
 
     def carry_out(self, ask: Ask) -> None:
@@ -133,7 +133,7 @@ class _Sweep:
         self._discard_odd(asked[:own], before)
         whys = Counter[str]()
         for at, run in enumerate(asked):
-            if (result := before[run.run_id]) and (why := self.unchanged.other(run, result)):
+            if (result := before[run.run_id]) and (why := self.staleness.reason(run, result)):
                 before[run.run_id] = None
                 if at < own:
                     whys[why] += 1
@@ -153,11 +153,11 @@ class _Sweep:
                 before[run.run_id] = None
                 results.discard(folder)
             elif before[run.run_id] is None:
-                put_away(run, folder)
+                discard_invalid(run, folder)
 
     def _refuse_other_data(self, run: Run, result: Result) -> None:
         """IdimError if another process had other data than this one: their runs are not comparable."""
-        if why := self.unchanged.other_data(run, result):
+        if why := self.staleness.data_reason(run, result):
             raise IdimError(
                 f"run {run.run_id}: in another process, {why} here",
                 "the data differ between processes: seed everything random in loading them",

@@ -15,6 +15,7 @@ from idim_cli.recipe.schema import Component
 from idim_cli.runs import fingerprint
 
 SPLITS = ("train", "validation", "test")
+TRAINED_ON = SPLITS[:2]  #: the splits that a training depends on
 NEEDED = ("model", "dataset", "task", "projector")  #: components that a solution needs
 # Relative and absolute change of a figure on another processor, or with kernels of fewer bits (TF32). Changed
 # code makes a larger difference.

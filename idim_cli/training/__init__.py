@@ -1,1 +1,1 @@
-"""Training one run: its problem, the loop, its checkpoints and its result."""
+"""Training of one run: preparation, the loop, checkpoints and the result."""

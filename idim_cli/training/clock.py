@@ -1,4 +1,4 @@
-"""Whose time is it: a clock that shares out the seconds among runs that are trained side by side."""
+"""A clock that divides the elapsed time among the runs of a pack."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import time
 
 
 class Clock:
-    """Seconds as one of several runs counts them: while R share the machine, each has 1/R of the time.
+    """Seconds attributed to one run: while R runs share the process, each is charged 1/R of the time."""
 
-    So the seconds of all runs add up to the time that passed.
-    """
-
+    # Thus the seconds in the results of a sweep add up to the time that has passed.
     def __init__(self) -> None:
-        self.sharing, self._shown, self._at = 1, 0.0, time.monotonic()
+        self.sharing, self._charged, self._since = 1, 0.0, time.monotonic()
 
     def __call__(self) -> float:
-        """Seconds since some moment in the past."""
-        return self._shown + (time.monotonic() - self._at) / self.sharing
+        """Seconds since an arbitrary start."""
+        return self._charged + (time.monotonic() - self._since) / self.sharing
 
     def share(self, runs: int) -> None:
-        """From now on `runs` of them share the time."""
-        self._shown, self._at = self(), time.monotonic()
-        self.sharing = max(runs, 1)
+        """From now on `runs` runs share the time."""
+        self._charged, self._since = self(), time.monotonic()
+        self.sharing = max(runs, 1)  # 0 between two runs

@@ -1,10 +1,9 @@
-"""The folders of runs, and which runs have come to their outcome; known before torch is loaded."""
+"""The folders of runs, and which runs are finished; imports no torch."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,51 +16,44 @@ _log = logging.getLogger(__name__)
 
 
 def results_folder(out: str | Path, recipe: Recipe) -> Path:
-    """The folder of a recipe's results below the folder `out` of all results; FileError if that is a file."""
+    """The folder of a recipe's results in `out`, the folder of all results; FileError if `out` is a file."""
     return results.as_folder(out) / recipe.name
 
 
 def run_folder(out: str | Path, run: Run) -> Path:
-    """The folder of `run` below the folder `out` of all results."""
+    """The folder of `run` in `out`, the folder of all results."""
     return results_folder(out, run.recipe) / results.RUNS / run.run_id
 
 
-def pending(run: Run, folder: Path) -> bool:
-    """Whether this run has not come to its outcome yet."""
-    return done(run, folder) is None
-
-
 def done(run: Run, folder: Path) -> dict[str, Any] | None:
-    """The outcome of this run in its folder; None while it has none that stands.
+    """The result of this run in its folder; None if it has to be trained (again).
 
-    One that cannot be read, or is of another run, is none: a warning names it, and the run is made again.
+    A result that cannot be read or belongs to another run is ignored with a warning.
     """
-    result, why = _read(run, folder)
-    if why:
-        _log.warning("%s; the run is made again", why)
-    # What made a run crash may not hold any more.
+    result, invalid = _read(run, folder)
+    if invalid:
+        _log.warning("%s; the run is made again", invalid)
+    # "again": it crashed, of a cause that may be gone now.
     return None if result is None or result.get("again") else result
 
 
-def put_away(run: Run, folder: Path) -> None:
-    """Remove a result that cannot be believed, and was named by `done`, so that it is not named again."""
+def discard_invalid(run: Run, folder: Path) -> None:
+    """Remove a result that `done` has warned of, so that it warns once."""
     if _read(run, folder)[1]:
-        with contextlib.suppress(FileError, OSError), results.sole_writer(folder):  # or another process's
+        # Suppressed: another process may be writing the new result at this moment.
+        with contextlib.suppress(FileError, OSError), results.sole_writer(folder):
             (folder / results.RESULT).unlink(missing_ok=True)
 
 
 def _read(run: Run, folder: Path) -> tuple[dict[str, Any] | None, str]:
-    """The result of a run, if there is one, and why what lies there is none."""
+    """The result of a run, if there is a valid one, else why the file is invalid."""
     try:
         result = results.read_result(folder)
     except FileError as error:
         return None, str(error.message)
-    why = "" if result is None else _foreign(run, result)
+    if result is None:
+        return None, ""
+    # A folder may have been copied or renamed by hand.
+    other = result.get("config") != run.config
+    why = "is the result of another configuration" if other else results.misplaced(result, run.run_id)
     return (None, f"{folder / results.RESULT} {why}") if why else (result, "")
-
-
-def _foreign(run: Run, result: Mapping[str, Any]) -> str:
-    """Why this is not a result of `run`, in words; empty if it is."""
-    if result.get("config") != run.config:
-        return "is the result of another configuration"
-    return results.misplaced(result, run.run_id)

@@ -1,4 +1,4 @@
-"""Everything that can be known to be wrong before the first run of a sweep starts."""
+"""Checks before the first run of a sweep: all that can be known to fail is reported at once."""
 
 from __future__ import annotations
 
@@ -30,12 +30,15 @@ from idim_cli.training.trial_step import TrialStep
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_STEP = {"batch_size", "steps", "precision"}  # what the first and the last batch of a training hang on
+_STEP = {"batch_size", "steps", "precision"}  # settings that change the first or the last batch
 _SEEDED = (
-    "torch, numpy and random are seeded before each call: draw from these alone, and do not seed them "
-    "anew (torch.seed())"
+    "torch, numpy and random are seeded before each call: draw random numbers only from these, and do not "
+    "seed them again (torch.seed())"
 )
-_LISTED = 3  # faults of one kind at one place; of more the first stands for all
+_LISTED = 3  # equal faults at one place that are listed; of more, the first and their number
+
+
+# A sweep of 1,000 runs checks each data set, network, projector and start once.
 
 
 def preflight(
@@ -45,95 +48,96 @@ def preflight(
     d_key: str = "d",
     seen: dict[str, object] | None = None,
 ) -> list[int]:
-    """Check that data, models, optimisers, projectors and starts of all `runs` can be had, and every d <= D.
+    """Check the data, models, optimizers, projectors and starts of all `runs`, and that every d <= D.
 
-    Data are loaded and stay in memory for the runs. Each model makes one real step on the run's device, see
-    `rehearsal`, which leaves generators of random numbers as they were.
+    Data are loaded and stay in memory for the runs. Each model makes one real step on the run's device (see
+    `trial_step`).
 
     Args:
-        runs: what is to be trained.
+        runs: the runs.
         where: device and data.
-        source: the places in the recipe.
-        d_key: the recipe key that d came from.
-        seen: what was looked at and need not be so again; what is looked at now is added.
+        source: line numbers of the recipe.
+        d_key: the recipe key that sets d.
+        seen: results of checks, which are not repeated; new ones are added.
 
     Returns:
         D of each run.
 
     Raises:
-        RecipeError: all that is wrong, each fault at its place in the recipe.
+        RecipeError: all faults, each with its place in the recipe.
         IdimError: there is no such device.
     """
     check = _Check(where, source, d_key, {} if seen is None else seen)
     sizes = [check.run(run) for run in runs]
     if check.faults:
-        raise RecipeError(_few(dict.fromkeys(check.faults)))
+        raise RecipeError(_summarized(check.faults))
     return sizes
 
 
 def native(group: SweepGroup, where: Where, source: SourceMap, seen: dict[str, object] | None = None) -> int:
     """D of a group's network, checked as by `preflight`, before any d of it is known."""
     if group.recipe.start is not None:
-        why = "a search chooses d, and the run to start from has one"
-        raise RecipeError([source.fault("start", why, "leave it out, or sweep over that d alone")])
+        why = "a search chooses d, but the run to start from has a fixed d"
+        raise RecipeError([source.fault("start", why, "remove start, or sweep over that d only")])
+    # Any d will do, and 1 fits every network.
     return preflight(group.at([(1, Seeds())]), where, source, "sweep", seen)[0]
 
 
-def _few(faults: Iterable[Fault]) -> list[Fault]:
-    """The faults without those that say of many runs what the first says of one: same place, same hint."""
-    alike: dict[object, list[Fault]] = {}
-    for fault in faults:
-        alike.setdefault(replace(fault, message="") if fault.hint else fault, []).append(fault)
-    return [fault for some in alike.values() for fault in (some if len(some) <= _LISTED else [_first(some)])]
+def _summarized(faults: Iterable[Fault]) -> list[Fault]:
+    """The faults, those of many runs at the same place with the same hint as one."""
+    kinds: dict[object, list[Fault]] = {}
+    for fault in dict.fromkeys(faults):
+        # Without a hint, messages at one place may be of unrelated causes.
+        kinds.setdefault(replace(fault, message="") if fault.hint else fault, []).append(fault)
+    few: list[Fault] = []
+    for some in kinds.values():
+        message = f"{some[0].message}, and {len(some) - 1} more faults of this kind"
+        few += some if len(some) <= _LISTED else [replace(some[0], message=message)]
+    return few
 
 
-def _first(faults: Sequence[Fault]) -> Fault:
-    return replace(faults[0], message=f"{faults[0].message}, and {len(faults) - 1} more faults of this kind")
-
-
-def _warn_of_idle(recipe: Recipe, rehearsal: TrialStep) -> None:
-    """Say which parameters count in D though nothing trains them."""
-    idle, D = rehearsal.idle, sum(rehearsal.sizes)
+def _warn_of_idle(recipe: Recipe, trial: TrialStep) -> None:
+    """Warn of parameters that count in D but are never trained: they would make D, not d_int, larger."""
+    idle, D = trial.idle, sum(trial.sizes)
     if not idle:
         return
     names = ", ".join(one.name for one in idle[:_LISTED]) + (", ..." if len(idle) > _LISTED else "")
     size = sum(one.parameter.numel() for one in idle)
     _log.warning(
         "%s: no gradient reaches %d of its parameters in the first batch (%s): %s of D = %s (%.1f %%) count "
-        "in D though nothing may train them; freeze them (requires_grad=False), or name others in trainable",
+        "in D but may never be trained; freeze them (requires_grad=False), or leave them out of trainable",
         recipe.model.name, len(idle), names, f"{size:,}", f"{D:,}", 100 * size / D,
     )  # fmt: skip
 
 
 class _Check:
-    """Collects faults; what several runs share is looked at once."""
+    """Collects faults; a check that several runs share is made once."""
 
     def __init__(self, where: Where, source: SourceMap, d_key: str, seen: dict[str, object]) -> None:
         self.where, self.source, self.d_key, self.seen = where, source, d_key, seen
         self.faults: list[Fault] = []
 
     def run(self, run: Run) -> int:
-        """Look at one run; its D, 0 when it cannot be known."""
+        """Check one run; returns its D, or 0 if its network has a fault."""
         recipe = run.recipe
         device = pick_device(self.where.device or recipe.device)
         network = [recipe.dataset, recipe.model, recipe.task, recipe.trainable]
         self._once([recipe.training], lambda: self._training(recipe.training))
         batch = recipe.training.model_dump(include=_STEP)
         sizes = self._once([*network, batch], lambda: self._network(recipe, device))
-        if sizes:
+        if sizes:  # without a network the faults of P would only repeat its fault
             d = recipe.d or sum(sizes)
             self._once([*network, recipe.projector, d], lambda: self._projector(recipe, sizes, d, device))
             if recipe.start is not None:
-                begun = [*network, recipe.projector, recipe.seeds, d, recipe.start]
-                self._once(begun, lambda: self._start(recipe, d, device))
+                start = [*network, recipe.projector, recipe.seeds, d, recipe.start]
+                self._once(start, lambda: self._start(recipe, d, device))
         return sum(sizes)
 
-    def _once(self, parts: Sequence[object], look: Callable[[], T]) -> T:
-        key = json.dumps(
-            [getattr(part, "model_dump", lambda part=part: part)() for part in parts], sort_keys=True
-        )
+    def _once(self, parts: Sequence[object], check: Callable[[], T]) -> T:
+        plain = [getattr(part, "model_dump", lambda part=part: part)() for part in parts]
+        key = json.dumps(plain, sort_keys=True)
         if key not in self.seen:
-            self.seen[key] = look()
+            self.seen[key] = check()
         return self.seen[key]  # type: ignore[return-value]
 
     @contextlib.contextmanager
@@ -141,7 +145,7 @@ class _Check:
         """Errors of the block, of this kind, become faults at `key`."""
         try:
             yield
-        except (RecipeError, ExitedError):
+        except (RecipeError, ExitedError):  # has its own place; or the user's code ended the program
             raise
         except kind as error:
             self.faults.append(self.source.fault(key, error.message, error.hint))
@@ -153,38 +157,39 @@ class _Check:
             schedules.build(training.schedule, 1, 1)(0)
 
     def _network(self, recipe: Recipe, device: torch.device) -> list[int]:
-        """Sizes of the native parameters, after one real step; empty when that fails, which is a fault."""
+        """Sizes of the native parameters, after one real step; empty after a fault."""
         with self._at("dataset"):
             data = load_data(recipe, self.where, device)
             for warning in data.warnings:
                 _log.warning("%s: %s", recipe.dataset.name, warning)
             with self._at("task", ComponentError):
                 task = tasks.checked(recipe.task, data, recipe.dataset.name)
-                return self._rehearsed(recipe, data, task.outputs(data), device)
+                return self._trial(recipe, data, task.outputs(data), device)
         return []
 
-    def _rehearsed(self, recipe: Recipe, data: Data, outputs: Outputs, device: torch.device) -> list[int]:
-        """Sizes of the native parameters of a model that made one real step."""
+    def _trial(self, recipe: Recipe, data: Data, outputs: Outputs, device: torch.device) -> list[int]:
+        """As `_network`, when the data and the task are known."""
         with self._at("model"):
             models.refuse_large(recipe.model, data.shape, outputs)
             module = self._seeded_module(recipe, data)
+            # From here on the innermost block that an error leaves decides the key that it is reported at.
             with self._at("model" if recipe.trainable is None else "trainable"):
-                rehearsal = TrialStep(module, recipe, data, device)
+                trial = TrialStep(module, recipe, data, device)
                 with self._at("method"):
-                    rehearsal.use(recipe.method)
+                    trial.use(recipe.method)
                 with self._at("model"), self._at("training.batch_size", CapacityError):
-                    rehearsal.first()
-                    with self._at("training.batch_size"):
-                        rehearsal.last()
-                _warn_of_idle(recipe, rehearsal)
-                return rehearsal.sizes
+                    trial.first()
+                    with self._at("training.batch_size"):  # the first batch passed: its size is the cause
+                        trial.last()
+                _warn_of_idle(recipe, trial)
+                return trial.sizes
         return []
 
     def _projector(self, recipe: Recipe, sizes: list[int], d: int, device: torch.device) -> None:
         D = sum(sizes)
         if d > D:
             message = f"d = {d:,} is more than D = {D:,}, the parameters of {recipe.model.name}"
-            self.faults.append(self.source.fault(self.d_key, message, "d counts the trained numbers"))
+            self.faults.append(self.source.fault(self.d_key, message, "choose d <= D"))
             return
         with self._at("projector"):
             check_fits(recipe.projector, sizes, d, device)
@@ -200,15 +205,16 @@ class _Check:
         return models.build(recipe.model, data.shape, tasks.build(recipe.task).outputs(data), seed, fetch)
 
     def _seeded_module(self, recipe: Recipe, data: Data) -> nn.Module:
-        """The model; ComponentError if its code makes another one of the same seed each time."""
+        """The model; ComponentError if its code is not deterministic for a given seed."""
+        # theta_0 is stored as a seed: a model that differs each time could be neither resumed nor decoded.
         if models.portable(recipe.model):
             return self._module(recipe, data)
-        # Only the fingerprint is kept: two large networks may not fit the memory.
+        # Only the fingerprint of the first is kept: two large networks may not fit into memory.
         first = self._once(
             [recipe.dataset, recipe.model, recipe.seeds.theta0],
             lambda: checkpoint.theta0(self._module(recipe, data)),
         )
         module = self._module(recipe, data)
         if checkpoint.theta0(module) != first:
-            raise ComponentError(f"{recipe.model.name} gives another theta_0 each time it is called", _SEEDED)
+            raise ComponentError(f"{recipe.model.name} returns another theta_0 at each call", _SEEDED)
         return module

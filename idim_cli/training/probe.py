@@ -1,4 +1,4 @@
-"""What a run takes: time and memory, measured by a few of its steps; and its arithmetic."""
+"""The cost of a run: time and memory, measured over a few steps, and FLOPs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 
@@ -19,23 +18,22 @@ from idim_cli.runs.plan import Run
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Where, load_data, problem
 
-STEPS = 8
-#: A measurement takes no further steps after this time.
-SECONDS = 0.5
-#: Of a split that an evaluation is timed on: in memory, or read from disk.
+STEPS = 8  # timed: the minimum of a few is stable, as other load only ever adds time
+SECONDS = 0.5  # after which no further step is timed: a dry run probes every kind of run
+# Examples of each split on which an evaluation is timed: in memory, or read from disk, which is slow.
 _EXAMPLES, _READ = 4096, 256
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What one run takes on this machine.
+    """The cost of one run on this machine.
 
     Attributes:
         sizes: of the native parameter tensors.
         steps, evaluations: in the whole run.
-        seconds_per_step, seconds_per_evaluation: the fastest of a few; the mean of steps whose data are read.
-        prepare_seconds: spent on the model, P, and the look at P's columns; data not included.
-        memory_bytes: most that training held beyond what the process held before; data not included.
+        seconds_per_step, seconds_per_evaluation: the fastest of a few; the mean for steps that read data.
+        prepare_seconds: to build the model and P and to check P's columns, without loading data.
+        memory_bytes: peak of the training above what the process used before, without the data.
     """
 
     sizes: tuple[int, ...]
@@ -60,11 +58,11 @@ class Probe:
 
 @dataclass(frozen=True)
 class Flops:
-    """Arithmetic of one run.
+    """FLOPs of one run.
 
     Attributes:
-        per_step: matrix products and convolutions of the network, forward and backward; P not included.
-        per_evaluation: the same, forward, on all examples that are scored.
+        per_step: matrix products and convolutions of the network, forward and backward, without P.
+        per_evaluation: the same, forward, on all scored examples.
     """
 
     per_step: int
@@ -72,46 +70,45 @@ class Flops:
 
 
 def probe(run: Run, where: Where, *, steps: int = STEPS, seconds: float = SECONDS) -> Probe:
-    """Train a run for a few steps from its start, and measure. Writes nothing and leaves no trace.
+    """Train a run for a few steps, and measure; writes nothing.
 
     Args:
-        run: of which kind.
+        run: the run.
         where: device and data.
-        steps: to be timed, after a first one that is not.
-        seconds: no further step is begun after this time.
+        steps: to be timed, after a warm-up step.
+        seconds: after which no further step is timed.
 
     Raises:
-        IdimError: the run cannot be had here.
+        IdimError: the run cannot be prepared on this machine.
     """
     device = pick_device(where.device or run.recipe.device)
-    load_data(run.recipe, where, device)
-    with _peak(device) as held:
+    load_data(run.recipe, where, device)  # before the clock starts: all runs of a sweep share the data
+    with _peak(device) as peak:
         began = time.perf_counter()
-        here = problem(run, where)
-        prepared = time.perf_counter() - began
-        loop = Loop(here, run.recipe.training, run.recipe.seeds.data)
-        # Of batches that workers have read ahead some come at once: what counts is how fast they come in all.
-        typical = min if isinstance(here.data.train, Tensors) else statistics.fmean
+        prepared = problem(run, where)
+        prepare_seconds = time.perf_counter() - began
+        loop = Loop(prepared, run.recipe.training, run.recipe.seeds.data)
+        # Workers read ahead, so some batches come without waiting: only the mean is the rate of reading.
+        typical = min if isinstance(prepared.data.train, Tensors) else statistics.fmean
         per_step = fastest(_stepper(loop), steps, seconds, typical)
     return Probe(
-        sizes=tuple(size for _, size in here.subspace.sizes),
+        sizes=tuple(size for _, size in prepared.subspace.sizes),
         steps=loop.steps,
         evaluations=math.ceil(loop.epochs / run.recipe.training.evaluate_every),
         seconds_per_step=per_step,
         seconds_per_evaluation=_evaluation(loop),
-        prepare_seconds=prepared,
-        memory_bytes=held[0],
+        prepare_seconds=prepare_seconds,
+        memory_bytes=peak[0],
     )
 
 
 def network_flops(run: Run, where: Where) -> Flops:
-    """Count the arithmetic of the network of a run.
-
-    No part of `probe`: torch's counter imports torch._dynamo, which takes a second.
+    """Count the FLOPs of the network of a run.
 
     Raises:
-        IdimError: the run cannot be had here.
+        IdimError: the run cannot be prepared on this machine.
     """
+    # Not a part of `probe`: torch's counter imports torch._dynamo, which takes a second.
     loop = Loop(problem(run, where), run.recipe.training, run.recipe.seeds.data)
     forward, backward = _batch_flops(loop)
     examples = sum(len(split) for split in _scored(loop))
@@ -125,53 +122,52 @@ def fastest(
     seconds: float = SECONDS,
     typical: Callable[[Sequence[float]], float] = min,
 ) -> float:
-    """Least, or `typical`, seconds of one of up to `steps` steps, after a first one; 0 when there is none."""
+    """Least, or `typical`, seconds of up to `steps` steps after a warm-up step; 0 if there is none."""
     until, times = time.perf_counter() + seconds, []
-    try:
+    with contextlib.suppress(StopIteration):  # a training of fewer steps
         for _ in range(steps + 1):
             times.append(step())
             if len(times) > 1 and time.perf_counter() > until:
                 break
-    except StopIteration:
-        pass
     return typical(times[1:] or times) if times else 0.0
 
 
 def _stepper(loop: Loop) -> Callable[[], float]:
-    """Each call trains one step and returns its seconds, without an evaluation that may follow it."""
-    ticks: list[float] = []
+    """A function that trains one step and returns its seconds."""
+    # The end is taken in the callback, so that an evaluation after the step is not timed with it.
+    ends: list[float] = []
 
-    def tick() -> None:
+    def on_step() -> None:
         if loop.device.type == "cuda":
             torch.cuda.synchronize(loop.device)
-        ticks.append(time.perf_counter())
+        ends.append(time.perf_counter())
 
-    course = loop.course(tick, lambda row: None)
-    next(course)
+    steps = loop.stepwise(on_step)
+    next(steps)
 
     def step() -> float:
-        began, before = time.perf_counter(), len(ticks)
+        began, before = time.perf_counter(), len(ends)
         try:
-            next(course)
+            next(steps)
         except StopIteration:
-            if len(ticks) == before:
+            if len(ends) == before:
                 raise
-        return ticks[-1] - began
+        return ends[-1] - began
 
     return step
 
 
 def _batch_flops(loop: Loop) -> tuple[int, int]:
-    """Of the network on one batch, forward and backward: matrix products and convolutions, P left out."""
+    """FLOPs of the network on one batch, forward and backward, without P."""
     subspace, method = loop.subspace, loop.method
-    if not isinstance(method, Gradient):
+    if not isinstance(method, Gradient):  # what the user's own method computes is unknown
         return 0, 0
     batch = method.batch(next(method.steps(0, 0, 1)))
+    # Leaves of the graph, so that the backward pass ends here and P is not counted.
     theta = {name: tensor.detach().requires_grad_() for name, tensor in subspace.native().items()}
-    cuda = [loop.device] if loop.device.type == "cuda" else []
     from torch.utils.flop_counter import FlopCounterMode
 
-    with torch.random.fork_rng(devices=cuda), FlopCounterMode(display=False) as counter:
+    with loop.forked_rng(), FlopCounterMode(display=False) as counter:
         loss = method.loss(theta, batch)
         forward = counter.get_total_flops()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -179,33 +175,29 @@ def _batch_flops(loop: Loop) -> tuple[int, int]:
 
 
 def _scored(loop: Loop) -> list[Split]:
-    """The splits that an evaluation goes through."""
+    """The splits that an evaluation scores."""
     data = loop.problem.data
     scored = {"validation": data.validation, "train": data.train}
     return [scored[name] for name in {"validation", loop.task.score_on} if len(scored[name])]
 
 
 def _evaluation(loop: Loop) -> float:
-    """Seconds of one evaluation, by that of some examples of each split."""
+    """Seconds of one evaluation, extrapolated from some examples of each split."""
     seconds = 0.0
     with loop.subspace.held():
         for split in _scored(loop):
             some = split.take(slice(_EXAMPLES if isinstance(split, Tensors) else _READ))
             share = len(some) / len(split)
-            seconds += _timed(partial(loop.task.evaluate, loop.subspace, some)) / share
+            loop.task.evaluate(loop.subspace, some)  # warm-up: the first call selects kernels
+            began = time.perf_counter()
+            loop.task.evaluate(loop.subspace, some)
+            seconds += (time.perf_counter() - began) / share
     return seconds
-
-
-def _timed(call: Callable[[], object]) -> float:
-    call()
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
 
 
 @contextlib.contextmanager
 def _peak(device: torch.device) -> Iterator[list[int]]:
-    """Afterwards, in the list: the most memory in bytes that the block held beyond what was held before."""
+    """Appends the peak memory of the block, in bytes above what was used before, to the list at its end."""
     cuda, most = device.type == "cuda", list[int]()
     if cuda:
         torch.cuda.reset_peak_memory_stats(device)
@@ -214,5 +206,5 @@ def _peak(device: torch.device) -> Iterator[list[int]]:
         reset_peak()
         before = resident_bytes()
     yield most
-    held = torch.cuda.max_memory_allocated(device) if cuda else peak_bytes()
-    most.append(max(held - before, 0))
+    peak = torch.cuda.max_memory_allocated(device) if cuda else peak_bytes()
+    most.append(max(peak - before, 0))

@@ -1,4 +1,4 @@
-"""The content of result.json: what a run was, and what came of it."""
+"""The content of result.json: identity, settings and outcome of a run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,8 @@ _NOT_FIGURES = ("epoch", "step", "lr", "seconds")
 
 
 def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a run that was trained to its end, or until its goal ended it.
-
-    `solution` is the row of the reported epoch.
-    """
-    columns, task, verdict = problem.columns, problem.task, loop.verdict()
+    """The result of a run that reached its end or its goal; `solution` is the row of the reported epoch."""
+    columns, task, device, verdict = problem.columns, problem.task, problem.device, loop.verdict()
     figures = {name: value for name, value in solution.items() if name not in _NOT_FIGURES}
     return {
         **_identity(run),
@@ -46,27 +43,26 @@ def succeeded(run: Run, problem: Problem, loop: Loop, solution: Mapping[str, Any
         "metrics": figures,
         "column_norm_min": columns.norm_min,
         "column_norm_max": columns.norm_max,
-        "coherence": _number(columns.coherence),
+        # JSON has no NaN and no infinity: both are unknown there.
+        "coherence": columns.coherence if math.isfinite(columns.coherence or 0.0) else None,
         "columns_sampled": columns.sampled,
         "layer_share": columns.layer_share,
         "data": list(problem.data.notes),
         "origin": problem.origin(run.recipe),
-        "device": _device_name(problem.device),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     }
 
 
 def failed(run: Run, error: BaseException, problem: Problem | None, device: str) -> dict[str, Any]:
-    """The result of a run that came to no performance.
-
-    Divergence is an outcome: the same run would diverge again. Anything else (memory, a lost disk, a bug)
-    may be gone the next time, so `again` makes the same command try once more.
-    """
+    """The result of a run without a performance."""
     D = None if problem is None else problem.subspace.D
     return {
         **_identity(run),
         "status": results.FAILED,
         "reason": error.message if isinstance(error, IdimError) else described(error),
         "hint": getattr(error, "hint", f"the traceback is in {results.LOG} of the run's folder"),
+        # Divergence is an outcome, which would repeat itself. Any other cause (memory, a disk, a bug) may be
+        # gone the next time, so the same command tries again.
         "again": not isinstance(error, RunError),
         "D": D,
         "d": D if run.direct else run.recipe.d,
@@ -76,13 +72,13 @@ def failed(run: Run, error: BaseException, problem: Problem | None, device: str)
 
 
 def _identity(run: Run) -> dict[str, Any]:
-    """What is known of a run before it is trained."""
+    """The part that is known before training."""
     recipe, seeds = run.recipe, run.recipe.seeds
     lr = recipe.training.optimizer.params.get("lr")
     return {
         "run_id": run.run_id,
         "recipe": recipe.name,
-        "status": None,
+        "status": None,  # reserves the place, so that the file keeps its order of keys
         "direct": run.direct,
         "dataset": recipe.dataset.name,
         "model": recipe.model.name,
@@ -90,10 +86,10 @@ def _identity(run: Run) -> dict[str, Any]:
         "task": recipe.task.name,
         "method": recipe.method.name,
         "optimizer": recipe.training.optimizer.name,
-        "lr": float(lr) if isinstance(lr, int | float) else None,  # an optimizer of the user's may have none
+        "lr": float(lr) if isinstance(lr, int | float) else None,  # the user's own optimizer may have none
         "schedule": recipe.training.schedule.name,
         "seed_theta0": seeds.theta0,
-        "seed_projector": None if run.direct else seeds.projector,
+        "seed_projector": None if run.direct else seeds.projector,  # the identity draws nothing
         "seed_data": seeds.data,
         "performance_is": recipe.training.performance,
         "config": run.config,
@@ -107,17 +103,8 @@ def _identity(run: Run) -> dict[str, Any]:
 
 
 def _stop(loop: Loop) -> dict[str, Any]:
-    """For which level a run was stopped early, and between what its final performance would have lain."""
+    """The level for which a run was stopped early, and bounds of the performance it would have reached."""
     if loop.goal is None or not loop.verdict():
         return {"stop_level": None, "final_low": None, "final_high": None}
     low, high = loop.goal.final(loop.curve)
     return {"stop_level": loop.goal.level, "final_low": low, "final_high": high}
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _number(value: float | None) -> float | None:
-    """JSON has no NaN and no infinity: both are unknown there."""
-    return value if value is not None and math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What a run writes about itself while it goes on: log.txt and metrics.csv."""
+"""The files that a run writes while it trains: log.txt and metrics.csv."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class RunLog:
         folder.mkdir(parents=True, exist_ok=True)
 
     def log(self, message: str) -> None:
-        """Append lines to log.txt, with the time."""
+        """Append a message to log.txt, each line with the time."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         with (self.folder / results.LOG).open("a", encoding="utf-8") as file:
             file.write("".join(f"{stamp} {line}\n" for line in printable(message, "\n").split("\n")))
 
     def header(self, run_id: str, problem: Problem) -> None:
-        """Say what is trained, and how P looks."""
+        """Log what is trained, and the properties of P."""
         columns, subspace = problem.columns, problem.subspace
         self.log(f"{run_id}: D = {subspace.D}, d = {subspace.d}, {problem.device}, torch {torch.__version__}")
         for note in problem.data.notes:
@@ -47,18 +47,20 @@ class RunLog:
         self.log(", ".join(f"{key} {_short(value)}" for key, value in row.items()))
 
     def metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Bring metrics.csv up to date: one line for each evaluation so far."""
+        """Write one line of metrics.csv for each evaluation so far."""
         path, text = self.folder / results.METRICS, io.StringIO()
-        added = self.lines and len(rows) == self.lines + 1 and list(rows[-1]) == self.names
-        if not added:
+        # A new file for each line would take as long as many steps of a small model.
+        append = self.lines and len(rows) == self.lines + 1 and list(rows[-1]) == self.names
+        if not append:
             self.names = list(dict.fromkeys(name for row in rows for name in row))
         writer = csv.DictWriter(text, self.names, lineterminator="\n")
         self.lines = len(rows)
-        if added:  # a new file for each line would cost as much as many steps of a small model
+        if append:
             writer.writerow(rows[-1])
             with path.open("a", encoding="utf-8", newline="") as file:
                 file.write(text.getvalue())
         else:
+            # Resumed, or a figure is new: the file may hold lines after the checkpoint, or other columns.
             writer.writeheader()
             writer.writerows(rows)
             results.write_atomic(path, text.getvalue(), durable=False)

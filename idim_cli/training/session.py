@@ -1,4 +1,4 @@
-"""One process at work on one run: it takes up a checkpoint, trains, saves, and stops when asked to."""
+"""One process training one run: it resumes from a checkpoint, trains, saves, and stops at a signal."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ from idim_cli.training.loop import Loop, TrainingSteps
 from idim_cli.training.prepare import Problem
 from idim_cli.training.run_log import RunLog
 
-TICK_SECONDS = 0.2
-SAVE_SECONDS = 15.0
-#: At most this share of the time goes into saving.
-SAVE_SHARE = 0.05
+REPORT_SECONDS = 0.2  # between two progress reports: often enough for a live display
+SAVE_SECONDS = 15.0  # at least, between two checkpoints: what a killed process loses at most
+SAVE_SHARE = 0.05  # at most, of the time: a large direct run takes seconds to save
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes:
-        step, epoch: done so far, of `steps` and `epochs`.
+        step, epoch: completed, of `steps` and `epochs`.
         figures: of the last evaluation; empty before the first.
-        columns: how P looks.
+        columns: properties of P.
         D: number of native parameters; None if unknown.
     """
 
@@ -55,14 +54,14 @@ OnStep = Callable[[Progress], None]
 
 
 class TrainingSession:
-    """Trains one run, from where its checkpoint left it.
+    """Trains one run, from its checkpoint if there is one.
 
     Args:
-        run: what to train.
-        problem: what it is trained on.
+        run: the run.
+        problem: its problem.
         record: writes the log and the metrics, in the run's folder.
-        on_step: told the progress about five times a second.
-        clock: of the time that counts as this run's.
+        on_step: called with the progress about five times a second.
+        clock: measures the seconds of the run.
     """
 
     def __init__(
@@ -81,86 +80,82 @@ class TrainingSession:
         if problem.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(problem.device)
         self.began = self.clock()
-        self.ticked = self.saved = time.monotonic()
+        self.reported = self.saved = time.monotonic()
         self.record.header(run.run_id, problem)
-        self._take_up()
+        if (saved := self._read_checkpoint()) is not None:
+            tensors, metadata = saved
+            self.loop.restore(tensors, metadata["state"])
+            self.began -= self.loop.state.seconds
+            self.record.log(f"resumes at step {self.loop.state.step} of {self.loop.steps}")
+        # Also when resuming: an evaluation after the checkpoint is made again, so its line has to go.
+        self.record.metrics(self.loop.state.rows)
 
-    def course(self) -> TrainingSteps[dict[str, Any]]:
-        """Train to the end; returns the content of result.json. StoppedError when a signal came."""
+    def stepwise(self) -> TrainingSteps[dict[str, Any]]:
+        """Train to the end; returns the content of result.json. StoppedError after a signal."""
         with stop.listening() as self.request:
-            self._tell()
-            self.loop.note_start()
-            yield from self.loop.course(self._tick, self._evaluated)
-            if self.request.number:  # it came after the last step
+            self._report()
+            self.loop.measure_start()
+            yield from self.loop.stepwise(self._after_step, self._after_evaluation)
+            if self.request.number:  # received after the last step
                 self._stop()
         solution = self.loop.solution()
+        # After solution(), so that the checkpoint holds the reported point.
         self._save()
         self.record.log(f"done in {self.seconds():.1f} s")
         done = result.succeeded(self.run, self.problem, self.loop, solution)
         return {**done, "seconds": round(self.seconds(), 3), "peak_memory_bytes": self._peak()}
 
     def seconds(self) -> float:
-        """Spent on training and evaluation so far, over all sittings; in a pack, this run's share of it."""
+        """Training and evaluation so far, also before interruptions; in a pack, this run's share."""
         return self.clock() - self.began
 
     def _peak(self) -> int:
-        """Most memory held, in bytes: on CUDA by tensors, else by the process (five looks a second)."""
+        """Peak memory in bytes: on CUDA of tensors, else of the process, as sampled at each report."""
         if self.problem.device.type == "cuda":
             return int(torch.cuda.max_memory_allocated(self.problem.device))
         return max(self.peak, resident_bytes())
 
-    def _take_up(self) -> None:
-        if (saved := self._saved()) is not None:
-            tensors, metadata = saved
-            self.loop.restore(tensors, metadata["state"])
-            self.began -= self.loop.state.seconds
-            self.record.log(f"goes on at step {self.loop.state.step} of {self.loop.steps}")
-        self.record.metrics(self.loop.state.rows)
-
-    def _saved(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """What the checkpoint holds; None, with a warning, if it is not this run's or damaged."""
+    def _read_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The checkpoint; None, with a warning, if it is damaged or of another run, other data or weights."""
         if not self.path.exists():
             return None
+        recipe, data = self.run.recipe, self.problem.data
         try:
             tensors, metadata = checkpoint.load(self.path, unchecked=False)
             if (its := metadata.get("run_id")) != self.run.run_id:
                 raise FileError(f"{self.path} is the checkpoint of another run, {its}")
-            if why := self._other(metadata.get("origin")):
+            then, now = metadata.get("origin"), {split: data.digest(split) for split in origin.TRAINED_ON}
+            why = origin.other_theta0(then, self.problem.theta0, recipe.model.name)
+            if why := why or origin.other_data(then, now, recipe.dataset.name):
                 raise FileError(f"{self.path}: {why}")
             return tensors, metadata
         except FileError as error:
-            self.record.log(f"starts afresh: {error}")
-            _log.warning("%s; the run starts afresh", error)
+            self.record.log(f"starts from the beginning: {error}")
+            _log.warning("%s; the run starts from the beginning", error)
             return None
 
-    def _other(self, then: object) -> str:
-        """What the state in a checkpoint was made from that this run is not; empty if there is nothing."""
-        recipe, data = self.run.recipe, self.problem.data
-        now = {split: data.digest(split) for split in ("train", "validation")}
-        return origin.other_theta0(then, self.problem.theta0, recipe.model.name) or origin.other_data(
-            then, now, recipe.dataset.name
-        )
-
-    def _tick(self) -> None:
+    def _after_step(self) -> None:
         now = time.monotonic()
         if self.request.number:
             self._stop()
-        if now - self.ticked < TICK_SECONDS:
+        if now - self.reported < REPORT_SECONDS:
             return
-        self.ticked = now
+        self.reported = now
         self.peak = max(self.peak, resident_bytes())
-        self._tell()
+        self._report()
+        # Before saving: a checkpoint of a diverged training would be resumed for nothing.
         self.loop.check_finite()
+        # In a pack all runs save in turn, so each may use only its part of the share.
         if now - self.saved > max(SAVE_SECONDS, self.clock.sharing * self.save_seconds / SAVE_SHARE):
             self._save()
 
-    def _evaluated(self, row: dict[str, Any]) -> None:
+    def _after_evaluation(self, row: dict[str, Any]) -> None:
         row["seconds"] = round(self.seconds(), 3)
         self.record.row(row)
         self.record.metrics(self.loop.state.rows)
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self.on_step is not None:
             loop, state = self.loop, self.loop.state
             figures = state.rows[-1] if state.rows else {}
@@ -184,7 +179,7 @@ class TrainingSession:
             "classes": compact(self.problem.task.outputs(data)),
             "D": subspace.D,
             "d": subspace.d,
-            "state": self.loop.counters(),
+            "state": dict(vars(self.loop.state)),
             "origin": self.problem.origin(self.run.recipe),
         }
         checkpoint.save(self.path, self.loop.tensors(), metadata)

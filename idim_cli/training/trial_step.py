@@ -1,4 +1,4 @@
-"""One real step before the first run: what training would stumble over is found, and no trace is left."""
+"""One real step before the first run, which finds errors of a model, a task or a method before training."""
 
 from __future__ import annotations
 
@@ -32,42 +32,43 @@ from idim_cli.tasks import base as tasks
 from idim_cli.training.loop import TOLERANCE, Loop
 from idim_cli.training.prepare import Problem
 
-_AWAY = 0.05  # of theta_0: how far from it the step is made, so that theta_0 in theta's place is noticed
-#: No step is made: faults of these are told elsewhere.
-_ANY = {"optimizer": Component(name="adam"), "schedule": Component(name="constant"), "l2": 0.0}
-# How torch says that a model casts to another kind of numbers than its parameters are.
+_OFFSET = 0.05  # of theta_0, added to it: at theta_0 itself, code that wrongly uses it would go unnoticed
+# No optimizer step is made, and `preflight` checks these settings by themselves.
+_UNUSED = {"optimizer": Component(name="adam"), "schedule": Component(name="constant"), "l2": 0.0}
+# Messages of torch when a model casts to another dtype than that of its parameters.
 _MIXED = re.compile("same dtype|scalar type|Input type|but got (Double|Half|BFloat16|Float)")
 _FLOAT32 = (
-    "parameters and examples are float32 here, whatever the model makes: let its code cast to the kind of "
-    "its parameters; training.precision: bf16 computes in fewer bits"
+    "parameters and examples are float32: let the model cast to the dtype of its parameters; for lower "
+    "precision set training.precision: bf16"
 )
-_UNSEEN = ColumnCheck(0, 1.0, 1.0, None, {})
+_UNCHECKED = ColumnCheck(0, 1.0, 1.0, None, {})
 
 
 class TrialStep:
-    """The first step and the last, partial batch of a training, in the full space: its gradient is theta's.
+    """The gradients of the first and of the last, partial batch of a training, in the full space.
 
     Args:
-        module: at theta_0; it is used up.
+        module: at theta_0; its parameters are changed.
         recipe: of the run.
         data: its data, on any device.
         device: where it will be trained.
 
     Attributes:
-        idle: parameters that got no gradient from the first batch.
+        idle: parameters without a gradient from the first batch.
 
     Raises:
-        ComponentError: the network is refused, see `native_parameters`.
+        ComponentError: the network is not supported, see `native_parameters`.
     """
 
     def __init__(self, module: nn.Module, recipe: Recipe, data: Data, device: torch.device) -> None:
         self.recipe, self.data, self.module = recipe, data, module.to(device)
         self.native = admit(module, recipe.trainable)
         D = sum(self.sizes)
+        # P = 1: the gradient of the coordinates is then that of theta, which the module itself can compute.
         subspace = Subspace(module, Identity(D, D, 0), recipe.trainable)
-        problem = Problem(device, data, tasks.build(recipe.task), subspace, _UNSEEN)
-        self.loop = Loop(problem, recipe.training.model_copy(update=_ANY), recipe.seeds.data)
-        assert isinstance(self.loop.method, Gradient)
+        problem = Problem(device, data, tasks.build(recipe.task), subspace, _UNCHECKED)
+        self.loop = Loop(problem, recipe.training.model_copy(update=_UNUSED), recipe.seeds.data)
+        assert isinstance(self.loop.method, Gradient)  # the default, also for a recipe with another method
         self.method = self.loop.method
         self.differentiates = True
         self.idle: list[Native] = []
@@ -78,33 +79,34 @@ class TrialStep:
         return [one.parameter.numel() for one in self.native]
 
     def use(self, method: Component) -> None:
-        """Note what the method of the run needs; ComponentError if it cannot be made."""
+        """Set whether the method of the run needs gradients; ComponentError if it cannot be built."""
         self.differentiates = methods.build(method, self.method.objective).differentiates
 
     def first(self) -> None:
-        """Take the gradient of the first batch inside the subspace and outside of it, and evaluate.
+        """Compute the gradient of the first batch in the subspace and without it, and evaluate.
 
         Raises:
-            ComponentError: the model or the task fails, the loss is no scalar, or the gradients differ.
-            CapacityError: the batch does not fit the memory.
+            ComponentError: the model or the task fails, the loss is not a scalar, or the gradients differ.
+            CapacityError: the batch does not fit into memory.
         """
-        with _untouched(self.loop.device):
+        with _preserved_rng(self.loop):
             examples = self.method.batches(0)[0]
             start = torch.cat([one.parameter.detach().reshape(-1) for one in self.native])
             with torch.no_grad():
-                self.loop.subspace.coords.copy_(_AWAY * start)
-            self._evaluate(len(examples))
-            if self.differentiates:
-                self._compare(examples)
-            else:
-                self._loss(examples)
+                self.loop.subspace.coords.copy_(_OFFSET * start)
+            validation = self.data.validation
+            if size := min(len(examples), len(validation)):
+                with self._located(f"in evaluation, on {size} examples"):
+                    self.loop.task.evaluate(self.loop.subspace, validation.take(slice(size)))
+            (self._compare if self.differentiates else self._loss)(examples)
 
     def last(self) -> None:
-        """Take the gradient of the last, partial batch of an epoch, if there is one.
+        """Compute the gradient of the last, partial batch of an epoch, if there is one.
 
         Raises:
-            ComponentError: the model fails on it, though not on a whole one.
+            ComponentError: the model fails on it, but not on a whole batch.
         """
+        # Batch normalization, for example, fails on a batch of one, at the end of the first epoch.
         size, n = self.recipe.training.batch_size, len(self.data.train)
         examples = self.method.batches(0)[: self.loop.steps][-1]
         if len(examples) == size or n < size:
@@ -112,27 +114,19 @@ class TrialStep:
         parts = f"{n:,} = {n // size:,} x {size:,} + {len(examples)}"
         some = f"{len(examples)} example" + "s" * (len(examples) > 1)
         try:
-            with _untouched(self.loop.device):
+            with _preserved_rng(self.loop):
                 (self._inside if self.differentiates else self._loss)(examples)
         except ComponentError as error:
             rest = str(error).partition(": ")[2]
             raise ComponentError(
                 f"the last batch of an epoch has {some} ({parts}), and the model fails on it: {rest}",
-                f"with {_better(n, size)}, for example, no batch is so small",
+                f"choose {_better_batch_size(n, size)}, for example, which leaves no batch so small",
             ) from error
 
-    def _evaluate(self, size: int) -> None:
-        validation = self.data.validation
-        if len(validation):
-            with self._told(f"in evaluation, on {min(size, len(validation))} examples"):
-                self.loop.task.evaluate(self.loop.subspace, validation.take(slice(size)))
-
     def _compare(self, examples: Tensor) -> None:
-        """Compare the gradient with that of the module itself at the same parameters.
-
-        Code that runs parts of itself again in the backward pass by its own means, or has its own list of
-        parameters, gets theta_0 where it means theta: in silence, but not here.
-        """
+        """Compare the gradient with that of the module itself at the same parameters."""
+        # Code that recomputes parts of itself in the backward pass by its own means, or keeps its own list
+        # of parameters, silently uses theta_0 instead of theta: the gradient would be wrong.
         inside, theta = self._inside(examples), self.loop.subspace.native()
         parameters = [self._parameters(one) for one in self.native]
         with torch.no_grad():
@@ -142,22 +136,23 @@ class TrialStep:
         allowed = TOLERANCE[self.recipe.training.precision] * outside.norm()
         if not (inside - outside).norm() > allowed:
             return
-        if not (self._outside(examples, parameters) - outside).norm() > allowed:  # it is no other noise
+        # A model with noise of its own differs from itself as well, and is not at fault.
+        if not (self._outside(examples, parameters) - outside).norm() > allowed:
             raise ComponentError(
-                f"the gradient of model {self.recipe.model.name!r} is another one inside of a subspace",
-                "its code runs parts again in the backward pass (let torch.utils.checkpoint do that), "
-                "or reads parameters past its modules' attributes",
+                f"the gradient of model {self.recipe.model.name!r} differs inside a subspace",
+                "use torch.utils.checkpoint to recompute parts in the backward pass, and read parameters "
+                "only as attributes of their modules",
             )
 
     def _parameters(self, one: Native) -> list[nn.Parameter]:
-        """One weight: several Parameters where it is tied by memory."""
-        found = [attrgetter(name)(self.module) for name in (one.name, *one.places)]
-        return list({id(parameter): parameter.requires_grad_() for parameter in found}.values())
+        """The Parameters of one weight: several if they share its memory."""
+        places = [attrgetter(name)(self.module) for name in (one.name, *one.places)]
+        return list({id(parameter): parameter.requires_grad_() for parameter in places}.values())
 
     @torch.no_grad()
     def _loss(self, examples: Tensor) -> None:
-        """The loss alone, for a method that takes no gradient of it."""
-        with self._told(f"in training, on {len(examples)} examples"):
+        """Compute the loss alone, for a method that does not differentiate it."""
+        with self._located(f"in training, on {len(examples)} examples"):
             self.method.loss(self.loop.subspace.native(), self.method.batch(Step(0, 0, 0, examples)))
 
     def _inside(self, examples: Tensor) -> Tensor:
@@ -166,9 +161,10 @@ class TrialStep:
         subspace.coords.grad = None
         theta = subspace.native()
         self._backward(examples, partial(subspace.at, theta))
-        return _grad(subspace.coords)
+        return _flat_grad(subspace.coords)
 
     def _outside(self, examples: Tensor, parameters: list[list[nn.Parameter]]) -> Tensor:
+        """The gradient of the module itself, [D]; sets `idle`."""
         self.module.zero_grad()
         self._backward(examples, self.module)
         self.idle = [
@@ -176,66 +172,62 @@ class TrialStep:
             for one, tied in zip(self.native, parameters, strict=True)
             if all(parameter.grad is None for parameter in tied)
         ]
-        return torch.cat([torch.stack([_grad(one) for one in tied]).sum(0) for tied in parameters])
+        # The gradient of a tied weight is the sum over its places.
+        return torch.cat([torch.stack([_flat_grad(one) for one in tied]).sum(0) for tied in parameters])
 
     def _backward(self, examples: Tensor, model: Callable[..., Any]) -> None:
-        """Backward pass of the loss of a batch, with its noise; buffers are as before."""
+        """Backward pass of the loss of a batch; buffers are restored."""
         loop, buffers = self.loop, [(buffer, buffer.clone()) for buffer in self.module.buffers()]
         step = Step(0, 0, 0, examples)
         batch = self.method.batch(step)
         loop.subspace.train()
-        self.method.seed_noise(step)
+        self.method.seed_noise(step)  # the same dropout inside and outside
 
-        with self._told(f"in training, on {len(examples)} examples"):
+        with self._located(f"in training, on {len(examples)} examples"):
             with self.method.autocast():
                 loss = loop.task.loss(model, batch)
             if loss.dim():
-                shape = tuple(loss.shape)
-                raise ComponentError(
-                    f"task {self.recipe.task.name!r} returned a loss of shape {shape}, no scalar"
-                )
+                name, shape = self.recipe.task.name, tuple(loss.shape)
+                raise ComponentError(f"task {name!r} returned a loss of shape {shape}, expected a scalar")
             loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             for buffer, before in buffers:
                 put(buffer, before)
 
     @contextmanager
-    def _told(self, when: str) -> Iterator[None]:
-        """Errors of the model's and the task's code as one line, with its place."""
+    def _located(self, when: str) -> Iterator[None]:
+        """Errors of the model's and the task's code become one line with the place in the code."""
         try:
             yield
         except IdimError:
             raise
         except FOREIGN as error:
-            self._raise(error, when)
-
-    def _raise(self, error: BaseException, when: str) -> None:
-        if too_large(error):
-            raise CapacityError(
-                f"a step does not fit the memory of {self.loop.device}", "make it smaller"
-            ) from error
-        if isinstance(error, SystemExit):
-            name = self.recipe.model.name
-            raise ExitedError(f"{name} asked to end the program: {described(error)}") from error
-        names = f"model {self.recipe.model.name!r} with task {self.recipe.task.name!r}"
-        shape, what = tuple(self.data.shape), described(error).partition("\n")[0]
-        hint = "; ".join(filter(None, (_place(error), _FLOAT32 if _MIXED.search(what) else "")))
-        raise ComponentError(f"{names} fails {when} of shape {shape}: {what}", hint) from error
+            if too_large(error):
+                message = f"a step does not fit into the memory of {self.loop.device}"
+                raise CapacityError(message, "choose a smaller batch size") from error
+            name, task = self.recipe.model.name, self.recipe.task.name
+            if isinstance(error, SystemExit):
+                raise ExitedError(f"{name} asked to end the program: {described(error)}") from error
+            shape, what = tuple(self.data.shape), described(error).partition("\n")[0]
+            hint = "; ".join(filter(None, (_place(error), _FLOAT32 if _MIXED.search(what) else "")))
+            message = f"model {name!r} with task {task!r} fails {when} of shape {shape}: {what}"
+            raise ComponentError(message, hint) from error
 
 
-def _grad(parameter: Tensor) -> Tensor:
-    """Flat; zero where no gradient came."""
+def _flat_grad(parameter: Tensor) -> Tensor:
+    """The gradient as a vector; zero if there is none."""
     return (torch.zeros_like(parameter) if parameter.grad is None else parameter.grad).reshape(-1)
 
 
-def _better(n: int, size: int) -> int:
+def _better_batch_size(n: int, size: int) -> int:
     """The nearest batch size, smaller ones first, whose last batch is whole or at least half a batch."""
     sizes = sorted(range(1, 2 * size + 1), key=lambda other: (abs(other - size), other))
     return next((other for other in sizes if n % other == 0 or n % other >= other // 2 > 1), size)
 
 
 def _place(error: BaseException) -> str:
-    """File and line in the user's code at which an error arose; empty if it is in none."""
+    """File and line of an error in the user's code; empty if it arose elsewhere."""
+    # Everything but torch, with what is installed next to it, and this package.
     skip = str(Path(torch.__file__).parents[1]), str(Path(__file__).parents[1])
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(skip)
@@ -244,12 +236,12 @@ def _place(error: BaseException) -> str:
 
 
 @contextmanager
-def _untouched(device: torch.device) -> Iterator[None]:
-    """Leave every generator of random numbers as it was."""
-    own, numpy = random.getstate(), np.random.get_state()
+def _preserved_rng(loop: Loop) -> Iterator[None]:
+    """Restore all random number generators, which the user's code may draw from, at the end."""
+    python, numpy = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with loop.forked_rng():
             yield
     finally:
-        random.setstate(own)
+        random.setstate(python)
         np.random.set_state(numpy)

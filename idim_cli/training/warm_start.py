@@ -1,4 +1,4 @@
-"""Starting a training where another one ended, with the same network and P."""
+"""Starting a training from the solution of another run with the same network and P."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from idim_cli.recipe.schema import Recipe
 from idim_cli.runs import checkpoint, origin
 from idim_cli.runs.results import checkpoint_of
 
-_SAME = ("dataset", "model", "projector", "trainable")  # but for the order of the data
-_DRAWN = ("theta0", "projector")  # seeds
+# What theta = theta_0 + P coords depends on. Task, method, budget and the order of the data may differ.
+_SAME = ("dataset", "model", "projector", "trainable")
+_SAME_SEEDS = ("theta0", "projector")
 
 
 @torch.no_grad()
-def begin(subspace: Subspace, recipe: Recipe, theta0: str, data: Data) -> None:
-    """Bring a new subspace to the coordinates and buffers of `recipe.start`; errors are those of `read`."""
+def load_start(subspace: Subspace, recipe: Recipe, theta0: str, data: Data) -> None:
+    """Set the coordinates and buffers of a new subspace from `recipe.start`; errors are those of `read`."""
     tensors = read(recipe, subspace.d, theta0, data)
     subspace.coords.copy_(tensors["coords"])
     named = checkpoint.buffers(subspace.module)
@@ -41,44 +42,38 @@ def read(recipe: Recipe, d: int, theta0: str, data: Data) -> dict[str, Tensor]:
         data: its data.
 
     Raises:
-        RunError: that is the checkpoint of another network, P or start.
-        FileError: it is no checkpoint, or was made from another theta_0, other data or code.
+        RunError: it is the checkpoint of another network or P.
+        FileError: it is not a checkpoint, or was made from another theta_0, other data or code.
     """
     assert recipe.start is not None
     path = checkpoint_of(Path(recipe.start))
-    tensors, said = checkpoint.load(path)
-    if "coords" not in tensors or not {"recipe", "d"} <= said.keys():
+    tensors, metadata = checkpoint.load(path)
+    if "coords" not in tensors or not {"recipe", "d"} <= metadata.keys():
         raise FileError(f"{path} is not a checkpoint of idim")
     try:
-        there = filled(from_plain(said["recipe"], str(path)).recipe)
+        there = filled(from_plain(metadata["recipe"], str(path)).recipe)
     except RecipeError as error:
-        raise FileError(f"the checkpoint's own recipe is faulty: {error}") from error
-    if other := _differences(filled(recipe), d, there, said["d"]):
+        raise FileError(f"the checkpoint's own recipe is invalid: {error}") from error
+    if other := _differences(filled(recipe), d, there, metadata["d"]):
         raise RunError(
             f"the run to start from, {recipe.start}, differs in {', '.join(other)}",
-            "it must be a run of the same network and P",
+            "choose a run of the same network and P",
         )
-    if why := _changed(recipe, said.get("origin"), theta0, data):
+    # Equal recipes are not enough: code, weights or data files of the same name may have been replaced.
+    then, now = metadata.get("origin"), {split: data.digest(split) for split in origin.TRAINED_ON}
+    why = origin.other_code(then, origin.named(recipe))
+    why = why or origin.other_theta0(then, theta0, recipe.model.name)
+    if why := why or origin.other_data(then, now, recipe.dataset.name):
         raise FileError(
             f"the run to start from, {recipe.start}, is of another problem: {why}",
-            "bring back what it was trained with, or train that run again",
+            "restore what it was trained with, or train that run again",
         )
     return tensors
 
 
-def _changed(recipe: Recipe, then: object, theta0: str, data: Data) -> str:
-    """What the run to start from was made from that this run is not, in words."""
-    now = {split: data.digest(split) for split in ("train", "validation")}
-    return (
-        origin.other_code(then, origin.named(recipe))
-        or origin.other_theta0(then, theta0, recipe.model.name)
-        or origin.other_data(then, now, recipe.dataset.name)
-    )
-
-
 def _differences(here: Recipe, d: int, there: Recipe, its_d: int) -> list[str]:
-    """The recipe keys in which two runs differ that must not."""
+    """The recipe keys that must be equal in the two runs and are not."""
     other = [key for key in _SAME if getattr(here, key) != getattr(there, key)]
-    numbers = {f"seeds.{key}": (getattr(there.seeds, key), getattr(here.seeds, key)) for key in _DRAWN}
+    numbers = {f"seeds.{key}": (getattr(there.seeds, key), getattr(here.seeds, key)) for key in _SAME_SEEDS}
     numbers["d"] = its_d, d
     return other + [f"{key} ({its}, here {own})" for key, (its, own) in numbers.items() if its != own]

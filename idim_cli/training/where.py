@@ -1,4 +1,4 @@
-"""Where runs compute and where their data lie; known before torch is loaded."""
+"""The device and the data folder of runs; imports no torch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from idim_cli.core.errors import IdimError
 
 @dataclass(frozen=True)
 class Where:
-    """Where a run computes and where its data lie: nothing that is part of its identity.
+    """Device and data folder of a run; neither is part of its identity.
 
     Attributes:
-        device: ``auto``, or any name that torch knows; None leaves it to the recipe.
-        data_root: folder of the data sets; None leaves it to the recipe, then to IDIM_DATA.
-        download: whether absent data sets and pretrained weights may be fetched.
+        device: ``auto`` or a device name of torch; None: as in the recipe.
+        data_root: folder of the data sets; None: as in the recipe, else IDIM_DATA.
+        download: whether missing data sets and pretrained weights may be downloaded.
     """
 
     device: str | None = None
@@ -24,7 +24,8 @@ class Where:
 
 
 def as_where(where: Where | None) -> Where:
-    """`where`, or the usual one; IdimError if it is something else."""
+    """`where`, or the default; IdimError if it has another type."""
+    # The public API is called from notebooks, where where="cpu" is an easy mistake.
     if not isinstance(where, Where | None):
-        raise IdimError(f"where is {where!r}, and no Where", 'for example Where(device="cpu")')
+        raise IdimError(f"where must be a Where, got {where!r}", 'for example Where(device="cpu")')
     return where or Where()

@@ -101,7 +101,7 @@ def test_faults_come_before_the_first_run(idim, tmp_path):
 
 def test_a_long_run_gives_a_sign_of_life_each_minute(idim, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", -1.0)
-    monkeypatch.setattr("idim_cli.training.session.TICK_SECONDS", -1.0)
+    monkeypatch.setattr("idim_cli.training.session.REPORT_SECONDS", -1.0)
     lines = idim("sweep.d=[20]", "training.steps=4", "training.evaluate_every=1").stderr.splitlines()
     assert any("75% of 4 epochs, train exp_minus_loss 0." in line for line in lines)
 

@@ -60,7 +60,7 @@ class Watch:
 @pytest.fixture
 def often(monkeypatch):
     """Progress is told at every step."""
-    monkeypatch.setattr("idim_cli.training.session.TICK_SECONDS", -1.0)
+    monkeypatch.setattr("idim_cli.training.session.REPORT_SECONDS", -1.0)
 
 
 def table(folder):
@@ -328,7 +328,7 @@ def test_kill_9_in_the_middle_of_a_run(tmp_path):
     whole = sweep(loads(RECIPE), tmp_path / "whole")
     assert rest.counts == (5, 2)
     log = tmp_path / "killed" / "toy" / "runs" / rest.ended[0] / "log.txt"
-    assert "goes on at step 3 of 30" in log.read_text()
+    assert "resumes at step 3 of 30" in log.read_text()
     pd.testing.assert_frame_equal(table(tmp_path / "killed"), table(tmp_path / "whole"), check_exact=True)
     assert whole.failed == 0
 

@@ -98,7 +98,7 @@ def test_it_goes_on_to_the_same_bits(name):
     with pytest.raises(InterruptedError):
         begun.run(stop, lambda row: None)
     saved = {key: tensor.clone() for key, tensor in begun.tensors().items()}
-    resumed.restore(saved, begun.counters())
+    resumed.restore(saved, vars(begun.state))
     resumed.run(lambda: None, lambda row: None)
     assert resumed.state.rows == whole.state.rows
     for key, tensor in whole.tensors().items():

@@ -104,7 +104,7 @@ def all_curves_are_there(kind, outcome):
 
 
 def test_a_run_that_goes_on_is_one_record_without_a_step_twice(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr("idim_cli.training.session.TICK_SECONDS", -1.0)
+    monkeypatch.setattr("idim_cli.training.session.REPORT_SECONDS", -1.0)
     monkeypatch.setattr("idim_cli.trackers.tracking.UPDATE_SECONDS", -1.0)
 
     def stop(progress):

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from idim_cli.runs import checkpoint, results
-from idim_cli.training.run import done, pending, run
+from idim_cli.training.finished import done
+from idim_cli.training.run import run
 from idim_cli.training.stop import StoppedError
 
 TIMES = ("seconds", "peak_memory_bytes", "date")
@@ -62,7 +63,7 @@ def test_a_stopped_run_says_between_what_it_would_have_ended(one, folder):
 def test_a_stopped_run_has_come_to_its_outcome(one, folder):
     asked = replace(one(), goal=After(2))
     run(asked, folder)
-    assert not pending(asked, folder)
+    assert done(asked, folder) is not None
     assert done(asked, folder)["status"] == "solved"
 
 
@@ -77,7 +78,7 @@ def test_a_signal_at_the_verdict_is_not_lost_and_the_verdict_neither(one, folder
     asked = replace(one(), goal=After(2))
 
     def ask(progress):
-        if progress.epoch == 2 and pending(asked, folder):
+        if progress.epoch == 2 and done(asked, folder) is None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(StoppedError):
@@ -88,7 +89,7 @@ def test_a_signal_at_the_verdict_is_not_lost_and_the_verdict_neither(one, folder
 def test_a_new_goal_is_asked_at_the_next_evaluation(one, folder, monkeypatch):
     from idim_cli.training import session
 
-    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "REPORT_SECONDS", -1.0)
 
     def stop(progress):
         if progress.step == 7:

@@ -58,7 +58,7 @@ def test_an_epoch_sees_every_example_once_in_an_order_of_its_own(loop):
 
 def test_clipping_bounds_the_gradient_of_what_is_trained(loop):
     one = loop("training.clip_norm=1e-3", "training.optimizer={name: sgd, lr: 1.0, momentum: 0.0}")
-    next(steps := one.course(lambda: None, lambda row: None))
+    next(steps := one.stepwise())
     next(steps)
     assert one.subspace.coords.norm().item() == pytest.approx(1e-3, rel=1e-3)
 

@@ -11,8 +11,8 @@ from idim_cli.recipe.load import loads
 from idim_cli.runs import checkpoint, results
 from idim_cli.runs.plan import plan, single
 from idim_cli.training import session, stop
-from idim_cli.training.batched.pack import obstacle
-from idim_cli.training.batched.scheduler import Pack, train_many
+from idim_cli.training.batched.pack import Pack, unbatchable_reason
+from idim_cli.training.batched.scheduler import train_many
 from idim_cli.training.finished import run_folder
 from idim_cli.training.loop import Loop
 from idim_cli.training.prepare import Where, problem
@@ -132,15 +132,15 @@ def loops_of(runs):
 def steps(runs, number, side_by_side):
     """The losses of the first steps, [steps][R], and where the coordinates are then."""
     loops, losses, ended = loops_of(runs), [], lambda *_: None
-    courses = [loop.course(ended, ended) for loop in loops]
-    batches, pack = [next(course) for course in courses], Pack(loops) if side_by_side else None
+    trainings = [loop.stepwise(ended, ended) for loop in loops]
+    batches, pack = [next(training) for training in trainings], Pack(loops) if side_by_side else None
     for _ in range(number):
         sums = [loop.loss_sum.item() for loop in loops]
         made = pack.step(batches) if pack else [None] * len(loops)
-        batches = [course.send(loss) for course, loss in zip(courses, made, strict=True)]
+        batches = [training.send(loss) for training, loss in zip(trainings, made, strict=True)]
         losses.append([loop.loss_sum.item() - old for loop, old in zip(loops, sums, strict=True)])
-    for course in courses:
-        course.close()
+    for training in trainings:
+        training.close()
     return torch.tensor(losses), [loop.subspace.coords.detach() for loop in loops]
 
 
@@ -203,7 +203,7 @@ def test_what_is_frozen_and_what_is_a_buffer_is_each_runs_own(small):
 
 def test_a_parameter_without_axes_is_no_obstacle(small):
     (loop,) = loops_of(several(small("Hidden"), []))
-    assert obstacle(next(loop.course(lambda: None, lambda row: None))) is None
+    assert unbatchable_reason(next(loop.stepwise())) is None
 
 
 def test_toy_is_the_same_too():
@@ -222,16 +222,16 @@ def test_steps_out_of_step_keep_their_own_rates():
     ends = []
     for packed in (False, True):
         loops = loops_of(several(loads(DIGITS), [], []))
-        courses = [loop.course(lambda: None, lambda row: None) for loop in loops]
-        batches = [next(course) for course in courses]
+        trainings = [loop.stepwise() for loop in loops]
+        batches = [next(training) for training in trainings]
         pack = Pack(loops)
         for number in range(6):
             alone = not packed or number in (2, 3)
             made = [None, None] if alone else pack.step(batches)
             for at in (0,) if number == 2 else (1,) if number == 3 else (0, 1):
-                batches[at] = courses[at].send(made[at])
+                batches[at] = trainings[at].send(made[at])
             if number == 2:
-                batches[0] = courses[0].send(None)
+                batches[0] = trainings[0].send(None)
         ends.append([loop.subspace.coords.detach() for loop in loops])
         assert [loop.state.step for loop in loops] == [6, 5]
     for one, other in zip(*ends, strict=True):
@@ -298,13 +298,13 @@ def test_looking_for_an_obstacle_leaves_no_trace(small):
     ends = []
     for look in (False, True):
         (loop,) = loops_of(several(small("norm"), []))
-        course = loop.course(lambda: None, lambda row: None)
-        batch = next(course)
+        training = loop.stepwise()
+        batch = next(training)
         if look:
-            assert obstacle(batch) == "its buffers change in training"
-        course.send(None)
+            assert unbatchable_reason(batch) == "its buffers change in training"
+        training.send(None)
         ends.append(loop.tensors())
-        course.close()
+        training.close()
     assert {name: t.tolist() for name, t in ends[0].items()} == {
         name: t.tolist() for name, t in ends[1].items()
     }
@@ -337,7 +337,7 @@ def test_a_run_that_cannot_be_made_harms_no_other(tmp_path):
 
 
 def test_a_signal_saves_all_and_the_same_call_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "REPORT_SECONDS", -1.0)
     runs = several(loads(DIGITS), [], [], ["training.epochs=1"])
 
     def ask(run, progress):
@@ -354,11 +354,11 @@ def test_a_signal_saves_all_and_the_same_call_goes_on(tmp_path, monkeypatch):
         assert at in (7, 8)
     packed = many(runs, tmp_path)
     assert {result["status"] for result in packed.values()} == {"ok"}
-    assert "goes on at step" in (run_folder(tmp_path, runs[0]) / "log.txt").read_text()
+    assert "resumes at step" in (run_folder(tmp_path, runs[0]) / "log.txt").read_text()
 
 
 def test_a_signal_begins_nothing_new(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "REPORT_SECONDS", -1.0)
     runs = several(loads(DIGITS), ["training.epochs=1"], [], [])
 
     def ask(run, progress):
@@ -372,7 +372,7 @@ def test_a_signal_begins_nothing_new(tmp_path, monkeypatch):
 
 
 def test_an_error_of_the_caller_lets_go_of_all_folders(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "REPORT_SECONDS", -1.0)
     runs = several(loads(DIGITS), [], [])
 
     def crash(run, progress):
@@ -465,11 +465,11 @@ def test_graphs_on_cuda_give_what_calls_give():
     for side_by_side in (False, True):
         runs = several(loads(DIGITS), [], ["d=17"], [])
         loops = [Loop(problem(run, where), run.recipe.training, run.recipe.seeds.data) for run in runs]
-        courses = [loop.course(lambda: None, lambda row: None) for loop in loops]
-        batches, pack = [next(course) for course in courses], Pack(loops, said.append)
+        trainings = [loop.stepwise() for loop in loops]
+        batches, pack = [next(training) for training in trainings], Pack(loops, said.append)
         for _ in range(30):  # past the warm-up, and past an epoch with its partial batch
             losses = pack.step(batches) if side_by_side else [None] * len(loops)
-            batches = [course.send(loss) for course, loss in zip(courses, losses, strict=True)]
+            batches = [training.send(loss) for training, loss in zip(trainings, losses, strict=True)]
         ends.append([loop.subspace.coords.detach() for loop in loops])
     assert not said
     for one, other in zip(*ends, strict=True):

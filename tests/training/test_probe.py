@@ -60,9 +60,9 @@ def timed(monkeypatch):
             return by_size[f"at{len(loops)}"]
 
         found = Probe((10,), steps, 1, alone, 0.0, 1.0, memory)
-        monkeypatch.setattr(packs, "_found", {})
+        monkeypatch.setattr(packs, "_cache", {})
         monkeypatch.setattr(packs, "probe", lambda run, where: found)
-        monkeypatch.setattr(packs, "_seconds", seconds)
+        monkeypatch.setattr(packs, "_step_seconds", seconds)
         monkeypatch.setattr(packs, "problem", lambda run, where: None)
         monkeypatch.setattr(packs, "Loop", lambda *_: None)
         monkeypatch.setattr(packs, "free_bytes", lambda device: 1000)

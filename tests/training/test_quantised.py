@@ -112,7 +112,7 @@ def test_only_the_end_has_few_values_and_counts(reported, tmp_path):
 
 @pytest.mark.parametrize("order", ["nearest", "steepest"])
 def test_it_goes_on_bit_for_bit(order, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "REPORT_SECONDS", -1.0)
     one = single(recipe(f"quantise={{levels: 3, after: 0.25, order: {order}}}"))
     whole = run(one, tmp_path / "whole")
 

@@ -17,8 +17,9 @@ from idim_cli.recipe.load import load
 from idim_cli.runs import checkpoint, results
 from idim_cli.runs.plan import single
 from idim_cli.training import session
+from idim_cli.training.finished import done
 from idim_cli.training.prepare import Where, problem
-from idim_cli.training.run import pending, run, train
+from idim_cli.training.run import run, train
 from idim_cli.training.stop import StoppedError
 
 TIMES = ("seconds", "peak_memory_bytes", "date")
@@ -27,7 +28,7 @@ TIMES = ("seconds", "peak_memory_bytes", "date")
 @pytest.fixture
 def every_step(monkeypatch):
     """Report and save at every step."""
-    for name, value in {"TICK_SECONDS": -1.0, "SAVE_SECONDS": -1.0, "SAVE_SHARE": float("inf")}.items():
+    for name, value in {"REPORT_SECONDS": -1.0, "SAVE_SECONDS": -1.0, "SAVE_SHARE": float("inf")}.items():
         monkeypatch.setattr(session, name, value)
 
 
@@ -109,7 +110,7 @@ def test_a_done_run_is_only_read(one, folder, monkeypatch):
     first = run(one(), folder)
     monkeypatch.setattr("idim_cli.training.run.problem", lambda *_: pytest.fail("trained again"))
     assert run(one(), folder) == first
-    assert not pending(one(), folder)
+    assert done(one(), folder) is not None
 
 
 @pytest.mark.parametrize("kill_at", [5, 13, 20])
@@ -130,17 +131,17 @@ def test_going_on_after_a_crash_is_bit_for_bit(one, tmp_path, every_step, overri
 
     with pytest.raises(KeyboardInterrupt):
         run(one(*overrides), broken, on_step=at_step(kill_at, crash))
-    assert pending(one(*overrides), broken)
+    assert done(one(*overrides), broken) is None
     assert without_times(run(one(*overrides), broken)) == without_times(expected)
     assert content(broken) == content(whole)
-    assert "goes on at step" in (broken / "log.txt").read_text()
+    assert "resumes at step" in (broken / "log.txt").read_text()
 
 
 @pytest.mark.parametrize(
     ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)]
 )
 def test_a_signal_saves_and_stops(one, tmp_path, monkeypatch, number, exit_code):
-    monkeypatch.setattr(session, "TICK_SECONDS", -1.0)
+    monkeypatch.setattr(session, "REPORT_SECONDS", -1.0)
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     before = signal.getsignal(number)
     with pytest.raises(StoppedError, match="step 8 of 20") as caught:
@@ -170,7 +171,7 @@ def test_divergence_is_a_result_that_stands(one, folder):
     result = run(one(*overrides), folder)
     assert (result["status"], result["D"], result["d"]) == ("failed", 58, 20)
     assert "diverged" in result["reason"]
-    assert not pending(one(*overrides), folder)
+    assert done(one(*overrides), folder) is not None
     assert results.row(result)["performance"] is None
     assert "Traceback" not in (folder / "log.txt").read_text()
 
@@ -180,7 +181,7 @@ def test_a_crash_leaves_its_traceback_and_is_tried_again(one, code, folder):
     result = run(run_, folder)
     assert (result["status"], result["reason"]) == ("failed", "ZeroDivisionError: a bug in the user's model")
     assert 'raise ZeroDivisionError("a bug' in (folder / "log.txt").read_text()
-    assert pending(run_, folder)
+    assert done(run_, folder) is None
     code.write_text(code.read_text().replace("self.training:", "False:"))
     assert run(run_, folder)["status"] == "ok"
 
@@ -242,7 +243,7 @@ def test_a_checkpoint_that_cannot_be_believed_is_named_and_the_run_made_again(
     change(half_way(one, tmp_path / "cut"))
     assert without_times(run(one(), tmp_path / "cut")) == without_times(expected)
     assert told in caplog.text
-    assert "starts afresh" in (tmp_path / "cut" / results.LOG).read_text()
+    assert "starts from the beginning" in (tmp_path / "cut" / results.LOG).read_text()
 
 
 def test_a_checkpoint_of_another_run_is_not_taken(one, tmp_path, caplog):

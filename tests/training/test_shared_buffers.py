@@ -29,7 +29,7 @@ class Odd(nn.Linear):
 
 
 def test_a_run_with_such_buffers_goes_on_to_the_same_bits(one, code, tmp_path, monkeypatch):
-    for name, value in {"TICK_SECONDS": -1.0, "SAVE_SECONDS": -1.0, "SAVE_SHARE": float("inf")}.items():
+    for name, value in {"REPORT_SECONDS": -1.0, "SAVE_SECONDS": -1.0, "SAVE_SHARE": float("inf")}.items():
         monkeypatch.setattr(session, name, value)
     code.write_text(code.read_text() + CODE)
     odd = one(f"model={{name: '{code}:Odd'}}", "d=3")

@@ -132,7 +132,7 @@ from idim_cli.recipe.load import loads
 from idim_cli.runs.plan import single
 from idim_cli.training import session
 from idim_cli.training.run import run
-session.TICK_SECONDS = session.SAVE_SECONDS = -1.0
+session.REPORT_SECONDS = session.SAVE_SECONDS = -1.0
 session.SAVE_SHARE = float("inf")
 def kill(progress):
     if progress.step == 12:

@@ -28,7 +28,7 @@ from idim_cli.recipe.source import SourceMap
 from idim_cli.runs import results
 from idim_cli.runs.plan import Run, merged, single
 from idim_cli.tasks import base as tasks
-from idim_cli.training.finished import done, put_away, run_folder
+from idim_cli.training.finished import discard_invalid, done, run_folder
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
 
@@ -164,7 +164,7 @@ class Trials:
         todo = self._todo([*runs.values()])
         self.asked += merged(runs.values())
         for run in todo:
-            put_away(run, run_folder(self.out, run))
+            discard_invalid(run, run_folder(self.out, run))
         if todo:
             preflight(todo, self.where, SourceMap(self.recipe.name), "d")
             self.watcher.planned(self.asked, len(todo))

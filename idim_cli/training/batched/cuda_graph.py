@@ -1,4 +1,4 @@
-"""Steps on CUDA without their launches: a function of tensors captured as a graph and replayed."""
+"""CUDA graphs: a function of tensors is captured and replayed, which saves the launches of its kernels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-#: Calls that are carried out as they are before a graph is captured: they warm up libraries and autograd, and
-#: short-lived combinations are not worth a graph.
+#: Calls without a graph before it is captured: they initialize libraries and autograd, and shapes that occur
+#: only a few times, as the last batch of an epoch, are not worth a graph.
 WARM_UP = 3
 
 Step = Callable[..., tuple[Tensor, ...]]
@@ -33,9 +33,10 @@ class _Captured:
 def replayed(function: Step, say: Callable[[str], None]) -> Step:
     """`function` of CUDA tensors, replayed as a graph after a few calls with inputs of the same shapes.
 
-    It reads nothing but its arguments and tensors that stay where they are, and leaves no effect but its
-    results. The next call overwrites the results. A function that cannot be captured goes on as it is, and
-    `say` is told why.
+    Args:
+        function: reads only its arguments and tensors at fixed addresses; has no effect but its results,
+            which the next call overwrites.
+        say: receives the reason if the function cannot be captured; it is then called without a graph.
     """
     calls: dict[tuple[torch.Size, ...], int | _Captured] = {}
 
@@ -45,13 +46,14 @@ def replayed(function: Step, say: Callable[[str], None]) -> Step:
         with torch.cuda.device(inputs[0].device):
             if isinstance(known, int):
                 known = calls[key] = _capture(function, inputs, say) if known == WARM_UP else known + 1
-            return _aside(function, inputs) if isinstance(known, int) else known(inputs)
+            return _on_side_stream(function, inputs) if isinstance(known, int) else known(inputs)
 
     return call
 
 
-def _aside(function: Step, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """One call on a stream of its own, as capturing wants it to have been done before."""
+def _on_side_stream(function: Step, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """One call on a new stream."""
+    # torch requires the warm-up before a capture to run on a side stream, ordered by these two waits.
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -61,13 +63,13 @@ def _aside(function: Step, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _capture(function: Step, inputs: tuple[Tensor, ...], say: Callable[[str], None]) -> int | _Captured:
-    """The graph of one call; where it cannot be had, a number of calls that never comes to `WARM_UP`."""
-    static = tuple(given.clone() for given in inputs)
+    """The graph of one call; if it cannot be captured, a count that never equals `WARM_UP` again."""
+    static = tuple(given.clone() for given in inputs)  # a graph always reads the same addresses
     graph = torch.cuda.CUDAGraph()
     try:
         with torch.cuda.graph(graph):
             outputs = function(*static)
-    except Exception as error:
+    except Exception as error:  # any: the user's model may do what a capture forbids, such as item()
         torch.cuda.synchronize()
         say(f"steps cannot be captured as a CUDA graph: {str(error).strip().partition(chr(10))[0]}")
         return WARM_UP + 1

@@ -1,4 +1,4 @@
-"""One step of several trainings at once: their networks are one batched network, each with a P of its own."""
+"""A step of several trainings together: their networks form one batched network, each with its own P."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from idim_cli.training.loop import TOLERANCE, Loop, PendingStep
 
 
 class Pack:
-    """The batched step of R trainings that are `alike`; d, seeds, optimiser and schedule are each one's own.
+    """The batched step of R `compatible` trainings; d, seeds, optimizer and schedule may differ.
 
     The forward pass is one `vmap` over the stacked parameters [R, ...]; the gradients of the coordinates come
-    from the adjoints, as in a single run. Sums are taken in another order than there. So a step agrees with a
-    single run's to the rounding of float32, and trainings drift apart as they do between two machines.
+    from the adjoints, as in a single run. The order of summation differs, so a step agrees with that of a
+    single run up to the rounding of float32, and the trainings diverge as they do between two machines.
 
     Args:
         loops: the trainings.
-        say: told why steps on CUDA cannot be captured as a graph, if that is so.
+        say: receives the reason if steps on CUDA cannot be captured as a graph.
     """
 
     def __init__(self, loops: Sequence[Loop], say: Callable[[str], None] = lambda message: None) -> None:
@@ -40,7 +40,7 @@ class Pack:
         self.loops, self.device = tuple(loops), first.device
         self.methods = [_gradient_method(loop) for loop in loops]
         train = first.problem.data.train
-        assert isinstance(train, Tensors)  # `obstacle` has refused any other
+        assert isinstance(train, Tensors)  # checked by `unbatchable_reason`
         self.data = train
         self.blocks = Blocks([space.projector for space in spaces])
         self.spaces, self.coords = spaces, [space.coords for space in spaces]
@@ -50,33 +50,36 @@ class Pack:
         self.start = torch.stack(
             [torch.cat([own[name].reshape(-1) for name in self.shapes]) for own in every]
         )
-        # What does not move: frozen parameters, and buffers.
-        still = [name for name in every[0] if name not in self.shapes]
-        self.still = {name: torch.stack([own[name] for own in every]) for name in still}
+        # Frozen parameters and buffers are not trained, but may differ between seeds.
+        fixed = [name for name in every[0] if name not in self.shapes]
+        self.fixed = {name: torch.stack([own[name] for own in every]) for name in fixed}
         self.losses = vmap(self.methods[0].loss)
-        self.pace: list[int] = []
+        self.offsets: list[int] = []
+        # On CUDA the launches of many small kernels take longer than the kernels themselves.
         self.compute = replayed(self._compute, say) if self.device.type == "cuda" else self._compute
 
     def step(self, batches: Sequence[PendingStep]) -> Tensor:
         """Make a step of each training; returns the losses [R]. For `batches` see `gradients`."""
         losses = self.gradients(batches)
-        for method, waiting in zip(self.methods, batches, strict=True):
-            method.before_step(waiting.step.number)
+        for method, pending in zip(self.methods, batches, strict=True):
+            method.before_step(pending.step.number)
         for first, optimizer in self._optimizers():
+            # `before_step` has set the rate of each single optimizer, not that of the joined one.
             optimizer.param_groups[0]["lr"] = first.param_groups[0]["lr"]
             optimizer.step()
         return losses
 
     def gradients(self, batches: Sequence[PendingStep]) -> Tensor:
-        """Put the gradient of each training's batch into its `coords.grad`; returns the losses [R].
+        """Write the gradient of each training's batch to its `coords.grad`; returns the losses [R].
 
         Args:
             batches: one of each training, in their order, all of the same size.
         """
-        at = torch.cat([examples(waiting) for waiting in batches])
-        lead = len(batches), len(examples(batches[0]))
+        # One index for all: R gathers from the training data would launch R times as many kernels.
+        at = torch.cat([_examples(pending) for pending in batches])
+        lead = len(batches), len(at) // len(batches)
         chosen = mapped(lambda t: t.index_select(0, at).to(self.device).unflatten(0, lead), self.data.data)
-        leaves, self.form = pytree.tree_flatten(chosen)
+        leaves, self.tree = pytree.tree_flatten(chosen)
         with torch.no_grad():
             coords = torch.cat([space.coords for space in self.spaces])
         losses, gradient = self.compute(coords, *leaves)
@@ -85,20 +88,21 @@ class Pack:
         return losses
 
     def _optimizers(self) -> list[tuple[Optimizer, Optimizer]]:
-        """The first of each group of optimisers that always have the same settings, and the group as one."""
+        """For each group of optimizers with equal settings its first one, and the group joined as one."""
         steps = [loop.state.step for loop in self.loops]
-        pace = [step - steps[0] for step in steps]
-        if pace != self.pace:
+        offsets = [step - steps[0] for step in steps]
+        # Trainings at different steps have different rates; the groups change when one step is made alone.
+        if offsets != self.offsets:
             groups = defaultdict(list)
             for loop, method, step in zip(self.loops, self.methods, steps, strict=True):
                 training = loop.training
                 rounding = method.rounding and method.rounding.settings
                 settings = repr((training.optimizer, training.schedule, loop.steps, step, rounding))
-                # Of an optimizer with state of its own making nothing is known: it steps by itself.
+                # An optimizer that is not joinable forms a group by itself.
                 own = "" if optimizers.joinable(method.optimizer) else id(loop)
                 groups[settings, own].append(method.optimizer)
             self.joined = [(group[0], optimizers.joined(group)) for group in groups.values()]
-            self.pace = pace
+            self.offsets = offsets
         return self.joined
 
     def _compute(self, coords: Tensor, *leaves: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,88 +110,74 @@ class Pack:
         theta = (self.start + self.blocks.project(coords)).requires_grad_()
         pieces = zip(self.shapes.items(), theta.split(self.sizes, dim=1), strict=True)
         native = {name: piece.view(len(self.loops), *shape) for (name, shape), piece in pieces}
-        losses = self.losses({**native, **self.still}, pytree.tree_unflatten(leaves, self.form))
+        losses = self.losses({**native, **self.fixed}, pytree.tree_unflatten(leaves, self.tree))
+        # The gradient of the sum is that of each loss: no loss depends on another training's parameters.
         (gradient,) = torch.autograd.grad(losses.sum(), theta)
         return losses.detach(), self.blocks.adjoint(gradient)
 
 
-def alike(loop: Loop, other: Loop) -> bool:
+def compatible(loop: Loop, other: Loop) -> bool:
     """Whether two trainings may share a pack."""
     return _shape(loop) == _shape(other) and loop.problem.data is other.problem.data
 
 
 def _shape(loop: Loop) -> object:
-    training = loop.training
+    training, subspace = loop.training, loop.subspace
     shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in _tensors(loop).items()}
-    recipe = training.batch_size, training.l2, training.precision
-    return (
-        loop.device,
-        type(loop.subspace.projector),
-        loop.subspace.sizes,
-        shapes,
-        recipe,
-        loop.problem.method,
-    )
+    recipe = training.batch_size, training.l2, training.precision, loop.problem.method
+    return loop.device, type(subspace.projector), subspace.sizes, shapes, recipe
 
 
 def _tensors(loop: Loop) -> dict[str, Tensor]:
-    """Parameters and buffers of the network by name, a tied one in each of its places."""
+    """Parameters and buffers of the network by name; a tied one under each of its names."""
     return dict(places(loop.subspace.module))
 
 
-def obstacle(batch: PendingStep, leader: Loop | None = None) -> str | None:
-    """Why a training cannot be one of a pack, found by trying its first batch; None if it can.
-
-    What a network does in its own code is not known beforehand: dropout, statistics of batches, recurrent
-    layers, decisions by value, noise of another source, numbers of its own that are no buffers. All of it
-    shows in one gradient taken both ways.
+def unbatchable_reason(pending: PendingStep, leader: Loop | None = None) -> str | None:
+    """Why a training cannot join a pack, found by its first step; None if it can.
 
     Args:
-        batch: the first of the training.
+        pending: the first step of the training.
         leader: the first of the pack, whose code is run for all; None if there is none yet.
     """
-    loop = batch.loop
+    loop = pending.loop
     if not loop.method.batched:
-        return f"method {loop.problem.method.name} makes its steps by itself"
+        return f"method {loop.problem.method.name} makes its own steps"
     if not isinstance(loop.problem.data.train, Tensors):
-        return "its data are read while it trains"
+        return "its data are not in memory"
     if any(parameter._backward_hooks for parameter in loop.subspace.module.parameters()):
         return "its parameters have gradient hooks"
-    if leader is not None and not alike(loop, leader):
+    if leader is not None and not compatible(loop, leader):
         return "its shape differs"
-    pack = Pack([loop])
+    # What the code of a network does is unknown: dropout, batch statistics, recurrent layers, branches on
+    # values, other sources of noise, state outside of buffers. All of it changes the gradient of a batch.
+    pack, method = Pack([loop]), _gradient_method(loop)
     pack.losses = vmap(_gradient_method(leader or loop).loss)
     try:
         with warnings.catch_warnings():
-            # An operation without a batched form would go one by one all the same.
+            # An operation without a batching rule runs in a loop over the runs, which gains nothing.
             warnings.filterwarnings("error", "There is a performance drop")
-            pack.gradients([batch])
+            pack.gradients([pending])
     except FOREIGN as error:
         return described(error).partition("\n")[0]
     buffers = loop.subspace.module.named_buffers()
-    if any(not torch.equal(pack.still[name][0], buffer) for name, buffer in buffers):
+    if any(not torch.equal(pack.fixed[name][0], buffer) for name, buffer in buffers):
         return "its buffers change in training"
-    batched = _gradient(loop)
-    _gradient_method(loop).gradient(batch.step)
-    single = _gradient(loop)
+    batched = loop.subspace.coords.grad
+    method.gradient(pending.step)
+    single = loop.subspace.coords.grad
+    assert batched is not None
+    assert single is not None
     if (batched - single).norm() > TOLERANCE[loop.training.precision] * single.norm():
-        return "its gradient is another one when it is batched"
+        return "its gradient differs when it is batched"
     return None
 
 
-def examples(waiting: PendingStep) -> Tensor:
-    """Which examples of the training split a step of `methods.gradient` is made on, [B]."""
-    found = waiting.step.examples
-    assert found is not None
-    return found
+def _examples(pending: PendingStep) -> Tensor:
+    assert pending.step.examples is not None  # as for every step of `methods.gradient`
+    return pending.step.examples
 
 
 def _gradient_method(loop: Loop) -> Gradient:
-    assert isinstance(loop.method, Gradient)
+    assert isinstance(loop.method, Gradient)  # the one method that is `batched`
     return loop.method
-
-
-def _gradient(loop: Loop) -> Tensor:
-    gradient = loop.subspace.coords.grad
-    assert gradient is not None
-    return gradient

@@ -1,4 +1,4 @@
-"""Many runs in one process: side by side where they can be batched, else one by one."""
+"""Many runs in one process: in packs if they can be batched, else one at a time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from idim_cli.core.errors import FOREIGN, described
 from idim_cli.runs.plan import Run, kind
 from idim_cli.runs.results import HeldError
 from idim_cli.training import stop
-from idim_cli.training.batched.pack import Pack as Pack
-from idim_cli.training.batched.pack import obstacle
+from idim_cli.training.batched.pack import Pack, unbatchable_reason
 from idim_cli.training.clock import Clock
 from idim_cli.training.finished import run_folder
 from idim_cli.training.loop import PendingStep, TrainingSteps
 from idim_cli.training.prepare import Where
-from idim_cli.training.run import course
+from idim_cli.training.run import stepwise
 from idim_cli.training.session import Progress
 
 Result = dict[str, Any]
@@ -34,48 +33,48 @@ def train_many(
     on_step: Callable[[Run, Progress], None],
     say: Callable[[str], None],
 ) -> Iterator[tuple[Run, Result]]:
-    """Train runs, up to `size` of one kind side by side; yields each with its result as it ends.
+    """Train runs, up to `size` of one kind in a pack; yields each with its result when it ends.
 
-    A run is taken from `runs` when there is room for it; one of another kind waits until the pack is empty.
-    Each run has its own folder, checkpoint and log, and one that fails does not harm the others. Runs that
-    cannot be batched are trained one by one. What another process is at work on is passed by in silence.
+    A run is taken from `runs` when the pack has room for it; a run of another kind waits until the pack is
+    empty. Each run has its own folder, checkpoint and log, and a failed run does not affect the others. Runs
+    that cannot be batched are trained one at a time. Runs held by another process are skipped.
 
     Args:
-        runs: what to train.
+        runs: the runs.
         out: folder of all results.
-        size: of a pack; 1 is one by one.
+        size: of a pack; 1: one run at a time.
         where: device and data.
-        on_step: told the progress of each run about five times a second.
-        say: told, once for each kind of runs, why they are trained one by one.
+        on_step: called with the progress of each run about five times a second.
+        say: called once for each reason why runs are trained one at a time.
 
     Raises:
-        StoppedError: a signal came; the state of all runs is saved and the same call goes on.
+        StoppedError: a signal was received; the state of all runs is saved and the same call resumes.
     """
     clock = Clock()
 
     def begin(run: Run) -> TrainingSteps[Result]:
-        return course(run, run_folder(out, run), where, partial(on_step, run), clock)
+        return stepwise(run, run_folder(out, run), where, partial(on_step, run), clock)
 
-    crew = BatchScheduler(begin, clock, size, say)
+    scheduler = BatchScheduler(begin, clock, size, say)
     try:
         with stop.listening() as request:
-            yield from crew.results(iter(runs), request)
+            yield from scheduler.results(iter(runs), request)
     finally:
-        crew.close()
+        scheduler.close()
 
 
 @dataclass(eq=False)
 class _Member:
-    """A run in the pack: its kind, its training, and the batch that this waits for (None: it has ended)."""
+    """A run in the pack, with its next step (None: it has ended)."""
 
     run: Run
     kind: str
-    course: TrainingSteps[Result]
-    batch: PendingStep | None = None
+    steps: TrainingSteps[Result]
+    pending: PendingStep | None = None
 
 
 class BatchScheduler:
-    """The runs that are at work at one time."""
+    """Trains runs in packs: it admits runs, makes their steps and hands over their results."""
 
     def __init__(
         self,
@@ -87,128 +86,124 @@ class BatchScheduler:
         self.begin, self.clock, self.size, self.say = begin, clock, size, say
         self.said: set[str] = set()
         self.members: list[_Member] = []
-        self.pack: Pack | None = None
-        self.waiting: Run | None = None  # of another kind than the members
-        self.alone: set[str] = set()  # kinds that cannot be batched
+        self.pack: Pack | None = None  # of those members that made the last step together
+        self.next_run: Run | None = None  # already taken from `runs`, of another kind than the members
+        self.unbatchable: set[str] = set()  # kinds
         self.ended: list[tuple[Run, Result]] = []
         self.stopped: list[stop.StoppedError] = []
 
     def results(self, runs: Iterator[Run], request: stop.Request) -> Iterator[tuple[Run, Result]]:
-        """Train all, until a signal stops them; yields each as it ends."""
+        """Train all runs until a signal is received; yields each when it ends."""
         while True:
+            # After a signal no run is added, and each member saves and ends at its next step.
             while not request.number and (run := self._next(runs)):
-                self._take(run)
-                yield from self._reap()
+                self._admit(run)
+                yield from self._finished()
             if not self.members:
                 break
             self._step()
-            yield from self._reap()
+            yield from self._finished()
         if request.number:
-            raise _stopped(self.stopped, request.number)
+            if len(self.stopped) == 1:
+                raise self.stopped[0]
+            some = f"{len(self.stopped)} runs; their state is saved" if self.stopped else "between two runs"
+            raise stop.StoppedError(request.number, some)
 
     def close(self) -> None:
-        """Let go of runs that have not ended."""
+        """Close runs that have not ended, so that their folders are no longer held."""
         for member in self.members:
-            member.course.close()
+            member.steps.close()
 
     def _next(self, runs: Iterator[Run]) -> Run | None:
-        """A run that there is room for."""
+        """The next run, if there is room for it."""
         if len(self.members) >= self.size:
             return None
-        run, self.waiting = self.waiting or next(runs, None), None
+        run, self.next_run = self.next_run or next(runs, None), None
         if run and self.members and kind(run) != self.members[0].kind:
-            self.waiting, run = run, None
+            self.next_run, run = run, None
         return run
 
-    def _take(self, run: Run) -> None:
-        """Prepare a run for the pack, or train it at once if it cannot be in one."""
+    def _admit(self, run: Run) -> None:
+        """Add a run to the pack, or train it to its end now if it cannot be batched."""
         member = _Member(run, kind(run), self.begin(run))
-        self._go(member)
-        if member.batch and self._fits(member, member.batch):
-            self._seat([*self.members, member])
-        while member.batch and member not in self.members:
-            self._go(member)
+        self._advance(member)  # prepares it, up to its first step
+        if member.pending and self._fits(member, member.pending):
+            self._set_members([*self.members, member])
+        while member.pending and member not in self.members:
+            self._advance(member)
 
-    def _fits(self, member: _Member, batch: PendingStep) -> bool:
-        """Whether a run can be one of the pack."""
-        if self.size == 1 or member.kind in self.alone:
+    def _fits(self, member: _Member, pending: PendingStep) -> bool:
+        """Whether a run can join the pack."""
+        if self.size == 1 or member.kind in self.unbatchable:
             return False
-        leader = self.members[0].batch if self.members else None
-        why = obstacle(batch, leader.loop if leader else None)
-        if why:
-            self._refuse(member, why)
-        return why is None
+        leader = self.members[0].pending if self.members else None
+        reason = unbatchable_reason(pending, leader.loop if leader else None)
+        if reason:
+            self._reject(member, reason)
+        return reason is None
 
-    def _refuse(self, member: _Member, why: str) -> None:
-        self.alone.add(member.kind)
+    def _reject(self, member: _Member, reason: str) -> None:
+        self.unbatchable.add(member.kind)
         model = member.run.recipe.model.name
-        self._say(f"runs of {model} are trained one by one, as they cannot be batched: {why}")
+        self._say_once(f"runs of {model} are trained one at a time, as they cannot be batched: {reason}")
 
-    def _say(self, message: str) -> None:
+    def _say_once(self, message: str) -> None:
         if message not in self.said:
             self.said.add(message)
             self.say(message)
 
-    def _seat(self, members: list[_Member]) -> None:
+    def _set_members(self, members: list[_Member]) -> None:
         self.members, self.pack = members, None
         self.clock.share(len(members))
 
-    def _go(self, member: _Member, loss: Tensor | None = None) -> None:
-        """Let one training go on to its next batch, or to its end."""
+    def _advance(self, member: _Member, loss: Tensor | None = None) -> None:
+        """Let one training continue to its next step, or to its end."""
         try:
-            member.batch = member.course.send(loss)
+            member.pending = member.steps.send(loss)
             return
         except StopIteration as end:
             self.ended.append((member.run, end.value))
         except stop.StoppedError as stopped:
             self.stopped.append(stopped)
-        except HeldError:
+        except HeldError:  # another process trains it
             pass
-        member.batch = None
+        member.pending = None
 
     def _step(self) -> None:
-        """One step of all that wait for a batch of the same size.
-
-        The rest waits until it is the larger part. So trainings that joined at different times fall into step
-        at the last, partial batch of an epoch.
-        """
-        ready = [(member, member.batch) for member in self.members if member.batch]
-        sizes = [_size(batch) for _, batch in ready]
+        """One step of the largest group of trainings whose next batches have the same size."""
+        # Trainings that joined at different times thus fall into step at the last, partial batch of an
+        # epoch: those that reach it first wait there until they are the majority.
+        ready = [(member, member.pending) for member in self.members if member.pending]
+        sizes = [_batch_size(pending) for _, pending in ready]
         most = max(set(sizes), key=sizes.count)
         group = [both for both, size in zip(ready, sizes, strict=True) if size == most]
-        losses = self._losses([batch for _, batch in group])
+        losses = self._losses([pending for _, pending in group])
         for (member, _), loss in zip(group, losses, strict=True):
-            self._go(member, loss)
+            self._advance(member, loss)
 
     def _losses(self, batches: Sequence[PendingStep]) -> Sequence[Tensor | None]:
-        """The losses of trainings whose steps have been made; None for each that is to make it itself."""
-        loops = tuple(batch.loop for batch in batches)
-        if len(loops) == 1 or self.members[0].kind in self.alone:
+        """Make a step of the pack; returns its losses, or None for each training that must make it itself."""
+        loops = tuple(pending.loop for pending in batches)
+        # Alone, a training has the bits of a single run, and is faster than a pack of one.
+        if len(loops) == 1 or self.members[0].kind in self.unbatchable:
             return [None] * len(loops)
         try:
             if self.pack is None or self.pack.loops != loops:
-                self.pack = Pack(loops, self._say)
+                self.pack = Pack(loops, self._say_once)
             return self.pack.step(batches).unbind()
         except FOREIGN as error:
-            self._refuse(self.members[0], described(error))
+            # Code that branches on values may fail at a later batch than the first, which was tried.
+            self._reject(self.members[0], described(error))
             return [None] * len(loops)
 
-    def _reap(self) -> Iterator[tuple[Run, Result]]:
-        """Let those go that have ended, and hand their results over."""
-        if any(member.batch is None for member in self.members):
-            self._seat([member for member in self.members if member.batch])
+    def _finished(self) -> Iterator[tuple[Run, Result]]:
+        """Remove members that have ended, and yield their results."""
+        if any(member.pending is None for member in self.members):
+            self._set_members([member for member in self.members if member.pending])
         while self.ended:
             yield self.ended.pop(0)
 
 
-def _size(waiting: PendingStep) -> int:
-    """Examples of a step; those of other methods than `gradient` are never in a pack of several."""
-    return 0 if waiting.step.examples is None else len(waiting.step.examples)
-
-
-def _stopped(stopped: Sequence[stop.StoppedError], number: int) -> stop.StoppedError:
-    if len(stopped) == 1:
-        return stopped[0]
-    if not stopped:
-        return stop.StoppedError(number, "between two runs")
-    return stop.StoppedError(number, f"{len(stopped)} runs; their state is saved")
+def _batch_size(pending: PendingStep) -> int:
+    # Steps without examples are of methods that are never in a pack of several.
+    return 0 if pending.step.examples is None else len(pending.step.examples)
