@@ -311,7 +311,7 @@ def test_kill_9_in_the_middle_of_a_run(tmp_path):
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from test_sweep import RECIPE, Watch, loads, sweep
         from idim_cli.training import session
-        session.TICK_SECONDS = session.SAVE_SECONDS = -1.0
+        session.REPORT_SECONDS = session.SAVE_SECONDS = -1.0
         session.SAVE_SHARE = float("inf")
         kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
         from pathlib import Path
