@@ -150,6 +150,7 @@ LAYOUTS = {
             TableColumn("median", "start_s", seconds),
             TableColumn("fastest", "start_min_s", seconds),
             TableColumn("+-%", "start_spread", percent),
+            TableColumn("processor", "cpu_s", seconds),
             TableColumn("/torch", "to_torch", ratio),
             TableColumn("compiled", "compiled"),
         ),

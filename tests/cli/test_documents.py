@@ -55,8 +55,8 @@ STEPS = [
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_every_verb_prints_its_document(cli, monkeypatch):
-    monkeypatch.setattr(start, "_round", lambda folder: {"import torch": 1.0, "idim --help": 0.1})
-    monkeypatch.setattr(start, "_printed", lambda *_: "0")
+    monkeypatch.setattr(start, "_round", lambda folder: {"import torch": start.StartTime(1.0, 1.0)})
+    monkeypatch.setattr(start, "_timed", lambda *_: (start.StartTime(1.0, 1.0), "0"))
     Path("toy.yaml").write_text(TOY)
     Path("faulty.yaml").write_text("model: {name: fc, widht: 1}\n")
     Path("unread.csv").write_text("net,d,performance\na,10,.5\na,20,.95\na,0,1\nb,10,.5\n")
