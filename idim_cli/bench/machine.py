@@ -48,6 +48,7 @@ def load() -> float | None:
     """Mean number of running processes over the last minute; None if the system does not report it."""
     try:
         return round(os.getloadavg()[0], 2)
+    # Windows has no load average.
     except (OSError, AttributeError):
         return None
 

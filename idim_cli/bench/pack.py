@@ -42,6 +42,7 @@ def measure(
         ComponentError: these runs cannot be batched.
         IdimError: the recipe cannot be run here.
     """
+    # The same single run is timed again next to each pack, so that a drift of the machine cancels.
     single = _loop(recipe, 0, where)
     alone = steps(single)
     for size in sizes:
@@ -61,6 +62,7 @@ def pack_steps(loops: Sequence[Loop]) -> Call:
 
     def step() -> None:
         losses = pack.step(batches).unbind()
+        # Each run goes on to its next batch with its own loss, as in training.
         batches[:] = [training.send(loss) for training, loss in zip(trainings, losses, strict=True)]
 
     return step

@@ -159,6 +159,7 @@ def _ready(
         one, d = waiting[0]
         cost = one.cost(D, d)
         reason = room.shortage(cost) or pace.excess(one.name, cost)
+        # It fits alone, but not together with those already constructed: they are timed first.
         if not reason and made and Room.now(how.device).shortage(cost):
             break
         waiting.popleft()
@@ -175,6 +176,7 @@ def _ready(
 def _make(one: Contestant, D: int, d: int, device: torch.device) -> _Made:
     began = time.perf_counter()
     projector = one.make(D, d)
+    # Without the transfer to the device, which happens once per run.
     build_s = time.perf_counter() - began
     projector = projector.to(device) if isinstance(projector, nn.Module) else projector
     _try(one.name, projector, D, d, device)
@@ -200,11 +202,13 @@ def _try(name: str, P: Any, D: int, d: int, device: torch.device | None = None) 
 
 @torch.no_grad()
 def _timed(made: Sequence[_Made], D: int, how: How) -> Iterator[BenchRow]:
+    # No random numbers: speed is independent of them, and drawing 60 million takes time.
     g = torch.linspace(-1, 1, D, device=how.device)
     other = torch.empty_like(g)
     calls: dict[tuple[int, str], Call] = {_FLOOR: lambda: (other.copy_(g), g.copy_(other))}
     for i, one in enumerate(made):
         calls |= {(i, part): call for part, call in one.calls(g).items()}
+    # Each row has three calls, which share its seconds.
     timings = interleaved(calls, how.seconds / len(_PARTS), how.device)
     for i, one in enumerate(made):
         yield _row(one, {part: timings[i, part] for part in _PARTS}, timings[_FLOOR])

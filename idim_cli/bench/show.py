@@ -68,6 +68,7 @@ def percent(share: float) -> str:
 def _floor(row: BenchRow) -> str:
     if row["floor_s"] is None:
         return f"D = {row['D']:,}"
+    # 4 bytes read and 4 written for each number, there and back.
     speed = 16 * row["D"] / row["floor_s"] / 1e9
     return f"D = {row['D']:,}; floor: a copy there and back, {seconds(row['floor_s'])} ({speed:.3g} GB/s)"
 

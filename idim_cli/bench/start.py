@@ -56,6 +56,7 @@ def measure(rounds: int, say: Callable[[str], None] = lambda _: None) -> Iterato
         IdimError: one of the commands failed.
     """
     seen: dict[str, list[StartTime]] = defaultdict(list)
+    # A fresh folder for each round: in a used one, a sweep would find its runs done.
     with tempfile.TemporaryDirectory(prefix="idim-bench-") as name:
         folder = Path(name)
         for number in range(rounds + 1):
@@ -119,6 +120,7 @@ def _marks(folder: Path) -> dict[str, StartTime]:
                 del left[mark]
             if not left:
                 break
+        # The rest of the sweep is not timed.
         process.terminate()
         process.stderr.read()
     if left:

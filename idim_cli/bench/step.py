@@ -154,6 +154,7 @@ def _module_steps(loop: Loop) -> Call:
     """
     module, half = loop.subspace.module.requires_grad_(True), loop.training.precision == "bf16"
     first, *others = [parameter for _, parameter in native_parameters(module)]
+    # `build` takes one tensor, as a subspace has one; the others join its group.
     optimizer = optimizers.build(loop.training.optimizer, first)
     if others:
         optimizer.add_param_group({"params": others})

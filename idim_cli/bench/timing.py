@@ -83,6 +83,7 @@ def elapsed(call: Call, repeats: int, device: torch.device) -> float:
 def _between_events(call: Call, repeats: int, device: torch.device) -> float:
     with torch.cuda.device(device):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        # Kernels are launched asynchronously: without this, their launch would be timed.
         torch.cuda.synchronize()
         start.record()
         for _ in range(repeats):
@@ -99,6 +100,7 @@ def _wait(device: torch.device) -> None:
 
 def _repeats(call: Call, burst: float, device: torch.device) -> int:
     """How often a call fits into a burst, by its time after warm-up."""
+    # The first call, which includes all set-up, decides only whether one call fills a burst.
     if elapsed(call, 1, device) >= burst:
         return 1
     return max(1, int(burst / max(elapsed(call, _WARM_UPS, device), 1e-9)))

@@ -26,6 +26,7 @@ def seconds(text: str | float) -> float:
     whole = str(text).strip()
     parts = re.findall(r"([0-9.]+)([smhd]?)", whole)
     try:
+        # `findall` skips what it does not match, so the parts must add up to the whole text.
         if not parts or "".join(number + unit for number, unit in parts) != whole:
             raise ValueError
         return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
@@ -81,5 +82,6 @@ def overrides(adaptive: bool, **given: Any) -> list[str]:
     known = {key: value for key, value in given.items() if value is not None}
     if not adaptive and not known:
         return []
+    # YAML in overrides knows true and false, not True and False.
     values = {key: str(value).lower() if isinstance(value, bool) else value for key, value in known.items()}
     return ["sweep.search.name=adaptive", *(f"sweep.search.{key}={value}" for key, value in values.items())]

@@ -69,12 +69,14 @@ class _Group(TyperGroup):
 app = typer.Typer(
     name="idim",
     cls=_Group,
+    # rich draws boxes, which do not shrink.
     rich_markup_mode=None if _plain else "rich",
     no_args_is_help=True,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "terminal_width": _columns if _plain else None,
     },
+    # Unforeseen errors are printed by `_unforeseen`.
     pretty_exceptions_enable=False,
 )
 for name, module in {
@@ -123,6 +125,7 @@ def main() -> None:
         for number in SIGNALS:
             # SIGINT raises KeyboardInterrupt, as Python does by default.
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _end)
+        # Before anything can print: from here on, stdout is for data only.
         console.begin()
         check_variables()
         keep_freed_memory()

@@ -139,6 +139,7 @@ def step(
     trust.permit(loaded, trust_code)
     here = options.device(device, loaded.recipe) or loaded.recipe.device
     how, where = _how(here, seconds, limit), Where(here, data)
+    # `identity` is direct training, which is measured in every row anyway.
     those = [one.name for one in known.contestants(names or []) if one.name != "identity"]
     rows = bench.measure(loaded.recipe, wanted, those, how, where, console.say)
     _report("step", bench.COLUMNS, rows, how, out, as_json)
@@ -274,6 +275,7 @@ def _report(
     folder = out or options.out_folder(os.environ.get("IDIM_OUT") or "results") / "bench"
     on, found, path = machine.here(how.device), list[Any](), folder / f"{bench}.csv"
     folder.mkdir(parents=True, exist_ok=True)
+    # The CSV is rewritten for each row, so that an interruption loses none.
     with _kept(path):
         for row in rows:
             found.append(row)

@@ -20,6 +20,7 @@ def _safe(offer: Callable[[Any, str], Iterable[str]]) -> Completer:
     def completer(ctx: Any, incomplete: str) -> list[str]:
         try:
             return list(offer(ctx, incomplete))
+        # An error message in the middle of the command line would be worse than no completion.
         except Exception:
             return []
 
@@ -89,6 +90,7 @@ def override(ctx: Any, incomplete: str) -> Iterable[str]:
     """
     from idim_cli.recipe.keys import Keys
 
+    # bash passes "=" as a word of its own.
     given = [word for word in ctx.params.get("overrides") or [] if word != "="]
     keys = Keys(ctx.params.get("recipe"))
     if given and "=" not in given[-1] and given[-1] in keys:

@@ -43,6 +43,36 @@ def dimensions(text: str) -> list[int] | Literal["auto"]:
     return "auto" if text == "auto" else numbers(text)
 
 
+RunArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="A run folder, or its checkpoint.safetensors.", autocompletion=complete.run_folder
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", parser=options.out_file, help="The file to write.",
+        show_default="next to it, as .idim",
+    ),
+]  # fmt: skip
+TargetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--target", min=0, help="Smallest file that reaches this share of the baseline.",
+        show_default=".99 of the run's own score",
+    ),
+]  # fmt: skip
+BaselineOption = Annotated[
+    float | None,
+    typer.Option(help="The target's 100 %.", show_default="mean of the direct runs in the folder"),
+]
+MaxBytesOption = Annotated[
+    int | None, typer.Option("--max-bytes", min=1, help="Best file of at most this size.")
+]
+ProveOption = Annotated[
+    bool, typer.Option("--prove", help="The file whose size proves the smallest error on new data.")
+]
 LevelsOption = Annotated[
     Any,
     typer.Option(
@@ -55,71 +85,40 @@ DimensionsOption = Annotated[
         "--d", metavar="auto|N,...", parser=dimensions, help="Dimensions to try.", show_default="the run's"
     ),
 ]
+CodebookOption = Annotated[
+    CodebookName, typer.Option(help="Evenly spaced values, or any, which take two bytes each.")
+]
 EpochsOption = Annotated[
     int | None,
     typer.Option(
-        "--epochs",
-        min=0,
-        help="Budget of each training with few values; 0 only rounds.",
+        "--epochs", min=0, help="Budget of each training with few values; 0 only rounds.",
         show_default="the recipe's",
     ),
+]  # fmt: skip
+LosslessOption = Annotated[bool, typer.Option("--lossless", help="Keep every bit of the coordinates.")]
+FrontierOption = Annotated[
+    bool,
+    typer.Option("--frontier", help="Try every d with every number of values; draw bytes against score."),
+]
+CompareOption = Annotated[
+    bool, typer.Option("--compare", help="Also try other forms: float16, zstd, xz, pruned.")
 ]
 
 
 def command(
-    checkpoint: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN",
-            help="A run folder, or its checkpoint.safetensors.",
-            autocompletion=complete.run_folder,
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            parser=options.out_file,
-            help="The file to write.",
-            show_default="next to it, as .idim",
-        ),
-    ] = None,
-    target: Annotated[
-        float | None,
-        typer.Option(
-            "--target",
-            min=0,
-            help="Smallest file that reaches this share of the baseline.",
-            show_default=".99 of the run's own score",
-        ),
-    ] = None,
-    baseline: Annotated[
-        float | None,
-        typer.Option(help="The target's 100 %.", show_default="mean of the direct runs in the folder"),
-    ] = None,
-    max_bytes: Annotated[
-        int | None, typer.Option("--max-bytes", min=1, help="Best file of at most this size.")
-    ] = None,
-    prove: Annotated[
-        bool, typer.Option("--prove", help="The file whose size proves the smallest error on new data.")
-    ] = False,
+    checkpoint: RunArgument,
+    out: OutOption = None,
+    target: TargetOption = None,
+    baseline: BaselineOption = None,
+    max_bytes: MaxBytesOption = None,
+    prove: ProveOption = False,
     levels: LevelsOption = None,
     d: DimensionsOption = None,
-    codebook: Annotated[
-        CodebookName, typer.Option(help="Evenly spaced values, or any, which take two bytes each.")
-    ] = CodebookName.UNIFORM,
+    codebook: CodebookOption = CodebookName.UNIFORM,
     epochs: EpochsOption = None,
-    lossless: Annotated[bool, typer.Option("--lossless", help="Keep every bit of the coordinates.")] = False,
-    frontier: Annotated[
-        bool,
-        typer.Option("--frontier", help="Try every d with every number of values; draw bytes against score."),
-    ] = False,
-    compare: Annotated[
-        bool,
-        typer.Option("--compare", help="Also try other forms of the network: float16, zstd, xz, pruned."),
-    ] = False,
+    lossless: LosslessOption = False,
+    frontier: FrontierOption = False,
+    compare: CompareOption = False,
     data: options.DataOption = None,
     device: options.DeviceOption = None,
     jobs: options.JobsOption = None,
@@ -149,18 +148,9 @@ def command(
     from idim_cli.training.prepare import Where
 
     wanted = CompressOptions(
-        target=target,
-        baseline=baseline,
-        max_bytes=max_bytes,
-        prove=prove,
-        levels=levels,
-        codebook=codebook.value,
-        d=d,
-        epochs=epochs,
-        lossless=lossless,
-        frontier=frontier,
-        compare=compare,
-    )
+        target=target, baseline=baseline, max_bytes=max_bytes, prove=prove, levels=levels,
+        codebook=codebook.value, d=d, epochs=epochs, lossless=lossless, frontier=frontier, compare=compare,
+    )  # fmt: skip
     try:
         with console.resumable(), Local(jobs) as executor, watch.shown(None, Path()) as watcher:
             where = Where(options.stored_device(device, checkpoint), data)

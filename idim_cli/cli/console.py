@@ -44,6 +44,7 @@ def begin() -> None:
         return
     # Open until the process ends: nothing must close it, or warn that it is not closed.
     sys.stdout = open(os.dup(1), "w", encoding=before.encoding, errors=before.errors, closefd=False)  # noqa: SIM115
+    # Libraries in C write to descriptor 1 directly, past sys.stdout.
     os.dup2(2, 1)
 
 
@@ -85,6 +86,7 @@ def messages() -> Console:
 
 def on_terminal() -> bool:
     """Whether stderr is a terminal; rich, whose import takes time, is only asked if it may be."""
+    # Importing rich takes a tenth of a second, which off a terminal nobody needs.
     return (sys.stderr.isatty() or not _FORCED.isdisjoint(os.environ)) and messages().is_terminal
 
 
@@ -151,6 +153,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):  # in an order that is the same in every process
         return [plain(item) for item in sorted(value)]
+    # Tuples too, which JSON has as lists.
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [plain(item) for item in value]
     if isinstance(value, Path):
@@ -166,6 +169,7 @@ def report_error(error: IdimError) -> int:
     messages = error.message.splitlines() if isinstance(error, RecipeError) else [error.message]
     for message in messages:
         fail(message, label=getattr(error, "label", "error"))
+    # After all messages, as it applies to all of them.
     if error.hint:
         _print(error.hint, "hint", "bold")
     return error.exit_code
@@ -225,6 +229,7 @@ def _print(message: str, label: str = "", style: str = "") -> None:
 
 def _fitted(text: str) -> str:
     """Text wrapped at words; long words, such as paths, stay whole."""
+    # Narrower terminals would get one word per line.
     columns = max(width(), 20)
     return "\n".join(
         textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)

@@ -1,8 +1,9 @@
-"""The JSON Schema of what each verb prints under --json, from documents.yaml and the class `Reading`."""
+"""The JSON Schema of what each verb prints under --json, from documents.yaml and documented classes."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,13 @@ import yaml
 Schema = dict[str, Any]
 Fields = Mapping[str, str]
 _OF_ANOTHER = "*?"  # all fields of another part, or none of them
+_OF_CLASS = "*"  # fields of a class below: all of them, or those that are listed
+_CLASSES = {
+    "Reading": "idim_cli.thresholds",
+    "Bound": "idim_cli.compression.bounds",
+    "TrialRecord": "idim_cli.compression.record",
+    "StoredForm": "idim_cli.compression.record",
+}
 
 
 @functools.cache
@@ -24,30 +32,42 @@ def _texts() -> Mapping[str, Any]:
 
 def documents() -> Mapping[str, Mapping[str, Any]]:
     """By name, such as ``compress/1``: `about` and `fields`."""
-    found: Mapping[str, Mapping[str, Any]] = _texts()["documents"]
-    return found
+    return {
+        name: {**one, "fields": _with_class(one["fields"])} for name, one in _texts()["documents"].items()
+    }
 
 
 def parts() -> Mapping[str, Fields]:
     """What documents are made of, by name: the fields of each."""
-    return {**_texts()["parts"], "Reading": _reading()}
+    own = {name: _with_class(fields) for name, fields in _texts()["parts"].items()}
+    return {**own, **{name: _of_class(module, name) for name, module in _CLASSES.items()}}
+
+
+def _with_class(fields: Fields) -> Fields:
+    """The fields, with those that are described in the class `Compressed`."""
+    name, _, chosen = fields.get(_OF_CLASS, "").partition(":")
+    if not name:
+        return fields
+    known = _of_class("idim_cli.compression.record", name)
+    own = {key: text for key, text in fields.items() if key != _OF_CLASS}
+    return {**{key: known[key] for key in chosen.split() or known}, **own}
 
 
 @functools.cache
-def _reading() -> Fields:
-    """The fields of a reading, from their types and docstrings."""
+def _of_class(module: str, name: str) -> Fields:
+    """The fields of a class, from their types and docstrings."""
     from pydantic import TypeAdapter
 
-    from idim_cli.thresholds import Reading
-
-    fields = TypeAdapter(Reading).json_schema()["properties"]
-    return {name: f"{_kind(one)}: {one['description']}" for name, one in fields.items()}
+    found = TypeAdapter(getattr(importlib.import_module(module), name)).json_schema()["properties"]
+    return {key: f"{_kind(one)}: {one['description']}" for key, one in found.items()}
 
 
 def _kind(field: Schema) -> str:
     """A type of JSON Schema as documents.yaml writes it."""
     if "anyOf" in field:
         return " | ".join(map(_kind, field["anyOf"]))
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
     if field["type"] == "array":
         inner = _kind(field["items"])
         return f"({inner})[]" if "|" in inner else f"{inner}[]"
@@ -57,6 +77,7 @@ def _kind(field: Schema) -> str:
 def schema(name: str) -> Schema:
     """The JSON Schema of a document."""
     whole = _object({"schema": "string: name and version of this document", **documents()[name]["fields"]})
+    # The version is part of the name, so that a reader notices a changed form.
     whole["properties"]["schema"]["const"] = f"idim/{name}"
     defs = {part: _object(fields) for part, fields in parts().items()}
     return {"$id": f"idim/{name}", "description": documents()[name]["about"], **whole, "$defs": defs}

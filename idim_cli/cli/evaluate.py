@@ -55,6 +55,7 @@ def command(
         console.document("evaluate/1", asdict(score))
         return
     for name, value in score.metrics.items():
+        # All digits: two evaluations can then be compared exactly.
         console.out(f"{name} {value!r}")
     examples = "one example" if score.examples == 1 else f"{score.examples:,} examples"
     console.say(f"on the {examples} of the {score.split} split")

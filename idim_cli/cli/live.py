@@ -88,6 +88,7 @@ class Live(Watching):
             rich.TextColumn("{task.fields[time]}"),
             console=console.messages(),
             auto_refresh=False,
+            # A long window: the runs of a sweep take different times, and the ETA should not jump.
             speed_estimate_period=300,
             get_time=clock,
         )
@@ -99,6 +100,7 @@ class Live(Watching):
         self.heard, self.pulse = threading.Event(), threading.Thread(target=self._pulse, daemon=True)
         self.screen = Screen(
             get_renderable=self._view, console=console.messages(), auto_refresh=False, transient=True,
+            # stdout carries data, which must not be redrawn as part of the view.
             redirect_stdout=False,
         )  # fmt: skip
 
@@ -130,6 +132,7 @@ class Live(Watching):
         self._check(run, progress)
         known = self.active.get(run.run_id)
         now = self.clock()
+        # The first report comes after steps that include compilation, so the pace is measured from there.
         if known is None:
             self.active[run.run_id] = Active(run, progress, now, _share(progress), now)
         else:
@@ -153,6 +156,7 @@ class Live(Watching):
         """Print a line above the view."""
         console.say(line)
 
+    # A thread, because the main one is busy with imports then; it ends with the first report.
     def _pulse(self) -> None:
         began = self.clock()
         while not self.heard.wait(PULSE):
@@ -170,6 +174,7 @@ class Live(Watching):
         self.bars.update(
             self.task,
             description="training",
+            # rich divides by the total.
             total=max(self.ahead, 1),
             completed=self.ended + sum(_share(one.now) for one in self.active.values()),
             count=self._count(),

@@ -147,6 +147,7 @@ def stored_device(given: str | None, path: Path) -> str:
     try:
         if not given and not files.is_compressed(path):
             recipe = from_checkpoint.read(results.checkpoint_of(path)).recipe
+    # The file may be missing or damaged.
     except IdimError:
         pass  # the command itself reports the file
     recorded = recipe.device if recipe is not None and "device" in recipe.model_fields_set else None
@@ -168,6 +169,7 @@ def given(
 ) -> list[str]:
     """The options of a sweep other than the defaults, for the command that continues it."""
     options = {"--out": str(out), "--data": data, "--device": device, "--jobs": jobs, "--pack": pack}
+    # Defaults are left out, to keep the command short.
     usual = {"--out": os.environ.get("IDIM_OUT", "results")}
     words = [f"{name}={value}" for name, value in options.items() if value not in (None, usual.get(name))]
     return [*words, *(f"--tracker={one}" for one in tracker or ())]

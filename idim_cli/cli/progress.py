@@ -51,6 +51,7 @@ class Plain(Watching):
     def planned(self, runs: Sequence[Run], pending: int) -> None:
         """Print the number of runs when work begins; a search that adds more says so itself."""
         self.runs, self.done = len(runs), len(runs) - pending
+        # A search calls this for each of its requests, and prints its own lines.
         if not self.begun:
             before = f", {self.done} of them already done" if self.done else ""
             self._say(f"{_runs(self.runs)}{before}")
@@ -123,6 +124,7 @@ def line(run: Run, result: Mapping[str, Any]) -> str:
 
 def score(figures: Mapping[str, Any]) -> tuple[str, float | None]:
     """Name and value of the first figure of an evaluation that is a score; None before there is one."""
+    # Figures are named SPLIT_METRIC; the scored split is validation, or train without one.
     for name in figures:
         if name.partition("_")[0] in ("validation", "train"):
             return name.replace("_", " ", 1), figures[name]

@@ -120,6 +120,7 @@ def check(
     found = [fault for one in checked.values() for fault in one.faults]
     if as_json:
         console.document("recipes-check/1", {"files": [one.as_dict(file) for file, one in checked.items()]})
+        # As JSON the faults are data; without --json they are the error message.
         raise typer.Exit(USAGE if found else 0)
     for file, one in checked.items():
         if not one.faults:
@@ -235,6 +236,7 @@ def _absent(loaded: Loaded) -> Iterator[Fault]:
     from idim_cli.recipe.components import TORCHVISION
 
     for one in trust.references(loaded.recipe):
+        # Models of torchvision are looked up when they are built, as torchvision is an extra.
         if not one.name.startswith(TORCHVISION):
             try:
                 user_code.look(one.name)

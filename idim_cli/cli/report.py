@@ -28,28 +28,52 @@ class Format(StrEnum):
     csv = "csv"
 
 
+PathsArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RESULTS", help="Results folders, folders of one run, CSVs of runs, or .idim files.",
+        autocompletion=complete.reported,
+    ),
+]  # fmt: skip
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", parser=options.out_folder, help="Folder of the page and its figures.",
+        show_default="next to RESULTS; report for several",
+    ),
+]  # fmt: skip
+FormatOption = Annotated[Format, typer.Option("--format", help="Format of the table on stdout.")]
+LogOption = Annotated[bool, typer.Option("--log", help="Log axis of d; default: by the values of d.")]
+LinearOption = Annotated[bool, typer.Option("--linear", help="Linear axis of d.")]
+PublishedOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|CSV", show_default="recipe, then none",
+        help="Published points to draw in grey: mnist-fc, ..., or a CSV of d and performance.",
+    ),
+]  # fmt: skip
+FiguresOption = Annotated[
+    bool | None,
+    typer.Option("--figures/--no-figures", help="Draw figures of each group.", show_default="up to 8 groups"),
+]
+FigureSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--figure-size", metavar="WxH", help="Size of the figure files in inches, e.g. 3.3x2.5.",
+        show_default="6.4x4.8, or taller",
+    ),
+]  # fmt: skip
+CaptionOption = Annotated[
+    bool, typer.Option("--caption/--no-caption", help="Print title and details in the figure files.")
+]
+
+
 def command(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RESULTS",
-            help="Results folders, folders of one run, CSVs of runs, or .idim files.",
-            autocompletion=complete.reported,
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            parser=options.out_folder,
-            help="Folder of the page and its figures.",
-            show_default="next to RESULTS; report for several",
-        ),
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Format of the table on stdout.")] = Format.table,
-    log: Annotated[bool, typer.Option("--log", help="Log axis of d; default: by the values of d.")] = False,
-    linear: Annotated[bool, typer.Option("--linear", help="Linear axis of d.")] = False,
+    paths: PathsArgument,
+    out: OutOption = None,
+    form: FormatOption = Format.table,
+    log: LogOption = False,
+    linear: LinearOption = False,
     baseline: reading_options.BaselineOption = None,
     fraction: reading_options.FractionOption = None,
     floor: reading_options.FloorOption = None,
@@ -60,34 +84,10 @@ def command(
     column: reading_options.ColumnOption = None,
     where: reading_options.WhereOption = None,
     group_by: reading_options.GroupByOption = None,
-    published: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|CSV",
-            help="Published points to draw in grey: mnist-fc, ..., or a CSV of d and performance.",
-            show_default="recipe, then none",
-        ),
-    ] = None,
-    figures: Annotated[
-        bool | None,
-        typer.Option(
-            "--figures/--no-figures",
-            help="Draw figures of each group.",
-            show_default="up to 8 groups",
-        ),
-    ] = None,
-    figure_size: Annotated[
-        str | None,
-        typer.Option(
-            "--figure-size",
-            metavar="WxH",
-            help="Size of the figure files in inches, e.g. 3.3x2.5.",
-            show_default="6.4x4.8, or taller",
-        ),
-    ] = None,
-    caption: Annotated[
-        bool, typer.Option("--caption/--no-caption", help="Print title and details in the figure files.")
-    ] = True,
+    published: PublishedOption = None,
+    figures: FiguresOption = None,
+    figure_size: FigureSizeOption = None,
+    caption: CaptionOption = True,
     as_json: options.JsonOption = False,
 ) -> None:
     """Write a page about results (NAME-report.html) and its figures; print a table.
@@ -135,6 +135,7 @@ def command(
     else:
         reason = f"{made.refused.filename}: {made.refused.strerror}"
         console.warn(f"no page and no figures ({reason}); choose another folder with --out")
+    # Last, so that the page and the table of the groups that could be read are there.
     if made.error is not None:
         raise made.error
 
@@ -232,6 +233,7 @@ def _whole(section: Section, log: bool | None) -> str:
     from idim_cli.reports.tables import group_table
 
     screen = Console(file=console.data(), highlight=False)
+    # Captured, so that the plot is printed after it as one block of data.
     with screen.capture() as shown:
         if screen.is_terminal:
             group_table.terminal([section], screen)

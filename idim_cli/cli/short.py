@@ -58,6 +58,7 @@ def _overrides(**values: str | int | None) -> list[str]:
 
 
 def _of_sweep(override: str) -> str:
+    # Only `d=` and `seeds=`: other keys mean the same for a run and a sweep.
     if not _OF_ONE_RUN.match(override):
         return override
     key, _, value = override.partition("=")

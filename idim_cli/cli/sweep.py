@@ -73,6 +73,7 @@ def command(
         early_stop=False if no_early_stop else None,
         lr=lr,
     )
+    # All errors of the recipe are reported before torch is imported.
     loaded = load(recipe, [*changes, *search, *options.trackers(tracker)])
     if loaded.recipe.sweep:
         short.unused(changes, loaded.recipe.sweep.search.name)
@@ -93,6 +94,7 @@ def command(
         console.document("sweep/1", outcome.as_dict())
     else:
         console.out(_text(outcome))
+    # Failed runs take precedence over levels that are not reached, as they may be the reason.
     if outcome.failed:
         console.fail(f"{outcome.failed} of {outcome.planned} runs failed", _where(outcome))
         raise typer.Exit(SOME_FAILED if keep_going else RUN_FAILED)

@@ -77,6 +77,7 @@ def _text(one: Estimate) -> str:
 def _print_all(found: Sequence[Estimate], how: Options, origin: TableOrigin, as_json: bool) -> None:
     from idim_cli.thresholds import readings, require_any
 
+    # With a sample, some kinds of readings may work even if the requested one does not.
     if all(one.sample is None for one in found):
         require_any(found)
     runs = [one.sample for one in found]

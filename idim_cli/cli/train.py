@@ -52,6 +52,7 @@ def command(
     from idim_cli.training.run import train
 
     where = Where(options.device(device, loaded.recipe), data, download)
+    # The display and the forecast of a single run must not see the sweep of its recipe.
     one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
     if dry_run:
         return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json, trust_code=trust_code)

@@ -75,6 +75,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
             console.set_level(console.NORMAL)
 
     signature = _with_options(inspect.signature(function, eval_str=True))
+    # Typer reads the parameters of a command from its signature.
     command.__signature__ = signature  # type: ignore[attr-defined]
     # Typer reads these several times, and would compile annotations in text form each time.
     command.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
@@ -99,6 +100,7 @@ def _contained(function: Callable[[], Any]) -> Any:
         return function()
     except SystemExit as end:
         raise ExitedError(f"user code tried to exit the program: {described(end)}") from end
+    # `console.reader_may_leave` handles it.
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -143,6 +145,7 @@ class _Handler(logging.Handler):
         message = self.format(record)
         if message not in self.printed:
             self.printed.add(message)
+            # Debug records arrive only with -v, which sets the level of the logger.
             if record.levelno >= logging.WARNING:
                 console.warn(message)
             else:

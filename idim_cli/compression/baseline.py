@@ -33,11 +33,14 @@ def _direct(folder: Path, run_id: str, spec: Spec) -> pd.DataFrame | None:
         table = results.table(folder)
     except FileError:
         return None
+    # `== True` as the column may hold missing values, on which `is` and `not` fail.
     direct = table[(table["direct"] == True) & (table["status"] == results.OK)]  # noqa: E712
     own = table.loc[table["run_id"] == run_id, "baseline_config"].dropna().unique()
     runs = folder / results.RUNS
     alike = [one for one in direct["run_id"] if _solves(runs / one / results.CHECKPOINT, spec)]
     direct = direct[direct["run_id"].isin(alike)].dropna(subset=["performance"])
+    # A run outside a sweep has no baseline_config; the direct runs of the folder serve if they are of one
+    # kind.
     wanted = own if len(own) else direct["config"].unique()
     direct = direct[direct["config"].isin(wanted)]
     return direct if len(wanted) == 1 and len(direct) else None
@@ -47,6 +50,7 @@ def _solves(path: Path, spec: Spec) -> bool:
     """Whether a run is of the same network, data and task."""
     try:
         there = from_checkpoint.read(path).spec
+        # Direct runs have the projector `identity`; everything else must be the same problem.
         return there.model_copy(update={"projector": spec.projector}) == spec
     except FileError:
         return False

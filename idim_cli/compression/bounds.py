@@ -11,29 +11,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 DELTA = 0.05  # the usual 95 %; halving it adds 1 bit to the thousand or so of a network
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What holds for a network with probability 1 - `delta`.
+    """What holds for a network with probability 1 - `delta`; its texts are also those of the documents."""
 
-    Attributes:
-        n: training examples, independent draws from the distribution of new data.
-        wrong: how many of them the network gets wrong.
-        bits: K, of the network in a prefix-free code.
-        delta: the probability that the bounds fail.
-        binomial: upper bound on its error, by inversion of the binomial tail.
-        pac_bayes: upper bound on its error, by inversion of the relative entropy.
-    """
+    # For the JSON Schema that `cli.documents` makes of this class.
+    __pydantic_config__: ClassVar[dict[str, bool]] = {"use_attribute_docstrings": True}
 
     n: int
+    """training examples, independent draws from the distribution of new data"""
     wrong: int
+    """how many of them the network gets wrong"""
     bits: float
+    """of the network in a prefix-free code"""
     delta: float
+    """the probability that the bounds fail"""
     binomial: float
+    """upper bound on the error on new data, by inversion of the binomial tail"""
     pac_bayes: float
+    """upper bound on the same error, by inversion of the relative entropy"""
 
 
 def bound(wrong: int, n: int, bits: float, delta: float = DELTA) -> Bound:

@@ -40,6 +40,7 @@ def compare(trials: Trials, level: float, run_id: str) -> list[StoredForm]:
     module = rebuild(trials.found).module
     coords, state = to_bytes(trials.found.coords), _bytes(module)
     own = _score(trials, module)
+    # As a file of float16 coordinates would decode: rounded before P is applied.
     half = Exact(trials.found.coords.half().float().numpy())
     halved = _score(trials, rebuild(replace(trials.found, stored=half)).module)
     rows = [
@@ -52,6 +53,7 @@ def compare(trials: Trials, level: float, run_id: str) -> list[StoredForm]:
         _form("state_dict, float32, xz", _xz(state), own),
         _form("state_dict, float16", *_halved(trials, module)),
     ]
+    # One direct run is enough: pruning all of them would take as long as training them.
     for path in direct_runs(trials.out, run_id, trials.found.spec)[:1]:
         direct = rebuild(from_checkpoint.read(path), trials.trust_code).module
         rows += _pruned(trials, direct, level, zstd)
@@ -68,6 +70,7 @@ def _score(trials: Trials, module: nn.Module) -> float:
 
 def _halved(trials: Trials, module: nn.Module) -> tuple[bytes, float]:
     """The network as float16, in place, and its performance with the weights rounded so."""
+    # In place, as a second copy of a large network may not fit into memory.
     data = _bytes(module.half())
     return data, _score(trials, module.float())
 
@@ -87,6 +90,7 @@ def zstandard() -> Callable[[bytes], bytes]:
 
 
 def _xz(data: bytes) -> bytes:
+    # The strongest presets here and for zstandard: only sizes are compared, not speed.
     return lzma.compress(data, preset=9 | lzma.PRESET_EXTREME)
 
 
@@ -98,6 +102,7 @@ def _pruned(
     The smallest of all weights are set to zero in one step, and the others trained further; the share that is
     kept is found by bisection (Han et al., NeurIPS 2015, in one step).
     """
+    # Each share starts at the trained weights, so that the order of trials does not matter.
     start = {name: value.clone() for name, value in module.state_dict().items()}
     few, many, best = -12.0, 0.0, None  # log2 of the share: 0.02 % to all weights
     for _ in range(_HALVINGS):
@@ -109,6 +114,7 @@ def _pruned(
             many, best = middle, (data, performance, 2.0**middle)
         else:
             few = middle
+    # Otherwise no share of the weights reaches the level after this short training.
     if best is not None:
         data, performance, share = best
         yield _form(f"direct, {share:.2%} of the weights kept, float16, zstd", zstd(data), performance)
@@ -120,6 +126,7 @@ def _prune(trials: Trials, module: nn.Module, share: float) -> None:
     parameters = [parameter.requires_grad_() for parameter in module.parameters()]
     sizes = torch.cat([parameter.detach().abs().flatten() for parameter in parameters])
     least = sizes.kthvalue(max(1, round((1 - share) * len(sizes)))).values
+    # Applied before each step as well as at the end: Adam moves pruned weights by its momentum.
     masks = [(parameter.detach().abs() > least).float() for parameter in parameters]
     train, task = trials.data.train, trials.task
     optimizer = torch.optim.Adam(parameters, _RATE)

@@ -66,6 +66,7 @@ def evaluate(
     found = _read(as_path(path), trust_code)
     refuse_edited(found)
     found = guard.permit(found, trust_code, origin.NEEDED)
+    # Rebuilt on the CPU and then moved, so that all devices start from the same bits of theta.
     module = rebuild(found).module.to(device)
     data = _data(found, data_root)
     chosen = _split(data, split)
@@ -109,6 +110,7 @@ def _read(path: Path, trust_code: bool) -> Solution:
 
 
 def _data(found: Solution, data_root: str | None) -> Data:
+    # A file may name a data set with impossible parameters.
     with guard.as_file_error("dataset", found.spec.dataset, found.source):
         data = datasets.load(
             found.spec.dataset, data_root or (found.recipe.data_root if found.recipe else None)

@@ -30,6 +30,7 @@ def expand(file: str | Path, trust_code: bool = False) -> dict[str, torch.Tensor
             code while `trust_code` is off.
     """
     module = rebuild(solution.read(as_path(file), admit(trust_code)), trust_code).module
+    # Copies, as safetensors refuses tensors that share memory, such as tied weights.
     return {name: value.detach().clone().contiguous() for name, value in module.state_dict().items()}
 
 

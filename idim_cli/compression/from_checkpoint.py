@@ -75,6 +75,7 @@ def _stored(tensors: Mapping[str, Tensor], recipe: Recipe, D: object) -> Coords:
     coords = tensors["coords"].float()
     if not isinstance(D, int) or coords.dim() != 1 or not 1 <= len(coords) <= D:
         raise ValueError(f"coordinates of shape {[*coords.shape]} do not fit D = {D}")
+    # A training with few values starts with free coordinates, before its codebook is fitted.
     if recipe.quantise is None or "book" not in tensors:
         return Exact(coords.numpy())
     quantiser, book = Quantiser(recipe.quantise.levels, recipe.quantise.codebook), tensors["book"]

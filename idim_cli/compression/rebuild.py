@@ -65,6 +65,7 @@ def rebuild(solution: Solution, trust_code: bool = False) -> Rebuilt:
     refuse_size(solution.D)
     module = _start(solution)
     _compare_origin(module, solution)
+    # theta0 is compared first: P of a wrong network would be wrong too, and takes longer.
     theta0 = checksum(module)
     _compare_start(solution, theta0)
     with guard.as_file_error("projector", solution.spec.projector, solution.source):
@@ -101,7 +102,9 @@ def checksum(module: nn.Module) -> int:
     total = 0
     for parameter in module.parameters():
         values = torch.view_as_real(parameter) if parameter.is_complex() else parameter
+        # Always as float32, so that a model in bfloat16 has the checksum of its rounded numbers.
         total = zlib.crc32(to_bytes(values.detach().to(torch.float32)), total)
+    # Two bytes detect an error with a probability of 1 - 1/65536, and files are small.
     return total & 0xFFFF
 
 
@@ -196,6 +199,7 @@ def _step(module: nn.Module, solution: Solution) -> Tensor:
     cost = expected(component, sizes, d)
     if solution.checks is not None:
         guard.refuse_work(cost)
+    # Not every kind can be drawn by columns; the others are refused below if they do not fit.
     if cost.state_bytes > _HELD:
         params = projectors.params_of(component)
         streamed = projectors.kind(component).streamed(sum(sizes), d, seed, solution.coords, **params)
@@ -223,6 +227,7 @@ def _move(module: nn.Module, step: Tensor, solution: Solution) -> None:
 
 def _buffers(module: nn.Module, solution: Solution) -> dict[str, Tensor]:
     """The module's buffers that the solution holds; FileError if they do not fit."""
+    # Non-persistent buffers are not in a state_dict, and not in a file.
     own, stored = dict(module.named_buffers()), solution.buffers
     missing = sorted((own.keys() & module.state_dict().keys()) - stored.keys())
     if missing:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -19,80 +19,102 @@ Levels = Annotated[int | None, Field(ge=2)]
 Score = Annotated[float, Field(allow_inf_nan=False)]
 
 
+# For the JSON Schema that `cli.documents` makes of these classes.
+_CONFIG = {"use_attribute_docstrings": True}
+
+
 @dataclass(frozen=True)
 class TrialRecord:
-    """One of the files that were tried; `levels` is None for float32 coordinates."""
+    """One of the files that were tried; the texts below the fields are also those of the documents."""
+
+    __pydantic_config__: ClassVar[dict[str, bool]] = _CONFIG
 
     d: Count
+    """number of coordinates"""
     levels: Levels
+    """values that a coordinate takes; null if they are float32"""
     how: str
+    """`exact`, `rounded` or `trained`"""
     bytes: Count
+    """size of the file"""
     performance: Score | None
+    """of the decoded network"""
     run_id: str | None = None
+    """of the training with few values"""
 
 
 @dataclass(frozen=True)
 class StoredForm:
     """Another way to store the network, as `idim compress --compare` tries them."""
 
+    __pydantic_config__: ClassVar[dict[str, bool]] = _CONFIG
+
     form: str
+    """what it is"""
     bytes: Count
+    """its size"""
     performance: Score | None
+    """of the network in it"""
 
 
 @dataclass(frozen=True)
 class Compressed:
-    """A file that was written.
+    """A file that was written; its record."""
 
-    Attributes:
-        path: the file.
-        dataset, recipe, model, projector: names.
-        D, d: native parameters and coordinates.
-        levels: values that a coordinate takes; None if they are float32.
-        how: ``exact``, ``rounded`` or ``trained`` coordinates.
-        bytes: its size on disk.
-        digest: of all of them.
-        parts: bytes of header, book, coords, buffers, checks and checksum; they add up to `bytes`.
-        performance: of the decoded network, in `metric`, on the split `score_on`; None without the data.
-        metrics: all metrics there, by name.
-        own: performance of the checkpoint.
-        goal: what was requested, in words; ends in "; not reached" if the file, of a frontier, misses it.
-        level: performance that the smallest file was requested for.
-        max_bytes: size that the best file was requested for.
-        baseline: performance that the target refers to.
-        bound: what the size proves about errors on new data; None where performance is not accuracy.
-        tried: all files that were tried.
-        compared: other forms of the network.
-        origin: what its run was made from (`idim_cli.runs.origin`); None if that is not known.
-        warning: why the file may not expand elsewhere, or "".
-    """
+    __pydantic_config__: ClassVar[dict[str, bool]] = _CONFIG
 
     path: Path
+    """the file"""
     dataset: str
+    """by name"""
     recipe: str
+    """of the run, by name"""
     model: str
+    """by name"""
     projector: str
+    """by name"""
     D: Count
+    """number of native parameters"""
     d: Count
+    """number of coordinates"""
     levels: Levels
+    """values that a coordinate takes; null if they are float32"""
     how: str
+    """`exact`, `rounded` or `trained` coordinates"""
     bytes: Count
+    """its size on disk"""
     digest: str
+    """of all its bytes, BLAKE2b of 16 bytes as hex digits"""
     parts: dict[str, int]
+    """bytes of header, book, coords, buffers, checks and checksum; they add up to bytes"""
     performance: Score | None = None
+    """of the decoded network; null without the data"""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    """all metrics of the decoded network on that split; empty without the data"""
     own: Score | None = None
+    """performance of the checkpoint"""
     metric: str | None = None
+    """what the performance is"""
     score_on: str | None = None
+    """the split it was measured on"""
     goal: str = ""
+    """the target in words, or empty; ends in `not reached` if the file of a frontier misses it"""
     level: Score | None = None
+    """performance that the smallest file was requested for"""
     max_bytes: Count | None = None
+    """size that the best file was requested for"""
     baseline: Score | None = None
+    """performance that the target refers to"""
     bound: Bound | None = None
+    """what the size proves; null where performance is not accuracy"""
     tried: list[TrialRecord] = field(default_factory=list)
+    """all files that were tried"""
     compared: list[StoredForm] = field(default_factory=list)
-    origin: Any = None
+    """other forms of the network, with `--compare`"""
+    origin: Mapping[str, Any] | None = None
+    """digests of theta_0, data and code that its run was made from; null if unknown"""
     warning: str = ""
+    """why the file may not expand elsewhere, or empty"""
 
     @property
     def ratio(self) -> float:
@@ -120,6 +142,7 @@ class Compressed:
 
     def save(self) -> Compressed:
         """Write the record next to the file; returns itself."""
+        # allow_nan=False: strict JSON, which every reader accepts.
         text = json.dumps(self.as_dict(), indent=2, allow_nan=False)
         results.write_atomic(self.path.with_name(self.path.name + results.RECORD), text + "\n")
         return self

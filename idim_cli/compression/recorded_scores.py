@@ -29,6 +29,7 @@ def metrics(tensors: Mapping[str, Tensor], state: object, values: np.ndarray) ->
         values: coordinates of the solution; they differ while some are still to be rounded.
     """
     coords = tensors["coords"].float().numpy()
+    # A checkpoint between two evaluations has other coordinates than those that were scored.
     if not isinstance(state, Mapping) or not np.array_equal(coords, values):
         return {}
     return _by_split(_row(state, _same(tensors.get("best/coords"), coords)))

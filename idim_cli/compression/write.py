@@ -33,6 +33,7 @@ def content(found: Solution) -> Content:
 def warning(found: Solution) -> str:
     """Why the file of a solution may not expand elsewhere; empty if it will."""
     model = found.spec.model
+    # Models of idim draw theta0 from its own random stream, which is the same everywhere.
     if portable(model):
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Files of others: read whole up to a limit, and only what is a file; a pipe or a device may have no end."""
+"""Reading untrusted files: regular files only, up to a limit, because a pipe or a device may have no end."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 from idim_cli.core.errors import FileError
 
-# Opening a pipe that nobody writes to would wait for ever.
+# Without O_NONBLOCK, opening a pipe without a writer would block.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-#: Values in a JSON document: each takes up to some hundred bytes of memory, and two of the file.
+#: Values in a JSON document: each takes at least two bytes of the file, and up to some hundred of memory.
 _MOST_VALUES = 2_000_000
 
 
 class TooLargeError(FileError):
-    """A file is larger than whatever it claims to be."""
+    """A file is larger than any valid one of its kind."""
 
 
 @contextmanager
@@ -29,8 +29,8 @@ def opened(path: Path, limit: int | None = None) -> Iterator[io.BufferedReader]:
 
     Raises:
         TooLargeError: it is larger than `limit` bytes.
-        FileError: it is no regular file.
-        OSError: it is not there, or may not be read.
+        FileError: it is not a regular file.
+        OSError: it does not exist, or cannot be read.
     """
     with os.fdopen(os.open(path, _READ), "rb") as file:
         about = os.fstat(file.fileno())
@@ -48,7 +48,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def check(path: Path, limit: int | None = None) -> None:
-    """Errors of `opened` for a file that a library is to read."""
+    """Raise the errors of `opened` for a file that a library will read."""
     with opened(path, limit):
         pass
 
@@ -57,7 +57,7 @@ def parse_json(data: bytes | str) -> Any:
     """The values of a JSON document.
 
     Raises:
-        ValueError: it is none, has more values than any that `idim` writes, or is nested too deeply.
+        ValueError: it is invalid, has more values than `idim` ever writes, or is nested too deeply.
     """
     text = data if isinstance(data, bytes) else data.encode(errors="replace")
     if sum(map(text.count, (b"[", b"{", b","))) > _MOST_VALUES:

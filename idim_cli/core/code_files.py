@@ -1,7 +1,4 @@
-"""Where the user's code lies: the file of a module, the folder its imports begin at, what it imports.
-
-Nothing is imported here.
-"""
+"""Locating user code without importing it: the file of a module, the root of its imports, what it imports."""
 
 from __future__ import annotations
 
@@ -20,20 +17,20 @@ from pathlib import Path
 from idim_cli.core import bounded_io
 from idim_cli.core.errors import FileError
 
-MAX_SOURCE = 2**24  # bytes of a file of code: more would take long to look at
-_MAX_PARSED = 2**20  # bytes of a file whose imports are followed: no one writes so much by hand
-_MAX_FILES = 1000  # that are followed
+MAX_SOURCE = 2**24  # bytes of a source file that is read
+_MAX_PARSED = 2**20  # bytes of a file whose imports are followed: larger ones are generated
+_MAX_FILES = 1000  # whose imports are followed
 _INIT = "__init__.py"
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True)
 class CodeLocation:
-    """Where a module lies.
+    """The location of a module.
 
     Attributes:
         path: its file.
-        root: the folder that its imports begin at, as if a program ran there.
+        root: the folder where its imports start, as if a program ran there.
         module: its dotted name from there.
     """
 
@@ -43,17 +40,17 @@ class CodeLocation:
 
     @property
     def packaged(self) -> bool:
-        """Whether it lies in a package, so that its relative imports mean something."""
+        """Whether it is in a package, so that relative imports work."""
         return "." in self.module or self.path.name == _INIT
 
     @property
     def installed(self) -> bool:
-        """Whether it came with Python or by an installer: its neighbours then are none of the user's."""
+        """Whether it belongs to Python or an installed package: its neighbours are not user code then."""
         return is_installed(self.path.absolute())
 
 
 def place(where: str) -> CodeLocation | None:
-    """The place of a module, or of ``path/to/file.py`` from the working folder; None if it has none."""
+    """The location of a module, or of ``path/to/file.py`` from the working folder; None if there is none."""
     if not where.endswith(".py"):
         path = _of_module(where)
         return None if path is None else CodeLocation(path, _root(path, where), where)
@@ -65,7 +62,7 @@ def place(where: str) -> CodeLocation | None:
 
 
 def within(folder: Path, where: str) -> Path | None:
-    """The file of a module, or of ``path/to/file.py``, from a folder; None if none lies there."""
+    """The file of a module, or of ``path/to/file.py``, from a folder; None if there is none."""
     if not where.endswith(".py"):
         return None if where.partition(".")[0] in sys.stdlib_module_names else _inside(folder, where)
     try:
@@ -75,18 +72,18 @@ def within(folder: Path, where: str) -> Path | None:
 
 
 def canonical(name: str) -> str:
-    """``module:object`` for a name of code, the same from whichever folder and in either way it is named."""
+    """``module:object`` for a name of code, independent of the folder and the way in which it is named."""
     where, _, attribute = name.rpartition(":")
     found = place(where)
     return name if found is None else f"{found.module}:{attribute}"
 
 
 def digest(name: str) -> str:
-    """A digest of the file of ``module:object`` and of all that it imports from beside it; empty without one.
+    """A digest of the file of ``module:object`` and of its imports below the same root; empty without a file.
 
-    Of what is installed the file alone counts, as its version does not change while a user works. Imports are
-    found in the text, also in ``import_module("name")``: a name that is put together at run time is not seen,
-    nor is code that is read from a file.
+    Of installed code only the file itself counts, as it does not change while a user works. Imports are found
+    in the text, including ``import_module("name")``; names that are computed at run time, and code read from
+    a file, are not seen.
     """
     found = place(name.rpartition(":")[0])
     try:
@@ -100,14 +97,14 @@ def digest(name: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def is_installed(path: Path) -> bool:
-    """Whether a file came with Python or by an installer."""
+    """Whether a file belongs to Python or an installed package."""
     absolute = path.absolute()
     library = sysconfig.get_path("stdlib")
     return bool(_INSTALLED & set(absolute.parts)) or absolute.is_relative_to(library)
 
 
 def _of_file(path: Path) -> CodeLocation:
-    """By its packages, the folders with an ``__init__.py``; a relative import tells of one without."""
+    """By its packages: folders with an ``__init__.py``, or as many as relative imports need."""
     folder, parts = path.absolute().parent, [] if path.name == _INIT else [path.stem]
     levels = _levels(path)
     while (folder / _INIT).is_file() or levels > len(parts):
@@ -118,16 +115,16 @@ def _of_file(path: Path) -> CodeLocation:
 
 
 def _levels(path: Path) -> int:
-    """How many packages a file must lie in for its relative imports, itself counted as one; 0 without any."""
+    """How many packages its relative imports need, the file itself counted as one; 0 without any."""
     try:
         nodes = _imports(_read(path))
-    except FileError:  # too large, or no file
+    except FileError:  # too large, or not a file
         return 0
     return max((level + 1 for level, _, _ in nodes if level), default=0)
 
 
 def _of_module(module: str) -> Path | None:
-    """From the working folder, as `python -m` would, else as installed."""
+    """From the working folder, as with `python -m`, else an installed one."""
     top = module.partition(".")[0]
     if all(module.split(".")) and top not in sys.stdlib_module_names and (own := _inside(Path.cwd(), module)):
         return own
@@ -135,7 +132,7 @@ def _of_module(module: str) -> Path | None:
 
 
 def location(module: str) -> CodeLocation | None:
-    """Where an installed module lies; None if there is none, or it has no file."""
+    """The location of an installed module; None if there is none, or it has no file."""
     path = _installed(module)
     return None if path is None else CodeLocation(path, _root(path, module), module)
 
@@ -180,7 +177,7 @@ def _inside(root: Path, module: str) -> Path | None:
 
 
 def _contents(start: CodeLocation) -> dict[str, str]:
-    """Digests of a file and of all below its root that it imports, however indirectly, by path from there."""
+    """Digests of a file and of its direct and indirect imports below its root, by path from there."""
     waiting, found = {start.module: start.path}, dict[str, str]()
     seen = set(waiting)
     while waiting and len(found) < _MAX_FILES:
@@ -209,7 +206,7 @@ def _imported(module: str, path: Path, content: bytes) -> Iterator[str]:
 
 
 def _imports(content: bytes) -> list[tuple[int, list[str], list[str]]]:
-    """The import statements of a file: dots before the module, its parts, and what is taken from it."""
+    """The import statements of a file: dots before the module, its parts, and the imported names."""
     return _parsed(content) if len(content) <= _MAX_PARSED and b"import" in content else []
 
 
@@ -217,7 +214,7 @@ def _imports(content: bytes) -> list[tuple[int, list[str], list[str]]]:
 def _parsed(content: bytes) -> list[tuple[int, list[str], list[str]]]:
     try:
         nodes = list(ast.walk(ast.parse(content)))
-    except (SyntaxError, ValueError, MemoryError, RecursionError):  # importing it will say so
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # importing it reports the error
         return []
     found: list[tuple[int, list[str], list[str]]] = []
     for node in nodes:

@@ -14,19 +14,19 @@ REQUEUE, INTERRUPTED, TERMINATED = 75, 130, 143
 #: Exit codes of the command line; 75 is the system's own for "try again", 130 and 143 for SIGINT and SIGTERM.
 EXIT_CODES = {
     OK: "done",
-    RUN_FAILED: "a run failed; in `idim doctor`, something needed is missing",
-    USAGE: "the command line, a recipe, a file or the data are at fault",
-    NOT_REACHED: "some d_int lies beyond the largest d; in `idim compress`, no file does what is asked",
+    RUN_FAILED: "a run failed; in `idim doctor`, a requirement is missing",
+    USAGE: "the command line, a recipe, a file or the data are invalid",
+    NOT_REACHED: "some d_int is beyond the largest d; in `idim compress`, no file reaches the target",
     SOME_FAILED: "some runs failed, under `--keep-going`",
-    INTERRUPTED: "stopped by Ctrl-C; what was begun is saved",
-    TERMINATED: "stopped by SIGTERM; what was begun is saved",
-    REQUEUE: "stopped by SIGUSR1, a cluster's notice; what was begun is saved: queue it again",
+    INTERRUPTED: "stopped by Ctrl-C; unfinished runs are saved",
+    TERMINATED: "stopped by SIGTERM; unfinished runs are saved",
+    REQUEUE: "stopped by SIGUSR1, the notice of a cluster; unfinished runs are saved: requeue the job",
 }
 
 
-#: Letters of a message, and of one fault in it; faults of a recipe that are told. More helps nobody.
+#: Letters of a message and of one fault in it, and faults that are listed: longer messages are not read.
 MAX_MESSAGE, MAX_FAULT, MAX_FAULTS = 4000, 400, 50
-# What a terminal obeys, what turns the direction of writing, and what is no character.
+# Control characters of terminals, changes of the writing direction, and code points without a character.
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef]|"
     "[\ufffe\uffff\U0001fffe\U0001ffff]"
@@ -34,34 +34,34 @@ _UNPRINTABLE = re.compile(
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Text without characters that a terminal, XML or a table obeys, or that are none: ESC becomes \x1b.
+    r"""Text without control characters for a terminal, XML or a table: ESC becomes \x1b.
 
     Args:
-        text: from a file, a cell, a name, somebody's exception.
+        text: from a file, a cell, a name, an exception of user code.
         keep: characters that stay, such as line breaks.
     """
     return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
 def brief(text: str, letters: int) -> str:
-    """Text of so many letters at most; of more, the head and the end."""
+    """Text of at most this many letters; longer text is cut in the middle."""
     return text if len(text) <= letters else f"{text[: letters - 60]} ... {text[-55:]}"
 
 
 def described(error: BaseException) -> str:
-    """Kind and message of an exception of foreign code, of which even asking for the message may fail."""
+    """Kind and message of an exception of user code, whose `__str__` may fail itself."""
     kind = type(error).__name__
     try:
         text = str(error)
     except (Exception, SystemExit):
-        return f"{kind}, which does not tell its message"
+        return f"{kind} without a readable message"
     return printable(f"{kind}: {text}" if text else kind, keep="\n\t")
 
 
 class IdimError(Exception):
     """Base of all errors shown to the user as one message, without a traceback.
 
-    As text it is the message with the hint behind it, which is what a notebook or a log shows.
+    As text it is the message with the hint, which a notebook or a log shows.
 
     Attributes:
         message: what is wrong.
@@ -81,19 +81,19 @@ class IdimError(Exception):
 
 
 class Ended(BaseException):
-    """A signal ends the process, with this exit code; no error, and no `SystemExit` of the user's code."""
+    """A signal ends the process with this exit code; not an Exception, which user code might catch."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
 
 
-#: What foreign code may raise: `sys.exit` in a model is a failure of the run, not the end of the program.
+#: What user code may raise: `sys.exit` in a model is a failure of the run, not the end of the program.
 FOREIGN = (Exception, SystemExit)
 
 
 class DataError(IdimError):
-    """A data set is absent or damaged."""
+    """A data set is missing or damaged."""
 
 
 class ComponentError(IdimError):
@@ -101,7 +101,7 @@ class ComponentError(IdimError):
 
 
 class CapacityError(IdimError):
-    """Something would not fit the memory of the device, or a file asks for too much work."""
+    """Something does not fit into memory, or a file requires too much work."""
 
 
 class FileError(IdimError):
@@ -109,7 +109,7 @@ class FileError(IdimError):
 
 
 class MissingExtraError(IdimError):
-    """An optional dependency is absent; the hint names the extra that brings it."""
+    """An optional dependency is missing; the hint names the extra to install."""
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"this needs the package {package!r}", f"pip install '{DISTRIBUTION}[{extra}]'")
@@ -122,14 +122,14 @@ class RunError(IdimError):
 
 
 class ExitedError(IdimError):
-    """Foreign code asked to end the program, which is a failed run."""
+    """User code tried to exit the program, which is a failed run."""
 
     exit_code = RUN_FAILED
 
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One thing wrong with a recipe, and where; line and column count from 1, 0 means unknown."""
+    """One error in a recipe and its place; line and column count from 1, 0 means unknown."""
 
     file: str
     line: int
@@ -145,15 +145,15 @@ class Fault:
 
 
 class RecipeError(IdimError):
-    """All faults of one recipe together; of very many the first ones, and how many more there are."""
+    """All faults of one recipe; of many, the first ones and the number of the others."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        told = [_brief(fault) for fault in sorted(faults)[:MAX_FAULTS]]
-        if len(faults) > len(told):
-            told.append(Fault(told[0].file, 0, 0, "", f"{len(faults) - len(told)} further faults"))
-        self.faults = tuple(told)
+        listed = [_brief(fault) for fault in sorted(faults)[:MAX_FAULTS]]
+        if len(faults) > len(listed):
+            listed.append(Fault(listed[0].file, 0, 0, "", f"{len(faults) - len(listed)} further faults"))
+        self.faults = tuple(listed)
         super().__init__("")
-        self.message = "\n".join(map(str, told))
+        self.message = "\n".join(map(str, listed))  # not cut to MAX_MESSAGE, as each fault is
         self.args = (self.message,)
 
 

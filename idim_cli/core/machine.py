@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     import torch
 
 _log = logging.getLogger(__name__)
-#: Extras of `idim` that are for its developers.
+#: Extras for developers of idim.
 _DEVELOPERS = ("dev", "test")
-# The numbers of mallopt's options in glibc.
+# Options of mallopt in glibc.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
-#: Overrules how many processes read examples for each training.
+#: Environment variable: processes that read examples for each training.
 DATA_WORKERS = "IDIM_DATA_WORKERS"
-_MOST_DATA_WORKERS = 8  # of one training; by then it is the disk or the training itself that takes the time
-#: Files by which a data set is known to be there, below the data root.
+_MOST_DATA_WORKERS = 8  # of one training: with more, the disk or the training itself is the limit
+#: A file of each data set, below the data root, whose existence shows that it is there.
 DATASETS = {
     "mnist": "MNIST/raw/train-images-idx3-ubyte",
     "fashion_mnist": "FashionMNIST/raw/train-images-idx3-ubyte",
@@ -37,11 +37,11 @@ DATASETS = {
 
 
 def describe(root: str | None = None, out: str | Path = ".") -> dict[str, Any]:
-    """Everything about this machine that bears on a run; `problems` lists what is needed and missing.
+    """Everything about this machine that affects runs; `problems` lists missing requirements.
 
     Args:
         root: folder of the data sets, as for `data_root`.
-        out: folder of the results, which need not be there yet.
+        out: folder of the results, which need not exist yet.
     """
     found = {
         "versions": versions(),
@@ -60,14 +60,14 @@ def _problems(found: dict[str, Any]) -> Iterator[str]:
         if version is None:
             yield f"the package {name!r} is not installed"
     if not found["disk"]["writable"]:
-        yield f"no results can be written in {found['disk']['folder']}"
+        yield f"cannot write results in {found['disk']['folder']}"
     root = found["data"]["root"]
     if root is not None and not Path(root).is_dir():
-        yield f"the folder of the data sets, {root}, is not there"
+        yield f"the folder of the data sets, {root}, does not exist"
 
 
 def disk(folder: str | Path) -> dict[str, Any]:
-    """The folder, or the nearest above it that is there: bytes free, and whether it can be written to."""
+    """The folder, or the nearest existing one above: free bytes, and whether it can be written to."""
     here = Path(folder).absolute()
     while not here.exists():
         here = here.parent
@@ -76,7 +76,7 @@ def disk(folder: str | Path) -> dict[str, Any]:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether a file can be made: permissions alone do not say it (a read-only disk, /proc)."""
+    """Whether a file can be created; permissions are not sufficient (a read-only disk, /proc)."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return True
@@ -85,7 +85,7 @@ def _writable(folder: Path) -> bool:
 
 
 def extras() -> dict[str, bool]:
-    """The extras of `idim`, and whether all that each brings is installed."""
+    """The extras of `idim`, and whether all packages of each are installed."""
     needed: dict[str, list[str]] = {}
     for line in _requires():
         if (extra := re.search(r"""extra == ['"]([^'"]+)""", line)) and extra[1] not in _DEVELOPERS:
@@ -95,29 +95,29 @@ def extras() -> dict[str, bool]:
 
 @functools.cache
 def version() -> str:
-    """Of idim; ``unknown`` where it is used without being installed."""
+    """The version of idim; ``unknown`` if it is not installed."""
     return _version(DISTRIBUTION) or "unknown"
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of Python, the system and the packages that matter; None where one is missing."""
+    """Versions of Python, the system and the required packages; None for missing ones."""
     return {"python": platform.python_version(), "system": platform.platform(), **_packages()}
 
 
 def check_variables() -> None:
-    """See whether what the environment says can be heeded; IdimError where torch and others would crash."""
+    """IdimError for values of environment variables with which torch and others would crash."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         value = os.environ.get(name, "")
         # OpenMP allows a list, a number for each level.
         if value and not re.fullmatch(r" *[0-9]*[1-9][0-9]* *(, *[0-9]*[1-9][0-9]* *)*", value):
-            raise IdimError(f"{name}={printable(value)} is no number of threads", f"unset it, or {name}=1")
+            raise IdimError(f"{name} must be a number, got {printable(value)}", f"unset it, or {name}=1")
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that tensors free, for those that come next (glibc alone).
+    """Let this process keep the memory of freed tensors for the next ones (glibc only).
 
-    By default each large tensor is mapped anew, and the system hands out zeroed pages: with six copies of 10M
-    floats that took six times as long as copying. The process then stays as large as it once was.
+    By default each large tensor gets new pages, which the system fills with zeros: for six copies of 10M
+    floats that took six times as long as copying. The price is that the process never shrinks.
     """
     import ctypes
 
@@ -128,7 +128,7 @@ def keep_freed_memory() -> None:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device called `name`; ``auto`` is CUDA, else MPS, else the CPU. IdimError if it is not there."""
+    """The device `name`; ``auto`` is CUDA, else MPS, else the CPU. IdimError if it does not exist."""
     import torch
 
     if name == "auto":
@@ -138,10 +138,10 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):  # torch would list all that it was ever built for
+        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):  # torch would list every device type that it knows
             raise IdimError(f"no device {name!r}", "known: auto, cpu, cuda, cuda:N, mps") from error
         reason = str(error).partition("\n")[0]
-        raise IdimError(f"no device {name!r} here: {reason}", "device=auto takes what there is") from error
+        raise IdimError(f"no device {name!r} here: {reason}", "use device=auto") from error
     _log.debug("device %s, %d torch threads", device, torch.get_num_threads())
     return device
 
@@ -164,7 +164,7 @@ def devices() -> list[dict[str, Any]]:
 
 
 def cores() -> int:
-    """CPU cores that this process may use: by its affinity, and by the quota of its container."""
+    """CPU cores that this process may use, limited by its affinity and the quota of its container."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota()
     return allowed if quota is None else max(1, min(allowed, quota))
@@ -173,14 +173,14 @@ def cores() -> int:
 def _quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     """Whole CPUs that the control group (version 2 or 1) grants; None without a limit."""
     for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
-        with contextlib.suppress(OSError, ValueError):  # a file that is not there, "max"
+        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
             quota, period = " ".join((root / name).read_text() for name in names).split()
             return int(quota) // int(period) if int(quota) > 0 else None
     return None
 
 
 def memory() -> dict[str, int]:
-    """Main memory in bytes, in all and free."""
+    """Main memory in bytes, total and free."""
     import psutil
 
     status = psutil.virtual_memory()
@@ -195,9 +195,9 @@ def resident_bytes() -> int:
 
 
 def reset_peak() -> None:
-    """Forget the most memory that this process has held; nothing where the system cannot.
+    """Reset the peak of this process's memory, if the system can.
 
-    What is kept for reuse (`keep_freed_memory`) is given back first: it would hide what is needed anew.
+    Memory kept for reuse (`keep_freed_memory`) is returned first, as it would hide new allocations.
     """
     import ctypes
 
@@ -208,7 +208,7 @@ def reset_peak() -> None:
 
 
 def peak_bytes() -> int:
-    """Most main memory held since `reset_peak`; where that is not known, what is held now."""
+    """Peak of main memory since `reset_peak`; if unknown, the memory held now."""
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
@@ -216,28 +216,29 @@ def peak_bytes() -> int:
 
 
 def free_bytes(device: torch.device | None = None) -> int:
-    """Memory in bytes that can still be had on a device; None is main memory."""
+    """Free memory of a device in bytes; None is main memory."""
     if device is None or device.type != "cuda":
         return memory()["free_bytes"]
     import torch
 
-    # What torch holds for reuse counts as taken outside, but can be had here.
+    # Memory that torch keeps for reuse counts as used for the driver, but is available here.
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(torch.cuda.mem_get_info(device)[0]) + unused
 
 
 def refuse_size(D: int) -> None:
-    """CapacityError for a network that this machine's free memory cannot hold."""
-    # theta0, P theta_d, theta and one copy more, in float32.
+    """CapacityError for a network that does not fit into the free memory."""
+    # theta0, P theta_d, theta and one more copy, in float32.
     need, free = 16 * D, free_bytes()
     if need > free:
         raise CapacityError(
-            f"D = {D:,} parameters need {in_units(need)}, {in_units(free)} are free", "use a larger machine"
+            f"D = {D:,} parameters need {in_units(need)}, but {in_units(free)} are free",
+            "use a machine with more memory",
         )
 
 
 def in_units(size: float) -> str:
-    """A number of bytes for people, in decimal units."""
+    """A number of bytes in decimal units."""
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if size < 1000 or unit == "TB":
             break
@@ -257,18 +258,18 @@ def data_workers(jobs: int = 1) -> int:
     asked = os.environ.get(DATA_WORKERS, "")
     if asked and not asked.isdecimal():
         raise IdimError(
-            f"{DATA_WORKERS}={printable(asked)} is no number of processes", f"unset it, or {DATA_WORKERS}=2"
+            f"{DATA_WORKERS} must be a number, got {printable(asked)}", f"unset it, or {DATA_WORKERS}=2"
         )
     return int(asked) if asked else max(0, min(cores() // jobs - 1, _MOST_DATA_WORKERS))
 
 
 def data_cache() -> Path:
-    """Where data sets are downloaded to if no folder is named: ``idim/data`` in the user's cache."""
+    """Default folder for downloaded data sets: ``idim/data`` in the user's cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "idim" / "data"
 
 
 def data(root: str | None = None) -> dict[str, Any]:
-    """The data root and which data sets lie below it."""
+    """The data root and the data sets in it."""
     folder = data_root(root)
     found = {name: folder is not None and (folder / file).is_file() for name, file in DATASETS.items()}
     return {"root": str(folder) if folder else None, "found": {"digits": True, "toy": True, **found}}
@@ -287,7 +288,7 @@ def speed(seconds: float = 1.0) -> dict[str, float]:
 
 
 def _rate(call: Any, seconds: float) -> float:
-    """Calls a second."""
+    """Calls per second."""
     call()
     start, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - start) < seconds:
@@ -297,13 +298,13 @@ def _rate(call: Any, seconds: float) -> float:
 
 
 def _packages() -> dict[str, str | None]:
-    """Versions of idim and of all that it requires."""
+    """Versions of idim and its requirements."""
     names = {_name(line) for line in _requires() if "extra ==" not in line}
     return {name: _version(name) for name in [DISTRIBUTION, *sorted(names)]}
 
 
 def _requires() -> list[str]:
-    """What idim requires, extras included; nothing when it is run from a folder, not installed."""
+    """The requirements of idim, including extras; empty if it is not installed."""
     from importlib import metadata
 
     try:

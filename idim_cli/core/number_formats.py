@@ -1,4 +1,4 @@
-"""Numbers as other programs and countries write them: decimal commas, spaces between thousands, percent."""
+"""Numbers in the formats of other programs and countries: decimal commas, thousands separators, percent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from idim_cli.core.errors import FileError
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Says where a cell lies, from the row's place in the table and the name of its column.
+#: The place of a cell in words, from its row and the name of its column.
 Place = Callable[[int, str], str]
 Kind = Literal["words", "whole", "either", ".", ","]
 
@@ -35,7 +35,7 @@ _HINT = "write numbers with a decimal point and nothing between thousands"
 
 
 def kind(cell: str) -> Kind:
-    """The sign that is certainly the decimal point of a number or percentage, or what else the text is."""
+    """The decimal sign of a number or percentage if it is certain, or the kind of the text."""
     text = _unspaced(_bare(cell))
     for found, pattern in (("whole", _WHOLE), ("either", _EITHER), (".", _POINT), (",", _COMMA)):
         if pattern.fullmatch(text):
@@ -44,7 +44,7 @@ def kind(cell: str) -> Kind:
 
 
 def as_floats(column: pd.Series[Any]) -> pd.Series[float]:
-    """A column as decimals: NaN for what is no number, infinite for what is too large for one."""
+    """A column as floats: NaN for anything but numbers, infinite if too large."""
     import pandas as pd
 
     try:
@@ -55,7 +55,7 @@ def as_floats(column: pd.Series[Any]) -> pd.Series[float]:
 
 
 def read_numbers(frame: pd.DataFrame, place: Place, as_text: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """`frame` with numbers for the columns of text whose cells are all numbers in some writing.
+    """`frame` with numbers for the columns of text whose cells are all numbers in some format.
 
     ``1,234`` may be a decimal or a thousand: the other cells of its column decide, then those of the table.
     ``27 %`` is 0.27.
@@ -63,10 +63,10 @@ def read_numbers(frame: pd.DataFrame, place: Place, as_text: Callable[[], pd.Dat
     Args:
         frame: as read with a decimal point.
         place: see `Place`.
-        as_text: reads all cells as text; called only where commas are decimal points in some column.
+        as_text: reads all cells as text; called only if some column has decimal commas.
 
     Raises:
-        FileError: a cell can be read in two ways.
+        FileError: a cell is ambiguous.
     """
     written = {name: found for name in map(str, frame) if (found := _kinds(frame[name]))}
     if not written:
@@ -79,7 +79,7 @@ def read_numbers(frame: pd.DataFrame, place: Place, as_text: Callable[[], pd.Dat
 
 
 def _bare(cell: str) -> str:
-    """A number without the sign of percent behind it."""
+    """A number without its percent sign."""
     return cell.strip().removesuffix("%")
 
 
@@ -89,7 +89,7 @@ def _unspaced(cell: str) -> str:
 
 
 def _kinds(column: pd.Series[str]) -> dict[Kind, int]:
-    """The kinds of number in a column of text, each with its first row; empty if it holds anything else."""
+    """The kinds of numbers in a column of text, each with its first row; empty if there is other text."""
     if column.dtype.kind in "biufcmM":
         return {}
     found: dict[Kind, int] = {}
@@ -102,13 +102,13 @@ def _kinds(column: pd.Series[str]) -> dict[Kind, int]:
 
 
 def _native(frame: pd.DataFrame) -> set[str]:
-    """The decimal point, if columns that were read as numbers make use of it."""
+    """The decimal point, if columns that were read as numbers use it."""
     decimals = (frame[name].dropna() % 1 != 0 for name in frame if frame[name].dtype.kind == "f")
     return {"."} if any(some.any() for some in decimals) else set()
 
 
 def _refuse_thousands(frame: pd.DataFrame, as_text: Callable[[], pd.DataFrame], place: Place) -> None:
-    """Refuse columns like 1.234 in a table of decimal commas, which were read as decimals."""
+    """Refuse columns like 1.234 in a table with decimal commas, which were read as decimals."""
     texts = as_text()
     for name in map(str, frame):
         if frame[name].dtype.kind == "f":
@@ -144,4 +144,4 @@ def _read(
 
 
 def _unclear(cell: str, place: str) -> FileError:
-    return FileError(f"{place}: {cell!r} may be a decimal or a thousand", _HINT)
+    return FileError(f"{place}: {cell!r} is ambiguous: it may be a decimal or a thousand", _HINT)

@@ -6,7 +6,7 @@ only operations that IEEE 754 rounds exactly (+, -, *, /, sqrt) on float64, one 
 a transcendental function of a library, whose last bits differ between processors.
 
 A stream is named by (seed, purpose) and addressed by position: ``Stream(s, p).words(n, start)`` are words
-``start .. start + n - 1``, whoever asked for which words before. One number of any kind consumes one word,
+``start .. start + n - 1``, independent of earlier calls. One number of any kind consumes one word,
 except that 64 signs share one.
 """
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from idim_cli.core.errors import IdimError
 from idim_cli.core.rng_version import VERSION as VERSION
 
-_CHUNK = 1 << 15  # words at a time: intermediate arrays stay in the processor's cache
+_CHUNK = 1 << 15  # words at a time, so that intermediate arrays stay in the processor's cache
 _LN2 = 0.6931471805599453
 _QUARTER_PI = 0.7853981633974483
 _SQRT_HALF = 0.7071067811865476

@@ -1,4 +1,4 @@
-"""Tensors that lie in the same memory: which they are, and how they are saved and written to all the same."""
+"""Tensors that share memory: finding, saving and writing them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Named = tuple[str, Tensor]
 
 
 def span(tensor: Tensor) -> tuple[str, int, int] | None:
-    """Where a tensor lies: device, first byte, end; None where that is not known, or it has no elements."""
+    """Device, first byte and end of a tensor in memory; None if unknown, or if it has no elements."""
     if tensor.layout != torch.strided or not tensor.numel():
         return None
     try:
         storage = tensor.untyped_storage()
         base: int = storage._cdata << 64 if tensor.is_meta else storage.data_ptr()
-    except (NotImplementedError, RuntimeError):  # kinds of tensors without a memory of their own
+    except (NotImplementedError, RuntimeError):  # kinds of tensors without their own memory
         return None
     steps = zip(tensor.shape, tensor.stride(), strict=True)
     reach = 1 + sum(int(size - 1) * int(stride) for size, stride in steps)
@@ -26,7 +26,7 @@ def span(tensor: Tensor) -> tuple[str, int, int] | None:
 
 
 def overlaps_itself(tensor: Tensor) -> bool:
-    """Whether some elements of a tensor lie in one place, as those of an expanded one do."""
+    """Whether some elements of a tensor share a place, as in an expanded one."""
     reach = 0  # of the dimensions so far, the closest elements first
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
         if size > 1 and stride <= reach:
@@ -35,8 +35,8 @@ def overlaps_itself(tensor: Tensor) -> bool:
     return False
 
 
-def apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors on the CPU, contiguous, no two of them in one memory, as files of tensors want it."""
+def separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors on the CPU, contiguous, without shared memory, as safetensors requires."""
     seen, found = set[int](), dict[str, Tensor]()
     for name, tensor in tensors.items():
         own = tensor.detach().cpu().contiguous()
@@ -47,7 +47,7 @@ def apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def put(tensor: Tensor, value: Tensor) -> None:
-    """Copy `value` into `tensor`, also into one whose elements are fewer than they seem (`expand`)."""
+    """Copy `value` into `tensor`, which may be expanded, with fewer elements in memory than in its shape."""
     for dim, (size, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
         if stride == 0 and size > 1:
             tensor, value = tensor.narrow(dim, 0, 1), value.narrow(dim, 0, 1)
@@ -55,15 +55,15 @@ def put(tensor: Tensor, value: Tensor) -> None:
 
 
 def overlap(moved: Iterable[Named], still: Iterable[Named]) -> tuple[str, str] | None:
-    """The names of two tensors of which one is moved and that overlap; None if there are none.
+    """The names of two overlapping tensors of which one is moved; None if there are none.
 
-    Strides are taken for whole spans, so that two tensors that interlace count as overlapping.
+    Interlaced tensors count as overlapping, because only whole spans are compared.
     """
     spans = sorted(
-        (lies, name, moves)
+        (place, name, moves)
         for moves, tensors in ((True, moved), (False, still))
         for name, tensor in tensors
-        if (lies := span(tensor)) is not None
+        if (place := span(tensor)) is not None
     )
     furthest: dict[bool, tuple[str, int, str]] = {}  # end of the moved ones so far (True), and of all (False)
     for (device, begin, end), name, moves in spans:

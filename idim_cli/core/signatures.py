@@ -1,4 +1,4 @@
-"""Marks that only this user can make: a hash with a key that lies in the user's own state folder."""
+"""Signatures that only this user can make: a hash with a key in the user's state folder."""
 
 from __future__ import annotations
 
@@ -17,30 +17,32 @@ _log = logging.getLogger(__name__)
 
 
 def folder() -> Path:
-    """Where the key and what was allowed are kept: ``$XDG_STATE_HOME/idim``, else ``~/.local/state/idim``."""
+    """Folder of the key and of permissions: ``$XDG_STATE_HOME/idim``, else ``~/.local/state/idim``."""
     given = os.environ.get("XDG_STATE_HOME", "")
     return (Path(given) if os.path.isabs(given) else Path.home() / ".local" / "state") / "idim"
 
 
 def mark(statement: str) -> str:
-    """The mark of a statement, in hexadecimal; empty where no key can be kept."""
+    """The signature of a statement, in hexadecimal; empty if no key can be stored."""
     key = _key(folder())
     return hmac.new(key, statement.encode(), hashlib.sha256).hexdigest() if key else ""
 
 
 def fits(statement: str, given: object) -> bool:
-    """Whether this user made the mark `given` of this statement."""
+    """Whether this user made the signature `given` of this statement."""
     made = mark(statement)
     return bool(made) and isinstance(given, str) and hmac.compare_digest(made.encode(), given.encode())
 
 
 def remember(statement: str) -> None:
-    """Keep in mind that the user allowed this statement; does nothing where that cannot be written."""
+    """Record that the user allowed this statement; does nothing if that cannot be written."""
     if made := mark(statement):
         with contextlib.suppress(OSError):
             allowed = folder() / "allowed"
             allowed.mkdir(mode=0o700, exist_ok=True)
-            (allowed / made).write_text(statement + "\n", encoding="utf-8")  # only its name counts
+            (allowed / made).write_text(
+                statement + "\n", encoding="utf-8"
+            )  # its name counts, its content is for people
 
 
 def remembered(statement: str) -> bool:
@@ -51,7 +53,7 @@ def remembered(statement: str) -> bool:
 
 @functools.cache
 def _key(place: Path) -> bytes:
-    """The key, made when it is first needed; empty where there is none, or others could have made it."""
+    """The key, made at the first use; empty if there is none, or if others could have made it."""
     path = place / "key"
     try:
         if not path.exists():
@@ -59,22 +61,23 @@ def _key(place: Path) -> bytes:
         if _of_this_user(path) and len(key := path.read_bytes()) == _BYTES:
             return key
     except (OSError, RuntimeError) as error:  # no home, or a disk that cannot be written to
-        _log.debug("no key for marks at %s: %s", path, error)
+        _log.debug("no key for signatures at %s: %s", path, error)
         return b""
-    _log.warning("%s is not used: it should be a file of %d bytes that you alone can read", path, _BYTES)
+    _log.warning("%s is ignored: it must be a file of %d bytes that only you can read", path, _BYTES)
     return b""
 
 
 def _of_this_user(path: Path) -> bool:
-    """Whether it is a file that nobody else can read or could have made."""
+    """Whether it is a file that no other user can read or could have made."""
     about = path.lstat()
     others = os.name == "posix" and (about.st_uid != os.geteuid() or about.st_mode & 0o077)
     return stat.S_ISREG(about.st_mode) and not others
 
 
 def _make(path: Path) -> None:
-    """A new key; of two processes that make one at the same time the first wins."""
+    """Make a key; of two processes that do so at the same time, the first wins."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A hard link is made completely or not at all, and never replaces a file.
     temporary = path.with_name(f".key.{secrets.token_hex(8)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

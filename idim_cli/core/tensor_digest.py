@@ -1,4 +1,4 @@
-"""Fingerprints of tensors: the same for the same bits, on every machine and in every process."""
+"""Digests of tensors: equal for equal bits, on every machine and in every process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BYTES = 16
 
 
 def of(tensors: Mapping[str, Tensor], said: object = None) -> str:
-    """The fingerprint of named tensors (name, dtype, shape, bits), in whatever order, and of JSON about them.
+    """The digest of named tensors (name, dtype, shape, bits), in any order, and of JSON about them.
 
     It takes about a second for each GB.
     """
@@ -26,7 +26,7 @@ def of(tensors: Mapping[str, Tensor], said: object = None) -> str:
 
 
 def _bits(tensor: Tensor) -> memoryview:
-    """A tensor's elements in row-major order, without a copy where it lies in memory that way."""
+    """A tensor's elements in row-major order, without a copy if it is contiguous."""
     import torch
 
     flat = tensor.detach().cpu().contiguous().reshape(-1)

@@ -1,4 +1,4 @@
-"""Text of others in tables, figures and terminals: what may stand there, and how CSV files write it."""
+"""Untrusted text in tables, figures, terminals and CSV files."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from idim_cli.core import bounded_io
 from idim_cli.core.errors import printable
 
-MAX_CELL = 300  # letters of a name: more would take a layout for ever
-# What `cell` may have to change in ASCII text: an escape, DEL (which JSON allows as it is), a long text.
+MAX_CELL = 300  # letters of a name: matplotlib takes minutes to lay out much longer ones
+# What `cell` may have to change in ASCII text: an escape, DEL (which JSON allows unescaped), a long text.
 _CHANGED = re.compile(rb'[\\\x7f]|"[^"]{%d}' % MAX_CELL)
-# What spreadsheets take for the beginning of a formula, and the mark that makes it text again.
+# First characters of formulas in spreadsheets, and the mark that makes them text.
 _FORMULA, _MARK = ("=", "+", "@"), "'"
 
 
 def cell(text: str) -> str:
-    """Text as it may stand in a cell, a label or a line: printable, and not too long to be laid out.
+    """Text for a cell, a label or a line: printable, and not too long for a layout.
 
-    Of a long text the beginning stays, with a digest, so that different ones stay different.
+    Long texts are cut, with a digest, so that different ones stay different.
     """
     text = printable(text)
     if len(text) <= MAX_CELL:
@@ -29,7 +29,7 @@ def cell(text: str) -> str:
 
 
 def tree(value: Any) -> Any:
-    """Plain values, as JSON holds them, with all of their texts and keys as `cell` makes them."""
+    """JSON values with all texts and keys converted by `cell`."""
     if isinstance(value, str):
         return cell(value)
     if isinstance(value, list):
@@ -40,10 +40,10 @@ def tree(value: Any) -> Any:
 
 
 def loads(data: bytes) -> Any:
-    """JSON with its texts as `tree` makes them; ValueError as by `bounded_io.parse_json`."""
+    """Parsed JSON, converted by `tree`; ValueError as by `bounded_io.parse_json`."""
     value = bounded_io.parse_json(data)
     try:
-        # What idim writes is ASCII, and nearly always without escapes: then nothing has to change.
+        # JSON of idim is ASCII and nearly always without escapes: then nothing has to change.
         simple = data.isascii() and not _CHANGED.search(data)
         return value if simple else tree(value)
     except RecursionError as error:
@@ -51,11 +51,11 @@ def loads(data: bytes) -> Any:
 
 
 def shielded(value: Any) -> Any:
-    """A cell of a CSV file: text that begins as formulas do (``=``, ``+``, ``@``) gets a quote in front."""
+    """A cell of a CSV file: text that begins like a formula (``=``, ``+``, ``@``) gets a quote in front."""
     return f"{_MARK}{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def unshielded(value: Any) -> Any:
-    """A cell as it was before `shielded`."""
+    """The cell before `shielded`."""
     is_shielded = isinstance(value, str) and value[:1] == _MARK and value[1:2] in _FORMULA
     return value[1:] if is_shielded else value

@@ -70,7 +70,7 @@ def call(
     except TypeError as error:
         raise ComponentError(f"{name}: {error}", f"its signature is {signature}") from error
     found = place(name.rpartition(":")[0])
-    with nullcontext() if found is None or found.installed else user_imports.beside(found.root):
+    with nullcontext() if found is None or found.installed else user_imports.imports_from(found.root):
         return guarded(name, lambda: function(*given, **named))
 
 
@@ -233,7 +233,7 @@ def _module(where: str) -> ModuleType:
     found = place(where)
     if found is None or (found.installed and not where.endswith(".py")):
         return _imported(where, where)
-    with user_imports.beside(found.root):
+    with user_imports.imports_from(found.root):
         alone = where.endswith(".py") and not found.packaged
         return _run(found.path) if alone else _imported(where, found.module)
 

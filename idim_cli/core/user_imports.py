@@ -1,4 +1,4 @@
-"""Importing the user's code as a program beside it would: neighbours, packages and relative imports work."""
+"""Importing user code as if run from its own folder: neighbours, packages and relative imports work."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from types import ModuleType
 
 from idim_cli.core.code_files import is_installed
 
-_kept: dict[Path, dict[str, ModuleType]] = {}  # modules of each folder that imports have begun at
-_last: list[str] = []  # what was put to the end of the path
-_seen: dict[Path, tuple[int, int]] = {}  # their files when they were imported: time and size
+_kept: dict[Path, dict[str, ModuleType]] = {}  # modules of each folder from which code was imported
+_last: list[str] = []  # the folder at the end of the path
+_seen: dict[Path, tuple[int, int]] = {}  # modification time and size of their files at import
 
 
 @contextmanager
-def beside(root: Path) -> Iterator[None]:
-    """Let imports begin at the folder `root` while the block runs.
+def imports_from(root: Path) -> Iterator[None]:
+    """Context in which imports start at the folder `root`.
 
-    Modules of one name that lie in different folders never mix, and a module whose file has changed is
-    imported anew. Later the folder comes last, for imports that run with the model.
+    Modules of the same name in different folders never mix, and a module whose file has changed is imported
+    again. After the context the folder is last in the path, for imports that run with the model.
     """
     away = _away(root)
     for name in away:
@@ -32,7 +32,7 @@ def beside(root: Path) -> Iterator[None]:
         _forget(root)
     sys.modules.update(_kept.get(root, {}))
     before, writes = set(sys.modules), sys.dont_write_bytecode
-    # Cached bytecode is told from its source by seconds and size: an edit may go unseen.
+    # Cached bytecode is matched to its source by seconds and size, so it may be outdated after an edit.
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(root))
     importlib.invalidate_caches()
@@ -54,7 +54,7 @@ def _leave(folder: str) -> None:
 
 
 def _away(root: Path) -> dict[str, ModuleType]:
-    """Modules imported from elsewhere under the names of those in `root`."""
+    """Modules from other folders with the names of modules in `root`."""
     others = [name for name, module in sys.modules.items() if "." not in name and _is_elsewhere(module, root)]
     tops = {name for name in others if (root / f"{name}.py").is_file() or (root / name).is_dir()}
     return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in tops}
@@ -66,7 +66,7 @@ def _is_elsewhere(module: ModuleType | None, root: Path) -> bool:
 
 
 def _keep(root: Path, names: set[str]) -> None:
-    """Remember which of these modules lie below `root`, and their files as they are."""
+    """Record which of these modules are below `root`, and the state of their files."""
     for name in names:
         path = _file(sys.modules.get(name))
         if path is not None and path.is_relative_to(root) and not is_installed(path):
@@ -94,6 +94,6 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def _file(module: ModuleType | None) -> Path | None:
-    """Where a module lies; of a package without an ``__init__.py`` its folder."""
+    """The file of a module; for a package without an ``__init__.py`` its folder."""
     path = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
     return Path(path) if isinstance(path, str) else None

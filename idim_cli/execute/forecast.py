@@ -126,6 +126,7 @@ def forecast(
         loaded.require_sweep()
     planned = _Planned(loaded, out, where)
     further, batch = planned.further(), planned.batch
+    # As many typical runs as the limits allow stand in for those that a search has not chosen yet.
     number = workers([*planned.todo, *(one for one, more in further for _ in range(more))], where, jobs, pack)
     with _threads(number, planned.todo, where):
         found = [planned.kind(alike, pack) for alike in kinds(planned.runs).values()]
@@ -136,6 +137,7 @@ def forecast(
     runs = sum(kind.runs for kind in found)
     start = _START + (START_SECONDS if number > 1 else 0.0) if planned.todo else 0.0
     trained = sum(kind.seconds or 0.0 for kind in found) / number
+    # A search decides once for each batch.
     decided = _DECISION / batch * sum(more for _, more in further)
     seconds = start + trained + decided
     flops = sum(kind.flops or 0.0 for kind in found)

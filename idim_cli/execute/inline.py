@@ -65,12 +65,14 @@ def serve(
     Yields:
         A run and its result; None instead of the result if another process trains the run.
     """
+    # The first run of a kind decides the size of the pack; `train_many` requests the others itself.
     while (first := ask(None)) is not None:
         taken: dict[str, Run] = {}
         size = pack or _best_size(first, where, share)
         for run, result in train_many(_alike(first, ask, taken), out, size, where, on_step, say):
             del taken[run.run_id]
             yield run, result
+        # `train_many` yields nothing for runs of other processes.
         yield from ((run, None) for run in taken.values())
 
 

@@ -65,6 +65,7 @@ class Outcome:
     @property
     def not_reached(self) -> bool:
         """Whether some d_int is beyond the largest d; of several learning rates, with all of them."""
+        # It is enough that one of the learning rates reaches the level.
         groups: dict[str, list[bool]] = {}
         for one in self.estimates:
             kept = {

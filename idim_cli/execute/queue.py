@@ -55,6 +55,7 @@ class Queue:
         None if there is none, and if the worker has its share. A run that has killed its process is trained
         alone, so that it is known which run does.
         """
+        # Equal shares, so that no worker takes a large pack while others have nothing to do.
         room = math.ceil(self.open / self.workers) - len(mine)
         if room < 1 or any(self.deaths[run_id] for run_id in mine):
             return None
@@ -82,6 +83,7 @@ class Queue:
     def died(self, run: Run) -> int:
         """The process that trained a run was killed, and the run waits again; how often that has happened."""
         self.deaths[run.run_id] += 1
+        # First, as its checkpoint is further than runs that have not started.
         self.waiting.insert(0, run)
         return self.deaths[run.run_id]
 

@@ -74,6 +74,7 @@ class Running:
         """The performance that a run should reach; None for direct runs and without a baseline."""
         if run.direct:
             return None
+        # A search gives each run its level; a grid derives it from the direct runs so far.
         if run.goal is not None:
             return run.goal.level
         with contextlib.suppress(IdimError):  # no level can be computed from this baseline

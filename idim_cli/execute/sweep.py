@@ -95,12 +95,14 @@ class _Sweep:
         self.before: results.Known = {}  # the part of `known` that was read from the disk
         self.log: list[str] = []
         self.trained = False
+        # Models that were checked once are not checked again for the next request of a search.
         self.seen: dict[str, object] = {}  # by preflight
         self.staleness = StalenessCheck(where)
         self.table = RateLimited(self._write_table)
 
     def carry_out(self, ask: Ask) -> None:
         """Announce and carry out the runs; those that are done already are only read."""
+        # Runs of other grids with the same configurations are read too, but never trained here.
         asked = merged([*ask.runs, *self._further(ask.runs)])
         before = self._valid(asked, len(ask.runs))
         todo = [run for run in ask.runs if before[run.run_id] is None]
@@ -183,6 +185,7 @@ class _Sweep:
 
     def _map(self, todo: Sequence[Run]) -> Iterator[tuple[Run, Result]]:
         """Carry out the rest, if there is any."""
+        # Imported only now, as it imports torch, which a finished sweep does not need.
         if todo and self.executor is None:
             from idim_cli.execute.inline import Inline
 

@@ -122,6 +122,7 @@ def report(
     }  # fmt: skip
     changes = {name: value for name, value in fields.items() if value is not None}
     inputs = collect(places, as_options(options), selection, **changes)
+    # Checked before anything is drawn, as drawing may take minutes.
     undrawn, medium = _undrawn(inputs, figures), Medium(size=_size(figure_size), caption=caption)
     given = reproduce.given(options, changes, log, published, selection)
     given += ["--figures"] if figures else []

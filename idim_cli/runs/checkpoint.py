@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors and metadata (any JSON) in one atomic step."""
-    held = shared_memory.apart(dict(tensors))
+    held = shared_memory.separate(dict(tensors))
     mark = trust.mark(metadata.get("recipe") or {})
     marked = {**metadata, "mark": mark} if mark else metadata
     text = {key: json.dumps(value) for key, value in marked.items()}

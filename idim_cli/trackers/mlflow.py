@@ -52,6 +52,7 @@ class MLflow:
         self.experiment_name, self.experiment = experiment or folder.name, ""
         self.open: dict[str, _Open] = {}
         try:
+            # A first request, so that a wrong store is an error before the first run.
             self.client = library("mlflow.tracking", "mlflow").MlflowClient(store)
             self.client.get_experiment_by_name(self.experiment_name)
         except Exception as error:
@@ -60,6 +61,7 @@ class MLflow:
 
     def begin(self, name: str, settings: Settings) -> None:
         """Resume the run of that name, or create one."""
+        # Created with the first run: a sweep that only reads leaves no empty experiment.
         self.experiment = self.experiment or self._experiment()
         found = self.client.search_runs([self.experiment], f"tags.`{_NAME}` = '{name}'", max_results=1)
         if found:

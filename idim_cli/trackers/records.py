@@ -37,6 +37,7 @@ def figures_of(result: Mapping[str, Any]) -> Figures:
 def name_of(one: Estimate, alone: bool) -> str:
     """``d_int90``, with the group if there are several."""
     kind = one.reading.name if one.reading else "d_int"
+    # Trackers make files and URLs of names.
     return kind if alone else re.sub(r"[^A-Za-z0-9._-]+", "-", f"{kind}-{one.label}")
 
 
@@ -67,6 +68,7 @@ def reading_of(one: Estimate) -> tuple[Figures, str]:
 
 def numbers(row: Mapping[str, Any]) -> Figures:
     """The finite numbers of a row; what is unknown is left out."""
+    # W&B and MLflow refuse NaN, or draw it as zero.
     known = {key: value for key, value in row.items() if isinstance(value, int | float)}
     return {key: float(value) for key, value in known.items() if math.isfinite(value)}
 

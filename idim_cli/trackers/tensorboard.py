@@ -26,6 +26,7 @@ class TensorBoard:
     def begin(self, name: str, settings: Settings) -> None:
         """Open the record's folder; what an earlier process wrote is hidden, because it is sent again."""
         writer = self.writers_of(str(self.logdir / name), purge_step=0)
+        # Indented by four spaces, which Markdown shows as a block of code.
         lines = (f"    {key}: {value}" for key, value in settings.items())
         writer.add_text("settings", "\n".join(lines), 0)
         self.open[name] = writer, settings

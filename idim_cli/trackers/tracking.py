@@ -65,6 +65,7 @@ class Tracking:
     def ended(self, run: Run, result: Mapping[str, Any]) -> None:
         """A run has its result. One that never trained here failed at its start, or is of another process."""
         name, failed = run.run_id, result["status"] == results.FAILED
+        # A run that failed before its first step is shown too, with its settings.
         if name not in self.steps and failed and not self._rows(name):
             self.going(run, result.get("D"))
         if name in self.steps:
@@ -99,5 +100,6 @@ class Tracking:
             except Exception as error:
                 self.trackers.remove(entry)
                 _log.warning("tracker %s failed and is disabled: %s", name, error)
+                # Best effort: what it has received so far may still be written.
                 with contextlib.suppress(Exception):
                     tracker.close()

@@ -41,6 +41,7 @@ class WandB:
         self.wandb = library("wandb", "wandb")
         self.where = {"project": project, "entity": entity, "group": folder.name, "dir": str(folder)}
         self.mode = mode or os.environ.get("WANDB_MODE", "online")
+        # Without a prompt: a job on a cluster would wait for it forever.
         if self.mode == "online" and not self.wandb.login(prompt=False):
             raise IdimError(
                 "Weights & Biases has no API key",
@@ -59,6 +60,7 @@ class WandB:
             config=dict(settings),
             mode=self.mode,
             resume="allow",
+            # Several runs of a pack are open at the same time.
             reinit="create_new",
             settings=self.wandb.Settings(silent=True, console="off"),
         )

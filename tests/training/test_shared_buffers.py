@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from idim_cli.core.shared_memory import apart, put
+from idim_cli.core.shared_memory import put, separate
 from idim_cli.runs import checkpoint
 from idim_cli.training import session
 from idim_cli.training.run import run
@@ -52,7 +52,7 @@ def test_a_run_with_such_buffers_goes_on_to_the_same_bits(one, code, tmp_path, m
 
 def test_what_is_set_apart_shares_nothing():
     flat = torch.arange(6.0)
-    found = apart({"all": flat, "some": flat[1:3], "turned": flat.view(2, 3).T})
+    found = separate({"all": flat, "some": flat[1:3], "turned": flat.view(2, 3).T})
     assert len({tensor.untyped_storage().data_ptr() for tensor in found.values()}) == 3
     assert found["some"].tolist() == [1, 2]
 

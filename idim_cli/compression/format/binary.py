@@ -36,6 +36,7 @@ class ByteReader:
     def varint(self) -> int:
         """A number below 2^63 in its shortest encoding."""
         value = 0
+        # At most nine groups: a longer run of continuation bytes is not a number.
         for shift in range(0, 63, 7):
             byte = self.take(1)[0]
             value |= (byte & 0x7F) << shift

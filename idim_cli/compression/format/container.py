@@ -96,6 +96,8 @@ def unpack(data: bytes, admit: Admit | None = None) -> Content:
             f"this .idim file has format version {version - _VERSIONS}, which this idim does not know",
             f"upgrade idim, unless the file is damaged; known version: {VERSION}",
         )
+    # The checksum covers accidents only; a malicious file has a valid one, so everything below is checked
+    # too.
     body, stated = data[:-_CHECKSUM], data[-_CHECKSUM:]
     if struct.pack("<I", zlib.crc32(body)) != stated:
         damaged("its checksum does not match")
@@ -117,6 +119,7 @@ def _parts(content: Content) -> dict[str, bytes]:
 
 def _header(content: Content) -> bytes:
     coords, seeds = content.coords, content.seeds
+    # One varint for both facts: a byte for up to 63 values.
     kind = 2 * coords.levels + (isinstance(coords, Quantised) and not coords.uniform)
     fields = b"".join(map(varint, (coords.d, seeds.theta0, seeds.projector, kind)))
     return bytes([_MAGIC, _VERSIONS + VERSION]) + _named(content) + fields
@@ -124,6 +127,7 @@ def _header(content: Content) -> bytes:
 
 def _named(content: Content) -> bytes:
     """The problem and the projector: by number, or by 0, D and a description."""
+    # Shipped problems take a byte or two instead of a description.
     if number := shipped.number(content.spec, content.D):
         return varint(number)
     text = content.spec.pack()

@@ -82,6 +82,7 @@ class Quantised:
 
     def code(self) -> bytes:
         """Their bytes in a file, without the codebook."""
+        # Padding to the bound on coordinates per byte, which `read` requires.
         code = entropy.encode(self.symbols, self.levels)
         return code.ljust(-(-self.d // MOST_PER_BYTE), b"\0")
 

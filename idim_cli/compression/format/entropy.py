@@ -30,6 +30,7 @@ def encode(symbols: Sequence[int], levels: int) -> bytes:
         unit = width // model.total
         low, width = low + unit * below, unit * share
         model.add(symbol)
+        # The sum may exceed 48 bits; the carry goes into bytes that were written already.
         low = _carry(out, low)
         while width < _LEAST:
             out.append(low >> (_BITS - 8))
@@ -135,6 +136,7 @@ def _carry(out: bytearray, low: int) -> int:
 
 def _finish(out: bytearray, low: int, width: int) -> None:
     """The fewest bytes of a number in low .. low + width - 1."""
+    # Any number of the interval identifies the code, so the one with fewest bytes is taken.
     for size in range(_BITS // 8 + 1):
         step = 1 << (_BITS - 8 * size)
         number = -(-low // step) * step

@@ -76,6 +76,7 @@ def record(path: Path) -> Mapping[str, Any]:
 
 def check(path: Path, source: Path) -> None:
     """FileError if a file cannot be written to `path`, or would replace its `source`."""
+    # Resolved, because the same file may be named in several ways.
     if path.resolve() == source.resolve():
         raise FileError(f"{path} is also the file to read", "give another --out")
     if path.is_symlink():  # it would be replaced, even /dev/stdout

@@ -66,6 +66,7 @@ def refuse_numbers(component: Component, parameters: int) -> None:
 
     Depths, widths and the like never do, except in a file made to fill the memory with something else.
     """
+    # Settings such as seeds or vocabularies of small models may exceed D, but not this.
     limit = max(parameters, 2**20)
     for value in _numbers(component.params):
         if abs(value) > limit:
@@ -110,6 +111,7 @@ def as_file_error(kind: str, component: Component, source: str) -> Iterator[None
         raise FileError(
             f"{source}'s {kind} {component.name!r} does not work: {error.message}", error.hint
         ) from error
+    # Components raise anything for nonsensical parameters; a file must not end in a traceback.
     except FOREIGN as error:
         what = described(error)
         raise FileError(f"{source}'s {kind} {component.name!r} does not work: {what}") from error

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ class Solution:
     checks: tuple[int, float] | None = None
     recipe: Recipe | None = None
     trusted: bool = False
-    origin: object = None
+    origin: Any = None
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
@@ -132,8 +133,10 @@ def _split(buffers: list[Buffer], data: bytes) -> Iterator[tuple[str, Tensor]]:
 
 def _tensor(buffer: Buffer, data: bytes) -> Tensor:
     dtype = DTYPES[buffer.dtype]
+    # torch.frombuffer refuses empty buffers.
     if not math.prod(buffer.shape):
         return torch.empty(buffer.shape, dtype=dtype)
+    # torch would accept other bytes, and compute nonsense with them.
     if buffer.dtype == "BOOL" and max(data) > 1:
         raise FileError(f"damaged .idim file: buffer {buffer.name!r} is not boolean")
     written = torch.frombuffer(bytearray(data), dtype=DTYPES[buffer.written])

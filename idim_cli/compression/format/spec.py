@@ -115,6 +115,7 @@ class Spec(Frozen):
             raise FileError(f"the model's description does not fit an .idim file: {error}") from error
         if len(text) > LIMIT:
             raise FileError("the model's description is too long for an .idim file", f"limit: {LIMIT} bytes")
+        # Raw deflate (negative window): a zlib header and checksum would take 6 bytes more.
         squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
         return squeeze.compress(text) + squeeze.flush()
 
@@ -155,6 +156,7 @@ def _inflate(data: bytes) -> bytes:
         text = grow.decompress(data, LIMIT + 1)
     except zlib.error as error:
         raise ValueError("not deflated") from error
+    # Bytes behind the end could hide data, or make two files of one content.
     if len(text) > LIMIT or not grow.eof or grow.unused_data:
         raise ValueError("too long, cut off, or followed by other bytes")
     return text

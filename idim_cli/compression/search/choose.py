@@ -48,9 +48,11 @@ def _train(
         made = trials.trained(sizes).items()
         return {size for size, trial in made if target.met(trial.performance, trial.size)}
 
+    # The bound depends on training errors, so no size can be excluded beforehand.
     if target.prove or options.frontier:
         trials.expect(every)
         trials.trained(every)
+    # At a fixed size the best file is wanted, so each number of values gets as many dimensions as fit.
     elif target.most_bytes is not None:
         ladders = fitting(ds, levels, 8 * (target.most_bytes - trials.frame), listed)
         trials.expect([size for ladder in ladders for size in ladder])
@@ -72,6 +74,7 @@ def _rounded(trials: Trials, target: Target, listed: bool) -> float:
 
 def _allowed(trial: Trial, options: CompressOptions, ds: Sequence[int]) -> bool:
     """Whether a file has a requested size; the unchanged checkpoint does not if levels are requested."""
+    # It has the levels of the run, which were not requested.
     unchanged = trial.how != "rounded" and not trial.run_id
     return trial.content.coords.d in ds and not (options.levels and unchanged)
 

@@ -51,6 +51,7 @@ class Size:
 
 def dimensions(d: int, D: int) -> list[int]:
     """Dimensions to try around d: from a half to two and a half times d, by factors of 2^(1/3)."""
+    # Below half of d the level is rarely reached; above 2.5 d, fewer values are smaller.
     steps = [round(d * 2 ** (k / 3)) for k in range(-3, 5)]
     return sorted({min(step, D) for step in steps if step >= 1})
 
@@ -74,11 +75,13 @@ def descent(
             size = Size(ds[at], many, listed)
             if size.bits >= least:
                 at += 1
+            # With fewer dimensions it may still be reached, at a smaller size.
             elif reached(size):
                 least = size.bits
                 found.append(size)
                 at += 1
             else:
+                # Fewer dimensions would miss the level too; more values may reach it.
                 break
     return found
 

@@ -114,6 +114,7 @@ class Trials:
         self.recipe, self.where, self.executor, self.watcher = found.recipe, where, executor, watcher
         self.out, self.trust_code = results_folder(path), trust_code
         self.task = tasks.build(self.recipe.task)
+        # Data are loaded before the first trial: without them none can be scored.
         self.device = pick_device(where.device or self.recipe.device)
         self.data = load_data(self.recipe, where, self.device)
         refuse_changed(found, changed_data(found, self.data))
@@ -129,6 +130,7 @@ class Trials:
         return self._scored(self._few(levels), "rounded")
 
     def _few(self, levels: int) -> Solution:
+        # Metrics of the checkpoint do not apply to rounded coordinates.
         quantiser, coords = Quantiser(levels, self.codebook), self.found.coords
         quantiser.fit(coords)
         return replace(self.found, stored=from_checkpoint.quantised(quantiser, coords), metrics={})
@@ -162,6 +164,7 @@ class Trials:
         """Trainings of these sizes, without those that failed; none is made twice."""
         runs = {size: self.run(size) for size in sizes}
         todo = self._todo([*runs.values()])
+        # The plan of progress includes earlier trainings, of which some may be done.
         self.asked += merged(runs.values())
         for run in todo:
             discard_invalid(run, run_folder(self.out, run))
@@ -177,6 +180,7 @@ class Trials:
         return result is not None and result["status"] == results.OK
 
     def _trained(self, run: Run) -> Trial:
+        # Scoring takes a forward pass over the split, so each training is scored once.
         if known := next((trial for trial in self.made if trial.run_id == run.run_id), None):
             return known
         found = from_checkpoint.read(run_folder(self.out, run) / results.CHECKPOINT)
@@ -211,6 +215,7 @@ class Trials:
         """Pack, decode, and score what was decoded."""
         content = write.content(found)
         data = container.pack(content)
+        # The decoded bytes are scored, so that all losses of the format count.
         metrics, n, metric = self.score(data), len(self._scored_on), self.task.metric
         recorded_scores.refuse_other(found, self.task.score_on, metrics, lambda: self.score(data), metric, n)
         trial = Trial(found, content, len(data), metrics[metric], how, run_id, metrics)
@@ -222,6 +227,7 @@ class Trials:
         if self.task.metric != "accuracy":
             return None
         data, n = container.pack(trial.content), len(self.data.train)
+        # The accuracy is a mean of whole numbers; rounding undoes the division.
         wrong = round((1 - self.score(data, self.data.train)["accuracy"]) * n)
         return bounds.bound(wrong, n, bounds.prefix_free_bits(container.naming_bytes(trial.content)))
 

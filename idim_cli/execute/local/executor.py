@@ -78,6 +78,7 @@ def workers(
         jobs, pack: as for `Local`.
         spent: seconds of work already done in one process: a long search is likely to take longer still.
     """
+    # Workers inherit connections by file descriptor, which Windows cannot.
     if os.name != "posix" or not runs:
         return 1
     if jobs is not None:
@@ -109,6 +110,7 @@ def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, 
     for alike in kinds(runs).values():
         with contextlib.suppress(Exception):  # the run itself reports the error
             seconds += len(alike) * packing(widest(alike), where, pack or len(alike)).seconds
+        # Measuring the other kinds would not change the answer.
         if seconds > enough:
             break
     _log.debug("%.1f s of work or more; %d processes save time from %.1f s on", seconds, number, enough)

@@ -165,6 +165,7 @@ def serve(number: int, ahead: Iterable[str]) -> None:
     with socket.socket(fileno=number) as parent, contextlib.suppress(ConnectionError):
         while True:
             ready: list[Any] = wait([parent, *children])
+            # Ended workers are reported before new ones are forked, so that messages stay in order.
             for handle in [one for one in ready if one in children]:
                 _send(parent, {"ended": children[handle], "code": _reaped(children.pop(handle))})
                 os.close(handle)

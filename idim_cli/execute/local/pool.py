@@ -162,6 +162,7 @@ class _Map:
                 warnings.showwarning(*message)  # the filters of the worker have let it pass
             case worker.Idle():
                 member.assignment = None
+            # Raised here, so that the user sees the error of the worker and not its exit code.
             case worker.Broken(error):
                 raise error
 
@@ -176,6 +177,8 @@ class _Map:
         """A worker has ended: by a signal to stop; or it was killed, and others take over its runs."""
         self.pool.members.remove(member)
         code = member.process.wait()
+        # A cluster may signal the whole process group, in which case workers receive it before the parent
+        # acts.
         if code in _STOPPED:
             self.request.number = _STOPPED[code]
             self.left += len(member.runs)

@@ -104,6 +104,7 @@ def main(number: int) -> int:
     """
     for signal_number in SIGNALS:
         signal.signal(signal_number, signal.SIG_IGN)  # for a second signal, which must not interrupt saving
+    # For this process too: a forked worker inherits it, a new one does not.
     keep_freed_memory()
     no_exit()
     with listening() as request, Connection(number) as parent:
@@ -207,6 +208,7 @@ class Worker:
 
 def _portable(error: BaseException) -> Exception:
     """The error in a form that can be sent: many classes cannot be unpickled from their arguments."""
+    # With its number, which decides the message and exit code in the parent.
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, error.strerror, error.filename)
     if isinstance(error, IdimError):

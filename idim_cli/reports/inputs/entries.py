@@ -73,6 +73,7 @@ def with_results(found: Sequence[Entry]) -> list[Entry]:
     for one in found:
         name, old = one.result.name, one.section
         section = replace(old, group={"results": name, **old.group}, title=f"{name}: {old.title}")
+        # Labels already begin with the name if groups of several results look the same.
         label = one.label if one.label.startswith(name) else f"{name}: {one.label}"
         made.append(replace(one, label=label, section=section))
     return made
@@ -126,6 +127,7 @@ def level_advice(found: Sequence[Entry]) -> str:
 def _line(one: Entry, named: bool, mixed: bool) -> dict[str, str]:
     """The cells of one group by column; {} in a key is the name of the reading."""
     reading = one.reading
+    # A reading without an interval has no confidence to state.
     confidence = f"{percent(reading.confidence)} %: " if mixed and reading.has_interval else ""
     floor = "" if has_no_floor(reading) else f" from {reading.floor_kind} {number(reading.floor)}"
     early = f" + {reading.solved + reading.unsolved} stopped" if reading.solved or reading.unsolved else ""

@@ -109,6 +109,7 @@ def _name(path: Path, table: DataFrame) -> str:
 def _folders(path: Path, table: DataFrame) -> dict[str, Path]:
     if path.is_file() or "run_id" not in table:
         return {}
+    # The folder of one run.
     if (path / results.RESULT).is_file():
         return {str(run_id): path for run_id in table["run_id"]}
     places = {str(run_id): path / results.RUNS / str(run_id) for run_id in table["run_id"]}
@@ -129,6 +130,7 @@ def _left_out(path: Path, known: Mapping[str, Mapping[str, Any]]) -> list[tuple[
                 found.append((place.parent.name, f"{place} {why}"))
             elif result:
                 others[place.parent.name] = result
+    # A result that contradicts the others of its kind is left out by the table, so it is listed here.
     odd = consistency.odd([*(one for one in known.values() if one), *others.values()])
     found += [(name, f"{name} {odd[one['run_id']]}") for name, one in others.items() if one["run_id"] in odd]
     return sorted(found)
@@ -138,6 +140,7 @@ def _recipe(path: Path) -> Path | None:
     """The recipe of a results folder, or of one run; that of the only run below a folder that has none."""
     places = [path / results.RECIPE, path / results.RUN_RECIPE]
     below = list((path / results.RUNS).glob(f"*/{results.RUN_RECIPE}")) if path.is_dir() else []
+    # `idim train` writes no recipe.yaml, only run.yaml in the folder of its run.
     places += below if len(below) == 1 else []
     return next((place for place in places if place.is_file()), None)
 

@@ -104,6 +104,7 @@ def sections(
     for (one, at), slug in zip(every, _slugs([one.group for one, _ in every]), strict=True):
         runs = table.iloc[at]
         title = _title(one.group) or Path(source).name.removesuffix(".csv")
+        # A group may have a sample without a reading, which is still drawn.
         if one.sample is not None and one.reading is not None:
             found.append(Section(one.group, title, slug, one.sample, one.reading, runs))
         elif one.error is not None:

@@ -106,6 +106,7 @@ def _split(pairs: Pairs, sd: float) -> VarianceSplit:
     pairs = pairs.where(np.asarray(some.any(axis=1)), known)
     names, design = _columns(patterns)
     at = len(pairs.counts)
+    # Then the least-squares solution is not unique.
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return VarianceSplit(
             (), sd, at, "The seeds do not vary in enough combinations to separate their shares.", HOW_TO
@@ -139,6 +140,7 @@ def _pairs(runs: Sample) -> Pairs:
             if kept <= {*same}:
                 sums[:, :, index] += (-1) ** (len(same) - len(kept)) * alike[same]
     counts, squares = sums
+    # Cancellation may leave tiny negative sums, or sums of no pairs.
     return Pairs(counts, np.where(counts > 0, np.maximum(squares, 0.0), 0.0))
 
 
@@ -186,6 +188,7 @@ def _fit(
     """
     from scipy.optimize import nnls
 
+    # Least squares weighted by the number of pairs: every pair counts the same.
     weights = np.sqrt(counts)
     means = np.divide(squares, counts, out=np.zeros(len(counts)), where=counts > 0)
     solve = functools.partial(np.linalg.lstsq, rcond=None) if signed else nnls

@@ -88,4 +88,5 @@ def _narrow_table(found: Sequence[Compressed]) -> list[list[str]]:
     common = os.path.commonpath([path.parent for path in paths])
     files = ["file", *(path.relative_to(common).as_posix() for path in paths)]
     lines = zip(files, map(", ".join, zip(*named, strict=True)), *figures, strict=True)
+    # A line break between number and percent sign is hard to read in a narrow column.
     return [[cell.replace(" %", "\N{NO-BREAK SPACE}%") for cell in line] for line in lines]

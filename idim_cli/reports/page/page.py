@@ -100,6 +100,7 @@ def render(
 def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    # StrictUndefined: a missing value must fail a test, not leave a gap in the page.
     loader = PackageLoader("idim_cli.reports", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -122,6 +123,7 @@ def _code(text: str) -> Markup:
 
 def _short_headings(panels: Sequence[Panel], found: Sequence[Entry]) -> list[Panel]:
     """The panels under short headings, as the title names what several groups share."""
+    # By identity: groups of two results may be equal.
     labels = {id(one.section): one.label for one in found}
     if len(panels) == 1:
         return list(panels)

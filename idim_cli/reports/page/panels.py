@@ -114,6 +114,7 @@ def _against_d(
 ) -> Chart | None:
     reading = part.reading if isinstance(part, Section) else None
     curve = Curve.of(part.sample.points if part.sample else None, reading.centre if reading else "mean")
+    # One d is a point, not a curve.
     if len(curve.every_d) < 2:
         return None
     measure = part.sample.measure if part.sample else "performance"

@@ -43,6 +43,7 @@ def given(
     selection: Selection = ALL,
 ) -> list[str]:
     """The command-line options of a report with these arguments."""
+    # The paper's reading is recognised by its bootstrap, which no other option sets.
     paper = options is not None and options.interval == PAPER.interval
     # Options other than the paper's are given one by one: a recipe may set any of them.
     whole = {name: getattr(options, name) for name in _FLAGS} if options else {}

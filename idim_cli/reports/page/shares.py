@@ -17,6 +17,7 @@ def tables(shown: Sequence[Panel]) -> list[dict[str, Any]]:
     for panel in shown:
         found = _split(panel.part)
         names = [part.name for part in found.components]
+        # Groups with other parts cannot share columns.
         block = blocks.setdefault(
             (found.problem, "" if found.sd is None else "sd", *names),
             {"head": [], "lines": [], "problem": found.problem, "hint": found.hint, "groups": 0},

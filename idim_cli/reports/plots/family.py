@@ -91,6 +91,7 @@ def _reading(axes: Axes, one: Entry, colour: str, mark: str, top: float, offset:
     options: dict[str, Any] = {"color": colour, "clip_on": False}
     ends = captions.interval_ends(reading)
     if ends is not None:
+        # Open ends are drawn a bit beyond the grid, with an arrow.
         low, high = max(ends[0], reading.d_min / 2), min(ends[1], top)
         axes.plot([D, D], [low, high], linewidth=1.2, **options)
         for end, shown, arrow in ((ends[0], low, "v"), (ends[1], high, "^")):

@@ -75,6 +75,7 @@ def chart(one: Compressed, slug: str, label: str) -> Chart:
 
 def to_csv(one: Compressed) -> str:
     """A line for each file that was tried, in the order of the search; unknown is an empty cell."""
+    # By identity: two trials may have the same size and score.
     frontier = {id(trial) for trial in best(scored(one))}
     return csv_text(_HEADER, [{**vars(trial), "frontier": id(trial) in frontier} for trial in one.tried])
 
@@ -97,6 +98,7 @@ def clear(path: Path) -> None:
     table = path.with_name(f"{path.stem}-frontier.csv")
     try:
         with table.open("rb") as file:
+            # By its header, as the user may have a table of this name.
             ours = file.readline(_LONGEST).strip() == ",".join(_HEADER).encode()
     except OSError:
         return

@@ -30,6 +30,7 @@ def element(file: bytes, slug: str, title: str, alt: str) -> str:
     """
     root = ElementTree.fromstring(file)
     _remove_stamps(root)
+    # Ids that nothing refers to only make the page larger.
     used = {
         name for part in root.iter() for value in part.attrib.values() for name in _REFERENCE.findall(value)
     }

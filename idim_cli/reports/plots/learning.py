@@ -99,6 +99,7 @@ def _chosen(every: Sequence[int], value: int | None) -> list[int]:
     if len(every) <= MOST_D:
         return list(every)
     step = (len(every) - 1) / (MOST_D - 1)
+    # Evenly over the ranks of d, not over its values, which are often spaced by ratio.
     places = [round(index * step) for index in range(MOST_D)]
     first = next((index for index, d in enumerate(every) if value is not None and d >= value), None)
     if first is not None and first not in places:

@@ -132,6 +132,7 @@ def saved(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in letters that the font lacks
+        # Just before saving: only now all texts exist, including tick labels.
         _as_written(figure)
         figure.savefig(buffer, format=kind, metadata=unstamped[kind])
     return buffer.getvalue()
@@ -215,6 +216,7 @@ def series_styles(count: int) -> list[tuple[str, str]]:
 
 def legend_columns(labels: Sequence[str], medium: Medium) -> int:
     """Columns of a legend above the axes, which matplotlib fills one after the other."""
+    # As long as it is drawn: the source of the subscript is longer.
     lengths = [len(_OURS.sub("d_int90", label)) for label in labels]
     half = -(-len(lengths) // 2)
     longest = max(lengths[:half], default=0) + max(lengths[half:], default=0)

@@ -59,6 +59,7 @@ def measure(found: Sequence[Compressed]) -> str:
 def cells(found: Sequence[Compressed]) -> list[list[str]]:
     """A header, and a line of text for each file; what is unknown is an empty cell."""
     name = measure(found)
+    # The recipe is named only where data set and model do not identify the files.
     recipes = {(one.dataset, one.model, one.recipe) for one in found}
     head = [name if title == "measure" else title for title in COLUMNS]
     lines = [_line(one, sum(two[:2] == (one.dataset, one.model) for two in recipes) > 1) for one in found]

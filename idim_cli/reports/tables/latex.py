@@ -94,6 +94,7 @@ def _section(one: Entry) -> str:
 
 
 def _table(caption: str, slug: str, columns: str, rows: Sequence[Sequence[str]]) -> str:
+    # Readings of several groups begin with their names; other tables have numbers only.
     named = columns.startswith("l")  # the first column has names, in which a "d" is not maths
     header, *body = (_row(row, named and place > 0) for place, row in enumerate(rows))
     lines = [

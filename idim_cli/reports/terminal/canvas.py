@@ -62,6 +62,7 @@ class Canvas:
         self.x, self.lines_at, self.entries, self.marks = x, lines_at, legend, marks(unicode)
         self.width = max(size[0], _FEWEST_COLUMNS)
         self.rows = max(size[1] - _FRAME_ROWS - len(self._legend(False)), _FEWEST_ROWS)
+        # Half a row of margin, so that no mark is cut by rounding to rows.
         self.y = scale.around([*heights, *lines_at.values()], margin=0.5 / self.rows)
         self.side = self._side_labels()
         self.margin = max(map(len, self.side.values()), default=0) + 1
@@ -117,6 +118,7 @@ class Canvas:
         for value in (
             self.lines_at[name] for name in ("level", "baseline", "floor") if name in self.lines_at
         ):
+            # The level has precedence over the baseline where both fall into one row.
             labels.setdefault(self._row(value), self.y.label(value))
         ticks = self.y.ticks(lambda ticks: len(ticks) <= max(self.rows // 2, 2))
         for value in ticks:
@@ -140,6 +142,7 @@ class Canvas:
         """Each tick with its label and the column where that begins."""
         found = []
         for tick, label in zip(ticks, scale.labels(ticks), strict=True):
+            # Centred below its tick, and inside the plot.
             start = self._column(tick) - len(label) // 2
             found.append((tick, min(max(start, 0), self.columns - len(label)), label))
         return found

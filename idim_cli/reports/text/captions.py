@@ -87,6 +87,7 @@ def legend(curve: Curve, reading: Reading | None) -> list[tuple[str, str]]:
     solved = {solves(mean, reading) for mean in curve.mean}
     points = [("below", "below the level")] if False in solved else []
     points += [("solved", "reaches the level")] if True in solved else []
+    # With one open end, the value text says as much as the interval.
     both = reading.low is not None or reading.high is not None
     ends = f" [{reading.interval_text}]" if both else ""
     return [
