@@ -43,6 +43,24 @@ def test_the_same_search_asks_for_the_same_runs_and_says_why():
     )
 
 
+def test_a_search_is_precise_at_the_level_above_its_floor():
+    told, log = carried_out(SMOOTH, 1, "threshold.floor=0.5")
+    found = thresholds.estimate(
+        pd.DataFrame([row(result) for result in told.values()]), rule="curve", floor=0.5
+    )
+    assert found.level == pytest.approx(0.5 + 0.9 * (found.baseline - 0.5))
+    assert found.low >= 0.9 * found.value
+    assert found.high <= 1.1 * found.value
+    assert found.value > 500
+    assert f"d_int90 {found.value:,}" in log[-1]
+
+
+def test_a_search_without_a_recorded_chance_ends_after_its_direct_runs():
+    told, log = carried_out(SMOOTH, 1, "threshold.floor=chance")
+    assert all(result["direct"] for result in told.values())
+    assert "threshold.floor" in log[-1]
+
+
 def test_other_seeds_are_other_runs():
     first, second = carried_out(SMOOTH, 3), carried_out(SMOOTH, 3, "sweep.search.seed=100")
     assert not set(first[0]) & set(second[0])
@@ -196,6 +214,7 @@ def test_a_rate_cannot_be_swept_and_chosen():
     ("settings", "fault"),
     [
         (["threshold.baseline=best"], "best of the sweep"),
+        (["threshold.floor=min"], "threshold.floor=chance"),
         (["sweep.baseline=null"], "no direct runs"),
         (["threshold.rule=isotonic"], "isotonic"),
     ],

@@ -13,6 +13,8 @@ import idim_cli
 from idim_cli.cli.app import app
 from idim_cli.core.errors import IdimError
 from idim_cli.recipe.load import load
+from idim_cli.reports.plots.figure import build
+from idim_cli.reports.terminal.plot import plot
 from idim_cli.runs.plan import plan
 from idim_cli.thresholds import Options, estimate, facts, readings, sample
 
@@ -170,6 +172,17 @@ def test_reports_state_it(rewards, tmp_path):
     page = (tmp_path / "r" / "rewards-report.html").read_text()
     assert "chance: -100.0" in page
     assert "--floor" in page  # the command that reproduces it
+
+
+def test_plots_draw_it():
+    runs, floor = table(-100.0), {"floor": -100.0}
+    for options, drawn in ((floor, True), ({"baseline": "best", "floor": "min"}, True), ({}, False)):
+        shown = plot(
+            sample(runs if options else table()).points, estimate(runs if options else table(), **options)
+        )
+        assert ("floor -" in shown) is drawn
+    lines = build(sample(runs).points, estimate(runs, **floor)).axes[0].get_lines()
+    assert -100.0 in [line.get_ydata()[0] for line in lines]
 
 
 def test_recipes_name_it_and_their_runs_stay_the_same():
