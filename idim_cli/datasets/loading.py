@@ -172,8 +172,9 @@ def _forking() -> Iterator[None]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with warnings.catch_warnings():
-            # More workers than cores, and forks where there are threads: workers use none of them.
-            warnings.simplefilter("ignore")
+            # Workers use none of the threads that Python warns of, and may be more than the cores.
+            warnings.filterwarnings("ignore", "This DataLoader will create")
+            warnings.filterwarnings("ignore", ".*multi-threaded, use of fork")
             yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -191,8 +192,12 @@ def _begin(worker: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL) and None)
+    signal.signal(signal.SIGTERM, _the_next_ends)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _the_next_ends(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_DFL)
 
 
 def _as_it_is(batch: Any) -> Any:

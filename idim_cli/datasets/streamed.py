@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from idim_cli.core import tensor_digest
-from idim_cli.core.errors import DataError
 from idim_cli.datasets import batch as batches
 from idim_cli.datasets import loading
 from idim_cli.datasets.split import Order, Split
@@ -63,9 +62,11 @@ class Streamed(Split):
             DataError: an example cannot be read; names it. Or a worker was killed.
         """
         device = torch.device(device)
+        places = torch.arange(len(self)) if order.examples is None else order.examples.cpu()
+        if not len(places):
+            return
         whole = order.epoch is None and order.examples is None
         size = min(size, max(1, _BATCH_BYTES // _bytes(self._first))) if whole else size
-        places = torch.arange(len(self)) if order.examples is None else order.examples.cpu()
         read = self._evaluated(size) if whole else self._read(places, size, order, device.type == "cuda")
         for some, batch in zip(torch.split(places, size), read, strict=True):
             yield self._finished(some, batch, device)
@@ -91,7 +92,7 @@ class Streamed(Split):
 
     @property
     def targets(self) -> Tensor | None:
-        """Of all examples, if the dataset has `targets`; DataError if its examples hold others."""
+        """Of all examples, if the dataset has `targets` and its examples hold these."""
         if self.relabelled is not None:
             return self.relabelled
         return self._known if self._known is None or self.index is None else self._known[self.index]
@@ -134,11 +135,9 @@ class Streamed(Split):
         whole = replace(self, index=None)
         batch = next(whole._read(places, len(places)))
         found = batches.parts(batch).targets
-        if not isinstance(found, Tensor) or not torch.equal(found, known[places]):
-            message = f"{type(self.dataset).__name__}.targets[{places.tolist()}] is {known[places]}"
-            hint = "let them agree, or delete the attribute"
-            raise DataError(f"{message}, and the targets of these examples are {found}", hint)
-        return known
+        same = isinstance(found, Tensor) and found.shape == known[places].shape
+        # Those of a dataset of torchvision are stored as they are before its `target_transform`.
+        return known.to(found.dtype) if same and torch.equal(found, known[places].to(found.dtype)) else None
 
     @functools.cached_property
     def _kept(self) -> dict[int, list[Any]]:

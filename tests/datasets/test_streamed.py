@@ -195,10 +195,11 @@ def test_targets_are_those_of_the_dataset():
     assert split.take(EVERYTHING[5:8]).targets.tolist() == [2, 0, 1]
     assert Streamed(Subset(Noisy(), [5, 6, 7])).targets.tolist() == [2, 0, 1]
     other = Noisy()
-    other.targets = [0] * 40
-    with pytest.raises(DataError, match="targets"):
-        _ = Streamed(other).targets
-    del other.targets
+    other.targets = np.array(other.targets, dtype=np.int32)
+    assert Streamed(other).targets.tolist() == Noisy().targets
+    other.plain = lambda i: (torch.zeros(2), 1 - i % 3)  # as a target_transform
+    assert Streamed(other).targets is None
+    del other.plain, other.targets
     assert Streamed(other).targets is None
 
 
@@ -231,6 +232,11 @@ def test_forms_of_examples():
     }
     with pytest.raises(DataError, match="str, which is no tensor"):
         inputs(Streamed(Words()), Order(EVERYTHING, 0, 0))
+
+
+def test_an_empty_split_has_no_batches():
+    empty = Streamed(Noisy()).take(EVERYTHING[:0])
+    assert (len(empty), list(empty.batches(Order(), 8, "cpu"))) == (0, [])
 
 
 def test_digests():
