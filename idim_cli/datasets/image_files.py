@@ -106,6 +106,11 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.files)
 
+    @property
+    def augmented(self) -> bool:
+        """Whether training sees an image differently each time."""
+        return self.view.scale is not None or self.view.flip > 0
+
     def __getitem__(self, place: int) -> tuple[Tensor, int]:
         """An example as training sees it: uint8 [3, size, size] (float32 of deeper pixels), and its class."""
         with _opened(self.name(place)) as stored:

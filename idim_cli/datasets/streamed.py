@@ -9,17 +9,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.data import Subset
 
 from idim_cli.core import tensor_digest
 from idim_cli.datasets import batch as batches
 from idim_cli.datasets import loading
-from idim_cli.datasets.split import Order, Split
+from idim_cli.datasets.split import Order, Split, Tensors
 
 #: Examples that a digest reads, evenly spread, of a dataset without a digest of its own: seconds, not hours.
 DIGESTED = 100
 #: Bytes of a batch in an evaluation, whose size nothing depends on; and of a dataset whose examples are kept
-#: from one evaluation to the next.
+#: in memory where they are the same each time.
 _BATCH_BYTES, _KEPT_BYTES = 1 << 26, 1 << 28
 _EVALUATION = Order()
 _CHECKED = 4  # examples whose targets are compared with the `targets` of their dataset
@@ -34,6 +35,7 @@ class Streamed(Split):
     dataset), so that it is the same whichever process reads it. A dataset may also define
 
     - ``plain(i)``: example i without augmentation, read in evaluations instead of ``dataset[i]``;
+    - ``augmented``: False if ``dataset[i]`` is always the same, so that small datasets are read once;
     - ``targets``: the targets of all examples, known without reading them;
     - ``name(i)``: what messages call example i, such as its file;
     - ``collate(examples)``: a batch, in the process that reads; ``finish(batch)``: the batch as the model
@@ -67,7 +69,11 @@ class Streamed(Split):
             return
         whole = order.epoch is None and order.examples is None
         size = min(size, max(1, _BATCH_BYTES // _bytes(self._first))) if whole else size
-        read = self._evaluated(size) if whole else self._read(places, size, order, device.type == "cuda")
+        always = order.epoch is not None and not getattr(self.dataset, "augmented", True)
+        if self._small and (whole or always):
+            read = self._kept.batches(Order(places), size, "cpu")
+        else:
+            read = self._read(places, size, order, device.type == "cuda")
         for some, batch in zip(torch.split(places, size), read, strict=True):
             yield self._finished(some, batch, device)
 
@@ -112,19 +118,16 @@ class Streamed(Split):
         groups = reader.groups(places if self.index is None else self.index[places], size)
         return loading.read(reader, groups, self.workers, pin)
 
-    def _evaluated(self, size: int) -> Iterator[Any]:
-        """The batches of an evaluation, always the same: kept where the whole dataset takes little memory."""
-        if size in self._kept:
-            # A copy each time: a model may change what it is given in place.
-            yield from (batches.mapped(torch.clone, batch) for batch in self._kept[size])
-            return
-        kept, small = list[Any](), len(self.dataset) * _bytes(self._first) <= _KEPT_BYTES
-        for batch in self._read(torch.arange(len(self)), size):
-            if small:
-                kept.append(batches.mapped(torch.clone, batch))
-            yield batch
-        if small:
-            self._kept[size] = kept
+    @property
+    def _small(self) -> bool:
+        return len(self.dataset) * _bytes(self._first) <= _KEPT_BYTES
+
+    @functools.cached_property
+    def _kept(self) -> Tensors:
+        """All examples as evaluations read them, as they come from the dataset."""
+        size = max(1, _BATCH_BYTES // _bytes(self._first))
+        read, treespec = zip(*map(tree_flatten, self._read(torch.arange(len(self)), size)), strict=True)
+        return Tensors(tree_unflatten([torch.cat(leaves) for leaves in zip(*read, strict=True)], treespec[0]))
 
     @functools.cached_property
     def _known(self) -> Tensor | None:
@@ -138,10 +141,6 @@ class Streamed(Split):
         same = isinstance(found, Tensor) and found.shape == known[places].shape
         # Those of a dataset of torchvision are stored as they are before its `target_transform`.
         return known.to(found.dtype) if same and torch.equal(found, known[places].to(found.dtype)) else None
-
-    @functools.cached_property
-    def _kept(self) -> dict[int, list[Any]]:
-        return {}
 
     def _finished(self, places: Tensor, batch: Any, device: torch.device) -> Any:
         """A batch as the model gets it."""

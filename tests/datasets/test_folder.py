@@ -87,6 +87,7 @@ def test_training_crops_and_flips_by_seed_epoch_and_place(top):
 def test_augmentation_can_be_turned_off(top):
     train = source(top, scale=None, flip=0.0).train
     assert torch.equal(whole(train, epoch(train))[0], whole(train)[0])
+    assert not train.dataset.augmented
     flipped = source(top, scale=None, flip=1.0).train
     assert torch.equal(whole(flipped, epoch(train))[0], whole(train)[0].flip(3))
 

@@ -101,6 +101,28 @@ def test_evaluations_read_plain_examples_and_keep_them():
     assert torch.equal(inputs(split, Order()), expected)
 
 
+def test_examples_that_are_always_the_same_are_read_once(monkeypatch):
+    class Same(Noisy):
+        augmented, read = False, 0
+
+        def __getitem__(self, i):
+            self.read += 1
+            return self.plain(i)
+
+        def plain(self, i):
+            self.read += 1
+            return super().plain(i)
+
+    split = Streamed(Same())
+    first = inputs(split, Order(EVERYTHING.flip(0), 0, 0))
+    read = split.dataset.read
+    again = inputs(split, Order(EVERYTHING.flip(0), 0, 1))
+    assert split.dataset.read == read
+    monkeypatch.setattr("idim_cli.datasets.streamed._KEPT_BYTES", 0)
+    assert torch.equal(first, inputs(Streamed(Same()), Order(EVERYTHING.flip(0), 0, 0)))
+    assert torch.equal(first, again)
+
+
 def test_a_dataset_without_plain_is_read_as_it_is_but_always_the_same():
     class Bare:
         __len__, __getitem__ = Noisy.__len__, Noisy.__getitem__
