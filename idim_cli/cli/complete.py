@@ -66,13 +66,13 @@ def reported(ctx: Any, incomplete: str) -> Iterable[str]:
 
 
 def component(kind: str) -> Completer:
-    """A completer of the components of a kind."""
+    """A completer of the components of a kind, by name and by file."""
 
     @_safe
     def names(ctx: Any, incomplete: str) -> Iterable[str]:
         from idim_cli.core.registry import registry
 
-        return registry(kind)
+        return [*registry(kind).names(), *_code(incomplete)]
 
     return names
 
@@ -95,13 +95,25 @@ def override(ctx: Any, incomplete: str) -> Iterable[str]:
     keys = Keys(ctx.params.get("recipe"))
     if given and "=" not in given[-1] and given[-1] in keys:
         return keys.values(given[-1])
-    key, equals, _ = incomplete.partition("=")
+    key, equals, value = incomplete.partition("=")
     if equals:
-        return [f"{key}={value}" for value in keys.values(key)]
+        return [f"{key}={value}" for value in [*keys.values(key), *_code(value)]]
     fitting = [key for key in keys if key.startswith(incomplete)]
     # The shell adds a space to a single completion; with values as further ones, it stops after the "=".
     further = [f"{fitting[0]}={value}" for value in keys.values(fitting[0])] if len(fitting) == 1 else []
     return [*(f"{key}=" for key in fitting), *further]
+
+
+def _code(incomplete: str) -> Iterator[str]:
+    """``./file.py:`` of files that begin so, and behind the colon what is defined there."""
+    from idim_cli.core.source_signature import definitions
+
+    file, colon, _ = incomplete.partition(".py:")
+    if colon:
+        yield from (f"{file}.py:{name}" for name in definitions(Path(f"{file}.py")))
+    elif "/" in incomplete or incomplete == ".":
+        for path in _paths("./" if incomplete == "." else incomplete, (".py",)):
+            yield path if path.endswith("/") else f"{path}:"
 
 
 def _results(incomplete: str, *endings: str) -> list[str]:

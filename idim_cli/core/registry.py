@@ -107,6 +107,10 @@ class Registry:
         outside = metadata.entry_points(group=f"idim.{self.kind}")
         return {**{entry.name: entry.value for entry in outside}, **self._own}
 
+    def names(self) -> list[str]:
+        """All that can be named: registered ones, and those of libraries."""
+        return [*self, *(f"{p}:{name}" for p, library in self.libraries.items() for name in library.names())]
+
     def library(self, name: str) -> Library | None:
         """The library that a name such as ``torch:NAdam`` is of."""
         return self.libraries.get(name.partition(":")[0]) if ":" in name else None

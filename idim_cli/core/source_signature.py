@@ -95,6 +95,15 @@ def of_code(name: str) -> Signature | None:
     return None if node is None else _signature(node)
 
 
+def definitions(path: Path) -> list[str]:
+    """The public functions and classes at the top level of a file; none if it cannot be read."""
+    try:
+        found = [node.name for node in _body(path) if isinstance(node, Node)]
+    except ComponentError:
+        return []
+    return [name for name in found if not name.startswith("_")]
+
+
 def imported_classes(module: str) -> list[str]:
     """The names of classes, by their capital letter, that an installed package imports to its top level."""
     where = code_files.location(module)

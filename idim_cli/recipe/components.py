@@ -34,10 +34,8 @@ def components(words: Sequence[str] = ()) -> list[Described]:
 
     A name may be one of a library, ``torch:NAdam``. A kind among the words lists those of its libraries too.
     """
-    every = {kind: list(registry.registry(kind)) for kind in ROOMS}
-    for kind, names in every.items():
-        for prefix, library in registry.registry(kind).libraries.items() if words else ():
-            names += [f"{prefix}:{name}" for name in library.names()]
+    rooms = {kind: registry.registry(kind) for kind in ROOMS}
+    every = {kind: room.names() if words else list(room) for kind, room in rooms.items()}
     known = {*every, *(name for names in every.values() for name in names)}
     for word in words:
         if word not in known:

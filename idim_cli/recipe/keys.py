@@ -43,7 +43,9 @@ class Keys:
     def values(self, key: str) -> list[str]:
         """What may stand behind ``key=``: choices, the recipe's own value, the default."""
         schema = self.found.get(key, {})
-        known = [*_choices(schema, self.defs), *_of_libraries(key), self._here(key), schema.get("default")]
+        kind = COMPONENTS.get(tuple(key.split(".")))
+        named = registry(kind).names() if kind else ()
+        known = [*_choices(schema, self.defs), *named, self._here(key), schema.get("default")]
         short = (value for value in known if not isinstance(value, dict | list | NoneType))
         return list(dict.fromkeys(map(_shown, short)))
 
@@ -74,13 +76,6 @@ class Keys:
         for part in key.split("."):
             node = node.get(part) if isinstance(node, dict) else None
         return node
-
-
-def _of_libraries(key: str) -> Iterator[str]:
-    """Components of other libraries that may stand at a key, such as ``torch:NAdam``."""
-    kind = COMPONENTS.get(tuple(key.split(".")))
-    for prefix, library in registry(kind).libraries.items() if kind else ():
-        yield from (f"{prefix}:{name}" for name in library.names())
 
 
 def _has_short_form(schema: Schema) -> bool:

@@ -45,6 +45,7 @@ def here(tmp_path):
         path.touch()
     (tmp_path / "sub").mkdir()
     (tmp_path / "mine.yaml").write_text("projector: {name: sparse}\ntraining: {epochs: 7}\n")
+    (tmp_path / "own.py").write_text("raise RuntimeError\n\ndef loss(): ...\n\ndef _no(): ...\n")
     for name in ("runs.csv", "a.idim", "notes.txt", "sub/more.csv", "sub/notes.txt"):
         (tmp_path / name).touch()
     return tmp_path
@@ -67,6 +68,10 @@ def here(tmp_path):
         ("idim new x --dataset mn", ["mnist"]),
         ("idim new x --model l", ["lenet"]),
         ("idim new x --task c", ["classify"]),
+        ("idim new x --optimizer torch:NA", ["torch:NAdam"]),
+        ("idim new x --task ./o", ["./own.py:"]),
+        ("idim new x --task ./own.py:lo", ["./own.py:loss"]),
+        ("idim new x --model ./s", ["./sub/"]),
         ("idim train toy --device c", ["cpu", "cuda"]),
         ("idim sweep toy --tracker ", ["mlflow", "tensorboard", "wandb"]),
         ("idim threshold results/t", ["results/toy"]),
@@ -92,6 +97,11 @@ def test_zsh_and_fish_complete_the_word_as_a_whole(here):
         _TYPER_COMPLETE_ARGS="idim sweep mine.yaml training.schedule=cos",
     )  # fmt: skip
     assert fish.stdout.strip() == "training.schedule=cosine"
+    fish = asked(
+        here, _IDIM_COMPLETE="complete_fish", _TYPER_COMPLETE_FISH_ACTION="get-args",
+        _TYPER_COMPLETE_ARGS="idim sweep mine.yaml training.optimizer=./own.py:",
+    )  # fmt: skip
+    assert fish.stdout.strip() == "training.optimizer=./own.py:loss"
 
 
 def test_results_are_looked_for_where_they_go(here):

@@ -35,6 +35,12 @@ PLACES = {
     "model": {"model": HARM},
     "model.inner": {"model": {**PLAIN["model"], "inner": HARM}},
     "task": {"task": HARM},
+    "task.loss": {"task": {"name": "loss", "loss": "os:abort"}},
+    "task.score": {"task": {"name": "loss", "loss": "./none.py:loss", "score": "os:abort"}},
+    "over task.loss": {
+        "task": {"name": "loss", "loss": "./none.py:loss"},
+        "sweep": {"d": [2], "over": {"task.loss": ["os:abort"]}},
+    },
     "projector": {"projector": HARM},
     "projector.inner": {"projector": {"name": "layerwise", "inner": HARM}},
     "method": {"method": HARM},
@@ -104,7 +110,8 @@ def write(changes, path="r.yaml"):
 
 def is_open(place):
     """Whether code may stand there at all, so that --trust-code is what it lacks."""
-    return place in {".".join(path) for path in COMPONENTS} | {TRACKERS, "projector.inner"} or swept_by(place)
+    inside = {TRACKERS, "projector.inner", "task.loss", "task.score"}
+    return place in {".".join(path) for path in COMPONENTS} | inside or swept_by(place)
 
 
 def swept_by(place):
