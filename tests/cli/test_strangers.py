@@ -37,7 +37,7 @@ PLACES = {
     "task": {"task": HARM},
     "task.loss": {"task": {"name": "loss", "loss": "os:abort"}},
     "task.score": {"task": {"name": "loss", "loss": "./none.py:loss", "score": "os:abort"}},
-    "over task.loss": {
+    "task.loss over": {
         "task": {"name": "loss", "loss": "./none.py:loss"},
         "sweep": {"d": [2], "over": {"task.loss": ["os:abort"]}},
     },
@@ -110,7 +110,7 @@ def write(changes, path="r.yaml"):
 
 def is_open(place):
     """Whether code may stand there at all, so that --trust-code is what it lacks."""
-    inside = {TRACKERS, "projector.inner", "task.loss", "task.score"}
+    inside = {TRACKERS, "projector.inner", "task.loss", "task.loss over", "task.score"}
     return place in {".".join(path) for path in COMPONENTS} | inside or swept_by(place)
 
 
@@ -177,7 +177,7 @@ def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     origin = made("results/r", swept("results/r"))
     assert strange in origin.warning
     assert f"  # it names {strange}" in origin.command(["sweep.seeds=5"])
-    line = reproduce._made(SimpleNamespace(path=Path("results/r"), folders={}, lone=False))
+    line = reproduce._training(SimpleNamespace(path=Path("results/r"), folders={}, lone=False))
     assert line.startswith("idim sweep results/r/recipe.yaml")
     assert f"  # it names {strange}" in line
     cli("report", "results/r")
