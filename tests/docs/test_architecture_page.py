@@ -50,10 +50,9 @@ def test_every_contract_has_an_example_of_about_ten_lines():
         assert all("assert" in example for example in examples)
 
 
-def test_files_that_the_page_names_exist():
-    named = set(re.findall(r"`((?:\w+/)+\w+\.\w+)`", PAGE))
-    assert len(named) >= 8
-    missing = [
-        name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "idim_cli"))
-    ]
-    assert missing == []
+def test_source_files_that_pages_name_exist():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    named = set(re.findall(r"`((?:\w+/)+\w+\.(?:py|sh|md))`", text))
+    assert len(named) >= 15
+    assert [name for name in named if not {*ROOT.glob(name), *ROOT.glob(f"idim_cli/{name}")}] == []
