@@ -118,7 +118,7 @@ def test_steps_may_be_swept_in_a_recipe_with_epochs(small):
 
 def test_a_huge_grid_is_checked_in_a_moment(faults):
     lines = "".join(f"    model.{key}: {list(range(1, 200))}\n" for key in ("depth", "width"))
-    start = time.perf_counter()
+    start = time.process_time()
     (found,) = faults(OVER + lines)
     assert "asks for 118803 runs" in found
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

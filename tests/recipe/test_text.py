@@ -136,10 +136,10 @@ def test_aliases_may_be_used():
 def test_a_bomb_of_aliases_is_refused_at_once(fan_out):
     levels = ["a0: &a0 [x, x]"]
     levels += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * fan_out)}]" for i in range(1, 60)]
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(RecipeError, match=f"more than {MAX_NODES} entries"):
         parse("\n".join(levels), "f")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_ladder_of_aliases_is_too_deep_rather_than_a_recursion_error():

@@ -454,7 +454,8 @@ def test_the_seconds_of_all_runs_add_up_to_the_time_that_passed(tmp_path):
 
     began = time.monotonic()
     packed = many(several(loads(DIGITS), [], [], ["training.epochs=1"]), tmp_path)
-    assert sum(result["seconds"] for result in packed.values()) <= time.monotonic() - began
+    rounded = 0.0005 * len(packed)  # to milliseconds
+    assert sum(result["seconds"] for result in packed.values()) <= time.monotonic() - began + rounded
 
 
 @pytest.mark.gpu

@@ -126,11 +126,14 @@ class BatchScheduler:
     def _admit(self, run: Run) -> None:
         """Add a run to the pack, or train it to its end now if it cannot be batched."""
         member = _Member(run, kind(run), self.begin(run))
+        # The members wait meanwhile: the time is shared with them, or the seconds of all would exceed it.
+        self.clock.share(len(self.members) + 1)
         self._advance(member)  # prepares it, up to its first step
         if member.pending and self._fits(member, member.pending):
             self._set_members([*self.members, member])
         while member.pending and member not in self.members:
             self._advance(member)
+        self.clock.share(len(self.members))
 
     def _fits(self, member: _Member, pending: PendingStep) -> bool:
         """Whether a run can join the pack."""
