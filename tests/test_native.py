@@ -1,4 +1,4 @@
-"""The gatekeeper: what is native, what is done with it, and what is refused with its reason."""
+"""Native parameters: which a subspace moves, and which networks are refused."""
 
 import copy
 
@@ -237,7 +237,7 @@ def test_a_network_that_changed_under_its_subspace_is_told_so():
     model = Subspace.of(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), 3)
     for other in (nn.Linear(4, 5), nn.Identity()):
         model.module[0] = other
-        with pytest.raises(ComponentError, match="changed under its subspace"):
+        with pytest.raises(ComponentError, match="changed after wrapping"):
             model(torch.ones(2, 4))
 
 

@@ -212,7 +212,7 @@ def test_those_of_torch_are_listed_and_completed():
 
 def test_a_class_of_something_else_is_refused(mine):
     (mine / "odd.py").write_text("class Odd:\n    def __init__(self, *given): pass\n")
-    with pytest.raises(RecipeError, match="no class of projectors"):
+    with pytest.raises(RecipeError, match="not a projector class"):
         train(loads(RECIPE, "own.yaml", ["projector=./odd.py:Odd"]), mine / "out")
     with pytest.raises(RecipeError, match="not a Method"):
         train(loads(RECIPE, "own.yaml", ["method=./odd.py:Odd"]), mine / "out")

@@ -88,7 +88,7 @@ def refuse_changed(solution: Solution, why: str) -> None:
 
 def refuse_edited(solution: Solution) -> None:
     """FileError if the code that a solution names has changed since it was trained; none of it is run."""
-    refuse_changed(solution, origin.other_code(solution.origin, origin.named(solution.spec)))
+    refuse_changed(solution, origin.other_code(solution.origin, origin.components(solution.spec)))
 
 
 def _compare_origin(module: nn.Module, solution: Solution) -> None:

@@ -251,7 +251,7 @@ class _Sweep:
 
     def _is_ours(self) -> bool:
         """Whether plan.json is of this sweep: of two in one folder, only one writes the tables."""
-        return results.says(self.folder / results.PLAN, self._plan_text())
+        return results.has_content(self.folder / results.PLAN, self._plan_text())
 
     def _with_note(self, found: Outcome) -> Outcome:
         if others := results.unplanned(self.folder, self.plan):

@@ -32,6 +32,7 @@ def fc(
         dropout: share of the inputs of every layer set to zero in training, as the paper's authors did.
     """
     sizes = [math.prod(shape), *[width] * depth, classes]
+    # The names are part of the identity of theta0: each kernel is drawn from a stream of its name.
     layers: dict[str, nn.Module] = {"flatten": nn.Flatten()}
     for k, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
         if dropout:

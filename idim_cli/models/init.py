@@ -15,9 +15,9 @@ from idim_cli.core.rng import Stream
 def initialise(module: nn.Module, seed: int) -> nn.Module:
     """Set every parameter of `module` in place, as the paper's authors did, and return it.
 
-    Kernels (two axes or more) get He's normal distribution by fan in, truncated; vectors called ``weight``,
-    which are the scales of normalisation layers, get ones; all other vectors, the biases, get zeros.
-    A module with a method ``draw_theta0(seed)`` does it its own way instead.
+    Kernels (two axes or more) get He's normal distribution by fan in, truncated. Vectors called ``weight``,
+    the scales of normalisation layers, get ones; all other vectors, the biases, get zeros. A module with a
+    method ``draw_theta0(seed)`` is initialised by it instead.
     """
     with torch.no_grad():
         if draw := getattr(module, "draw_theta0", None):
@@ -35,18 +35,16 @@ def he_normal(seed: int, name: str, shape: tuple[int, ...]) -> NDArray[np.float3
     the standard deviation is 0.88 sqrt(2 / fan_in) (He et al. 2015, section 2.2, is without the cut).
     """
     scale = math.sqrt(2.0 / math.prod(shape[1:]))
-    return (
-        (scale * truncated_normals(seed, f"theta0/{name}", math.prod(shape)))
-        .astype(np.float32)
-        .reshape(shape)
-    )
+    values = scale * truncated_normals(seed, f"theta0/{name}", math.prod(shape))
+    return values.astype(np.float32).reshape(shape)
 
 
 def truncated_normals(seed: int, purpose: str, n: int) -> NDArray[np.float64]:
-    """`n` standard normals within +-2: those beyond are drawn again, each time from a further stream."""
+    """`n` standard normals within +-2: those outside are redrawn, each time from another stream."""
     values = Stream(seed, purpose).normals(n)
     beyond, turn = np.flatnonzero(np.abs(values) > 2), 0
     while beyond.size:
+        # The same stream would repeat the numbers that were rejected.
         turn += 1
         values[beyond] = Stream(seed, f"{purpose}/redraw{turn}").normals(beyond.size)
         beyond = beyond[np.abs(values[beyond]) > 2]

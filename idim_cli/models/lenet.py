@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Annotated
@@ -30,12 +31,13 @@ def lenet(
     Raises:
         ComponentError: the examples are not images, or too small.
     """
+    # 16 is the smallest size that leaves a pixel after both convolutions and poolings.
     if len(shape) != 3 or min(shape[1:]) < 16:
         raise ComponentError(
-            f"lenet needs images of at least 16 x 16 as [channels, height, width], not {[*shape]}"
+            f"lenet needs images of at least 16 x 16 as [channels, height, width], got {[*shape]}"
         )
-    channels, height, width = shape
-    features = 16 * _after(height) * _after(width)
+    channels, *sides = shape
+    features = 16 * math.prod(((side - 4) // 2 - 4) // 2 for side in sides)
     layers: dict[str, nn.Module] = {
         "conv1": nn.Conv2d(channels, 6, 5),
         "relu1": nn.ReLU(),
@@ -55,8 +57,3 @@ def lenet(
     }
     kept = {name: layer for name, layer in layers.items() if dropout or not isinstance(layer, nn.Dropout)}
     return nn.Sequential(OrderedDict(kept))
-
-
-def _after(size: int) -> int:
-    """Height or width after both convolutions and poolings."""
-    return ((size - 4) // 2 - 4) // 2

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from idim_cli.core.errors import ComponentError
 
-_GROUPS = 4  # of group normalisation, where so many divide the channels
+# Groups of group normalisation, if they divide the channels: 4 channels each at the default width of 16.
+_GROUPS = 4
 
 
 def resnet(
@@ -29,8 +30,8 @@ def resnet(
     """ResNet for small images: stages of blocks of two 3 x 3 convolutions (He et al. 2016, 4.2).
 
     Each stage but the first halves height and width and doubles the channels; shortcuts have no parameters.
-    With the defaults and 10 classes it has D = 269,722 on 3 x 32 x 32 (the paper, section S8, speaks of
-    280k for its 20 layers and publishes no settings).
+    With the defaults and 10 classes it has D = 269,722 on 3 x 32 x 32 (the paper, section S8, has 280k for
+    its 20 layers and publishes no settings).
 
     Args:
         shape: channels, height, width; at least ``pool * 2^(stages - 1)`` pixels each way.
@@ -38,7 +39,7 @@ def resnet(
         depth: number of layers with weights: 2 n stages + 2, with n blocks a stage.
         width: channels of the first stage.
         stages: how many; He et al. have 3.
-        pool: the output layer sees the means of ``pool x pool`` regions; 1, as they have it, forgets where
+        pool: the output layer gets the means of ``pool x pool`` regions; 1, as in He et al., discards where
             in the image a feature is.
         norm: ``batch`` normalisation, whose running statistics are buffers, or ``group`` normalisation
             (Wu and He 2018), which has none.
@@ -46,19 +47,19 @@ def resnet(
     Raises:
         ComponentError: the examples are not images, or too small, or the depth is not 2 n stages + 2.
     """
+    # Each later stage halves the image, and every region of the pooling needs a pixel.
     least = pool * 2 ** (stages - 1)
     if len(shape) != 3 or min(shape[1:]) < least:
-        raise ComponentError(
-            f"this resnet needs images of at least {least} x {least} as [channels, height, width],"
-            f" not {[*shape]}"
-        )
+        size = f"at least {least} x {least} as [channels, height, width]"
+        raise ComponentError(f"this resnet needs images of {size}, got {[*shape]}")
     blocks, rest = divmod(depth - 2, 2 * stages)
     if rest or not blocks:
         several = "s" if stages > 1 else ""
         raise ComponentError(
             f"a resnet of {stages} stage{several} has {2 * stages} n + 2 layers, not {depth}",
-            f"such as depth: {2 * stages + 2}",
+            f"set a depth such as {2 * stages + 2}",
         )
+    # Convolutions have no bias: the normalisation behind them would subtract it.
     layers: dict[str, nn.Module] = {
         "conv1": nn.Conv2d(shape[0], width, 3, padding=1, bias=False),
         "norm1": _norm(norm, width),
@@ -75,15 +76,15 @@ def resnet(
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut.
+    """Two 3 x 3 convolutions and a shortcut.
 
-    With more channels than before it halves height and width: the shortcut takes every other pixel, and
-    zeros for the new channels.
+    If the number of channels grows, height and width are halved: the shortcut takes every other pixel, and
+    zeros for the new channels (option A of He et al., without parameters).
 
     Args:
-        before: channels that come in.
-        after: channels that go out, as many or more.
-        norm: behind each convolution.
+        before: input channels.
+        after: output channels, at least as many.
+        norm: kind of normalisation after each convolution.
     """
 
     def __init__(self, before: int, after: int, norm: str) -> None:

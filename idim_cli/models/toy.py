@@ -31,11 +31,11 @@ def toy(
 
 
 class Vector(nn.Module):
-    """Answers with its parameter vector [D], whatever it is asked."""
+    """Returns its parameter vector [D] for any input."""
 
     def __init__(self, D: int, std: float) -> None:
         super().__init__()
-        self.theta = nn.Parameter(torch.zeros(D))
+        self.theta = nn.Parameter(torch.zeros(D))  # zeros: `draw_theta0` sets them, see `init.initialise`
         self.std = std
 
     def forward(self, x: Tensor) -> Tensor:

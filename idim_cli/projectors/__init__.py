@@ -12,5 +12,5 @@ REGISTRY = Registry(
         "tied": "idim_cli.projectors.tied:Tied",
         "layerwise": "idim_cli.projectors.layerwise:Layerwise",
     },
-    given=3,
+    given=3,  # D, d, seed: positional arguments that no recipe writes
 )

@@ -13,33 +13,34 @@ if TYPE_CHECKING:
 
 
 class Product(torch.autograd.Function):
-    """P x, or P' x if `transposed`: linear in x, with the other one as its gradient.
+    """P x, or P' x if `transposed`: linear in x, each with the other as its gradient.
 
-    Nothing looks into the computation, so a kind may compute in any way. It is done in the precision of x,
+    Autograd does not record the computation, so a kind may compute in any way. The precision is that of x,
     also under autocast.
     """
 
     @staticmethod
     def forward(x: Tensor, projector: Projector, transposed: bool) -> Tensor:
         """The product of a batch [..., d], or [..., D]."""
+        # Autocast would compute the products of a dense P in 16 bits.
         with _without_autocast(x.device.type):
             return (projector._adjoint if transposed else projector._project)(x.detach())
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Projector, bool], output: Tensor) -> None:
-        """A linear map needs no values later on."""
+        """Keep the map; the gradient of a linear map is independent of its input."""
         _, ctx.projector, ctx.transposed = inputs
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        """The transpose, which has a gradient again."""
+        """The transpose, itself differentiable (for second derivatives)."""
         return Product.apply(grads[0], ctx.projector, not ctx.transposed), None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
         """The same map of the tangent."""
-        moved: Tensor = Product.apply(tangents[0], ctx.projector, ctx.transposed)
-        return moved
+        tangent: Tensor = Product.apply(tangents[0], ctx.projector, ctx.transposed)
+        return tangent
 
     @staticmethod
     def vmap(

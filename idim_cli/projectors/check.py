@@ -1,4 +1,4 @@
-"""What is looked at before a run: does P fit the device, and are its columns what they should be?"""
+"""Checks before a run: that P fits the device, and that its columns have unit length."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import torch
 
 from idim_cli.core.errors import CapacityError, RunError
 from idim_cli.core.machine import free_bytes, in_units
-from idim_cli.projectors.base import Cost, Projector, context, kind, params_of
+from idim_cli.projectors.base import Cost, Projector, arguments, kind
 from idim_cli.recipe.schema import Component
 
+# Far above the rounding of float32 (1e-7 a number), far below a wrong scale that would matter to training.
 TOLERANCE = 1e-3
+# 256 MiB of sampled columns: a check of P must need less memory than the run that it is for.
 _SAMPLE_BYTES = 1 << 28
+# What an error offers instead, the one that needs least memory first.
 _ALTERNATIVES = ("tied", "fastfood", "sparse", "dense")
 
 
@@ -22,7 +25,7 @@ class ColumnCheck:
     """A sample of P's columns.
 
     Attributes:
-        sampled: how many columns were looked at.
+        sampled: number of columns in the sample.
         norm_min, norm_max: their lengths; 1 by contract.
         coherence: largest |cosine| between two of them; None when only one was sampled.
         layer_share: for each parameter tensor, its mean share of a unit step (the shares sum to one).
@@ -39,12 +42,14 @@ def inspect(projector: Projector, sizes: Sequence[tuple[str, int]], sample: int 
     """Measure up to `sample` columns, evenly spread over P; `sizes` names the parameter tensors.
 
     Raises:
-        RunError: a column's length is not within `TOLERANCE` of one; a wrong scale changes the step size.
+        RunError: a column's length is not within `TOLERANCE` of one: the step size would change with it.
     """
+    # Two at least: the coherence needs a pair.
     columns = _columns(projector, min(sample, max(2, _SAMPLE_BYTES // (4 * projector.D))))
     norms = columns.norm(dim=1)
-    if not (norms - 1).abs().max() <= TOLERANCE:  # also when they are NaN
-        raise RunError(f"columns of P have lengths {norms.min():.4f} .. {norms.max():.4f}, not 1")
+    if not (norms - 1).abs().max() <= TOLERANCE:  # `not <=` also catches NaN
+        raise RunError(f"columns of P have lengths {norms.min():.4f} .. {norms.max():.4f}, expected 1")
+    # -1 on the diagonal: a column's product with itself must not be the largest.
     gram = (columns @ columns.T / norms / norms[:, None]).abs().fill_diagonal_(-1.0)
     share = columns.square().mean(0).split([size for _, size in sizes])
     return ColumnCheck(
@@ -57,8 +62,10 @@ def inspect(projector: Projector, sizes: Sequence[tuple[str, int]], sample: int 
 
 
 def _columns(projector: Projector, sample: int) -> torch.Tensor:
-    """ColumnCheck of P as rows, float32, by projecting unit vectors."""
+    """A sample of P's columns, as rows [sample, D] in float32, by projecting unit vectors."""
+    # The identity holds no tensors.
     device = next((tensor.device for tensor in projector.held.values()), torch.device("cpu"))
+    # In float64: float32 cannot count beyond 2^24.
     at = torch.linspace(0, projector.d - 1, min(sample, projector.d), dtype=torch.float64).round().long()
     units = torch.zeros(len(at), projector.d, device=device)
     units[torch.arange(len(at)), at] = 1.0
@@ -66,12 +73,10 @@ def _columns(projector: Projector, sample: int) -> torch.Tensor:
 
 
 def check_fits(component: Component, sizes: Sequence[int], d: int, device: torch.device) -> None:
-    """Refuse a P that would not fit the free memory of `device`, or of the CPU that it is made on.
-
-    Nothing of P is made yet.
+    """Refuse, before it is built, a P that does not fit the free memory of `device` or the main memory.
 
     Raises:
-        CapacityError: with the size of P, what is free, and the projectors that would fit.
+        CapacityError: with the size of P, the free memory, and the projectors that would fit.
     """
     shortage = _shortage(component, sizes, d, device)
     if not shortage:
@@ -84,21 +89,20 @@ def check_fits(component: Component, sizes: Sequence[int], d: int, device: torch
     ]
     raise CapacityError(
         f"projector {component.name!r} for D = {sum(sizes):,}, d = {d:,} {shortage}",
-        f"these fit: {', '.join(fitting)}" if fitting else "no projector of this size fits this device",
+        f"these fit: {', '.join(fitting)}" if fitting else "no projector of this size fits: use a smaller d",
     )
 
 
 def expected(component: Component, sizes: Sequence[int], d: int) -> Cost:
-    """The cost of a P that is not built."""
-    cls = kind(component)
-    return cls.expected_cost(sum(sizes), d, **context(cls, sizes), **params_of(component))
+    """The cost of a recipe's P, without building it."""
+    return kind(component).expected_cost(sum(sizes), d, **arguments(component, sizes))
 
 
 def _shortage(component: Component, sizes: Sequence[int], d: int, device: torch.device) -> str:
-    """What does not fit, in words; empty if all does."""
+    """Which memory is too small, in words; empty if P fits."""
     cost = expected(component, sizes, d)
     if cost.state_bytes > (free := free_bytes(device)):
         return f"needs {in_units(cost.state_bytes)}; {device} has {in_units(free)} free"
     if cost.build_bytes > (free := free_bytes()):
-        return f"needs {in_units(cost.build_bytes)} while it is made; {in_units(free)} are free"
+        return f"needs {in_units(cost.build_bytes)} while it is built; {in_units(free)} are free"
     return ""

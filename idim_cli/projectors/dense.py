@@ -17,8 +17,8 @@ class Dense(Projector):
     """Independent standard normals, each column divided by its length.
 
     Args:
-        orthogonal: make the columns exactly orthogonal, by the QR decomposition of the same normals. It is
-            computed in float64 by LAPACK and rounded to float32, so two machines may differ in a last bit.
+        orthogonal: make the columns exactly orthogonal, by the QR decomposition of the same normals. LAPACK
+            computes it in float64, rounded to float32, so two machines may differ in the last bit.
     """
 
     rows: Tensor
@@ -26,7 +26,8 @@ class Dense(Projector):
     def __init__(self, D: int, d: int, seed: int, *, orthogonal: bool = False) -> None:
         super().__init__(D, d, seed, orthogonal=orthogonal)
         make = _orthonormal if orthogonal else _normalised
-        self._hold("rows", make(D, d, self._stream()))  # P transposed, [d, D]
+        # P transposed, [d, D]: each column of P is drawn at once and lies in one piece.
+        self._hold("rows", make(D, d, self._stream()))
 
     def _project(self, v: Tensor) -> Tensor:
         """P v by one matrix product."""
@@ -38,7 +39,8 @@ class Dense(Projector):
 
     @classmethod
     def streamed(cls, D: int, d: int, seed: int, v: Tensor, **params: Any) -> Tensor | None:
-        """P v column by column, summed in float64; orthogonal columns are only had together."""
+        """P v column by column, summed in float64; None for orthogonal columns."""
+        # QR needs all columns in memory.
         if params.get("orthogonal"):
             return None
         sums, stream = np.zeros(D), cls._stream_of(seed, d)
@@ -50,13 +52,9 @@ class Dense(Projector):
     def expected_cost(cls, D: int, d: int, *, orthogonal: bool = False, **params: Any) -> Cost:
         """The matrix itself, and two operations an entry in each direction."""
         matrix = 4 * D * d
-        # LAPACK's copies of the normals and of Q, in float64, stand beside the result for a while.
+        # Ten times P: LAPACK's float64 copies of the normals and of Q, with the result.
         build = (10 if orthogonal else 1) * matrix + 64 * D + (1 << 22)
         return Cost(matrix, build, matrix, 4 * D * d**2 if orthogonal else 0)
-
-    def cost(self) -> Cost:
-        """As expected: the size of P is fixed."""
-        return self.expected_cost(self.D, self.d, **self.params)
 
 
 def _normalised(D: int, d: int, stream: rng.Stream) -> np.ndarray:
@@ -69,11 +67,12 @@ def _normalised(D: int, d: int, stream: rng.Stream) -> np.ndarray:
 def _columns(D: int, d: int, stream: rng.Stream) -> Iterator[np.ndarray]:
     for j in range(d):
         column = stream.normals(D, j * D)
+        # Not np.sum: its order of additions, and so the last bit, differs between processors.
         yield (column / np.sqrt(rng.fixed_sum(column * column))).astype(np.float32)
 
 
 def _orthonormal(D: int, d: int, stream: rng.Stream) -> Tensor:
     gaussian = torch.from_numpy(stream.normals(D * d).reshape(d, D)).T
     q, r = torch.linalg.qr(gaussian)
-    # With a positive diagonal of R the decomposition is unique, whatever the library.
+    # With a positive diagonal of R the decomposition is unique in every library.
     return (q * torch.sign(torch.diagonal(r))).T.contiguous().float()

@@ -22,13 +22,13 @@ class Fastfood(Projector):
     """Stacked blocks H G Pi H B: signs B, Hadamard H, permutation Pi, Gaussian diagonal G.
 
     Blocks have the length n = 2^ceil(log2 d), and v is padded with zeros. Every column of a whole block has
-    the length sqrt(n) |G|, so that one number scales all columns to unit length exactly. A last, partial
-    block of r = D mod n rows would break this: it is sqrt(n) Pi H B instead, r distinct rows of a Hadamard
-    matrix, whose columns are of equal length too.
+    the length sqrt(n) |G|, so one number scales all columns to unit length exactly. A last, partial block of
+    r = D mod n rows would break this: it is sqrt(n) Pi H B instead, r distinct rows of a Hadamard matrix,
+    whose columns have equal length too.
 
     Args:
         stacked: False gives the authors' form: one block of length 2^ceil(log2 D), cut to D rows, each
-            column divided by its own length (which takes d transforms when P is made). For comparison.
+            column divided by its own length (d transforms while P is built). For comparison.
     """
 
     sign: Tensor
@@ -42,11 +42,14 @@ class Fastfood(Projector):
         self.n, self.blocks, self.rest = _layout(D, d, stacked)
         count = self.blocks + (self.rest > 0)
         place = self._stream("Pi").permutations(count, self.n)
+        # Positions in all blocks together, so that one gather permutes every block.
         place = (place + np.arange(0, count * self.n, self.n)[:, None]).reshape(-1)
         gauss = self._stream("G").normals(self.blocks * self.n).astype(np.float32)
         self._hold("sign", self._stream("B").signs(count * self.n).reshape(count, self.n))
+        # The partial block needs its first `rest` rows alone.
         self._hold("place", place[: self.blocks * self.n + self.rest].astype(np.int32))
         self._hold("gauss", gauss)
+        # Last: the scales of a single block are measured by projecting with the tensors above.
         self._hold("scale", self._scales(gauss))
 
     def _project(self, v: Tensor) -> Tensor:
@@ -97,20 +100,17 @@ class Fastfood(Projector):
         count, size = blocks + (rest > 0), blocks * n
         scales = 1 if stacked else d
         state = count * n + 4 * (size + rest) + 4 * size + 4 * scales
+        # 40 bytes a number: int64 permutations and their keys, float64 normals, and the results.
         build = 40 * (count * n + d) + (1 << 23) + (0 if stacked else 1 << 28)
         return Cost(state, build, 4 * count * n * int(math.log2(n)) + 8 * (size + rest))
-
-    def cost(self) -> Cost:
-        """As expected: the size of P is fixed."""
-        return self.expected_cost(self.D, self.d, stacked=self.stacked)
 
     def _scales(self, gauss: np.ndarray) -> Tensor:
         """One over the columns' lengths: [1] for stacked blocks, [d] for a truncated single one."""
         if self.stacked:
             square = self.n * rng.fixed_sum(gauss.astype(np.float64) ** 2) + float(self.n) * self.rest
             return torch.tensor([1 / math.sqrt(square)], dtype=torch.float32)
-        self.scale = torch.ones(1)
-        rows = max(1, (1 << 22) // self.n)
+        self.scale = torch.ones(1)  # `project` multiplies by it
+        rows = max(1, (1 << 22) // self.n)  # 16 MB of columns at a time
         lengths = [self._lengths(range(j, min(j + rows, self.d))) for j in range(0, self.d, rows)]
         del self.scale
         return (1 / torch.cat(lengths)).float()
@@ -122,7 +122,7 @@ class Fastfood(Projector):
 
 
 def _layout(D: int, d: int, stacked: bool) -> tuple[int, int, int]:
-    """Length of a block, number of whole blocks, rows of the partial one."""
+    """Length of a block, number of whole blocks, rows of the partial block."""
     if not stacked:
         return 1 << (D - 1).bit_length(), 1, 0
     n = 1 << (d - 1).bit_length()
@@ -145,6 +145,7 @@ def _spread(
     mixed = np.zeros(n, v.dtype)
     for b in range(first, last):
         start, stop = b * n, min(b * n + n, place.size)
+        # The last block's numbers beyond v; `transform` overwrote the zeros.
         mixed[v.size :] = 0
         for i in range(v.size):
             mixed[i] = v[i] * sign[b, i]
@@ -172,7 +173,7 @@ def _collect(
     first: int,
     last: int,
 ) -> None:
-    """What blocks first .. last - 1 contribute to P' g, before scaling, is added to the sums of a part."""
+    """Add what blocks first .. last - 1 contribute to P' g, before scaling, to the sums of a part."""
     n = sign.shape[1]
     block, mixed, total = np.empty(n, g.dtype), np.empty(n, g.dtype), sums[part]
     for b in range(first, last):
@@ -185,6 +186,7 @@ def _collect(
             for i in range(n):
                 mixed[np.uint32(places[i] - start)] = block[i] * factors[i]
         else:
+            # A partial block has no rows for the other places.
             mixed[:] = 0
             for i in range(places.size):
                 mixed[np.uint32(places[i] - start)] = rows[i] * np.sqrt(n)

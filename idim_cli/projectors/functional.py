@@ -1,8 +1,8 @@
-"""A forward pass at other parameters than the module's own, also of what is run again in the backward pass.
+"""A forward pass at other parameters than the module's own, including parts rerun in the backward pass.
 
-Activation checkpointing forgets what a part of the network computed, and runs that part once more in the
-backward pass, when the module has its own parameters again. Inside a pass, `torch.utils.checkpoint` is
-therefore handed functions that bring the parameters of that pass along.
+Activation checkpointing discards activations and reruns that part of the network in the backward pass, when
+the module has its own parameters again. Within a pass, `torch.utils.checkpoint` therefore gets functions that
+carry the parameters of that pass.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _local = threading.local()
 
 
 def call(module: nn.Module, theta: dict[str, Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What `module` returns with the tensors `theta` in the named places; they leave the places afterwards.
+    """What `module` returns with the tensors `theta` in the named places, for this call only.
 
-    A place is named once, see `native.places`. A parameter that the pass replaces is replaced in `theta`.
+    Each place has one name, see `native.places`. A parameter that the pass replaces is replaced in `theta`.
     """
-    if torch.compiler.is_compiling():  # the compiler knows checkpointing by itself
+    if torch.compiler.is_compiling():  # the compiler supports checkpointing itself
         return functional_call(module, theta, args, kwargs, tie_weights=False)
     return _within(module, theta, lambda: functional_call(module, theta, args, kwargs, tie_weights=False))
 
 
 class _Part(nn.Module):
-    """Anything that a module's code calls, with the module in reach of `functional_call`."""
+    """A function as a module's `forward`: `functional_call` replaces tensors of submodules only."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -57,14 +57,14 @@ def _within(module: nn.Module, theta: Mapping[str, Tensor], run: Callable[[], An
         return run()
     finally:
         _local.present = outer
-        # Recurrent layers keep a list of the weights, which could not be copied.
+        # Recurrent layers keep a list of the weights of this pass, and non-leaf tensors cannot be copied.
         for layer in module.modules():
             if isinstance(layer, nn.RNNBase):
                 layer._init_flat_weights()
 
 
 def _checkpointed(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
-    """Reentrant checkpointing: theta is one more input, so that gradients flow back to it as to any other."""
+    """Reentrant checkpointing, with theta among the inputs: gradients flow to inputs only."""
     if (present := getattr(_local, "present", None)) is None:
         return _apply(function, preserve, *args)
     module, theta = present
@@ -77,7 +77,7 @@ def _checkpointed(function: Callable[..., Any], preserve: bool, *args: Any) -> A
 
 
 def _framed(frame: Any, recompute: Callable[..., Any], *rest: Any, **named: Any) -> None:
-    """Checkpointing by saved tensors: only values are computed again, with the tensors of the first time."""
+    """Checkpointing by saved tensors: values are recomputed with the tensors of the first pass."""
     present = getattr(_local, "present", None)
     _frame(
         frame,
@@ -87,7 +87,7 @@ def _framed(frame: Any, recompute: Callable[..., Any], *rest: Any, **named: Any)
     )
 
 
-# torch offers no hook for this. Since version 2.1 its two forms of checkpointing pass through these two.
+# torch has no hook for this. Since version 2.1 both forms of checkpointing go through these two functions.
 _apply, _frame = checkpoint.CheckpointFunction.apply, checkpoint._CheckpointFrame.__init__
 setattr(checkpoint.CheckpointFunction, "apply", staticmethod(_checkpointed))  # noqa: B010
 setattr(checkpoint._CheckpointFrame, "__init__", _framed)  # noqa: B010

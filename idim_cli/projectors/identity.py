@@ -22,6 +22,7 @@ class Identity(Projector):
         if d != D:
             raise ComponentError(f"the identity projector needs d = D = {D}, not {d}", "leave d out")
 
+    # Copies: autograd takes a returned input for an in-place operation.
     def _project(self, v: Tensor) -> Tensor:
         """P v = v."""
         return v.clone()
@@ -32,9 +33,5 @@ class Identity(Projector):
 
     @classmethod
     def expected_cost(cls, D: int, d: int, **params: Any) -> Cost:
-        """Nothing is held and nothing is computed."""
-        return Cost(0, 0, 0)
-
-    def cost(self) -> Cost:
-        """Nothing is held and nothing is computed."""
+        """Zero: no tensors and no arithmetic."""
         return Cost(0, 0, 0)

@@ -1,4 +1,4 @@
-"""Any projector applied to each parameter tensor by itself, with d shared out by size. For comparison."""
+"""Any projector applied to each parameter tensor by itself, with d divided by size. For comparison."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from idim_cli.recipe.schema import Component
 class Layerwise(Projector):
     """A block-diagonal P: one projector of kind `inner` for each parameter tensor.
 
-    A tensor of size s gets about d s / D coordinates, and at least one while d allows (largest remainders
-    first). A tensor left without coordinates stays at its start.
+    A tensor of size s gets about d s / D coordinates, and at least one if d allows (largest remainders
+    first). A tensor without coordinates stays at its start.
 
     Args:
         inner: the projector of each tensor, by name or as a mapping with its parameters.
@@ -34,6 +34,7 @@ class Layerwise(Projector):
         super().__init__(D, d, seed, inner=short(component.name, params_of(component)))
         self.sizes = tuple(_sizes) or (D,)
         self.shares = share_out(d, self.sizes)
+        # A seed for every tensor, used or not: the P of one does not change with the shares of others.
         seeds = self._stream().words(len(self.sizes))
         self.parts: Sequence[Projector] = nn.ModuleList(  # type: ignore[assignment]
             build(component, [size], share, int(part_seed))
@@ -79,15 +80,17 @@ class Layerwise(Projector):
 def share_out(d: int, sizes: Sequence[int]) -> list[int]:
     """Divide d over tensors in proportion to their sizes, each share at most its size; the sum is d."""
     size = np.asarray(sizes, dtype=np.int64)
-    least = np.minimum(size, 1) * (d >= np.count_nonzero(size))  # a tensor without elements has no coordinate
+    # A tensor without elements gets no coordinate; with fewer coordinates than tensors none is guaranteed.
+    least = np.minimum(size, 1) * (d >= np.count_nonzero(size))
     shares = np.maximum((d * size) // size.sum(), least)
-    want = d * size / size.sum() - shares
+    remainder = d * size / size.sum() - shares
+    # Rounding down leaves coordinates over; the guaranteed ones may have taken too many.
     while (missing := d - int(shares.sum())) != 0:
         step = 1 if missing > 0 else -1
         free = shares < size if step > 0 else shares > least
-        at = int(np.argmax(np.where(free, step * want, -np.inf)))
+        at = int(np.argmax(np.where(free, step * remainder, -np.inf)))
         shares[at] += step
-        want[at] -= step
+        remainder[at] -= step
     return [int(share) for share in shares]
 
 

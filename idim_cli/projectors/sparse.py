@@ -13,14 +13,13 @@ from torch import Tensor
 
 from idim_cli.core.errors import ComponentError
 from idim_cli.projectors.base import Cost, Projector
-
-_BEYOND = "P is not as it was made: an index is out of range", "make P anew, from its seed"
+from idim_cli.projectors.kernels.loops import OUT_OF_RANGE, REBUILD
 
 
 class Sparse(Projector):
-    """Each entry is nonzero with probability `density`, positive or negative alike, then columns are scaled.
+    """Each entry is nonzero with probability `density`, +1 or -1 equally often, then columns are scaled.
 
-    A column that drew no entry gets one at a random row, so that every column has unit length.
+    A column without an entry gets one at a random row, so every column has unit length.
 
     Args:
         density: probability of an entry; the default is 1/sqrt(D) (paper, section S7).
@@ -46,13 +45,16 @@ class Sparse(Projector):
         self._hold("scale", (1 / length).astype(np.float32))
         self._hold_levels(row, column + d * (sign < 0))
         start = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=d))])
+        # int32 halves the memory of the indices, and starts count nonzeros.
         index = np.int32 if len(at) < 2**31 else np.int64
         self._hold("backward_start", start.astype(index))
         self._hold("backward_index", row.astype(index))
         self._hold("backward_value", (sign / length[column]).astype(np.float32))
 
     def _project(self, v: Tensor) -> Tensor:
-        """P v: of the rows, those with most nonzeros first, their first nonzero, then their second, ..."""
+        """P v: the first nonzero of every row, then the second, ..., rows with most nonzeros first."""
+        # Sorted that way, the rows that have a k-th nonzero are the first ones: one gather and one addition
+        # to a contiguous slice per level, in the same order on every device.
         v = v * self.scale
         _refuse_beyond(self.pick, 2 * self.d)
         _refuse_beyond(self.place, self.D)
@@ -69,19 +71,15 @@ class Sparse(Projector):
         return (matrix @ g.reshape(-1, self.D).T).T.reshape(*g.shape[:-1], self.d)
 
     def _transposed(self, kind: torch.dtype) -> Tensor:
-        """P' as a sparse matrix, whose product follows any index.
-
-        On the CPU all are looked at each time, elsewhere, where looking means waiting, when they are others.
-
-        Raises:
-            ComponentError: P is not as it was made.
-        """
+        """P' as a sparse matrix; ComponentError if its indices were changed."""
+        # The product reads memory at any index. On the CPU they are checked each time; on a GPU a check waits
+        # for the device, so they are checked when the tensors are other ones.
         _refuse_beyond(self.backward_index, self.D)
         _refuse_beyond(self.backward_start, len(self.backward_index) + 1)
         parts = self.backward_start, self.backward_index, self.backward_value
         mark = [(part.data_ptr(), 0 if part.is_inference() else part._version) for part in parts]
         with warnings.catch_warnings():
-            # The second one is of torch 2.11 on CUDA, where it names a choice that is made below.
+            # The second warning comes from torch 2.11 on CUDA, although `check_invariants` is given below.
             for message in ("Sparse CSR tensor support is in beta", "Sparse invariant checks"):
                 warnings.filterwarnings("ignore", message=message)
             try:
@@ -89,28 +87,29 @@ class Sparse(Projector):
                     *parts[:2], parts[2].to(kind), (self.d, self.D), check_invariants=mark != self._sound
                 )
             except RuntimeError as error:
-                raise ComponentError(*_BEYOND) from error
+                raise ComponentError(OUT_OF_RANGE, REBUILD) from error
         self._sound = mark
         return matrix
 
     @classmethod
     def expected_cost(cls, D: int, d: int, *, density: float | None = None, **params: Any) -> Cost:
-        """Of the expected number of nonzeros."""
+        """The cost of the expected number of nonzeros."""
         return _cost(D, d, round(D * d * _density(D, density)))
 
     def cost(self) -> Cost:
-        """Of the nonzeros that were drawn."""
+        """The cost of the nonzeros that were drawn."""
         return _cost(self.D, self.d, self.pick.numel())
 
     def _positions(self, density: float) -> np.ndarray:
-        """Where the nonzeros are, as column * D + row, rising."""
+        """The places of the nonzeros, column * D + row, ascending."""
         at = self._stream("place").hits(self.D * self.d, density)
         empty = np.flatnonzero(np.bincount(at // self.D, minlength=self.d) == 0)
         rows = self._stream("empty").integers(len(empty), self.D)
         return np.sort(np.concatenate([at, empty * self.D + rows]))
 
     def _hold_levels(self, row: np.ndarray, pick: np.ndarray) -> None:
-        """What `project` reads, in the order that it reads: indices into the table (v, -v) for each level."""
+        """Hold what `project` reads, in reading order: indices into the table (v, -v) for each level."""
+        # Stable sorts: the order of equal keys, and with it the bits of sums, is the same everywhere.
         pick = pick[np.argsort(row, kind="stable")].astype(np.int32)
         count = np.bincount(row, minlength=self.D)
         start = np.cumsum(count) - count
@@ -124,14 +123,12 @@ class Sparse(Projector):
 
 
 def _refuse_beyond(index: Tensor, size: int) -> None:
-    """ComponentError unless all of an index is in 0 .. size - 1; on the CPU, as that takes a pass over it.
-
-    Its version says nothing: a write through ``.data`` does not count.
-    """
+    """ComponentError unless a CPU index is in 0 .. size - 1 everywhere."""
+    # Each time: a tensor's version does not count writes through ``.data``.
     if index.device.type == "cpu" and len(index):
         least, most = index.aminmax()
         if least < 0 or most >= size:
-            raise ComponentError(*_BEYOND)
+            raise ComponentError(OUT_OF_RANGE, REBUILD)
 
 
 def _density(D: int, density: float | None) -> float:
@@ -141,4 +138,5 @@ def _density(D: int, density: float | None) -> float:
 def _cost(D: int, d: int, nonzeros: int) -> Cost:
     index = 4 if nonzeros < 2**31 else 8
     state = nonzeros * (8 + index) + (d + 1) * index + 4 * D + 4 * d
+    # 80 bytes a nonzero while P is built: its position, row, column and sort order are int64 each.
     return Cost(state, 80 * nonzeros + 24 * (D + d) + (1 << 23), 4 * nonzeros)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from idim_cli.projectors.base import Cost, Projector, SideBySide, each
+from idim_cli.projectors.base import BlockDiagonal, Cost, Projector, each
 from idim_cli.projectors.kernels import loops
 from idim_cli.projectors.kernels.loops import compiled, refuse_beyond
 
@@ -19,11 +19,11 @@ class Tied(Projector):
     """Every native parameter follows one of the d coordinates, with a random sign.
 
     The subspace of randomly hashed weights (Chen et al. 2015; paper, section 3.1), later used for fine-tuning
-    as Uni-LoRA. Rows are shared out over columns by random permutations of the columns, one for each d rows,
-    so that the columns differ by at most one in their number of rows; their supports are disjoint.
+    as Uni-LoRA. Rows are assigned to columns by random permutations of the columns, one for each d rows, so
+    columns differ by at most one in their number of rows; their supports are disjoint.
 
-    One int32 for each parameter is all that is held: it picks from the table (v, -v) of 2 d numbers, which
-    brings the sign along.
+    P holds one int32 for each parameter: an index into the table (v, -v) of 2 d numbers, which includes the
+    sign.
     """
 
     pick: Tensor
@@ -45,22 +45,19 @@ class Tied(Projector):
         return each(lambda row: _sum(row, self.scale, self.pick), g, self.D)
 
     @classmethod
-    def beside(cls, parts: Sequence[Tied]) -> SideBySide:
+    def block_diagonal(cls, parts: Sequence[Tied]) -> BlockDiagonal:
         """One table for all."""
         return _OneTable(parts)
 
     @classmethod
     def expected_cost(cls, D: int, d: int, **params: Any) -> Cost:
         """One index a parameter, one scale a column."""
+        # 24 bytes bound the peak of columns, signs and sums; 4 MB are the random words of a chunk.
         return Cost(4 * D + 4 * d, 24 * D + 24 * d + (1 << 22), 2 * D + 6 * d)
 
-    def cost(self) -> Cost:
-        """As expected: the size of P is fixed."""
-        return self.expected_cost(self.D, self.d)
 
-
-class _OneTable(SideBySide):
-    """Projectors side by side: their rows read one table of all coordinates."""
+class _OneTable(BlockDiagonal):
+    """Several projectors whose rows read one table of all coordinates."""
 
     pick: Tensor
     scale: Tensor
@@ -88,7 +85,8 @@ def _read(v: Tensor, scale: Tensor, pick: Tensor) -> Tensor:
     """Entries of the table (v, -v), scaled."""
     v = v * scale
     table = torch.cat([v, -v])
-    if not loops.runs_here(v) or not loops.ready():  # these are copies: the bits are the same
+    # Copies: the bits are the same either way, and one call is not worth importing numba.
+    if not loops.runs_here(v) or not loops.ready():
         return table.index_select(0, pick)
     out = v.new_empty(len(pick))
     loops.in_parts(_look_up, len(pick), loops.parts(len(pick)), table, pick, out)
@@ -99,7 +97,9 @@ def _sum(g: Tensor, scale: Tensor, pick: Tensor) -> Tensor:
     """The transpose of `_read`."""
     g, d = g.to(torch.promote_types(g.dtype, scale.dtype)), len(scale)
     if loops.runs_here(g):
-        count = loops.parts(len(g), len(g) // (8 * d))  # the sums are short beside what is added up
+        # Each part has sums of its own: at least eight numbers for each, or adding up the parts would cost
+        # more than it saves. The number of parts is independent of the threads, and so are the bits.
+        count = loops.parts(len(g), len(g) // (8 * d))
         sums = g.new_zeros(count, 2 * d)
         loops.in_parts(_add_up, len(g), count, g.contiguous(), pick, sums)
         total = sums.sum(0)
@@ -112,6 +112,7 @@ def _sum(g: Tensor, scale: Tensor, pick: Tensor) -> Tensor:
 def _look_up(table: np.ndarray, pick: np.ndarray, out: np.ndarray, part: int, first: int, last: int) -> None:
     pick, out = pick[first:last], out[first:last]
     refuse_beyond(pick, 0, table.size)
+    # Unsigned: the compiler then leaves out Python's rule for negative indices.
     for i in range(pick.size):
         out[i] = table[np.uint32(pick[i])]
 

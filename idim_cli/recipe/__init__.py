@@ -1,1 +1,1 @@
-"""Recipes: YAML with line numbers, its schema, overrides, and all faults at once."""
+"""Recipes: YAML with line numbers, its schema, overrides, and checks that report all faults together."""

@@ -1,4 +1,4 @@
-"""Plain values to a `Recipe`, or everything that is wrong with them at once."""
+"""From plain values to a `Recipe`, or to all their faults together."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ Tree = dict[str, Any]
 
 
 def validate(tree: Any, source: SourceMap, faults: list[Fault] | None = None) -> Recipe:
-    """The recipe that `tree` holds; RecipeError with all its faults, and those found before."""
+    """The recipe in `tree`; RecipeError with all its faults and the given ones."""
     if not isinstance(tree, dict):
         message = "the file is empty" if tree is None else "should hold 'key: value' lines"
         raise RecipeError([*(faults or []), source.fault("", message, "see: idim recipes show quickstart")])
     recipe, problems = examine(tree)
     problems += sweep_problems(tree, recipe, examine)
+    # A set: a fault of the recipe comes up again in every combination of its sweep.
     found = {*(faults or []), *map(source.locate, problems)}
     if recipe is None or found:
         raise RecipeError(list(found))
@@ -39,7 +40,7 @@ def validate(tree: Any, source: SourceMap, faults: list[Fault] | None = None) ->
 
 
 def examine(tree: Tree) -> tuple[Recipe | None, list[KeyFault]]:
-    """Check `tree` but for what its sweep would set; the recipe is None when there are problems."""
+    """Check `tree` without the values of its sweep; the recipe is None when there are problems."""
     problems: list[KeyFault] = []
     normal = _normalise(tree, problems)
     problems += _published(tree.get("published"))
@@ -47,6 +48,7 @@ def examine(tree: Tree) -> tuple[Recipe | None, list[KeyFault]]:
         recipe = Recipe.model_validate(normal)
     except pydantic.ValidationError as error:
         found = wording.problems(error, Recipe)
+        # `_normalise` reports this one with a better place; pydantic stops before it at other faults.
         return None, problems + [problem for problem in found if problem.message != EPOCHS_OR_STEPS]
     return (None if problems else recipe), problems
 
@@ -54,6 +56,7 @@ def examine(tree: Tree) -> tuple[Recipe | None, list[KeyFault]]:
 def _normalise(tree: Tree, problems: list[KeyFault]) -> Tree:
     """The tree with the short forms written out: components, grids of d, seeds, one tracker."""
     training, sweep = tree.get("training"), tree.get("sweep")
+    # Copies of what changes: the caller's tree still has what the user wrote.
     normal = dict(tree)
     if isinstance(training, dict):
         normal["training"] = dict(training)
@@ -63,15 +66,16 @@ def _normalise(tree: Tree, problems: list[KeyFault]) -> Tree:
         normal["sweep"] = dict(sweep)
         if isinstance(sweep.get("d"), dict):
             normal["sweep"]["d"] = _grid(sweep["d"], problems)
-    if type(tree.get("seeds")) is int:
+    if type(tree.get("seeds")) is int:  # not bool
         normal["seeds"] = _seeds(tree["seeds"], problems)
     _normalise_components(normal, problems)
     return normal
 
 
 def _published(name: Any) -> list[KeyFault]:
-    """What is wrong with the name of published points; a path is looked at when they are drawn."""
+    """The fault of an unknown name of published points."""
     known = published()
+    # A report reads the path of a CSV: a sweep on another machine may do without it.
     if not isinstance(name, str) or name in known or name.endswith(".csv"):
         return []
     hint = f"{did_you_mean(name, known)}; or a CSV file"
@@ -85,15 +89,12 @@ def _normalise_components(normal: Tree, problems: list[KeyFault]) -> None:
             holder = holder.get(part)
         if isinstance(holder, dict) and path[-1] in holder:
             holder[path[-1]] = components.resolve(holder[path[-1]], kind, path, problems)
-    if normal.get(TRACKERS) is not None:
-        normal[TRACKERS] = _trackers(normal[TRACKERS], problems)
-
-
-def _trackers(given: Any, problems: list[KeyFault]) -> list[Tree]:
-    """All trackers, of a list or of one alone."""
-    if not isinstance(given, list):
-        return [components.resolve(given, TRACKER, (TRACKERS,), problems)]
-    return [components.resolve(spec, TRACKER, (TRACKERS, at), problems) for at, spec in enumerate(given)]
+    given = normal.get(TRACKERS)
+    if isinstance(given, list):
+        each = [((TRACKERS, at), spec) for at, spec in enumerate(given)]
+        normal[TRACKERS] = [components.resolve(spec, TRACKER, path, problems) for path, spec in each]
+    elif given is not None:
+        normal[TRACKERS] = [components.resolve(given, TRACKER, (TRACKERS,), problems)]
 
 
 def _seeds(seed: int, problems: list[KeyFault]) -> Tree:
@@ -110,7 +111,7 @@ def _grid(spec: Tree, problems: list[KeyFault]) -> list[int]:
     except pydantic.ValidationError as error:
         found = wording.problems(error, DimensionRange)
         problems += [problem._replace(path=path + problem.path) for problem in found]
-        return [1]
+        return [1]  # any valid grid, so that the rest of the recipe is checked too
     if grid.to < grid.start:
         problems.append(KeyFault((*path, "to"), f"should be at least {grid.start} (from)"))
         return [1]

@@ -1,4 +1,4 @@
-"""Code that a recipe names from its own folder: found there, from whichever folder a command is run."""
+"""Paths of code in a recipe's folder, which are relative to that folder and not to the working folder."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from idim_cli.recipe.code_slots import slots
 
 
 def relocate(tree: dict[str, Any], folder: Path) -> None:
-    """Name the files of a recipe's code that lie in its `folder` as they are seen from the working folder.
+    """Rewrite paths of code in a recipe's `folder` so that they are relative to the working folder.
 
-    What does not lie there is left as it is, to be looked for from the working folder.
+    Paths of files that are not in `folder` stay: they are relative to the working folder already.
     """
     if not folder.is_dir() or folder.resolve() == Path.cwd():
         return
-    for slot in list(slots(tree)):
+    for slot in list(slots(tree)):  # a list first: the names are replaced in place
         where, colon, attribute = slot.name.rpartition(":")
         found = code_files.within(folder, where) if colon else None
         if found is not None:

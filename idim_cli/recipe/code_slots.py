@@ -1,6 +1,6 @@
-"""Every place of a recipe that names a component, or code that one uses: also what its sweep would set.
+"""Every place of a recipe that names a component or its code, including the values of its sweep.
 
-The plain values may be unchecked, and may be a stranger's.
+The plain values may be unchecked and untrusted.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ Tree = Mapping[str, Any]
 KeyParts = tuple[str, ...]
 
 
+# Holder and key, not the name alone: callers replace names in place.
 class Slot(NamedTuple):
-    """A place that holds the name of a component, or of code that a parameter names.
+    """A place with the name of a component, or of code in a parameter.
 
     Attributes:
-        holder: the mapping or list that holds it, ...
-        at: ... and where.
+        holder: the mapping or list that holds the name.
+        at: key or index in the holder.
         kind: of component.
         key: of the recipe, as it is written.
-        path: the recipe key of the component; empty for what stands inside its parameters.
+        path: the recipe key of the component; empty inside its parameters.
         params: of the component.
     """
 
@@ -38,12 +39,12 @@ class Slot(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What stands there."""
+        """The name."""
         return str(self.holder[self.at])
 
 
 class Setting(NamedTuple):
-    """A value that a sweep would set: where it stands, and the parts of the key that it would be set at."""
+    """A value of a sweep: its place, and the parts of the recipe key that it sets."""
 
     holder: Any
     at: Any
@@ -53,17 +54,13 @@ class Setting(NamedTuple):
 
 def slots(tree: Tree) -> Iterator[Slot]:
     """All slots of a recipe's plain values."""
+    # For each component of the recipe: itself, then every value of the sweep at it, above it or inside it.
     for path, kind in COMPONENTS.items():
         holder = _descend(tree, path[:-1])
         if isinstance(holder, Mapping) and path[-1] in holder:
             yield from of_component(holder, path[-1], kind, ".".join(path), path)
         for setting in settings(tree):
             yield from _set(setting, path, kind)
-    yield from _trackers(tree)
-
-
-def _trackers(tree: Tree) -> Iterator[Slot]:
-    """Those of the trackers: a list of them, or one alone."""
     given = tree.get(TRACKERS)
     if isinstance(given, list):
         each: list[tuple[Any, Any, str]] = [(given, at, f"{TRACKERS}[{at}]") for at in range(len(given))]
@@ -74,7 +71,7 @@ def _trackers(tree: Tree) -> Iterator[Slot]:
 
 
 def settings(tree: Tree) -> Iterator[Setting]:
-    """All that a sweep would set."""
+    """All values that a sweep sets."""
     for key, values in _items(_descend(tree, ("sweep", "over"))):
         places = range(len(values)) if isinstance(values, list) else list(_mapping(values))
         yield from (Setting(values, at, f"sweep.over.{key}", split(key)) for at in places)
@@ -84,7 +81,7 @@ def settings(tree: Tree) -> Iterator[Setting]:
 
 
 def _inside(kind: str, name: str, params: Any, key: str) -> Iterator[Slot]:
-    """The slots in the parameters of a component: its inner one, and code that it uses."""
+    """The slots in the parameters of a component: its inner component, and code."""
     if INNER in params:
         yield from of_component(params, INNER, kind, f"{key}.{INNER}")
     for parameter in registry(kind).code_parameters(name):
@@ -93,7 +90,7 @@ def _inside(kind: str, name: str, params: Any, key: str) -> Iterator[Slot]:
 
 
 def of_component(holder: Any, at: Any, kind: str, key: str, path: KeyParts = ()) -> Iterator[Slot]:
-    """The slots of the component that stands at ``holder[at]``."""
+    """The slots of the component at ``holder[at]``."""
     spec = holder[at]
     if isinstance(spec, str):
         yield Slot(holder, at, kind, key, path)
@@ -104,14 +101,17 @@ def of_component(holder: Any, at: Any, kind: str, key: str, path: KeyParts = ())
 
 
 def _set(setting: Setting, path: KeyParts, kind: str) -> Iterator[Slot]:
-    """The slots of what a sweep would set at a component, above it, or inside it."""
+    """The slots of a sweep's value at a component, above it, or inside it."""
     holder, at, key, parts = setting
+    # Above or at: the value contains the component.
     if path[: len(parts)] == parts:
         for part in path[len(parts) :]:
             if not isinstance(holder[at], dict) or part not in holder[at]:
                 return
             holder, at = holder[at], part
         yield from of_component(holder, at, kind, key, path)
+    # Inside: the value is a name or a parameter. Which component it belongs to may be set as well, so a
+    # parameter counts if it names code in any component.
     elif parts[: len(path)] == path:
         rest = parts[len(path) :]
         own = path if rest == ("name",) else ()
@@ -119,14 +119,10 @@ def _set(setting: Setting, path: KeyParts, kind: str) -> Iterator[Slot]:
             rest = rest[1:]
         if not rest:
             yield from of_component(holder, at, kind, key)
-        elif isinstance(holder[at], str) and (rest == ("name",) or _names_code(kind, rest)):
-            yield Slot(holder, at, kind, key, own)
-
-
-def _names_code(kind: str, rest: KeyParts) -> bool:
-    """Whether a parameter names code in any component of a kind."""
-    room = registry(kind)
-    return any(rest == (one,) for name in room for one in room.code_parameters(name))
+        elif isinstance(holder[at], str):
+            room = registry(kind)
+            if rest in {("name",), *((one,) for name in room for one in room.code_parameters(name))}:
+                yield Slot(holder, at, kind, key, own)
 
 
 def _descend(tree: Any, path: KeyParts) -> Any:

@@ -1,4 +1,4 @@
-"""A recipe back to its YAML form, which reads back as an equal recipe: short, or with every default."""
+"""From a recipe to its YAML form, short or with every default; reading it gives an equal recipe."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Part = TypeVar("Part", bound=BaseModel)
 
 
 def dump(recipe: Recipe, *, defaults: bool = False) -> dict[str, Any]:
-    """Plain values of `recipe`, components in their short form; `defaults` also of keys left at theirs."""
+    """Plain values of `recipe`, components in short form; `defaults` includes keys at their default."""
     return _mapping(recipe, defaults)
 
 
 def to_yaml(recipe: Recipe, *, defaults: bool = False) -> str:
-    """The YAML text of `recipe`, as `dump`."""
+    """The YAML text of `recipe`, see `dump`."""
     plain = dump(recipe, defaults=defaults)
     return yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def filled(recipe: Recipe) -> Recipe:
-    """The recipe with the parameters of all its components written out, so that it outlives their defaults.
+    """The recipe with all parameters of its components written out, independent of later defaults.
 
     Raises:
         ComponentError: a component is unknown, or its parameters do not fit.
@@ -38,7 +38,7 @@ def filled(recipe: Recipe) -> Recipe:
 
 
 def _with(part: Part, path: tuple[str, ...], kind: str) -> Part:
-    """`part` with the component at `path` filled in."""
+    # Parts are frozen, so every part above a component is copied.
     here = getattr(part, path[0])
     if here is None:
         return part
@@ -50,6 +50,7 @@ def _mapping(part: BaseModel, defaults: bool) -> dict[str, Any]:
     given = {}
     for name, field in type(part).model_fields.items():
         value = getattr(part, name)
+        # A required key has no default to compare with.
         if defaults or field.is_required() or value != field.get_default():
             given[name] = _plain(value, defaults)
     return given

@@ -1,4 +1,4 @@
-"""Recipes as files: reading one whole, and writing one without losing what is there."""
+"""Reading recipe files, and writing new ones without overwriting others."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def read_text(path: Path) -> str:
 
 
 def write_new(path: Path, text: str, force: bool = False) -> None:
-    """Write a file; FileError if it cannot be written, or is there already and `force` is not given."""
+    """Write a file; FileError if it cannot be written, or exists and `force` is not given."""
     try:
+        # "x" and no check before: another process may create the file in between.
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""The JSON Schema of recipes: what editors complete and check, with every component's own parameters."""
+"""The JSON Schema of recipes, for editors: keys, short forms and the parameters of every component."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from idim_cli.recipe.schema import COMPONENTS, TRACKER, Component, DimensionRang
 
 Schema = dict[str, Any]
 
-#: Version of JSON Schema, and of ours.
+#: Version of JSON Schema, and name of this schema.
 DIALECT, NAME = "https://json-schema.org/draft/2020-12/schema", "idim/recipe/1"
 _CODE = {
     "type": "string",
@@ -21,10 +21,11 @@ _CODE = {
 def json_schema() -> Schema:
     """The schema of a recipe's file, short forms included.
 
-    What one key says about another is checked as far as JSON Schema can; `idim recipes check` knows the rest.
+    Conditions between keys are included where JSON Schema can express them; `idim recipes check` knows all.
     """
     whole = Recipe.model_json_schema()
     defs: Schema = whole.pop("$defs")
+    # Each kind has a definition of its own instead, with the names and parameters of its components.
     del defs["Component"]
     defs["DimensionRange"] = DimensionRange.model_json_schema()
     _open_short_forms(whole, defs)
@@ -41,7 +42,7 @@ def json_schema() -> Schema:
 
 
 def _open_short_forms(whole: Schema, defs: Schema) -> None:
-    """What `check` writes out before it validates: the name of the file, one seed for all, grids of d."""
+    """Allow the short forms that `check` expands: no name, one seed for all, grids of d."""
     whole["required"].remove("name")
     _allow(whole["properties"], "seeds", defs["Seeds"]["properties"]["theta0"])
     sweep, training = defs["Sweep"], defs["Training"]
@@ -54,7 +55,8 @@ def _open_short_forms(whole: Schema, defs: Schema) -> None:
 
 
 def _allow(properties: Schema, key: str, other: Schema) -> None:
-    """Let `properties` have another form at `key`."""
+    """Allow another form at `key`."""
+    # Editors show the description and default of the outermost schema alone.
     outer = {name: value for name, value in properties[key].items() if name in ("description", "default")}
     inner = {name: value for name, value in properties[key].items() if name not in outer}
     bare = {name: value for name, value in other.items() if name not in ("description", "default")}
@@ -62,7 +64,7 @@ def _allow(properties: Schema, key: str, other: Schema) -> None:
 
 
 def _reference(path: tuple[str, ...], old: Schema, kind: str) -> Schema:
-    """The key of a component; what stands there by default in its short form."""
+    """The schema of a component's key, its default in the short form."""
     new: Schema = {"description": old["description"], "$ref": f"#/$defs/{kind}"}
     if "default" in old:
         new["default"] = short(**Component.model_validate(old["default"]).model_dump())
@@ -70,7 +72,7 @@ def _reference(path: tuple[str, ...], old: Schema, kind: str) -> Schema:
 
 
 def _kind(kind: str, room: Registry) -> Schema:
-    """The definitions of a kind: each component with its parameters, and the choice among all."""
+    """The definitions of a kind: each component with its parameters, and the choice between all."""
     defs = {f"{kind} {name}": _component(kind, name, room) for name in room}
     if any(INNER in one["properties"] for one in defs.values()):
         defs[f"inner {kind}"] = _choice(kind, [name for name in room if name not in NEVER_INNER], defs)
@@ -78,7 +80,8 @@ def _kind(kind: str, room: Registry) -> Schema:
 
 
 def _choice(kind: str, names: list[str], defs: Schema) -> Schema:
-    """A component by its name alone where that will do, or as a mapping."""
+    """A component by name, or as a mapping."""
+    # Its name alone is enough only if no parameter is required.
     alone = [name for name in names if defs[f"{kind} {name}"]["required"] == ["name"]]
     forms: list[Schema] = [{"enum": alone}, *({"$ref": f"#/$defs/{kind} {name}"} for name in names)]
     forms += [_CODE, {"type": "object", "properties": {"name": _CODE}, "required": ["name"]}]
@@ -101,7 +104,8 @@ def _component(kind: str, name: str, room: Registry) -> Schema:
 
 
 def _untitled(part: Any) -> Any:
-    """Without the titles that pydantic makes of names."""
+    """Without the titles that pydantic derives from names."""
+    # Only texts: a property may be called "title".
     if isinstance(part, list):
         return [_untitled(item) for item in part]
     if not isinstance(part, dict):

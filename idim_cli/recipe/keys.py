@@ -1,4 +1,4 @@
-"""Every key of a recipe in its dotted form, and the values that it may have: for completion."""
+"""Every key of a recipe in its dotted form, and its possible values: for completion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Keys:
     """The dotted keys of a recipe, its components' parameters included.
 
     Args:
-        recipe: by name or file: it says which components there are. Without one, those by default.
+        recipe: name or file of the recipe whose components count; None takes the defaults.
     """
 
     def __init__(self, recipe: str | None = None) -> None:
@@ -30,7 +30,7 @@ class Keys:
         self.defs: Schema = whole["$defs"]
         self.tree: Any = {}
         if recipe:
-            with contextlib.suppress(IdimError):
+            with contextlib.suppress(IdimError):  # completion completes what it can
                 self.tree = text.parse(text.read(find(recipe)), recipe).value
         self.found = dict(self._walk(whole["properties"], ()))
 
@@ -41,11 +41,12 @@ class Keys:
         return key in self.found
 
     def values(self, key: str) -> list[str]:
-        """What may stand behind ``key=``: choices, the recipe's own value, the default."""
+        """Possible values of ``key=``: choices, the recipe's own value, the default."""
         schema = self.found.get(key, {})
         kind = COMPONENTS.get(tuple(key.split(".")))
         named = registry(kind).names() if kind else ()
         known = [*_choices(schema, self.defs), *named, self._here(key), schema.get("default")]
+        # Mappings and lists are too long to complete.
         short = (value for value in known if not isinstance(value, dict | list | NoneType))
         return list(dict.fromkeys(map(_shown, short)))
 
@@ -53,6 +54,7 @@ class Keys:
         for name, schema in properties.items():
             here = (*path, name)
             kind, below = COMPONENTS.get(here), _target(schema, self.defs)
+            # The parameters of a component depend on its name, so the schema's own properties do not count.
             inner = below.get("properties") if kind is None else None
             if inner is None or _has_short_form(schema):
                 yield ".".join(here), schema
@@ -62,7 +64,7 @@ class Keys:
                 yield from self._parameters(kind, here, schema)
 
     def _parameters(self, kind: str, path: tuple[str, ...], schema: Schema) -> Iterator[tuple[str, Schema]]:
-        """The parameters of the component that stands at `path`."""
+        """The parameters of the component at `path`."""
         spec = self._here(".".join(path)) or schema.get("default")
         with contextlib.suppress(IdimError):
             name = split(spec)[0] if spec else ""
@@ -71,7 +73,7 @@ class Keys:
                     yield f"{'.'.join(path)}.{key}", value
 
     def _here(self, key: str) -> Any:
-        """What the recipe says, if anything."""
+        """The value in the recipe; None without one."""
         node = self.tree
         for part in key.split("."):
             node = node.get(part) if isinstance(node, dict) else None
@@ -79,12 +81,12 @@ class Keys:
 
 
 def _has_short_form(schema: Schema) -> bool:
-    """Whether something else than a mapping may stand there too."""
+    """Whether the value may also be something else than a mapping."""
     return any("$ref" not in one and one.get("type") != "null" for one in schema.get("anyOf", ()))
 
 
 def _target(schema: Schema, defs: Schema) -> Schema:
-    """What a reference leads to, through the choices beside null and the short forms."""
+    """The schema behind a reference, also where null or short forms are alternatives."""
     for one in [schema, *schema.get("anyOf", ())]:
         if "$ref" in one:
             found: Schema = defs[one["$ref"].removeprefix("#/$defs/")]
@@ -104,5 +106,5 @@ def _choices(schema: Schema, defs: Schema) -> list[Any]:
 
 
 def _shown(value: Any) -> str:
-    """As it is written on a command line."""
+    """A value as written on a command line."""
     return value if isinstance(value, str) else json.dumps(value)

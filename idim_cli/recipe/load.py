@@ -21,20 +21,20 @@ from idim_cli.recipe.find import find
 from idim_cli.recipe.schema import Recipe
 from idim_cli.recipe.source import SourceMap
 
-#: What to do where a recipe says no d to sweep over.
-NO_GRID = "say which d with --d 100,200,400, or have them chosen with --adaptive"
+#: What to do about a recipe without d to sweep over.
+NO_GRID = "give d as --d 100,200,400, or let a search choose with --adaptive"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A checked recipe, and where each of its keys was written."""
+    """A checked recipe with the place of each key."""
 
     recipe: Recipe
     source: SourceMap
 
     def require_sweep(self) -> None:
-        """Raise RecipeError unless the recipe says which runs a sweep is made of."""
+        """Raise RecipeError unless the recipe describes a sweep."""
         if "sweep" not in self.recipe.usable:
             raise RecipeError([self.source.fault("sweep.d", "is missing", NO_GRID, at_key=True)])
 
@@ -43,8 +43,8 @@ def load(source: str | Path, overrides: str | Sequence[str] = ()) -> Loaded:
     """Read a recipe by path or shipped name, with ``key=value`` overrides (or a single one).
 
     Raises:
-        FileError: there is no such file, or it cannot be read.
-        RecipeError: the recipe is wrong; holds all faults, each with its place.
+        FileError: the file does not exist or cannot be read.
+        RecipeError: the recipe is invalid; holds all faults, each with its place.
         IdimError: `source` is neither a path nor a name.
     """
     if not isinstance(source, str | Path):
@@ -64,9 +64,9 @@ def as_loaded(recipe: Loaded | str | Path) -> Loaded:
 
 
 def loads(yaml_text: str, file: str = "<recipe>", overrides: Sequence[str] = ()) -> Loaded:
-    """Read a recipe from YAML text; `file` is the name that faults carry. RecipeError as for `load`.
+    """Read a recipe from YAML text; RecipeError as for `load`.
 
-    A recipe that does not say its name has that of its file.
+    `file` is its name in faults, and the default of the recipe's name.
     """
     return _loaded(yaml_text, file, overrides)
 
@@ -74,6 +74,7 @@ def loads(yaml_text: str, file: str = "<recipe>", overrides: Sequence[str] = ())
 def _loaded(yaml_text: str, file: str, overrides: Sequence[str], folder: Path | None = None) -> Loaded:
     tree, source, faults = text.parse(yaml_text, file)
     if isinstance(tree, dict):
+        # Before the overrides: paths on the command line are relative to the working folder.
         if folder is not None:
             code_paths.relocate(tree, folder)
         faults = faults + override.apply(tree, source, overrides)
@@ -82,10 +83,10 @@ def _loaded(yaml_text: str, file: str, overrides: Sequence[str], folder: Path | 
 
 
 def from_plain(tree: Any, file: str) -> Loaded:
-    """Read a recipe from plain values, as `dump` makes them and checkpoints keep them; see `loads`."""
+    """Read a recipe from plain values, as made by `dump` and stored in checkpoints; see `loads`."""
     try:
-        written = json.dumps(tree, allow_nan=False)
-    except ValueError:  # numbers that JSON does not have
+        written = json.dumps(tree, allow_nan=False)  # JSON is YAML, and much faster to write
+    except ValueError:  # infinity or NaN, which JSON does not have
         written = yaml.dump(tree, Dumper=text.Dumper)
     except RecursionError:
         raise RecipeError([Fault(file, 0, 0, "", f"nested more than {text.MAX_DEPTH} levels deep")]) from None
@@ -93,10 +94,8 @@ def from_plain(tree: Any, file: str) -> Loaded:
 
 
 def _name(file: str) -> str:
-    """The name of `file` in the letters that a recipe's name may have.
-
-    Other letters leave a digest of the whole behind, as two names may differ in them alone.
-    """
+    """The name of `file` in the letters that a recipe's name may have."""
+    # Names may differ only in letters that are replaced here, so a digest of the whole is added.
     stem = Path(file).stem
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")
     if stem.isascii() and name:
@@ -106,7 +105,7 @@ def _name(file: str) -> str:
 
 
 def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """`recipe` with dotted keys set, as in ``{"model.depth": 3}``; checked, RecipeError if wrong."""
+    """`recipe` with dotted keys set, as in ``{"model.depth": 3}``; RecipeError if the result is invalid."""
     tree = dump(recipe)
     override.assign_all(tree, values)
     return validate(tree, SourceMap(recipe.name))

@@ -1,4 +1,4 @@
-"""Recipe keys set from outside: ``key=value`` arguments, sweeps, baselines, callers in Python."""
+"""Setting recipe keys by ``key=value`` arguments, sweeps, baselines and Python callers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from idim_cli.recipe.source import Place, SourceMap
 
 Tree = dict[str, Any]
 
-# Below these, the rest of a dotted key is one key.
+# Mappings whose keys are dotted recipe keys themselves.
 _HOLDERS = (("sweep", "over"), ("sweep", "baseline", "set"))
 
 
@@ -28,7 +28,7 @@ def split(key: str) -> tuple[str, ...]:
 
 
 def assign(tree: Tree, key: str, value: Any) -> None:
-    """Set `key` in `tree`, making the mappings on the way; IdimError if something else stands there."""
+    """Set `key` in `tree`, creating the mappings above it; IdimError if another value is in the way."""
     *parents, last = split(key)
     if len(parents) > text.MAX_DEPTH:
         raise IdimError(f"a key of {len(parents) + 1} parts is nested more than {text.MAX_DEPTH} levels deep")
@@ -39,11 +39,11 @@ def assign(tree: Tree, key: str, value: Any) -> None:
             raise IdimError(f"{'.'.join(parents[:depth])} holds a value, so there is no {key}")
         node[part] = child
         node = child
-    node[last] = copy.deepcopy(value)  # a later key may be set inside it, and its giver keeps it
+    node[last] = copy.deepcopy(value)  # a later key may change it, and the caller's value must stay
 
 
 def assign_all(tree: Tree, values: Mapping[str, Any]) -> None:
-    """Set several keys; epochs alone replaces the recipe's steps, and steps its epochs."""
+    """Set several keys; setting one of epochs and steps removes the other from the recipe."""
     for key, value in values.items():
         assign(tree, key, value)
     for one, other in (("epochs", "steps"), ("steps", "epochs")):
@@ -52,12 +52,13 @@ def assign_all(tree: Tree, values: Mapping[str, Any]) -> None:
 
 
 def apply(tree: Tree, source: SourceMap, arguments: Sequence[str]) -> list[Fault]:
-    """Set what the ``key=value`` `arguments` say, with their places; the faults of those that cannot be."""
+    """Apply ``key=value`` `arguments` and record their places; returns the faults of invalid ones."""
     values: Tree = {}
     faults = []
     for argument in arguments:
         try:
             key, value = _parse(argument)
+            # All again: epochs and steps count together, and a failed argument must not undo others.
             assign_all(tree, {**values, key: value})
         except IdimError as error:
             faults.append(_fault(argument, error))
@@ -68,7 +69,7 @@ def apply(tree: Tree, source: SourceMap, arguments: Sequence[str]) -> list[Fault
 
 
 def _opened(child: Any, path: tuple[str, ...]) -> Any:
-    """`child` as the mapping that a key below it needs, where it has a short form or a default."""
+    """`child` as a mapping, expanded from its short form or default, so that a key in it can be set."""
     if path in COMPONENTS and child is None:
         return {"name": _default(path)} if _default(path) else {}
     if (path in COMPONENTS or path[-1] == "inner") and isinstance(child, str):
@@ -82,7 +83,7 @@ def _default(path: tuple[str, ...]) -> str:
     model: Any = Recipe
     for part in path[:-1]:
         annotation = model.model_fields[part].annotation
-        # Of an optional part, such as `sweep`, the part itself.
+        # `Sweep | None` has the part as its first type.
         model = next(iter(typing.get_args(annotation)), annotation)
     default = model.model_fields[path[-1]].default
     return getattr(default, "name", "")
@@ -103,7 +104,8 @@ def _place(argument: str) -> Place:
 
 
 def _fault(argument: str, error: IdimError) -> Fault:
-    """Lines and columns within an argument say little."""
+    """The fault of an argument."""
+    # Without line and column, which would count within the argument.
     if isinstance(error, RecipeError):
         first = error.faults[0]
         return Fault(first.file, 0, 0, argument.partition("=")[0], first.message, first.hint)

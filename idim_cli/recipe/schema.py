@@ -1,4 +1,4 @@
-"""What a recipe may say: the typed, frozen form of its YAML."""
+"""The schema of recipes: the typed, frozen form of their YAML."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from pydantic_core import PydanticCustomError
 from idim_cli.core.registry import split
 from idim_cli.recipe.choices import MAX_FRACTION, BaselineWord, FloorWord, Rule
 
+# A plan is held in memory and written to one file: 100,000 runs take some 25 MB.
 MAX_RUNS = 100_000
-#: Of whatever is counted: dimensions, epochs, steps, examples. No machine counts so far.
+#: Largest dimension, number of epochs, steps or examples: beyond any machine, and exact as a float.
 MAX_COUNT = 10**12
-MAX_NAME = 100  # letters of a results folder, whose name a file system must take
+MAX_NAME = 100  # letters of a results folder: file systems take 255 bytes, and names get suffixes
+# Every pattern is matched with every parameter name.
 _MAX_PATTERN, _MAX_PATTERNS = 200, 1000
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"
@@ -31,7 +33,7 @@ PATTERNS = {
     NAME_PATTERN: "letters, digits, '.', '_' and '-', starting with a letter or digit",
     DEVICE_PATTERN: "one of auto, cpu, mps, cuda, cuda:0, cuda:1, ...",
 }
-# Where components stand in a recipe, and of which kind they are.
+# Path of each component in a recipe -> its kind. The order is that of dumped text and of faults.
 COMPONENTS = {
     ("dataset",): "dataset",
     ("model",): "model",
@@ -69,14 +71,14 @@ class Component(Frozen):
 
     @classmethod
     def of(cls, spec: Component | str | dict[str, Any]) -> Component:
-        """The component that `spec` is or stands for; ComponentError for what has no name."""
+        """The component of a name or a mapping; ComponentError without a name."""
         if isinstance(spec, Component):
             return spec
         name, params = split(spec)
         return cls(name=name, params=params)
 
 
-#: The usual method; a recipe that names no other has the identity that it had before there were others.
+#: The default method, which is left out of a run's identity (`runs.plan`).
 GRADIENT = Component(name="gradient")
 
 
@@ -95,12 +97,12 @@ class Training(Frozen):
     """How one run is trained; exactly one of `epochs` and `steps` is given."""
 
     optimizer: Component = Component(name="adam")
-    """Of what is trained: the d coordinates, or all D parameters in direct training."""
+    """Optimizer of the d coordinates, or of all D parameters in direct training."""
     schedule: Component = Component(name="constant")
-    """Of the learning rate."""
+    """Schedule of the learning rate."""
     batch_size: Count = 128
-    """Examples a step; a last, partial batch is kept, and tried before the first run (BatchNorm cannot take
-    one of a single example)."""
+    """Examples per step; a last, partial batch is kept, and tested before the first run (BatchNorm fails on a
+    single example)."""
     epochs: Count | None = None
     """The budget in passes over the training examples; give this or `steps`."""
     steps: Count | None = None
@@ -109,16 +111,17 @@ class Training(Frozen):
     """`l2 * sum(theta^2)` over kernels in the full space, added to the loss, as the paper's authors did; an
     optimizer's `weight_decay` acts on what is trained instead."""
     clip_norm: PositiveFloat | None = None
-    """Largest length of the gradient; null does not clip."""
+    """Largest norm of the gradient; null does not clip."""
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16` is autocast: P and theta_d stay float32."""
     performance: Literal["final", "best"] = "final"
-    """Of a run: that of its `final` epoch, the authors' rule, or of its `best` one."""
+    """Epoch whose performance counts: `final`, as in the paper, or `best`."""
     evaluate_every: Count = 1
     """Epochs between evaluations; the last epoch is always evaluated."""
 
     @model_validator(mode="after")
     def _epochs_or_steps(self) -> Training:
+        # A custom error, so that `check` can recognise it among pydantic's.
         if (self.epochs is None) == (self.steps is None):
             raise PydanticCustomError("epochs_or_steps", EPOCHS_OR_STEPS)
         return self
@@ -128,21 +131,21 @@ class Quantise(Frozen):
     """Coordinates that take few values, so that a compressed file is small."""
 
     levels: Annotated[int, Field(ge=2, le=256)]
-    """How many values."""
+    """Number of values."""
     codebook: Literal["uniform", "kmeans"] = "uniform"
-    """`uniform` values are steps around zero; `kmeans` values are free, and are stored one by one."""
+    """`uniform` values are multiples of a step; `kmeans` values are free and stored one by one."""
     after: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    """Share of the budget that is trained before the first coordinates are rounded; at the end all are."""
+    """Share of the budget before the first coordinates are rounded; at the end all are rounded."""
     order: Literal["nearest", "steepest"] = "nearest"
-    """Which are rounded first: those `nearest` to their values, or also the `steepest`, on which the loss
-    hangs most: for networks where few of them matter far more than all others."""
+    """Coordinates that are rounded first: those `nearest` to their values, or also the `steepest`, on which
+    the loss depends most: for networks where few coordinates matter far more than all others."""
 
 
 SeedList = Annotated[list[Seed], Field(min_length=1)]
 
 
 class SeedLists(Frozen):
-    """Seeds that vary apart: every combination of the three lists is run."""
+    """Seeds that vary independently: every combination of the three lists is run."""
 
     theta0: SeedList = [0]
     """Of the start theta0."""
@@ -153,7 +156,8 @@ class SeedLists(Frozen):
 
 
 def _kind(value: Any) -> str | None:
-    """Which form a union's value has, so that its faults are those of that form alone."""
+    """The form of a union's value."""
+    # With it pydantic reports the faults of that form alone. bool comes first: it is an int.
     forms = {bool: None, int: "<number>", float: "<number>", list: "<list>", dict: "<lists>", str: "<word>"}
     return "<lists>" if isinstance(value, SeedLists) else forms.get(type(value))
 
@@ -172,7 +176,7 @@ SweepSeeds = Annotated[
 
 
 class Baseline(Frozen):
-    """Direct runs of the same model: on which seeds, and recipe keys that differ from the sweep's."""
+    """Direct runs of the same model: their seeds, and recipe keys that differ from the sweep's."""
 
     seeds: SweepSeeds = 1
     """As in `sweep`."""
@@ -196,24 +200,24 @@ OverValues = Annotated[
 
 
 class Sweep(Frozen):
-    """Subspace dimensions x seeds x any recipe keys: all of a grid, or what a search asks for."""
+    """Subspace dimensions x seeds x any recipe keys: a whole grid, or the runs that a search chooses."""
 
     search: Component = Component(name="grid")
-    """Which runs are made: `grid` is all of `d` x `seeds`; others choose d and seeds themselves."""
+    """How runs are chosen: `grid` makes all of `d` x `seeds`; others choose d and seeds themselves."""
     d: Annotated[list[Count], Field(min_length=1), AfterValidator(_ascending)] = []
-    """Subspace dimensions: a list, or `{from, to, steps, scale}`; a grid needs it."""
+    """Subspace dimensions: a list, or `{from, to, steps, scale}`; required by a grid."""
     seeds: SweepSeeds = 3
-    """A number or a list moves all three seeds together; `{theta0: [..], projector: [..], data: [..]}`
-    crosses them."""
+    """A number or a list sets all three seeds together; `{theta0: [..], projector: [..], data: [..]}`
+    combines them."""
     over: dict[str, OverValues] = {}
     """Recipe keys with lists of values, such as `{model.depth: [1, 2], projector: [tied, sparse]}`, or with
-    values by labels of your own, `{model: {small: {name: fc, width: 20}, big: {name: fc, width: 80}}}`,
-    which stand for them in tables and figures; each combination has an estimate of its own."""
+    values by your own labels, `{model: {small: {name: fc, width: 20}, big: {name: fc, width: 80}}}`, which
+    are shown in tables and figures; each combination has its own estimate."""
     baseline: Baseline | None = Baseline()
     """Direct runs of the same model, which are the 100 %; null for none."""
 
     def choices(self) -> dict[str, list[tuple[Any, Any]]]:
-        """For each key of `over` what each of its values is called, by its label or itself, and the value."""
+        """The values of each key of `over`, each with its label (or itself as one)."""
         return {
             key: list(values.items() if isinstance(values, dict) else zip(values, values, strict=True))
             for key, values in self.over.items()
@@ -221,19 +225,20 @@ class Sweep(Frozen):
 
 
 class DimensionRange(Frozen):
-    """Subspace dimensions by range: about `steps` whole numbers, evenly spread on a linear or log scale."""
+    """Subspace dimensions by range: about `steps` whole numbers, evenly spaced on a linear or log scale."""
 
     start: Count = Field(alias="from")
     """Smallest d."""
     to: Count
     """Largest d."""
     steps: Annotated[int, Field(gt=0, le=10_000)]
-    """How many d, about."""
+    """Approximate number of d."""
     scale: Literal["linear", "log"] = "linear"
-    """How they are spread."""
+    """How they are spaced."""
 
     def values(self) -> list[int]:
         """The dimensions, ascending, both ends included (`steps: 1` gives the start alone)."""
+        # Fewer than `steps` where rounding makes two of them equal.
         parts = [i / max(self.steps - 1, 1) for i in range(self.steps)]
         if self.scale == "log":
             return _ascending([round(self.start * (self.to / self.start) ** part) for part in parts])
@@ -258,14 +263,14 @@ class Threshold(Frozen):
     """What 100 % means: `model` (mean of the direct runs), `best` (highest mean of the sweep) or a fixed
     performance."""
     fraction: Annotated[float, Field(gt=0, le=MAX_FRACTION)] = 0.9
-    """How far to get from the floor to the baseline: the level is floor + fraction x (baseline - floor)."""
+    """Position of the level between floor and baseline: level = floor + fraction x (baseline - floor)."""
     floor: Floor = 0.0
     """What 0 % means: a performance, `chance` (the performance of a constant answer, where it is known) or
     `min` (lowest mean of the sweep, as for rewards)."""
     rule: Rule | None = None
-    """How the runs at each d become one d; null is `isotonic` for a grid, and `curve` for other searches."""
+    """How d_int is computed from the runs at each d; null is `isotonic` for a grid, `curve` for a search."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    """Of the interval and of the test for d_int100."""
+    """Confidence of the interval and of the test for d_int100."""
 
     @model_validator(mode="after")
     def _baseline_above_floor(self) -> Threshold:
@@ -278,34 +283,34 @@ class Threshold(Frozen):
 
 
 class Recipe(Frozen):
-    """A whole recipe. `device`, `data_root`, `data_workers` and `trackers` do not enter a run's identity.
+    """A whole recipe.
 
-    Nor does `published`: points of others that reports draw behind its runs, by shipped name or as a CSV.
+    `device`, `data_root`, `data_workers`, `trackers` and `published` are not part of a run's identity.
     """
 
     name: str = Field(pattern=NAME_PATTERN, max_length=MAX_NAME)
-    """Of the results folder; the file's name if left out."""
+    """Name of the results folder; by default that of the file."""
     dataset: Component
-    """What is learnt from."""
+    """The data set."""
     model: Component
-    """What is trained."""
+    """The network that is trained."""
     task: Component = Component(name="classify")
-    """What is minimised, and what the performance is."""
+    """The loss and the performance."""
     projector: Component = Component(name="tied")
     """The kind of P."""
     method: Component = GRADIENT
-    """What moves the coordinates: `gradient` (by `training.optimizer`) or another, such as `es`."""
+    """How the coordinates are trained: `gradient` (by `training.optimizer`) or another, such as `es`."""
     d: Count | None = None
     """Subspace dimension of the one run of `idim train`."""
     trainable: Patterns | None = None
     """Shell patterns of the parameters that train, such as `[fc.*]`; the others stay frozen. null is all."""
     quantise: Quantise | None = None
-    """Coordinates of few values, as `{levels: 3}`; null leaves them free. Direct training leaves it out."""
+    """Coordinates of few values, as `{levels: 3}`; null leaves them free. Not for direct training."""
     start: str | None = None
     """A run of the same network, d and seeds, or its checkpoint.safetensors, whose coordinates training
     starts from; null starts at zero."""
     seeds: Seeds = Seeds()
-    """Of the one run of `idim train`; one number stands for all three."""
+    """Seeds of the one run of `idim train`; one number sets all three."""
     training: Training
     """How each run is trained."""
     sweep: Sweep | None = None
@@ -313,30 +318,29 @@ class Recipe(Frozen):
     threshold: Threshold = Threshold()
     """How d_int is read from the runs."""
     published: str | None = None
-    """Points that `idim report` draws behind: a CSV of d and performance, or shipped ones: `mnist-fc`,
-    `mnist-lenet`, `mnist-fc-shuffled-pixels`, `mnist-lenet-shuffled-pixels`."""
+    """Points that `idim report` draws in the background: a CSV of d and performance, or shipped ones:
+    `mnist-fc`, `mnist-lenet`, `mnist-fc-shuffled-pixels`, `mnist-lenet-shuffled-pixels`."""
     device: str = Field("auto", pattern=DEVICE_PATTERN)
-    """`auto` (CUDA, MPS, CPU), `cpu`, `cuda`, `cuda:1`, `mps`; `--device` overrules it."""
+    """`auto` (CUDA, MPS, CPU), `cpu`, `cuda`, `cuda:1`, `mps`; `--device` overrides it."""
     data_root: str | None = None
-    """Folder of the data sets; `--data` overrules it, and the environment variable IDIM_DATA stands in for
-    it."""
+    """Folder of the data sets; `--data` overrides it; null is the environment variable IDIM_DATA."""
     data_workers: Annotated[int, Field(ge=0, le=1024)] | None = None
     """Processes that read examples ahead for each training, of a data set that is not held in memory; null is
     the environment variable IDIM_DATA_WORKERS, else the cores that training leaves free. Results are the same
     with any number."""
     trackers: list[Component] = []
-    """Where runs are shown beside the results folder: one tracker, or a list of them."""
+    """Trackers that record the runs in addition to the results folder: one, or a list of them."""
 
     @property
     def usable(self) -> list[str]:
-        """The verbs that it says enough for: ``train`` needs d, ``sweep`` a grid of d or a search."""
+        """The commands that the recipe is complete for: ``train`` needs d, ``sweep`` d values or a search."""
         sweep = self.sweep
         one = self.d is not None or self.projector.name == "identity"
         many = sweep is not None and bool(sweep.d or sweep.search.name != "grid")
         return [verb for verb, ready in (("train", one), ("sweep", many)) if ready]
 
     def reading(self) -> dict[str, Any]:
-        """How d_int is read from its runs, with the rule that fits its search."""
+        """How d_int is read from the runs, with the rule that fits the search."""
         complete = self.sweep is None or self.sweep.search.name == "grid"
         fitting = "isotonic" if complete else "curve"
         return {**self.threshold.model_dump(), "rule": self.threshold.rule or fitting}

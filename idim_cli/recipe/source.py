@@ -1,4 +1,4 @@
-"""Where each key of a recipe was written, so that a fault names its file, line and column."""
+"""The place of each key of a recipe, so that a fault names its file, line and column."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KeyPath = tuple[str | int, ...]
 
 
 class Place(NamedTuple):
-    """A position in a file, counted from 1; line 0 for text that has no lines (an argument)."""
+    """A position in a file, counted from 1; line 0 for text without lines (an argument)."""
 
     file: str
     line: int = 0
@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 
 class KeyFault(NamedTuple):
-    """A fault that has a key path but no place yet; `at_key` marks the key rather than its value."""
+    """A fault with a key path but no place yet; `at_key` points to the key rather than its value."""
 
     path: KeyPath
     message: str
@@ -30,7 +30,7 @@ class KeyFault(NamedTuple):
 
 
 def show(path: Sequence[str | int]) -> str:
-    """A key path as people write it: ``("sweep", "d", 2)`` -> ``sweep.d[2]``."""
+    """A key path as text: ``("sweep", "d", 2)`` -> ``sweep.d[2]``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 
@@ -44,17 +44,18 @@ class SourceMap:
     values: dict[str, Place] = field(default_factory=dict)
 
     def fault(self, path: str | KeyPath, message: str, hint: str = "", *, at_key: bool = False) -> Fault:
-        """A fault at `path`, or at its nearest parent that was written down."""
+        """A fault at `path`, or at its nearest parent in the file."""
         shown = path if isinstance(path, str) else show(path)
         place = (self.keys if at_key else self.values).get(shown) or self._nearest(shown)
         return Fault(*place, shown, message, hint)
 
     def locate(self, problem: KeyFault) -> Fault:
-        """The fault that `problem` is in this source."""
+        """`problem` with its place in this source."""
         return self.fault(problem.path, problem.message, problem.hint, at_key=problem.at_key)
 
     def replace(self, path: KeyPath, place: Place) -> None:
-        """Record that `path`, all below it, and parents not written down before, now come from `place`."""
+        """Record that `path`, everything below it, and parents without a place come from `place`."""
+        # Keys below the old value no longer exist, and a fault must not point to them.
         shown = show(path)
         for places in (self.keys, self.values):
             for old in [key for key in places if key.startswith((f"{shown}.", f"{shown}["))]:

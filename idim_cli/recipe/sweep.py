@@ -1,4 +1,4 @@
-"""Checks of what a sweep would set: that every key is a recipe's, and every value valid there."""
+"""Checks of a sweep's values: every key must be a recipe's, and every value valid there."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from typing import Any, NamedTuple
 from idim_cli.core.errors import IdimError
 from idim_cli.core.registry import did_you_mean
 from idim_cli.recipe.override import assign, assign_all, split
-from idim_cli.recipe.schema import MAX_RUNS, Recipe, SeedLists
+from idim_cli.recipe.schema import MAX_RUNS, Recipe, SeedLists, Sweep
 from idim_cli.recipe.source import KeyFault, KeyPath
 
 Tree = dict[str, Any]
 Examine = Callable[[Tree], tuple[Recipe | None, list[KeyFault]]]
 
-MAX_COMBINATIONS = 5000  # looked at for one part of the recipe; what lies beyond is checked by `plan`
+# Combinations checked for each part of the recipe, to bound the time; `plan` checks all of them.
+MAX_COMBINATIONS = 5000
 _OVER = ("dataset", "method", "model", "projector", "quantise", "task", "trainable", "training")
 _SET = tuple(part for part in _OVER if part != "projector")
 _INSTEAD = {"d": "use sweep.d", "seeds": "use sweep.seeds", "projector": "direct runs have none"}
 
 
 class SweepSetting(NamedTuple):
-    """One value that a sweep would put at a recipe key, and the path where the sweep says so."""
+    """One value of a sweep for a recipe key, and its path in the sweep."""
 
     key: str
     value: Any
@@ -32,16 +33,18 @@ class SweepSetting(NamedTuple):
 
 
 def sweep_problems(tree: Tree, recipe: Recipe | None, examine: Examine) -> list[KeyFault]:
-    """What is wrong with `sweep.over`, `sweep.baseline.set` and the number of runs."""
+    """The faults of `sweep.over`, `sweep.baseline.set` and the number of runs."""
     over, settings = _mapping(tree, "over"), _mapping(tree, "baseline", "set")
     problems = list(_unknown(over, ("sweep", "over"), _OVER))
     problems += _unknown(settings, ("sweep", "baseline", "set"), _SET)
     base = {key: value for key, value in tree.items() if key != "sweep"}
+    # Faults of the recipe itself come up in every combination and are reported already.
     known = {_essence(problem) for problem in examine(base)[1]} if over or settings else set()
+    # Part by part: keys of different parts do not depend on each other, and all combinations are too many.
     for head in _OVER:
         for combination in islice(_combinations(head, over, settings), MAX_COMBINATIONS):
             problems += [p for p in _tried(base, combination, examine, known) if p not in problems]
-    return problems + (_too_many(recipe) if recipe else [])
+    return problems + (_too_many(recipe.sweep) if recipe and recipe.sweep else [])
 
 
 def _mapping(tree: Any, *path: str) -> Tree:
@@ -59,9 +62,12 @@ def _unknown(settings: Iterable[str], path: KeyPath, heads: tuple[str, ...]) -> 
 
 
 def _combinations(head: str, over: Tree, settings: Tree) -> Iterator[list[SweepSetting]]:
-    """What groups of runs, then their baselines, would set within one part of the recipe."""
+    """The values of each group of runs, then of its baseline, within one part of the recipe."""
     lists = [
-        [SweepSetting(key, value, ("sweep", "over", key, at)) for at, value in _places(values)]
+        [
+            SweepSetting(key, value, ("sweep", "over", key, at))
+            for at, value in (values.items() if isinstance(values, dict) else enumerate(values))
+        ]
         for key, values in over.items()
         if split(key)[0] == head and isinstance(values, list | dict)
     ]
@@ -77,24 +83,19 @@ def _combinations(head: str, over: Tree, settings: Tree) -> Iterator[list[SweepS
             yield [*combination, *direct]
 
 
-def _places(values: list[Any] | Tree) -> Iterable[tuple[int | str, Any]]:
-    """Each value with its place in the list, or its label."""
-    return values.items() if isinstance(values, dict) else enumerate(values)
-
-
 def _tried(
     base: Tree, settings: list[SweepSetting], examine: Examine, known: set[KeyFault]
 ) -> list[KeyFault]:
     tree = copy.deepcopy(base)
     try:
         assign_all(tree, {setting.key: setting.value for setting in settings})
-    except IdimError:
+    except IdimError:  # each alone, to find the one that fails
         return [problem for setting in settings for problem in _unassignable(base, setting)]
     return [_blamed(problem, settings) for problem in examine(tree)[1] if _essence(problem) not in known]
 
 
 def _essence(problem: KeyFault) -> KeyFault:
-    """The same for a component's short and long form."""
+    """The problem with the same path for a component's short and long form."""
     path = problem.path[:-1] if problem.path[-1:] == ("name",) else problem.path
     return problem._replace(path=path)
 
@@ -107,27 +108,25 @@ def _unassignable(base: Tree, setting: SweepSetting) -> Iterator[KeyFault]:
 
 
 def _blamed(problem: KeyFault, settings: list[SweepSetting]) -> KeyFault:
-    """The problem where the sweep's author sees it: at the setting nearest to its path."""
+    """The problem at the setting that is nearest to its path."""
 
     def overlap(setting: SweepSetting) -> int:
         pairs = zip(split(setting.key), problem.path, strict=False)
         return sum(1 for mine, theirs in pairs if mine == theirs)
 
+    # Of several the last: a baseline's setting replaces that of its group.
     setting = max(reversed(settings), key=overlap)
     keys = split(setting.key)
     if problem.path == keys:
         return problem._replace(path=setting.path, at_key=False)
+    # Inside a mapping or list, the fault has a place of its own in the sweep.
     if problem.path[: len(keys)] == keys and isinstance(setting.value, dict | list):
         return problem._replace(path=setting.path + problem.path[len(keys) :])
-    return problem._replace(
-        path=setting.path, message=f"{'.'.join(map(str, problem.path))}: {problem.message}", at_key=False
-    )
+    message = f"{'.'.join(map(str, problem.path))}: {problem.message}"
+    return problem._replace(path=setting.path, message=message, at_key=False)
 
 
-def _too_many(recipe: Recipe) -> list[KeyFault]:
-    if recipe.sweep is None:
-        return []
-    sweep = recipe.sweep
+def _too_many(sweep: Sweep) -> list[KeyFault]:
     seeds = sweep.seeds
     if isinstance(seeds, SeedLists):
         each = len(seeds.theta0) * len(seeds.projector) * len(seeds.data)

@@ -1,4 +1,4 @@
-"""What is wrong with text that is not YAML, in plain words."""
+"""PyYAML's syntax errors in plain words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import yaml
 
 from idim_cli.core.errors import Fault
 
-# PyYAML's words (their beginning) -> ours, and what to do.
+# Beginning of PyYAML's message -> message and hint. The first that fits counts: "found character" is last.
 _WORDS = {
-    "found character '\\t'": ("a tab where YAML wants spaces", "replace the tab by spaces"),
+    "found character '\\t'": ("a tab where YAML needs spaces", "replace the tab by spaces"),
     "mapping values are not allowed": (
         "a ':' that cannot start a value here",
         "check the indentation, and quote text that holds ': '",
@@ -24,10 +24,7 @@ _WORDS = {
         "quote text that begins with *",
     ),
     "expected the node content": ("a value is missing, or a bracket not closed", "quote text with [ ] { } ,"),
-    "expected '<document start>'": (
-        "something stands behind the end",
-        "check the indentation and the brackets",
-    ),
+    "expected '<document start>'": ("text after the end", "check the indentation and the brackets"),
     "sequence entries are not allowed": (
         "a '- ' that cannot stand here",
         "put each '- ' on a line of its own",
@@ -40,34 +37,28 @@ _WORDS = {
         "an anchor or alias without a name",
         "quote text that begins with & or *",
     ),
-    "expected a comment or a line break": ("text behind '|' or '>'", "quote text that begins with | or >"),
+    "expected a comment or a line break": ("text after '|' or '>'", "quote text that begins with | or >"),
     "found character": ("text cannot start with this character", "quote it"),
 }
 
 
 def syntax_fault(error: yaml.YAMLError, text: str, file: str) -> Fault:
-    """The fault in `file` that PyYAML's `error` about `text` stands for."""
+    """PyYAML's `error` about `text` as a fault in `file`."""
     if isinstance(error, yaml.reader.ReaderError):
-        line, column = _position(text, error.position)
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
         character = f"U+{ord(text[error.position]):04X}"
         return Fault(file, line, column, "", f"the character {character} is not text", "is this a YAML file?")
     mark = getattr(error, "problem_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    # PyYAML's message about a tab depends on what comes before it.
     if mark and "\t" in _indentation(text, mark.line):
         return Fault(file, line, 1, "", "a tab in the indentation", "indent with spaces")
-    return Fault(file, line, column, "", *_plain(getattr(error, "problem", None) or str(error)))
-
-
-def _plain(problem: str) -> tuple[str, str]:
-    return next((ours for theirs, ours in _WORDS.items() if problem.startswith(theirs)), (problem, ""))
-
-
-def _position(text: str, index: int) -> tuple[int, int]:
-    before = text[:index]
-    return before.count("\n") + 1, index - before.rfind("\n")
+    problem = getattr(error, "problem", None) or str(error)
+    words = next((ours for theirs, ours in _WORDS.items() if problem.startswith(theirs)), (problem, ""))
+    return Fault(file, line, column, "", *words)
 
 
 def _indentation(text: str, line: int) -> str:
-    lines = text.splitlines()
-    row = lines[line] if line < len(lines) else ""
+    row = [*text.splitlines(), *[""] * (line + 1)][line]  # an error may be one line after the last
     return row[: len(row) - len(row.lstrip())]

@@ -1,4 +1,4 @@
-"""YAML text to plain values and the place of each; refuses what could only be a mistake or an attack."""
+"""From YAML text to plain values with the place of each, within limits against mistakes and attacks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from idim_cli.core.errors import Fault, FileError, RecipeError
 from idim_cli.recipe.source import KeyPath, Place, SourceMap, show
 from idim_cli.recipe.syntax import syntax_fault
 
+# Far above any real recipe: they bound the time and memory of a mistake or an attack.
 MAX_BYTES = 2**20
-MAX_NODES = 20_000  # entries, each use of an alias counted in full
-MAX_DEPTH = 40
-MAX_KEY = 1000  # letters
+MAX_NODES = 20_000  # entries, each use of an alias counted in full: a few lines can stand for billions
+MAX_DEPTH = 40  # levels: reading recurses
+MAX_KEY = 1000  # letters: places are kept by the full path of a key
 MAX_DIGITS = 3000  # of a whole number; Python writes no more than 4300
 
 _MERGE = "<<"
@@ -52,6 +53,7 @@ def _error(mark: Any, message: str) -> yaml.MarkedYAMLError:
 class Loader(yaml.SafeLoader):
     """Composes nodes within `MAX_NODES` and `MAX_DEPTH`, aliases counted as often as they are used."""
 
+    # PyYAML's own follow YAML 1.1, where `1e-3` is text and `on` is true.
     yaml_implicit_resolvers = _resolvers()
 
     def __init__(self, text: str) -> None:
@@ -60,7 +62,7 @@ class Loader(yaml.SafeLoader):
         self._sizes: dict[int, int] = {}
 
     def fetch_more_tokens(self) -> None:
-        """Scan on; MarkedYAMLError for what Python cannot turn into a character or a number."""
+        """Scan the next tokens; MarkedYAMLError for an escape that Python cannot convert."""
         try:
             super().fetch_more_tokens()
         except (ValueError, OverflowError):
@@ -78,29 +80,28 @@ class Loader(yaml.SafeLoader):
         self._depth -= 1
         self._count += 1
         if isinstance(event, yaml.AliasEvent):
-            self._count += self._size_of_alias(node, event)
+            # A node has its size when it is complete, so an alias inside it finds none.
+            if id(node) not in self._sizes:
+                raise _error(event.start_mark, f"the alias *{event.anchor} contains itself")
+            self._count += self._sizes[id(node)]
         self._sizes[id(node)] = self._count - before
         if self._count > MAX_NODES:
             raise _error(event.start_mark, f"more than {MAX_NODES} entries, aliases included")
         return node
 
-    def _size_of_alias(self, node: yaml.Node | None, event: yaml.AliasEvent) -> int:
-        if id(node) not in self._sizes:
-            raise _error(event.start_mark, f"the alias *{event.anchor} contains itself")
-        return self._sizes[id(node)]
-
 
 class Dumper(yaml.SafeDumper):
-    """Writes what `Loader` reads back unchanged."""
+    """Writes YAML that `Loader` reads back unchanged."""
 
     yaml_implicit_resolvers = _resolvers()
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write equal objects out in full."""
+        """Write repeated objects out in full."""
         return True
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        """Quote text with line breaks and the like, which PyYAML's other styles do not keep in all places."""
+        """Text, in double quotes if it has line breaks or other control characters."""
+        # PyYAML's other styles change some of them.
         plain = data.isprintable() and data != _MERGE
         return self.represent_scalar(f"{_TAG}str", data, style=None if plain else '"')
 
@@ -109,7 +110,7 @@ Dumper.add_representer(str, Dumper.represent_str)
 
 
 class Document(NamedTuple):
-    """Plain values, where they stand, and the faults that did not stop the reading (duplicate keys)."""
+    """Plain values, their places, and faults that did not stop the reading (duplicate keys)."""
 
     value: Any
     source: SourceMap
@@ -117,7 +118,7 @@ class Document(NamedTuple):
 
 
 def read(path: Path) -> str:
-    """The text of a recipe file; FileError if it cannot be read, RecipeError if too big or not UTF-8."""
+    """The text of a recipe file; FileError if it cannot be read, RecipeError if too large or not UTF-8."""
     if path.is_dir():
         raise FileError(f"{path} is a directory, not a recipe")
     try:
@@ -130,12 +131,12 @@ def read(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = "not UTF-8 text"
-        raise RecipeError([Fault(str(path), line, 0, "", message, "save the recipe as UTF-8")]) from None
+        fault = Fault(str(path), line, 0, "", "not UTF-8 text", "save the recipe as UTF-8")
+        raise RecipeError([fault]) from None
 
 
 def parse(text: str, file: str) -> Document:
-    """Read one YAML document; RecipeError with its place if the text is not YAML at all."""
+    """Read one YAML document; RecipeError, with the place, for text that is not YAML."""
     try:
         loader = Loader(text)
         node = loader.get_single_node()
@@ -148,7 +149,7 @@ def parse(text: str, file: str) -> Document:
 
 
 class _Reader:
-    """Walks the nodes of one document."""
+    """Converts the nodes of one document to plain values."""
 
     def __init__(self, file: str) -> None:
         self.source = SourceMap(file)
@@ -175,7 +176,7 @@ class _Reader:
             return self._fault(node, path, f"cannot be read as {node.tag.removeprefix(_TAG)}")
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
-        """The node's own keys, then those that its merge keys bring and it has not itself."""
+        """The node's own keys, then the merged keys that it does not have itself."""
         found: dict[str, Any] = {}
         merges: list[yaml.Node] = []
         for key_node, value_node in node.value:
@@ -186,6 +187,7 @@ class _Reader:
                 self._fault(key_node, (*path, key), f"duplicate key, first given on line {first}")
             elif key is not None:
                 found[key] = self._entry(key_node, value_node, (*path, key))
+        # Last: own keys win over merged ones, wherever the merge key is written.
         for merged in merges:
             self._merge(merged, path, found)
         return found
@@ -195,21 +197,21 @@ class _Reader:
         return self.value(value_node, path)
 
     def _key(self, node: yaml.Node, path: KeyPath) -> str | None:
-        """The text of a key; None, and a fault, if it is none."""
+        """The text of a key; None, with a fault, if it is not text."""
         if not isinstance(node, yaml.ScalarNode) or node.tag not in _KNOWN_TAGS:
-            self._fault(node, path, "a key should be plain text")
-            return None
-        if len(node.value) > MAX_KEY:
-            self._fault(node, path, f"a key of more than {MAX_KEY} letters")
-            return None
-        try:
-            return _text(node.value)
-        except UnicodeDecodeError:
-            self._fault(node, path, f"a key with {_HALF}")
-            return None
+            fault = "a key should be plain text"
+        elif len(node.value) > MAX_KEY:
+            fault = f"a key of more than {MAX_KEY} letters"
+        else:
+            try:
+                return _text(node.value)
+            except UnicodeDecodeError:
+                fault = f"a key with {_HALF}"
+        self._fault(node, path, fault)
+        return None
 
     def _merge(self, node: yaml.Node, path: KeyPath, found: dict[str, Any]) -> None:
-        """Add to `found` what a merge key, `<<`, brings: a mapping, or several of which the first wins."""
+        """Add to `found` the keys that `<<` merges: of a mapping, or of several, the first of which wins."""
         if isinstance(node, yaml.SequenceNode) and node.value:
             for child in node.value:
                 self._merge(child, path, found)
@@ -222,7 +224,7 @@ class _Reader:
                 if _merges(key_node):
                     self._merge(value_node, path, found)
         else:
-            self._fault(node, (*path, _MERGE), "merges mappings alone, such as <<: *name")
+            self._fault(node, (*path, _MERGE), "only mappings can be merged, such as <<: *name")
 
     def _place(self, node: yaml.Node) -> Place:
         return Place(self.source.file, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -232,22 +234,19 @@ class _Reader:
 
 
 def _merges(key: yaml.Node) -> bool:
-    """Whether a key is YAML's merge key; in quotes it is a key like others."""
+    """Whether a key is YAML's merge key; in quotes it is an ordinary key."""
     return isinstance(key, yaml.ScalarNode) and key.value == _MERGE and key.style is None
 
 
 def _text(written: str) -> str:
-    """Text in which two surrogates, as JSON escapes a character beyond U+FFFF, are that character.
-
-    Raises:
-        UnicodeDecodeError: a surrogate stands alone.
-    """
+    """Text with pairs of surrogates joined to characters; UnicodeDecodeError for a lone surrogate."""
+    # JSON escapes a character beyond U+FFFF as two surrogates, and JSON is read as YAML.
     return written.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def _int(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise ValueError("no number of this world")
+        raise ValueError("too many digits")
     return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
 
 
@@ -257,6 +256,7 @@ def _null(text: str) -> None:
 
 
 def _float(text: str) -> float:
+    # YAML writes .inf and .nan, Python inf and nan.
     return float(text.lower().replace(".i", "i").replace(".n", "n"))
 
 

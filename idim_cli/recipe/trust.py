@@ -1,7 +1,7 @@
-"""Whether code that a file names may run: one decision for recipes, run folders, checkpoints, .idim files.
+"""Whether the code of a file may run: one decision for recipes, run folders, checkpoints and .idim files.
 
 A file is data. Code that it names (``module:callable``, ``./file.py:callable``) runs if this user made the
-file, or allows it: docs/trust.md states the rule and its limits.
+file or allows it: docs/trust.md states the rule and its limits.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from idim_cli.recipe.load import Loaded, load
 from idim_cli.recipe.schema import Component, Recipe
 
 HINT = "read that code; if you trust it, add --trust-code (from Python: trust_code=True)"
-# Of files that `idim` wrote: also code of the user's own, if it is another by now.
-STRANGE = "code that you did not make, or that changed since"
+# The mark of a file that `idim` wrote covers the code, so the user's own code loses it when it is edited.
+UNTRUSTED = "code that you did not make, or that changed since"
 _SIGNED = "# made by idim: "  # before the mark, in the last line of recipes in run folders
-_SHOWN = 2000  # characters of parameters that are shown
+_SHOWN = 2000  # characters of parameters in a message: an attack must not be hidden by scrolling it away
 _log = logging.getLogger(__name__)
 Tree = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A callable that a file names, and what it would be given.
+    """A callable named by a file, with its arguments.
 
     Attributes:
         kind: of component.
         name: ``module:callable`` or ``./file.py:callable``.
-        params: by name; values that a sweep would set stand in lists.
-        key: of the recipe where the name stands.
+        params: by name; values of a sweep are in lists.
+        key: of the recipe, where the name is written.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Reference:
     key: str
 
     def __str__(self) -> str:
-        """For people: what a terminal could take for a command is escaped."""
+        """In one line, with control characters of a terminal escaped."""
         name = self.name if self.name.isprintable() else ascii(self.name)
         text = json.dumps(self.params, default=str) if self.params else ""
         more = f" ... ({len(text):,} characters)" if len(text) > _SHOWN else ""
@@ -78,7 +78,7 @@ class Listed:
 
 
 def references(recipe: Recipe | Tree) -> list[Reference]:
-    """All code that a recipe names, in its own components and in those that its sweep would set."""
+    """All code that a recipe names, in its components and in the values of its sweep."""
     tree = dump(recipe) if isinstance(recipe, Recipe) else recipe
     return [
         Reference(slot.kind, slot.name, {**slot.params, **_swept(tree, slot.path)}, slot.key)
@@ -88,7 +88,8 @@ def references(recipe: Recipe | Tree) -> list[Reference]:
 
 
 def of_components(named: Mapping[str, Component]) -> list[Reference]:
-    """The code among components by kind; one that fetches pretrained weights from the network counts too."""
+    """The code of components by kind; downloading pretrained weights counts too."""
+    # A .idim file is opened by people who never saw its recipe: it must not reach for the network unasked.
     fetching = [
         Reference(kind, one.name, one.params, kind)
         for kind, one in named.items()
@@ -98,83 +99,83 @@ def of_components(named: Mapping[str, Component]) -> list[Reference]:
 
 
 def mark(recipe: Recipe | Tree) -> str:
-    """What tells later that this user made a file with this recipe; empty where it names no code."""
+    """This user's mark of a file with this recipe; empty if the recipe names no code."""
     found = references(recipe)
     return signatures.mark(_statement(found)) if found else ""
 
 
 def is_ours(recipe: Recipe | Tree, given: object) -> bool:
-    """Whether `given` is this user's mark of the code in `recipe` as it is now; true where there is none."""
+    """Whether `given` is this user's mark of the present code in `recipe`; true if it names no code."""
     found = references(recipe)
     return not found or signatures.fits(_statement(found), given)
 
 
 def signed(text: str, recipe: Recipe) -> str:
-    """The text of a recipe that idim writes, with the mark in its last line where it names code."""
+    """The text of a recipe, with the mark in its last line if it names code."""
     made = mark(recipe)
     return f"{text}{_SIGNED}{made}\n" if made else text
 
 
 def permit(loaded: Loaded, trust_code: bool = False) -> None:
-    """Go on only if the code that a recipe names may run; what it is is shown before.
+    """Refuse a recipe whose code may not run; log the code that runs because the user trusts it.
 
     Args:
         loaded: the recipe.
-        trust_code: the user allows it, which is remembered for these callables, parameters and this code.
+        trust_code: the user allows it; remembered for these callables, parameters and this version of the
+            code.
 
     Raises:
-        RecipeError: it may not; names each callable with its parameters.
+        RecipeError: the code may not run; names each callable with its parameters.
     """
-    found = strangers(loaded)
+    found = untrusted(loaded)
     if not found:
         return
     if not trust_code:
-        told = [loaded.source.fault(one.key, f"code that you did not make: {one}", HINT) for one in found]
-        raise RecipeError(told)
+        message = "code that you did not make"
+        raise RecipeError([loaded.source.fault(one.key, f"{message}: {one}", HINT) for one in found])
     announce(loaded.source.file, found)
+    # Of the file as it is written: other overrides on the next command line must not ask again.
     signatures.remember(_statement(references(_as_written(loaded))))
 
 
 def announce(file: object, found: Iterable[Reference]) -> None:
-    """Show the code of a file that is about to run because the user trusts it."""
+    """Log the code of a file that runs because the user trusts it."""
     for one in found:
         _log.warning("runs code named by %s: %s", file, one)
 
 
 def refuse(file: object, found: Sequence[Reference]) -> None:
-    """FileError for code that a file of another kind than a recipe names."""
-    named = "; ".join(map(str, found))
-    raise FileError(f"{file} asks to run {STRANGE}: {named}", HINT)
+    """FileError for the code of a file that is no recipe."""
+    raise FileError(f"{file} asks to run {UNTRUSTED}: {'; '.join(map(str, found))}", HINT)
 
 
-def strangers(loaded: Loaded) -> list[Reference]:
-    """The code that would run and is neither the user's own nor typed, nor was allowed before."""
+def untrusted(loaded: Loaded) -> list[Reference]:
+    """The code that is neither the user's own, nor named on the command line, nor was allowed before."""
     file = Path(loaded.source.file)
-    if not file.is_file():  # text of a program
+    if not file.is_file():  # text of a Python program, which could run the code itself
         return []
     named = [one for one in references(loaded.recipe) if not _is_typed(one, loaded)]
-    found = [one for one in named if not _is_beside(file, one.name)]
+    found = [one for one in named if not _is_own(file, one.name)]
     return [] if not found or _is_allowed(loaded) else found
 
 
 def listed(loaded: Loaded) -> list[Listed]:
     """All code that a recipe would run."""
-    strange = strangers(loaded)
-    return [Listed(one, one not in strange) for one in references(loaded.recipe)]
+    refused = untrusted(loaded)
+    return [Listed(one, one not in refused) for one in references(loaded.recipe)]
 
 
 def warning(recipe: Path) -> str:
-    """What to say beside a command that runs the recipe of a file; empty if no strange code is in it."""
+    """A warning for a suggested command that runs a recipe; empty if its code may run."""
     try:
-        found = strangers(load(recipe))
-    except IdimError:
+        found = untrusted(load(recipe))
+    except IdimError:  # the command itself will say so
         return ""
-    named = "; ".join(map(str, found))
-    return f"it names {STRANGE}: {named}" if found else ""
+    return f"it names {UNTRUSTED}: {'; '.join(map(str, found))}" if found else ""
 
 
 def _swept(tree: Tree, path: tuple[str, ...]) -> dict[str, list[Any]]:
-    """Values that a sweep would set for the parameters of the component at `path`."""
+    """Values of a sweep for the parameters of the component at `path`."""
     found: dict[str, list[Any]] = {}
     for one in code_slots.settings(tree) if path else ():
         key = ".".join(one.parts[len(path) :])
@@ -184,12 +185,12 @@ def _swept(tree: Tree, path: tuple[str, ...]) -> dict[str, list[Any]]:
 
 
 def _is_shipped(name: str) -> bool:
-    """Whether it is a model of torchvision: its code was installed, and its weights are read as data."""
+    # The code of torchvision was installed by the user, and its weights are read as data.
     return name.startswith(TORCHVISION)
 
 
 def _statement(found: Iterable[Reference]) -> str:
-    """What a mark vouches for: callables, parameters, and the code as it is now."""
+    """The text that a mark signs: callables, parameters, and digests of the code."""
     rows = [
         [one.kind, code_files.canonical(one.name), dict(one.params), code_files.digest(one.name)]
         for one in found
@@ -198,15 +199,15 @@ def _statement(found: Iterable[Reference]) -> str:
 
 
 def _as_written(loaded: Loaded) -> Recipe:
-    """The recipe as its file says, without the command line's changes, where it can do without them."""
+    """The recipe without overrides from the command line."""
     try:
         return load(loaded.source.file).recipe
-    except IdimError:
+    except IdimError:  # valid only with the overrides
         return loaded.recipe
 
 
 def _is_allowed(loaded: Loaded) -> bool:
-    """Whether idim made this file for this user, or the user allowed its code before."""
+    """Whether idim wrote this file for this user, or the user allowed its code before."""
     statement = _statement(references(_as_written(loaded)))
     last = read_text(Path(loaded.source.file)).rstrip().rpartition("\n")[2]
     made = last.startswith(_SIGNED) and signatures.fits(statement, last.removeprefix(_SIGNED))
@@ -214,34 +215,33 @@ def _is_allowed(loaded: Loaded) -> bool:
 
 
 def _is_typed(one: Reference, loaded: Loaded) -> bool:
-    """Whether the name comes from the command line, or another caller, and not from the file."""
+    """Whether the name comes from the command line or a Python caller, not from the file."""
     source = loaded.source
     key = f"{one.key}.name" if f"{one.key}.name" in source.values else one.key
     return source.fault(key, "").file != source.file
 
 
-def _is_beside(recipe: Path, name: str) -> bool:
-    """Whether code lies in the folder of a recipe or below, and both are this user's alone to write."""
+def _is_own(recipe: Path, name: str) -> bool:
+    """Whether code is in the folder of a recipe or below, and only this user can write both."""
     place = code_files.place(name.rpartition(":")[0])
-    if place is None or os.name != "posix":
+    if place is None or os.name != "posix":  # other systems have no such owners and permissions
         return False
     code, file = place.path.resolve(), recipe.resolve()
-    within = code.is_relative_to(file.parent) and not any(map(code.is_relative_to, _installed()))
+    # Installed code was not written for this recipe, even if a virtual environment is in its folder:
+    # `os:system` must not pass.
+    paths = {*sysconfig.get_paths().values(), *(one for one in sys.path if "-packages" in one)}
+    installed = [Path(one).resolve() for one in paths if one and Path(one).resolve() != Path(sys.prefix)]
+    within = code.is_relative_to(file.parent) and not any(map(code.is_relative_to, installed))
     return within and all(map(_is_private, (file, file.parent, code, code.parent)))
 
 
-def _installed() -> list[Path]:
-    """Where Python and its packages lie: what is there was not written beside a recipe."""
-    paths = {*sysconfig.get_paths().values(), *(one for one in sys.path if "-packages" in one)}
-    return [Path(one).resolve() for one in paths if one and Path(one).resolve() != Path(sys.prefix)]
-
-
 def _is_private(path: Path) -> bool:
-    """Whether nobody but this user can have written it; a sticky folder such as /tmp protects its files."""
+    """Whether only this user can have written a file or folder."""
     try:
         about = path.stat()
     except OSError:
         return False
+    # In a sticky folder such as /tmp only the owner of a file can replace it.
     if about.st_uid != os.geteuid():
         return stat.S_ISDIR(about.st_mode) and bool(about.st_mode & stat.S_ISVTX)
     by_others, by_group = about.st_mode & stat.S_IWOTH, about.st_mode & stat.S_IWGRP
@@ -249,8 +249,8 @@ def _is_private(path: Path) -> bool:
 
 
 def _has_group_alone(gid: int) -> bool:
-    """Whether a group is the user's own, as many systems give one to each user."""
-    import grp
+    """Whether a group has this user as its only member, as many systems create one for each user."""
+    import grp  # both exist on POSIX systems only
     import pwd
 
     try:

@@ -1,4 +1,4 @@
-"""Pydantic's faults in plain words."""
+"""Pydantic's errors in plain words."""
 
 from __future__ import annotations
 
@@ -44,12 +44,13 @@ _EXPECTED = {
 }
 
 
-# What pydantic adds to the path of an error: the tags of our unions, and what it says of a mapping's key.
+# Parts of a path that pydantic adds: the tags of our unions, and its mark of a mapping's key.
 _BRANCHES = ("<number>", "<list>", "<lists>", "<word>", "[key]")
 
 
 def problems(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -> list[KeyFault]:
-    """What `error`, raised by `model`, means to the author of a recipe; paths are relative to the model."""
+    """The faults in an `error` of `model`; paths are relative to the model."""
+    # Pydantic lists an error for each alternative of a union: one fault names them all.
     found = []
     for path, alternatives in groupby(error.errors(include_url=False), lambda e: _path(e, model)):
         found.append(_problem(path, list(alternatives), model))
@@ -57,7 +58,7 @@ def problems(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -
 
 
 def known_keys(model: type[pydantic.BaseModel], path: KeyPath) -> list[str]:
-    """The keys that `model` knows at `path`; none where any key is allowed."""
+    """The keys of `model` at `path`; none where any key is allowed."""
     if not path:
         return sorted(field.alias or name for name, field in model.model_fields.items())
     inner = model.model_fields.get(str(path[0]))
@@ -66,7 +67,7 @@ def known_keys(model: type[pydantic.BaseModel], path: KeyPath) -> list[str]:
 
 
 def display(value: Any) -> str:
-    """A value as a recipe would write it, short."""
+    """A value as written in a recipe, shortened."""
     words = {None: "nothing", True: "true", False: "false"}
     if value is None or isinstance(value, bool):
         return words[value]
@@ -85,6 +86,7 @@ def _problem(path: KeyPath, errors: list[ErrorDetails], model: type[pydantic.Bas
     if first["type"] == "extra_forbidden":
         known = known_keys(model, path[:-1])
         hint = did_you_mean(str(path[-1]), known) if known else "it takes no parameters"
+        # A key that exists one level down was probably indented wrongly.
         if deeper := [key for key in _deeper(model) if len(path) == 1 and key.endswith(f".{path[0]}")]:
             hint = f"did you mean {' or '.join(deeper)}?"
         return KeyFault(path, "unknown key", hint, at_key=True)
@@ -115,7 +117,8 @@ def _hint(kind: str, value: Any, context: dict[str, Any]) -> str:
 
 
 def _in_percent(kind: str, value: Any, context: dict[str, Any]) -> str:
-    """A hint for a share, which goes to one or two at most, that was given in percent."""
+    """A hint for a share that was given in percent."""
+    # A share has an upper limit of 1 or 2.
     most = context.get({"less_than": "lt", "less_than_equal": "le"}.get(kind, ""), math.inf)
     is_share = isinstance(most, float) and most <= 2 and type(value) in (int, float) and most < value <= 100
     return f"did you mean {value / 100:g}?" if is_share else ""
@@ -124,31 +127,31 @@ def _in_percent(kind: str, value: Any, context: dict[str, Any]) -> str:
 def _deeper(model: type[pydantic.BaseModel]) -> Iterator[str]:
     """The keys one level down, such as ``training.epochs``."""
     for name, field in model.model_fields.items():
-        for kind in {field.annotation, *_members(field.annotation)}:
+        for kind in {field.annotation, *_members(field.annotation)}:  # `Sweep | None` has two
             if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
                 yield from (f"{name}.{key}" for key in kind.model_fields)
 
 
 def _path(error: ErrorDetails, model: type[pydantic.BaseModel]) -> KeyPath:
-    """The key path of pydantic's `error`, without the names of a union's branches."""
+    """The key path of pydantic's `error`, without the tags of unions."""
     location = error["loc"]
     field = model.model_fields.get(str(location[0])) if location else None
     if field is not None and len(_members(field.annotation)) > 1:
         return location[:1]
-    # The first and an unknown key are the user's own words, whatever they look like.
+    # The first key and an unknown key are the user's own words, even if they look like a tag.
     own = {0, len(location) - 1 if error["type"] == "extra_forbidden" else 0}
     return tuple(part for at, part in enumerate(location) if at in own or part not in _BRANCHES)
 
 
 def _members(annotation: Any) -> list[Any]:
-    """The types that `annotation` allows, but for None."""
+    """The types of `annotation`, without None."""
     if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
         return [annotation]
     return [member for member in typing.get_args(annotation) if member is not type(None)]
 
 
 def _models(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
-    """The models found anywhere in `annotation`."""
+    """The models anywhere in `annotation`."""
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
         yield annotation
     for part in typing.get_args(annotation):

@@ -137,7 +137,8 @@ def _full(kind: str, name: str) -> dict[str, Any] | str:
 
 
 def _shared(kind: str) -> Iterator[str]:
-    """The parameters that all of a kind have."""
+    """The parameters that all components of a kind have."""
+    # Left out: a new recipe shows the options that are special to its component.
     room = registry(kind)
     if room.shared:
         names = [set(room.parameters(name).model_fields) for name in room]

@@ -1,9 +1,9 @@
-"""checkpoint.safetensors: the trained state, and what is needed to continue bit for bit; no pickle.
+"""checkpoint.safetensors: the trained state and all that training needs to continue with the same bits.
 
 Tensors: ``coords``; ``buffer/NAME`` for each buffer of the model; ``optimizer/NAME``; ``best/...`` when the
 best epoch counts; ``loss_sum`` of the epoch so far; ``book`` and ``slopes`` of a rounding. Metadata, as JSON:
-``run_id``, ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters), and ``mark``, which shows
-that this user made it, where its recipe names code (`idim_cli.recipe.trust`). A checksum covers everything.
+``run_id``, ``recipe``, ``shape``, ``classes``, ``D``, ``d``, ``state`` (counters), and ``mark``, the user's
+signature if the recipe names code (`idim_cli.recipe.trust`). A checksum covers everything. No pickle.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from idim_cli.recipe import trust
 from idim_cli.runs.results import write_atomic
 
 FORMAT = "idim checkpoint 2"
-#: Without a checksum, so that damage is not noticed: their solution can be read, training not continued.
+# Without a checksum: such files are read for their solution, but training does not continue from them.
 _UNCHECKED = "idim checkpoint 1"
-_HEADER = 2**25  # bytes of names and metadata, at most: 100,000 evaluations have about as many
-# In the names of an optimizer's state: suffix of plain numbers, prefix of those of the parameter group.
+_HEADER = 2**25  # bytes of names and metadata, at most: those of 100,000 evaluations
+# Marks in names of an optimizer's state: numbers that are no tensors, and settings of its parameter group.
 _NUMBER, _GROUP = ":number", "group:"
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -51,10 +51,10 @@ def load(path: Path, *, unchecked: bool = True) -> tuple[dict[str, Tensor], dict
 
     Args:
         path: of the file.
-        unchecked: whether one without a checksum, of an earlier version, may be read, with a warning.
+        unchecked: whether to read, with a warning, a file of a version that wrote no checksums.
 
     Raises:
-        FileError: it is not a checkpoint, is damaged, or has no checksum.
+        FileError: it is no checkpoint, is damaged, or has no checksum.
     """
     try:
         _check_size(path)
@@ -67,31 +67,31 @@ def load(path: Path, *, unchecked: bool = True) -> tuple[dict[str, Tensor], dict
         if version == FORMAT and checksum != tensor_digest.of(tensors, text):
             raise FileError(f"{path} is damaged: its content does not match its checksum")
         if version != FORMAT:
-            _without_checksum(path, unchecked)
+            message = f"{path} was written by an earlier idim without a checksum: damage cannot be noticed"
+            if not unchecked:
+                raise FileError(message)
+            _log.warning(message)
         return tensors, {key: bounded_io.parse_json(value) for key, value in text.items()}
     except (SafetensorError, OSError, ValueError) as error:
         raise FileError(f"cannot read the checkpoint {path}: {error}") from error
 
 
 def _check_size(path: Path) -> None:
-    """FileError for anything but a regular file whose header and tensors fit into memory."""
+    """FileError for what is no regular file, or has a header or tensors that would fill the memory."""
     with bounded_io.opened(path) as file:
+        # A safetensors file begins with the length of its header, which the library would allocate.
         size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
     if min(header, size) > _HEADER:
         raise FileError(f"{path} is not a checkpoint of idim: its header has {header:,} bytes")
+    # The tensors, and the copies that training takes of them.
     if 2 * size > (free := free_bytes()):
-        raise CapacityError(f"{path} has {in_units(size)}, but {in_units(free)} of memory are free")
-
-
-def _without_checksum(path: Path, accepted: bool) -> None:
-    message = f"{path} was written by an earlier idim, without a checksum: damage to it cannot be noticed"
-    if not accepted:
-        raise FileError(message)
-    _log.warning(message)
+        message = f"{path} has {in_units(size)}, {in_units(free)} of memory are free"
+        raise CapacityError(message, "use a machine with more memory")
 
 
 def buffers(module: nn.Module) -> dict[str, Tensor]:
     """The buffers that belong to a module's state_dict, by name."""
+    # Buffers that are not persistent are computed again when the model is built.
     kept = module.state_dict(keep_vars=True)
     return {name: buffer for name, buffer in module.named_buffers() if name in kept}
 
@@ -102,23 +102,23 @@ def theta0(module: nn.Module) -> str:
 
 
 def part(tensors: Mapping[str, T], prefix: str) -> dict[str, T]:
-    """The tensors below `prefix`, without it in their names."""
+    """The tensors whose names begin with `prefix`, by the rest of the name."""
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
 def optimizer_tensors(optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """The state of an optimizer of one parameter, by name; plain numbers become tensors of one element."""
+    """The state of an optimizer of one parameter, by name; its numbers become tensors of one element."""
     for name, value in optimizer.state_dict()["state"].get(0, {}).items():
         yield from _as_tensor(name, value)
     group = optimizer.param_groups[0]
     for name, value in group.items():
-        # The learning rate is set before each step. Some optimizers keep counters among their settings.
+        # The schedule sets the learning rate before each step; some optimizers count in other settings.
         if name != "lr" and type(value) in (int, float) and value != optimizer.defaults.get(name):
             yield from _as_tensor(f"{_GROUP}{name}", value)
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Restore the state that `optimizer_tensors` listed; the settings of the optimizer stay."""
+    """Give an optimizer the state that `optimizer_tensors` listed; its settings stay."""
     groups = optimizer.state_dict()["param_groups"]
     values = {
         name.removesuffix(_NUMBER): t.item() if name.endswith(_NUMBER) else t for name, t in tensors.items()
@@ -129,7 +129,7 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
     group = optimizer.param_groups[0]
     group.update(counted)
     for name, value in state.items():
-        # load_state_dict converts all state to the type of the parameter; integers have to stay integers.
+        # `load_state_dict` casts all state to the parameter's type; a user's optimizer may have integers.
         if isinstance(value, Tensor) and not value.is_floating_point():
             coords = group["params"][0]
             optimizer.state[coords][name] = value.to(coords.device, copy=True)
@@ -139,5 +139,6 @@ def _as_tensor(name: str, value: object) -> Iterator[tuple[str, Tensor]]:
     if isinstance(value, Tensor):
         yield name, value
     elif isinstance(value, int | float):
+        # A Python float has 64 bits; torch's default type would round it.
         kind = torch.float64 if isinstance(value, float) else None
         yield f"{name}{_NUMBER}", torch.tensor(value, dtype=kind)

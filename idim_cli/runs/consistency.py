@@ -1,7 +1,7 @@
-"""Contradictions between the fields of a result.json: each rule returns one as text, or an empty text.
+"""Rules between the fields of a result.json: each returns the contradiction in words, or an empty string.
 
-Rules use fields that are present and of the right type; older results lack some, and an unknown value never
-contradicts another.
+Rules apply to fields that are present and of the right type; older results lack some of them, and an unknown
+value contradicts nothing.
 """
 
 from __future__ import annotations
@@ -19,17 +19,21 @@ _SHARES = ("performance", "performance_start", "chance")  # of the examples, whe
 
 
 def disagreement(result: Result) -> Iterator[str]:
-    """Contradictions in the result of a run that was trained."""
+    """The contradictions in the result of a trained run."""
     return (wrong for rule in _RULES if (wrong := rule(result)))
 
 
 def odd(results: Sequence[Result]) -> dict[str, str]:
-    """Of runs that must share the value of a field, those that differ from most: why, by run_id."""
+    """Of runs that must agree on a field, those that differ from the majority: why, by run_id."""
     found: dict[str, str] = {}
     for field, key in _COMMON.items():
-        for alike in _alike(results, field, key):
-            votes = Counter(one[field] for one in alike)
-            most, number = votes.most_common(1)[0]
+        groups: dict[Hashable, list[Result]] = defaultdict(list)
+        for one in results:
+            if one.get(field) is not None and (same := key(one)) is not None:
+                groups[same].append(one)
+        for alike in groups.values():
+            most, number = Counter(one[field] for one in alike).most_common(1)[0]
+            # Without a majority nobody knows which one is right: all are odd.
             agreed = most if 2 * number > len(alike) else None
             for one in alike:
                 if one[field] != agreed:
@@ -38,22 +42,13 @@ def odd(results: Sequence[Result]) -> dict[str, str]:
 
 
 def prefix(projector: str) -> str:
-    """The first part of the run_ids of runs with this projector; for the user's code its class."""
-    own = projector.rpartition(":")[2]  # the file may be named in several ways
+    """The beginning of the run_ids of a projector; of user code, the name of its class."""
+    own = projector.rpartition(":")[2]  # one file has several names: by module, or by path
     return _DIRECT if projector == _IDENTITY else re.sub(r"[^A-Za-z0-9_]", "_", own)
 
 
-def _alike(results: Sequence[Result], field: str, key: Callable[[Result], Hashable]) -> list[list[Result]]:
-    """The results that must have the same `field`, together."""
-    groups: dict[Hashable, list[Result]] = defaultdict(list)
-    for one in results:
-        if one.get(field) is not None and (same := key(one)) is not None:
-            groups[same].append(one)
-    return list(groups.values())
-
-
 def _data(result: Result) -> Hashable:
-    """The examples that were scored, where they are known and determine chance."""
+    """Digest of the scored examples, if it is known and they alone determine chance."""
     digests = result.get("origin")
     digests = digests.get("data") if isinstance(digests, Mapping) else None
     digest = digests.get(result.get("score_on")) if isinstance(digests, Mapping) else None
@@ -61,7 +56,8 @@ def _data(result: Result) -> Hashable:
 
 
 def _is_accuracy(result: Result) -> bool:
-    """Whether performance is a share of the examples; the user's own task may use percent for accuracy."""
+    """Whether performance is a share of the examples."""
+    # Of the shipped task alone: a user's task may give its accuracy in percent.
     return result.get("task") == "classify" and result.get("metric") == "accuracy"
 
 
@@ -73,7 +69,7 @@ def _shares(result: Result) -> str:
 
 
 def _metric(result: Result) -> str:
-    """The performance is one of the metrics, under the name of split and metric."""
+    """The performance is also one of the figures, under the name of its metric."""
     split, metric, figures = result.get("score_on"), result.get("metric"), result.get("metrics") or {}
     if metric is None or not any(name.startswith(f"{split}_") for name in figures):
         return ""
@@ -84,11 +80,10 @@ def _metric(result: Result) -> str:
 
 
 def _curve(result: Result) -> str:
-    """The performance is a point of the learning curve; a rounded run is complete only at its end."""
-    curve, rounded = (
-        result.get("curve"),
-        any(key.startswith("quantise") for key in result.get("coords") or {}),
-    )
+    """The performance is the reported point of the learning curve."""
+    curve = result.get("curve")
+    # A rounded run reports its last epoch: all of its coordinates are rounded only then.
+    rounded = any(key.startswith("quantise") for key in result.get("coords") or {})
     if not curve:
         return ""
     if result["status"] == _OK and result.get("performance_is") == _BEST and not rounded:
@@ -118,5 +113,5 @@ def _unlike(performance: float, other: float, name: str) -> str:
 
 
 _RULES = (_shares, _metric, _curve, _epochs, _dimensions)
-# Field that runs must share -> the key that those runs have in common; None where it is unknown.
+# Field -> key of the runs that must have the same value of it; None where that is unknown.
 _COMMON: dict[str, Callable[[Result], Hashable]] = {"D": lambda result: result.get("config"), "chance": _data}

@@ -1,4 +1,4 @@
-"""Early stopping: a run may end when its final performance is known to be above the level, or below it."""
+"""Ending a run before its budget, when its final performance is known to be above or below the level."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNSOLVED: StopVerdict = "unsolved"
 
 @dataclass(frozen=True)
 class Goal:
-    """A level of performance to reach, and bounds on the remaining gain at each evaluation.
+    """A level of performance that a run is to reach, and what remains to be gained at each evaluation.
 
     Attributes:
         level: the performance to reach.
@@ -26,16 +26,17 @@ class Goal:
 
     @property
     def identity(self) -> str:
-        """Distinguishes a run with this goal from runs with another one, or none."""
+        """Part of the run_id: runs with another goal, or none, are other runs."""
         return repr(self)
 
     def verdict(self, curve: Sequence[float]) -> StopVerdict | None:
-        """The outcome of a run by its performance at its evaluations so far; None while it is open.
+        """Whether a run is decided by its performance at its evaluations so far.
 
-        `SOLVED` once it has reached the level and will not fall below it again, `UNSOLVED` once even the
-        largest gain would leave it below.
+        It is solved when it has reached the level and will not fall below it again, and unsolved when even
+        the largest gain would leave it below.
         """
         low, high = self.final(curve)
+        # The lower bound alone is an estimate; a level that no evaluation reached is not called reached.
         if max(curve) >= self.level and low >= self.level:
             return SOLVED
         return UNSOLVED if high < self.level else None

@@ -1,4 +1,4 @@
-"""Atomic writes of files, and folders that only one process at a time writes to."""
+"""Files that are replaced atomically, and folders with a single writer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from idim_cli.runs.names import CHECKPOINT, LOG, METRICS, RESULT
 
 
 class HeldError(FileError):
-    """Another process is training the run."""
+    """Another process is working on a run."""
 
 
 def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
@@ -26,20 +26,21 @@ def write_result(run_folder: Path, result: Mapping[str, Any]) -> None:
 
 
 def discard(run_folder: Path) -> None:
-    """Remove result and checkpoint of a run that is to be repeated, unless a process is training it."""
+    """Remove result and checkpoint of a run that is to be repeated, unless a process is working on it."""
     with contextlib.suppress(HeldError), sole_writer(run_folder):
         for name in (RESULT, CHECKPOINT):
             (run_folder / name).unlink(missing_ok=True)
 
 
 def update(path: Path, text: str) -> None:
-    """Write a file as `write_atomic` does, unless it has this content already."""
-    if not says(path, text):
+    """Write a file as `write_atomic` does, unless it has that content already."""
+    # An unchanged file keeps its time, by which other programs see changes.
+    if not has_content(path, text):
         write_atomic(path, text)
 
 
-def says(path: Path, text: str) -> bool:
-    """Whether a file has this content."""
+def has_content(path: Path, text: str) -> bool:
+    """Whether this is the content of a file."""
     try:
         content = text.encode()
         return bounded_io.read_bytes(path, len(content)) == content
@@ -48,12 +49,14 @@ def says(path: Path, text: str) -> bool:
 
 
 def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> None:
-    """Write a file so that readers, also after a crash, find the old content or the new, never a part.
+    """Write a file so that readers, also after a crash, see the old content or the new one, never a part.
 
     `durable` waits for the disk, so that the content survives a power failure too.
     """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder: a rename is atomic within one file system only. A random name: two processes may
+    # write.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -63,7 +66,7 @@ def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> N
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno is not None:  # in place of the temporary file
+        if error.errno is not None:  # the user knows the file, not the temporary one
             error.filename = str(path)
         raise
     finally:
@@ -71,23 +74,23 @@ def write_atomic(path: Path, content: bytes | str, *, durable: bool = True) -> N
 
 
 def clear_temporaries(folder: Path, seconds: float = 0.0) -> None:
-    """Remove temporary files of this age, which killed writers have left."""
+    """Remove temporary files of killed writers that are at least so old."""
     now = time.time()
     for path in folder.glob(".*.tmp"):
-        with contextlib.suppress(OSError):  # its writer may just have finished
+        with contextlib.suppress(OSError):  # its writer may have renamed it meanwhile
             if now - path.stat().st_mtime >= seconds:
                 path.unlink()
 
 
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Lock a run's folder by its log; the lock ends with the process, even if that is killed.
+    """Lock a run's folder; the system releases the lock when the process ends in any way.
 
     Raises:
-        HeldError: another process has the lock.
+        HeldError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (LOG, METRICS):  # what is written to: a pipe would wait for a reader
+    for name in (LOG, METRICS):  # files that are appended to: opening a pipe would wait for a reader
         if (folder / name).exists() and not (folder / name).is_file():
             raise FileError(f"{folder / name} is not a regular file", "remove it")
     with (folder / LOG).open("a") as file:
@@ -103,14 +106,15 @@ def sole_writer(folder: Path) -> Iterator[None]:
 _locked: set[IO[str]] = set()
 
 
-def _let_go() -> None:
-    """In a forked process, such as one that reads data: the lock is held until all have closed the file."""
+def _close_locked() -> None:
     for file in _locked:
         file.close()
 
 
+# A lock lasts until every process has closed the file: forked ones, such as data workers, close it, or
+# they would hold the folder after their parent was killed.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_close_locked)
 
 
 def _lock(file: IO[str], folder: Path) -> None:
@@ -121,7 +125,7 @@ def _lock(file: IO[str], folder: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        hint = "wait until it has ended, or give another --out"
-        raise HeldError(f"another process is at work in {folder}", hint) from error
+        hint = "wait until it ends, or give another --out"
+        raise HeldError(f"another process is working in {folder}", hint) from error
     except OSError:  # a file system without locks
         return

@@ -1,4 +1,4 @@
-"""Names of files and runs, and the status of runs."""
+"""Names of files and runs, and the statuses of runs."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from idim_cli.runs.early_stop import SOLVED as SOLVED
 from idim_cli.runs.early_stop import UNSOLVED as UNSOLVED
 
 Known = MutableMapping[str, dict[str, Any]]
-#: What the runs of a sweep are for: each with `run_id`, `over`, `baseline_config` and `floor`.
+#: The purpose of each run of a sweep: `run_id`, `over`, `baseline_config` and `floor`.
 Plan = Sequence[Mapping[str, Any]]
 
 OK, FAILED, CANCELLED, TIMEOUT = "ok", "failed", "cancelled", "timeout"
 PLAN, TABLE, SUMMARY, RECIPE = "plan.json", "results.csv", "summary.json", "recipe.yaml"
-SEARCH = "search.log"  # the decisions of an adaptive search
+SEARCH = "search.log"  # decisions of an adaptive search
 RUNS, RESULT, METRICS, CHECKPOINT, LOG, RUN_RECIPE = (
     "runs", "result.json", "metrics.csv", "checkpoint.safetensors", "log.txt", "run.yaml",
 )  # fmt: skip
-TRAININGS = "compressed"  # folder below a results folder: the trainings of `idim compress`
-COMPRESSED, RECORD = ".idim", ".json"  # suffixes of a compressed file, and of its record, FILE.idim.json
+TRAININGS = "compressed"  # folder in a results folder with the trainings of `idim compress`
+COMPRESSED, RECORD = ".idim", ".json"  # suffixes of a compressed file, and after it of its record
 
-# A run_id as `plan` makes it: kind, d unless it is direct, seeds, digest.
+# A run_id, as `plan` makes it: projector, d unless it is direct, seeds, digest.
 _RUN_ID = re.compile(r"(?P<prefix>\w+?)-(?:d(?P<d>\d+)-)?s(?P<seeds>\d+(?:\.\d+)+)-[0-9a-f]{8}")
 
 
 def misplaced(result: Mapping[str, Any], run_id: str) -> str:
-    """Why a result is not that of the run `run_id`, as text; empty if it is."""
+    """Why a result cannot be that of the run `run_id`, in words; empty if it can."""
     named = _RUN_ID.fullmatch(run_id)
-    if named is None:  # a renamed folder, such as a copy
+    if named is None:  # a folder that the user renamed, such as a copy
         return ""
     if result["run_id"] != run_id:
         return f"is the result of another run, {result['run_id']}"
@@ -46,7 +46,7 @@ def misplaced(result: Mapping[str, Any], run_id: str) -> str:
 
 
 def is_run_id(name: str) -> bool:
-    """Whether this has the form of a run_id; a folder that was copied may have any name."""
+    """Whether a name has the form of a run_id; a copied folder may have any name."""
     return _RUN_ID.fullmatch(name) is not None
 
 
@@ -59,7 +59,7 @@ def checkpoint_of(run: Path) -> Path:
 
 
 def as_path(path: object) -> Path:
-    """A path from text; FileError for any other type."""
+    """A str or PathLike as a Path; FileError for other types."""
     if not isinstance(path, str | os.PathLike):
         hint = "give the name of a file or folder, or a Path"
         raise FileError(f"a path must be text or a Path, got a {type(path).__name__}", hint)
@@ -67,7 +67,7 @@ def as_path(path: object) -> Path:
 
 
 def as_folder(path: str | Path) -> Path:
-    """A folder, which may not exist yet; FileError if it is something else."""
+    """The path of a folder, which need not exist; FileError if it is something else."""
     folder = as_path(path)
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is not a folder")

@@ -1,4 +1,4 @@
-"""From a recipe to its runs, each with an identity."""
+"""From a recipe to its runs, each with its identity."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from idim_cli.core.errors import FileError, IdimError
 from idim_cli.core.registry import short
 from idim_cli.recipe.dump import dump, filled
 from idim_cli.recipe.load import Loaded, as_loaded, with_values
-from idim_cli.recipe.schema import GRADIENT, Recipe, SeedLists, Seeds, Sweep
+from idim_cli.recipe.schema import GRADIENT, Recipe, SeedLists, Seeds
 from idim_cli.runs import fingerprint, results
 from idim_cli.runs.consistency import prefix
 from idim_cli.runs.early_stop import Goal
 from idim_cli.runs.results import Plan
 
-# Keys that say which runs are made, and where, but not what a run is; d and seeds are identified separately.
+# Keys that decide which runs are made, where, and how they are shown, not what one run computes. d and seeds
+# are in the run_id themselves. A new key of this kind belongs here, or all run_ids change.
 _NOT_CONFIG = (
     "name", "sweep", "threshold", "published", "device", "data_root", "data_workers", "trackers", "d", "seeds"
 )  # fmt: skip
-# Keys about P's coordinates, which do not affect direct runs.
+# Keys about P's coordinates, with their values for direct runs.
 _OF_COORDS: dict[str, Any] = {"projector": "identity", "quantise": None, "start": None}
 
 
@@ -35,17 +36,17 @@ class Run:
     """One training at one (recipe, d, seeds).
 
     Attributes:
-        recipe: without sweep and trackers; components with all their parameters; `seeds` set; `d` set, but
-            None for direct training.
+        recipe: without sweep and trackers; components with all their parameters; `seeds` set; `d` set, None
+            for direct training.
         group: the values of its group. A direct run leaves out keys that do not affect it (the projector's,
             those that `baseline.set` fixes).
         direct: all D parameters are trained (projector `identity`).
         run_id: unique within a recipe, the same whenever the run is the same.
-        config: identifies everything but d and seeds: every parameter, also defaults, the code that it names,
-            and the version of the random stream.
-        baseline: the config of the direct runs that are its baseline; None if the sweep has none.
-        goal: when it may end early; None trains to the end. Part of the identity, so that a search never uses
-            runs that another one stopped, but not of `config`.
+        config: identity of the run without d and seeds: every parameter, whether written or a default, the
+            user code, and the version of the random stream.
+        baseline: the config of its direct runs, the 100 %; None if the sweep has none.
+        goal: when it may end early; None trains to the end. Part of the run_id, so that no search reads a run
+            that another one stopped, but not of `config`.
     """
 
     recipe: Recipe
@@ -59,12 +60,12 @@ class Run:
 
 @dataclass(frozen=True)
 class SweepGroup:
-    """Runs that get one estimate together: one combination of the values of `sweep.over`.
+    """Runs with one common estimate: one combination of the values of `sweep.over`.
 
     Attributes:
-        values: recipe keys of `sweep.over` with their values, or labels of these, and the keys that restrict
-            the coordinates.
-        recipe: with these values, and without a sweep.
+        values: recipe keys of `sweep.over` with their values, or the labels of these, and the keys of
+            `protocol`.
+        recipe: with these values, without a sweep.
         baseline: the recipe of its direct runs; None if the sweep has none.
         fixed: recipe keys that the baseline sets for itself.
     """
@@ -88,7 +89,7 @@ class SweepGroup:
 
 
 def kind(run: Run) -> str:
-    """A key of the runs that one batched network can train: everything but d, seeds and optimizer."""
+    """Key of the runs that can train in one pack: everything but d, seeds and optimizer."""
     whole = run.recipe
     parts = (whole.dataset, whole.model, whole.task, whole.projector, whole.method)
     rest = (whole.trainable, whole.training.batch_size, whole.training.l2, whole.training.precision)
@@ -97,24 +98,29 @@ def kind(run: Run) -> str:
 
 
 def plan(recipe: Recipe | Loaded | str | Path) -> list[Run]:
-    """All runs of a recipe's grid, or its one run without a sweep, before anything is trained.
+    """All runs of a recipe's grid, or its one run without a sweep; trains nothing.
 
-    Group by group; in each the direct runs first, then d ascending, and for each d the seeds. An adaptive
-    search chooses d later.
+    Group by group; in each the direct runs first, then d ascending, and for each d the seeds. The runs of an
+    adaptive search are not known in advance.
 
     Args:
-        recipe: a recipe, or what `recipe.load` takes.
+        recipe: a recipe, or what `recipe.load` takes or returns.
 
     Raises:
-        IdimError: there is no such recipe, it has errors, or it lacks d.
+        IdimError: the recipe does not exist, is invalid, or has no d.
     """
     if not isinstance(recipe, Recipe):
         recipe = as_loaded(recipe).recipe
     if recipe.sweep is None:
         return [single(recipe)]
     if "sweep" not in recipe.usable:
-        raise IdimError("sweep.d is missing", "set it, for example to [100, 200, 400], or take a search")
-    return merged(run for group in groups(recipe) for run in _grid(recipe.sweep, group))
+        raise IdimError("sweep.d is missing", "set it, for example to [100, 200, 400], or use a search")
+    sweep, runs = recipe.sweep, list[Run]()
+    for group in groups(recipe):
+        # Direct runs first: their mean is the 100 % of all others.
+        runs += group.direct(seeds_of(sweep.baseline.seeds)) if sweep.baseline else []
+        runs += group.at(product(sweep.d, seeds_of(sweep.seeds)))
+    return merged(runs)
 
 
 def groups(recipe: Recipe) -> list[SweepGroup]:
@@ -124,66 +130,55 @@ def groups(recipe: Recipe) -> list[SweepGroup]:
     for combination in product(*over.values()):
         values = {key: value for key, (_, value) in zip(over, combination, strict=True)}
         here = with_values(recipe.model_copy(update={"sweep": None}), values)
-        names = {key: name for key, (name, _) in zip(over, combination, strict=True)}
+        labels = {key: name for key, (name, _) in zip(over, combination, strict=True)}
         fixed = baseline.set if baseline else {}
         direct = with_values(here, {**fixed, **_OF_COORDS}) if baseline else None
-        made.append(SweepGroup({**protocol(here, over), **names}, here, direct, fixed))
+        made.append(SweepGroup({**protocol(here, over), **labels}, here, direct, fixed))
     return made
 
 
 def protocol(recipe: Recipe, over: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The keys that restrict the coordinates (not free, or not from zero), without those in `over`."""
+    """The keys of rounded coordinates and of another start than zero, without those in `over`."""
     few = recipe.quantise.model_dump(exclude_defaults=True) if recipe.quantise else {}
-    found = {f"quantise.{key}": value for key, value in few.items()}
-    found |= {"start": recipe.start} if recipe.start else {}
-    return {key: value for key, value in found.items() if not _covered(key, over or {})}
+    keys = {f"quantise.{key}": value for key, value in few.items()}
+    keys |= {"start": recipe.start} if recipe.start else {}
+    return {key: value for key, value in keys.items() if not _covered(key, over or {})}
 
 
 def merged(runs: Iterable[Run]) -> list[Run]:
-    """Each run once; a direct run that several groups ask for keeps what they have in common."""
+    """Each run once; a direct run of several groups keeps the values that they have in common."""
     found: dict[str, Run] = {}
     for run in runs:
-        same = found.get(run.run_id)
-        found[run.run_id] = _shared(same, run) if same else run
+        same = found.setdefault(run.run_id, run)
+        if same.direct and same is not run:
+            agreed = {key: value for key, value in same.group.items() if run.group.get(key) == value}
+            found[run.run_id] = replace(same, group=agreed)
     return list(found.values())
 
 
 def further(runs: Iterable[Run], results: Iterable[Mapping[str, Any]]) -> list[Run]:
-    """Further runs, with the configurations of `runs`, that have these results: finished or diverged ones.
+    """The runs of the configurations of `runs` that have these results, trained to the end or diverged.
 
-    A grid reads them, whatever they were made for, except for runs with a goal, whose run_id is different.
+    A grid may read them, whichever sweep they were made for. Runs with a goal are not among them.
     """
     alike = {run.config: run for run in runs if run.goal is None}
     points: dict[str, dict[str, tuple[int | None, Seeds]]] = {}
     for result in results:
         if result.get("config") in alike:
-            points.setdefault(result["config"], {})[result["run_id"]] = _point_of(result)
-    made = (
-        _runs(
-            alike[config].recipe,
-            alike[config].group,
-            sorted(found.values(), key=_order),
-            alike[config].baseline,
-        )
-        for config, found in points.items()
-    )
-    every = {run_id for found in points.values() for run_id in found}
-    return [run for some in made for run in some if run.run_id in every]
-
-
-def _point_of(result: Mapping[str, Any]) -> tuple[int | None, Seeds]:
-    """d and seeds of a finished run."""
-    seeds = {name: result[f"seed_{name}"] for name in Seeds.model_fields}
-    return result["d"], Seeds(**{name: seed for name, seed in seeds.items() if seed is not None})
-
-
-def _order(point: tuple[int | None, Seeds]) -> list[int]:
-    d, seeds = point
-    return [d or 0, *seeds.model_dump().values()]
+            seeds = {name: result[f"seed_{name}"] for name in Seeds.model_fields}
+            known = Seeds(**{name: seed for name, seed in seeds.items() if seed is not None})
+            points.setdefault(result["config"], {})[result["run_id"]] = result["d"], known
+    made = []
+    for config, found in points.items():
+        of = alike[config]
+        ordered = sorted(found.values(), key=lambda point: [point[0] or 0, *dict(point[1]).values()])
+        # The run_id of a run with a goal is another one, and not among those made here.
+        made += [run for run in _runs(of.recipe, of.group, ordered, of.baseline) if run.run_id in found]
+    return made
 
 
 def purposes(runs: Iterable[Run]) -> Plan:
-    """The purposes of these runs, as plan.json has them."""
+    """The purposes of these runs, as plan.json stores them."""
     return [
         {
             "run_id": run.run_id,
@@ -196,30 +191,15 @@ def purposes(runs: Iterable[Run]) -> Plan:
 
 
 def single(recipe: Recipe) -> Run:
-    """The one run that a recipe describes by its own `d` and `seeds`; IdimError if d is missing."""
+    """The one run of a recipe's own `d` and `seeds`; IdimError if d is missing."""
     if recipe.d is None and recipe.projector.name != "identity":
-        raise IdimError(
-            "d is missing in the recipe", "add d=500, the subspace dimension, or projector=identity"
-        )
+        hint = "add d=500, the subspace dimension, or projector=identity"
+        raise IdimError("d is missing in the recipe", hint)
     return next(_runs(recipe, {}, [(recipe.d, recipe.seeds)]))
 
 
-def _grid(sweep: Sweep, group: SweepGroup) -> Iterator[Run]:
-    if sweep.baseline is not None:
-        yield from group.direct(seeds_of(sweep.baseline.seeds))
-    yield from group.at(product(sweep.d, seeds_of(sweep.seeds)))
-
-
-def _shared(first: Run, again: Run) -> Run:
-    """One run that two groups ask for; a direct run keeps what its groups have in common."""
-    if not first.direct:
-        return first
-    agreed = {key: value for key, value in first.group.items() if again.group.get(key) == value}
-    return replace(first, group=agreed)
-
-
 def _covered(key: str, settings: Mapping[str, Any]) -> bool:
-    """Whether `settings` set `key` or a part that it belongs to."""
+    """Whether `settings` contain `key` or a key above it."""
     return any(key == fixed or key.startswith(f"{fixed}.") for fixed in settings)
 
 
@@ -231,6 +211,7 @@ def _runs(
     goal: Goal | None = None,
 ) -> Iterator[Run]:
     """Runs that differ in d and seeds alone."""
+    # With all parameters written out, so that another version's defaults do not change what the run is.
     whole = filled(recipe.model_copy(update={"sweep": None, "trackers": []}))
     content, direct = _content(whole), recipe.projector.name == "identity"
     kind = prefix(recipe.projector.name)
@@ -239,6 +220,7 @@ def _runs(
         group = {key: value for key, value in group.items() if key.partition(".")[0] not in _OF_COORDS}
     for d, seeds in points:
         if direct:
+            # No P: its seed must not make two runs of one.
             d, seeds, baseline = None, seeds.model_copy(update={"projector": 0}), None
         one = whole.model_copy(update={"d": d, "seeds": seeds})
         parts = [content, _point(one), *([goal.identity] if goal else [])]
@@ -254,7 +236,7 @@ def _point(recipe: Recipe) -> str:
 
 
 def _content(recipe: Recipe) -> str:
-    """Everything that determines the result of a run, except for d and seeds, as canonical text."""
+    """Everything that determines a run's result, except d and seeds, as canonical text."""
     prints = fingerprint.of_recipe(recipe)
     plain = dump(recipe, defaults=True)
     for path, one in prints.items():
@@ -262,29 +244,28 @@ def _content(recipe: Recipe) -> str:
         holder[path[-1]] = short(one.component.name, dict(one.component.params))
     content = {key: value for key, value in plain.items() if key not in (*_NOT_CONFIG, *_OF_COORDS)}
     content |= {"projector": plain["projector"]}
-    if recipe.method == GRADIENT:  # runs of recipes from before there were methods keep their identity
+    # Keys of later versions are left out at their defaults: runs of version 0.1 keep their run_ids.
+    if recipe.method == GRADIENT:
         del content["method"]
     content |= {"quantise": plain["quantise"]} if recipe.quantise else {}
     content |= {"start": _start(recipe.start)} if recipe.start else {}
     files = [f"{'.'.join(path)}: {dict(one.files)}" for path, one in prints.items() if one.files]
     content |= {"files": files} if files else {}
-    return json.dumps(
-        {**content, "code": fingerprint.code_of(prints), "rng": rng_version.VERSION}, sort_keys=True
-    )
+    content |= {"code": fingerprint.code_of(prints), "rng": rng_version.VERSION}
+    return json.dumps(content, sort_keys=True)
 
 
 def _start(run: str) -> str:
-    """A digest of the checkpoint that training starts from: what is in it counts, not where it lies.
-
-    One that is not there has a place in the recipe, which preflight names; until then its name stands for it.
-    """
+    """A digest of the checkpoint that training starts from: its content counts, not its path."""
+    missing = f"no checkpoint at {run}"  # an identity all the same: preflight names the fault with its line
     try:
-        return fingerprint.file_digest(results.checkpoint_of(Path(run))) or f"no checkpoint at {run}"
+        return fingerprint.file_digest(results.checkpoint_of(Path(run))) or missing
     except FileError:
-        return f"no checkpoint at {run}"
+        return missing
 
 
 def _digest(*parts: str) -> str:
+    # 32 bits: a recipe has at most 100,000 runs, and d and seeds are in the run_id in full.
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
 
 

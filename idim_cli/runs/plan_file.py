@@ -1,4 +1,4 @@
-"""plan.json: the runs of a results folder, and the purpose of each."""
+"""plan.json: the runs of a results folder, each with its purpose."""
 
 from __future__ import annotations
 
@@ -12,30 +12,28 @@ from idim_cli.core import bounded_io, untrusted_text
 from idim_cli.core.errors import FileError
 from idim_cli.runs.names import PLAN, RESULT, RUNS, Plan
 
-# What plan.json says of each run, and its types; plans of version 0.1 have no floor.
+# The keys of each run in plan.json and their types; plans of version 0.1 have no floor.
 _PLANNED: dict[str, Any] = {
     "run_id": str, "over": dict | None, "baseline_config": str | None, "floor": int | float | str | None,
 }  # fmt: skip
 _MOST = 48 * 2**20  # bytes: a plan of MAX_RUNS runs is about half as large
-_NAME = 250  # longest name of a folder
+_NAME = 250  # letters of a folder's name: file systems take 255 bytes
 _log = logging.getLogger(__name__)
 
 
 def planned(folder: Path) -> list[dict[str, Any]]:
-    """The runs of the plan; without a readable plan all runs in the folder, which then have no purpose."""
+    """The runs of the plan; without a readable plan all runs of the folder, without a purpose."""
     try:
         if (plan := _plan(folder)) is not None:
             return plan
     except FileError as error:
-        _log.warning(
-            "%s; all runs of the folder are read, without their purpose (%s)", error.message, error.hint
-        )
+        _log.warning("%s; all runs of the folder are read instead (%s)", error.message, error.hint)
     names = sorted(path.name for path in (folder / RUNS).glob("*") if path.is_dir())
     return [{"run_id": name, "baseline_config": None} for name in names]
 
 
 def swept(folder: Path) -> list[str] | None:
-    """The recipe keys that the plan of a folder sweeps over; None without a plan that can be read."""
+    """The recipe keys that the plan of a folder sweeps over; None without a readable plan."""
     try:
         plan = _plan(folder)
     except FileError:
@@ -44,17 +42,17 @@ def swept(folder: Path) -> list[str] | None:
 
 
 def unplanned(folder: Path, plan: Plan) -> list[str]:
-    """The run_ids of the runs below `folder` that have a result, and no place in the plan."""
+    """The run_ids of the runs below `folder` that have a result but are not in the plan."""
     planned = {run["run_id"] for run in plan}
     names = (path.parent.name for path in (folder / RUNS).glob(f"*/{RESULT}"))
     return sorted(name for name in names if name not in planned)
 
 
 def progress(folder: Path, ended: Collection[str]) -> tuple[int, int]:
-    """How many runs of the plan below `folder` `ended`, and how many there are; 0 of 0 without one."""
+    """How many runs of the plan have `ended`, and how many there are; 0 of 0 without a plan."""
     try:
         planned = {run["run_id"] for run in _plan(folder) or ()}
-    except FileError:  # the table says so
+    except FileError:  # `planned` warns of it
         planned = set()
     return len(planned.intersection(ended)), len(planned)
 
@@ -65,7 +63,7 @@ def plan_text(recipe: str, runs: Plan) -> str:
 
 
 def _plan(folder: Path) -> list[dict[str, Any]] | None:
-    """The runs that plan.json names; None if it is not there, FileError if it is damaged."""
+    """The runs of plan.json; None if it does not exist, FileError if it is damaged."""
     try:
         plan = untrusted_text.loads(bounded_io.read_bytes(folder / PLAN, _MOST))
         runs = plan.get("runs") if isinstance(plan, dict) else None
@@ -81,7 +79,8 @@ def _plan(folder: Path) -> list[dict[str, Any]] | None:
 
 
 def _is_inside(run_id: str) -> bool:
-    """Whether this names a folder below ``runs``: a downloaded plan must not lead to other files."""
+    """Whether a run_id names a folder below ``runs``."""
+    # A plan may come from a stranger and must not make idim read or write elsewhere.
     fits = len(run_id) <= _NAME and not set(run_id) & {"/", "\\", "\0"}
     if fits and run_id not in ("", ".", ".."):
         return True

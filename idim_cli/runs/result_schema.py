@@ -1,4 +1,4 @@
-"""Checks the content of a result.json, so that tables and reports can rely on it."""
+"""The schema of result.json, checked once so that tables and reports can rely on it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from idim_cli.runs.columns import of_kind
 from idim_cli.runs.early_stop import SOLVED, UNSOLVED
 
 _SCORED = ("ok", SOLVED, UNSOLVED)
-_LARGEST_WHOLE = 2**63 - 1  # as in the columns of a table
-_LARGEST = 1e100  # whose square is still finite
+_LARGEST_WHOLE = 2**63 - 1  # an int64 in the columns of a table
+_LARGEST = 1e100  # its square, in a variance, is still finite
 _LARGEST_D = 2**53  # up to here every whole number is a float
 _SHOWN = 40  # characters of a wrong value in a message
 
 
 def parsed(data: bytes) -> dict[str, Any]:
-    """The content of a result.json; ValueError says what is wrong with it."""
+    """The content of a result.json; ValueError for the first violation of the schema."""
     result = untrusted_text.loads(data)
+    # A lone surrogate can be neither printed nor written. Encoding all texts again takes time, so it is done
+    # where an escape may be one.
     if b"\\ud" in data.lower():
         try:
             json.dumps(json.loads(data), ensure_ascii=False).encode()
@@ -42,11 +44,12 @@ def _wrong(result: Any) -> Iterator[str]:
             yield f"{name} is {_shown(value)}"
     if result.get("status") in _SCORED:
         yield from _unscored(result)
+        # Last: the rules rely on the types that were checked above.
         yield from consistency.disagreement(result)
 
 
 def _unscored(result: Mapping[str, Any]) -> Iterator[str]:
-    """What is missing in the result of a run that was trained."""
+    """The violations by a trained run, which must have d and a performance."""
     for name in ("d", "performance"):
         if result.get(name) is None:
             yield f"{name} is null" if name in result else f"{name} is missing"
@@ -55,6 +58,7 @@ def _unscored(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"d is {d}"
 
 
+# `type(value) is int`: true and false are ints to isinstance.
 def _whole(value: Any) -> bool:
     return type(value) is int and 0 <= value <= _LARGEST_WHOLE
 
@@ -76,7 +80,8 @@ def _curve(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value as JSON, shortened; numbers of thousands of digits are not converted at all."""
+    """A value as JSON, shortened."""
+    # Python refuses to write numbers of more than 4300 digits.
     if type(value) is int and abs(value) > _LARGEST_WHOLE:
         return "too large"
     try:

@@ -1,9 +1,9 @@
-"""Results folders: what lies where, written as a whole and read with care; the table of all runs."""
+"""Results folders: names, atomic writing, checked reading, and the table of all runs."""
 
 from idim_cli.runs.files import HeldError as HeldError
 from idim_cli.runs.files import clear_temporaries as clear_temporaries
 from idim_cli.runs.files import discard as discard
-from idim_cli.runs.files import says as says
+from idim_cli.runs.files import has_content as has_content
 from idim_cli.runs.files import sole_writer as sole_writer
 from idim_cli.runs.files import update as update
 from idim_cli.runs.files import write_atomic as write_atomic

@@ -50,7 +50,7 @@ class Problem:
         """Fingerprints of all that it was made from, see `runs.origin`."""
         # With the test split, though no training uses it: `evaluate` compares its fingerprint later.
         data = {split: self.data.digest(split) for split in origin.SPLITS}
-        return origin.record(self.theta0, data, origin.named(recipe))
+        return origin.record(self.theta0, data, origin.components(recipe))
 
 
 def problem(run: Run, where: Where) -> Problem:

@@ -61,7 +61,7 @@ def read(recipe: Recipe, d: int, theta0: str, data: Data) -> dict[str, Tensor]:
         )
     # Equal recipes are not enough: code, weights or data files of the same name may have been replaced.
     then, now = metadata.get("origin"), {split: data.digest(split) for split in origin.TRAINED_ON}
-    why = origin.other_code(then, origin.named(recipe))
+    why = origin.other_code(then, origin.components(recipe))
     why = why or origin.other_theta0(then, theta0, recipe.model.name)
     if why := why or origin.other_data(then, now, recipe.dataset.name):
         raise FileError(

@@ -313,17 +313,17 @@ def test_what_is_typed_is_trusted(cli, mine):
 @pytest.mark.parametrize("open_one", ["r.yaml", "mine.py", "."])
 def test_a_file_that_others_may_write_is_not_ones_own(mine, open_one):
     loaded = idim_cli.load_recipe("r.yaml")
-    assert trust.strangers(loaded) == []
+    assert trust.untrusted(loaded) == []
     mode = os.stat(open_one).st_mode
     os.chmod(open_one, mode | 0o002)
-    assert [one.name for one in trust.strangers(loaded)] == ["./mine.py:network"]
+    assert [one.name for one in trust.untrusted(loaded)] == ["./mine.py:network"]
     os.chmod(open_one, mode)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="owners are those of POSIX")
 def test_a_file_of_another_user_is_not_ones_own(mine, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 54321)
-    assert trust.strangers(idim_cli.load_recipe("r.yaml"))
+    assert trust.untrusted(idim_cli.load_recipe("r.yaml"))
 
 
 def test_installed_code_is_not_beside_a_recipe(here):
@@ -332,7 +332,7 @@ def test_installed_code_is_not_beside_a_recipe(here):
     (site / "evil.py").write_text("open('ran', 'w')\n")
     for name in ("os:system", "subprocess:run", "torch.hub:load", "builtins:exec", "__main__:x", "no.such:x"):
         write({"model": name})
-        assert trust.strangers(idim_cli.load_recipe("r.yaml")), name
+        assert trust.untrusted(idim_cli.load_recipe("r.yaml")), name
 
 
 def test_a_golden_file_names_no_code():

@@ -98,6 +98,6 @@ def test_training_needs_no_grid_and_a_sweep_says_that_it_does(cli):
     Path("toy.yaml").write_text(f"{RECIPE}sweep:\n  baseline: {{seeds: 2}}\n")
     assert cli("train", "toy.yaml", "training.steps=5", "-q").exit_code == 0
     for more in ([], ["--dry-run"]):
-        with pytest.raises(RecipeError, match=r"toy\.yaml:9:1: sweep\.d: is missing \(say which d with --d"):
+        with pytest.raises(RecipeError, match=r"toy\.yaml:9:1: sweep\.d: is missing \(give d as --d"):
             cli("sweep", "toy.yaml", *more)
     assert cli("sweep", "toy.yaml", "--d", "2,4", "training.steps=5", "--dry-run").exit_code == 0

@@ -1,4 +1,4 @@
-"""Projectors side by side: the block-diagonal map agrees with its parts, whatever the kind."""
+"""The block-diagonal map of several projectors agrees with its parts, for every kind."""
 
 import pytest
 import torch

@@ -77,7 +77,7 @@ def test_duplicate_keys_are_all_found_and_the_first_stays():
 SYNTAX = {
     "a:\n\tb: 1": "f:2:1: a tab in the indentation (indent with spaces)",
     "a: 1\n\tb: 2": "f:2:1: a tab in the indentation (indent with spaces)",
-    "a: \t1": "f:1:4: a tab where YAML wants spaces (replace the tab by spaces)",
+    "a: \t1": "f:1:4: a tab where YAML needs spaces (replace the tab by spaces)",
     "a: [1": "f:1:6: a list opened by '[' is not closed (add the missing ',' or ']')",
     "a: {b: 1\nc: 2": "f:2:2: a mapping opened by '{' is not closed (add the missing ',' or '}')",
     "a: b: c": "f:1:5: a ':' that cannot start a value here"
@@ -91,7 +91,7 @@ SYNTAX = {
     " (check the indentation and the quotes)",
     "a: x\0y": "f:1:5: the character U+0000 is not text (is this a YAML file?)",
     "a: [\n": "f:2:1: a value is missing, or a bracket not closed (quote text with [ ] { } ,)",
-    "{a: 1}\nb: 2": "f:2:1: something stands behind the end (check the indentation and the brackets)",
+    "{a: 1}\nb: 2": "f:2:1: text after the end (check the indentation and the brackets)",
     "a: - 1": "f:1:4: a '- ' that cannot stand here (put each '- ' on a line of its own)",
     'a: "\\q"': "f:1:6: an unknown escape after a backslash (put text with backslashes in 'single quotes')",
     "a: *": "f:1:5: an anchor or alias without a name (quote text that begins with & or *)",

@@ -134,9 +134,9 @@ def test_half_precision_leaves_P_alone(kind):
 def test_vectors_of_another_length_are_refused(kind):
     P = make(*kind, 100, 7)
     for wrong in (torch.ones(P.d + 1), torch.ones(2, 1), torch.tensor(1.0)):
-        with pytest.raises(ValueError, match=f"of {P.d} numbers are wanted"):
+        with pytest.raises(ValueError, match=f"expected vectors of {P.d} numbers"):
             P.project(wrong)
-    with pytest.raises(ValueError, match="of 100 numbers are wanted"):
+    with pytest.raises(ValueError, match="expected vectors of 100 numbers"):
         P.adjoint(torch.ones(99))
 
 

@@ -11,15 +11,15 @@ from numba.extending import intrinsic
 
 from idim_cli.projectors.kernels.loops import compiled
 
-_LANES = 16
+_LANES = 16  # numbers of a vector: one AVX-512 register of float32; the compiler splits it for smaller ones
 _INDEX = ir.IntType(32)
 
 
 def _butterflies(radix: int, within: bool) -> Any:
-    """A compiled step on x[at + k stride], k < radix, each a vector of 16 numbers: H_radix among the vectors.
+    """A compiled step on x[at + k stride], k < radix, each a vector of 16 numbers: H_radix between vectors.
 
-    A loop over arrays would have to load and store at every stage, as the compiler cannot know that they do
-    not overlap. Here the whole step is loaded, transformed, and stored.
+    A loop over arrays loads and stores at every stage, as the compiler cannot know that they do not overlap.
+    Here the whole step is loaded once, transformed in registers, and stored once.
 
     Args:
         radix: a power of two; up to 16 vectors fit the registers.
@@ -34,6 +34,7 @@ def _butterflies(radix: int, within: bool) -> Any:
             data = build.gep(context.make_array(kind)(context, build, args[0]).data, [args[1]])
             places = [build.gep(data, [build.mul(args[2], args[2].type(k))]) for k in range(radix)]
             places = [build.bitcast(place, ir.VectorType(item, _LANES).as_pointer()) for place in places]
+            # Aligned to a number, not to a vector: an array may begin anywhere.
             vectors = [build.load(place, align=kind.dtype.bitwidth // 8) for place in places]
             if within:
                 vectors = [_inside(build, vector) for vector in vectors]
@@ -48,22 +49,23 @@ def _butterflies(radix: int, within: bool) -> Any:
 
 def _among(build: Any, vectors: list[Any]) -> list[Any]:
     """H between vectors: log2 of their number stages of sums and differences."""
-    apart = 1
-    while apart < len(vectors):
+    distance = 1
+    while distance < len(vectors):
         for i in range(len(vectors)):
-            if not i & apart:
-                a, b = vectors[i], vectors[i + apart]
-                vectors[i], vectors[i + apart] = build.fadd(a, b), build.fsub(a, b)
-        apart *= 2
+            if not i & distance:
+                a, b = vectors[i], vectors[i + distance]
+                vectors[i], vectors[i + distance] = build.fadd(a, b), build.fsub(a, b)
+        distance *= 2
     return vectors
 
 
 def _inside(build: Any, vector: Any) -> Any:
     """H_16 between the numbers of a vector: each stage adds the partner, or subtracts from it."""
-    for apart in (1, 2, 4, 8):
-        other = _shuffled(build, vector, vector, [lane ^ apart for lane in range(_LANES)])
+    for distance in (1, 2, 4, 8):
+        other = _shuffled(build, vector, vector, [lane ^ distance for lane in range(_LANES)])
         sums, differences = build.fadd(other, vector), build.fsub(other, vector)
-        upper = [lane + _LANES * bool(lane & apart) for lane in range(_LANES)]
+        # The upper number of each pair takes its difference, which the shuffle counts from _LANES on.
+        upper = [lane + _LANES * bool(lane & distance) for lane in range(_LANES)]
         vector = _shuffled(build, sums, differences, upper)
     return vector
 
@@ -85,28 +87,30 @@ def transform(x: np.ndarray) -> None:
     """
     n = x.size
     if n < _LANES:
-        _short(x)
+        _shorter_than_a_vector(x)
     elif n < 256:
-        _begin(x)
+        _first_stages(x)
     else:
+        # 256 numbers fill the registers: eight stages while they are there.
         for i in range(0, n, 256):
             _first16(x, i, _LANES)
-        _go_on(x, 256)
+        _further_stages(x, 256)
 
 
 @compiled
-def _short(x: np.ndarray) -> None:
-    apart = 1
-    while apart < x.size:
+def _shorter_than_a_vector(x: np.ndarray) -> None:
+    distance = 1
+    while distance < x.size:
         for i in range(x.size):
-            if not i & apart:
-                a, b = x[i], x[i + apart]
-                x[i], x[i + apart] = a + b, a - b
-        apart *= 2
+            if not i & distance:
+                a, b = x[i], x[i + distance]
+                x[i], x[i + distance] = a + b, a - b
+        distance *= 2
 
 
+# numba compiles a call of a step for its radix, so each length has a branch of its own.
 @compiled
-def _begin(x: np.ndarray) -> None:
+def _first_stages(x: np.ndarray) -> None:
     if x.size == 16:
         _first1(x, 0, _LANES)
     elif x.size == 32:
@@ -118,18 +122,18 @@ def _begin(x: np.ndarray) -> None:
 
 
 @compiled
-def _go_on(x: np.ndarray, apart: int) -> None:
-    """The stages between numbers that are `apart` and more."""
-    while x.size >= 16 * apart:
-        for i in range(0, x.size, 16 * apart):
-            for j in range(i, i + apart, _LANES):
-                _next16(x, j, apart)
-        apart *= 16
-    left = x.size // apart
-    for j in range(0, apart * (left > 1), _LANES):
+def _further_stages(x: np.ndarray, distance: int) -> None:
+    """The stages between numbers at `distance` and more."""
+    while x.size >= 16 * distance:
+        for i in range(0, x.size, 16 * distance):
+            for j in range(i, i + distance, _LANES):
+                _next16(x, j, distance)
+        distance *= 16
+    left = x.size // distance
+    for j in range(0, distance * (left > 1), _LANES):
         if left == 2:
-            _next2(x, j, apart)
+            _next2(x, j, distance)
         elif left == 4:
-            _next4(x, j, apart)
+            _next4(x, j, distance)
         else:
-            _next8(x, j, apart)
+            _next8(x, j, distance)

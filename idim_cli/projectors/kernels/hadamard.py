@@ -1,4 +1,4 @@
-"""The Walsh-Hadamard transform in terms of torch, for any device: products with small Hadamard matrices."""
+"""The Walsh-Hadamard transform in torch, for any device: products with small Hadamard matrices."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ def hadamard(x: Tensor) -> Tensor:
 def _factors(n: int) -> list[int]:
     """Powers of two whose product is n: nearly equal, about 16."""
     bits = n.bit_length() - 1
+    # Four bits each, three or five where their number is no multiple of four.
     parts = max(1, (bits + bits // 11 + 1) // 4)
     return [1 << (bits + i) // parts for i in range(parts)]
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=32)  # a few sizes, types and devices; each at most 4 kB
 def _matrix(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     bits = torch.arange(n, device=device)
+    # H[i, j] is +1 or -1 by the parity of the bits that i and j share.
     common = bits[:, None] & bits[None, :]
     parity = torch.stack([(common >> k) & 1 for k in range(n.bit_length())]).sum(0) % 2
     return (1 - 2 * parity).to(dtype)
