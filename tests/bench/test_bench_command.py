@@ -42,7 +42,7 @@ def read(path):
         ("data", ("--workers", "0,2", "--examples", "40", "dataset.size=16", *QUICK), 2),
     ],
 )
-def test_table_on_stdout_csv_and_figure_beside(call, tmp_path, name, arguments, rows):
+def test_table_on_stdout_csv_and_figure_next_to(call, tmp_path, name, arguments, rows):
     done = call(name, *arguments)
     assert done.exit_code == 0, done.output
     assert max(map(len, done.stdout.splitlines())) <= 80
@@ -96,7 +96,7 @@ def test_a_skipped_row_says_why_in_table_and_csv(call, tmp_path):
     assert all(reasons)
 
 
-def test_beside_is_in_the_table_with_its_ratio(call):
+def test_next_to_is_in_the_table_with_its_ratio(call):
     beside = "idim_cli.projectors.fastfood:Fastfood"
     done = call("projectors", "--D", "1k", "--projector", "tied", "--reference", beside, *QUICK)
     assert "faster: how many times faster than Fastfood" in done.stdout

@@ -36,7 +36,7 @@ def test_every_projector_has_a_complete_row_at_every_size():
     assert [row["bytes_per_parameter"] for row in rows if row["projector"] == "identity"] == [0, 0]
 
 
-def test_what_is_beside_comes_first_and_all_are_compared_to_it():
+def test_what_is_next_to_comes_first_and_all_are_compared_to_it():
     beside = [bench.Contestant("One", Tied), bench.Contestant("Two", Tied)]
     rows = rows_of(["tied", "sparse"], reference=beside)
     assert [row["projector"] for row in rows] == ["One", "Two", "tied", "sparse"]
@@ -139,7 +139,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_class_from_a_file_is_measured_even_if_it_is_no_module_and_tells_no_cost(folder):
+def test_a_class_from_a_file_is_measured_even_if_it_is_no_module_and_reports_no_cost(folder):
     one = bench.outsider("./mine.py:Repeat")
     assert one.name == "Repeat"
     (row,) = bench.measure([], [400], 0.01, HOW, reference=[one])
@@ -160,7 +160,7 @@ def test_a_class_from_a_file_is_measured_even_if_it_is_no_module_and_tells_no_co
         ("torch:nn", "not a function or class"),
     ],
 )
-def test_what_is_no_projector_is_refused_at_once(folder, reference, message):
+def test_what_is_no_projector_is_refused_immediately(folder, reference, message):
     with pytest.raises(ComponentError, match=message):
         bench.outsider(reference)
 

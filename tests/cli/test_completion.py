@@ -104,7 +104,7 @@ def test_zsh_and_fish_complete_the_word_as_a_whole(here):
     assert fish.stdout.strip() == "training.optimizer=./own.py:loss"
 
 
-def test_results_are_looked_for_where_they_go(here):
+def test_results_are_searched_where_they_go(here):
     (here / "elsewhere" / "toy").mkdir(parents=True)
     (here / "elsewhere" / "toy" / "plan.json").touch()
     assert bash(here, "idim threshold else", IDIM_OUT="elsewhere") == ["elsewhere/toy", "elsewhere/"]

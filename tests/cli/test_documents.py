@@ -96,7 +96,7 @@ def test_what_cannot_be_done_is_a_document_too(tmp_path, monkeypatch, arguments,
 @pytest.mark.parametrize(
     "change", [{"bytes": "554"}, {"bytes": None}, {"more": 1}, {"schema": "idim/expand/2"}, {"tensors": ...}]
 )
-def test_a_document_of_another_form_is_told_apart(change):
+def test_a_document_of_another_form_is_distinguished(change):
     told = {"schema": "idim/expand/1", "path": "a.safetensors", "bytes": 1, "tensors": 2}
     jsonschema.validate(told, documents.schema("expand/1"))
     other = {key: value for key, value in {**told, **change}.items() if value is not ...}

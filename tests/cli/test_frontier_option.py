@@ -48,7 +48,7 @@ def compressed(cli, run, *flags):
     return done
 
 
-def test_a_frontier_is_drawn_beside_the_file_and_on_the_terminal(cli, trained):
+def test_a_frontier_is_drawn_next_to_the_file_and_on_the_terminal(cli, trained):
     done = compressed(cli, trained, *FLAGS)
     files = [f"small-frontier.{kind}" for kind in ("csv", "png", "svg", "pdf")]
     assert f"wrote {', '.join(files)}" in done.stderr
@@ -89,7 +89,7 @@ def test_without_the_option_nothing_is_drawn(cli, trained):
     ]
 
 
-def test_a_frontier_goes_over_many_d_unless_told_otherwise(cli, trained):
+def test_a_frontier_goes_over_many_d_by_default(cli, trained):
     flags = ["--frontier", "--max-bytes", "1000", "--levels", "16", "--epochs", "1", "--json"]
     told = json.loads(compressed(cli, trained, *flags).stdout)
     assert len({trial["d"] for trial in told["tried"]}) == 8
@@ -111,7 +111,7 @@ def test_a_frontier_of_every_bit_is_none(cli, trained):
         ("csv", "path,dataset,recipe,model", "small.idim,digits,small,fc,tied"),
     ],
 )
-def test_report_tells_of_files_in_every_form(cli, trained, form, start, word):
+def test_report_reports_of_files_in_every_form(cli, trained, form, start, word):
     compressed(cli, trained, "--epochs", "0")
     done = cli("report", "small.idim", "--format", form)
     assert done.exit_code == 0

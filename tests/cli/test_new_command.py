@@ -57,7 +57,7 @@ def test_a_file_that_is_there_is_kept_unless_forced(cli):
     assert Path("mine.yaml").read_text() != "mine"
 
 
-def test_what_is_missing_or_unknown_is_told_and_nothing_written(cli):
+def test_what_is_missing_or_unknown_is_reported_and_nothing_written(cli):
     with pytest.raises(ComponentError) as caught:
         cli("new", "mine", "--model", "lennet")
     assert caught.value.hint == "did you mean lenet?"

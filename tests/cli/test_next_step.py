@@ -23,7 +23,7 @@ def printed(done):
 
 
 @pytest.mark.parametrize("verb", ["sweep", "threshold"])
-def test_the_command_does_what_it_says_beside_what_was_done(cli, verb):
+def test_the_command_does_what_it_says_next_to_what_was_done(cli, verb):
     folder = Path("with space") / "my toy"
     Path("with space").mkdir()
     Path("with space/my toy.yaml").write_text(RECIPE)
@@ -140,7 +140,7 @@ def test_a_search_is_given_the_limit_that_it_came_to(search, found, words, argum
 
 
 @pytest.mark.parametrize("search", ["precision: 0.1", "lr: [0.1, 0.2]"])
-def test_a_search_that_has_what_was_asked_for_asks_for_nothing(search):
+def test_a_search_that_has_what_was_requested_asks_for_nothing(search):
     found = NARROW if "lr" not in search else WIDE  # of rates that race, most are dropped early
     then = following(f"{{search: {{name: adaptive, {search}}}}}", ["a.yaml"], runs=5, **found)
     assert (then.next, then.next_command) == ("", "")

@@ -118,7 +118,7 @@ def test_the_bar_moves_before_the_first_run_reports(terminal, runs, monkeypatch)
         assert (task.description, task.total) == ("training", 4)
 
 
-def test_the_time_left_is_told_from_the_first_epoch_on(terminal, runs):
+def test_the_time_left_is_reported_from_the_first_epoch_on(terminal, runs):
     with live.Live(clock=(clock := Clock())) as view:
         view.planned(runs, 4)
         view.progress(runs[0], at(0))
@@ -185,7 +185,7 @@ def test_many_runs_never_fill_the_screen(terminal, height, rows):
     assert max(map(len, lines)) <= 60
 
 
-def test_d_int_is_told_with_what_it_rests_on(terminal, runs):
+def test_d_int_is_reported_with_what_it_is_based_on(terminal, runs):
     table = pandas.DataFrame({"d": [0, 0, 8, 8, 16, 16], "performance": [1, 0.98, 0.5, 0.52, 0.95, 0.97]})
     with live.Live(Running(threshold(table)), clock=Clock()) as view:
         assert view.lines(24, 80) == []  # before anything has ended
@@ -213,16 +213,16 @@ def test_a_finished_run_fits_a_narrow_terminal(terminal, runs, monkeypatch, capf
     assert "[1/54] tied-d4-s0.0.0  0.5000  1.0 s" in capfd.readouterr().err
 
 
-def test_groups_are_told_apart_by_what_differs(terminal):
+def test_groups_are_distinguished_by_what_differs(terminal):
     rows = [(d, y, net) for net in ("a", "b") for d, y in ((0, 1.0), (0, 0.98), (8, 0.5), (16, 0.95))]
     found = threshold(pandas.DataFrame(rows, columns=["d", "performance", "net"]), by=["net"])
-    lines = list(live._told(found, ()))
+    lines = list(live._reading_lines(found, ()))
     assert [line.partition(":")[0] for line in lines[:2]] == ["net a", "net b"]
-    assert next(live._told(found[:1], ["net"])).startswith("net a: d_int90 ")
-    assert list(live._told(found * 3, ()))[3] == "  + 3 more"
+    assert next(live._reading_lines(found[:1], ["net"])).startswith("net a: d_int90 ")
+    assert list(live._reading_lines(found * 3, ()))[3] == "  + 3 more"
 
 
-def test_seeds_that_differ_are_told_apart():
+def test_seeds_that_differ_are_distinguished():
     text = TEXT.replace("seeds: %d", "seeds: {theta0: [1], projector: [2, 1], data: [1]}")
     _, *swept = plan(loads(text).recipe)
     assert [live._seeds(run) for run in swept] == ["1.2.1", "1"]

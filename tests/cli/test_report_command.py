@@ -63,7 +63,7 @@ def no_drawing(monkeypatch):
     return calls
 
 
-def test_table_on_stdout_figures_beside_the_results_and_talk_on_stderr(folder):
+def test_table_on_stdout_figures_next_to_the_results_and_talk_on_stderr(folder):
     result = call(folder)
     assert sorted(path.name for path in (folder / "made-report").iterdir()) == FIGURES
     first, second, third = result.stdout.splitlines()
@@ -85,7 +85,7 @@ def test_each_group_and_its_performance_at_each_d_come_with_v(folder, no_drawing
     assert header == [["d", "runs", "mean", "sd", "min", "max", "reached"]] * 2
 
 
-def test_a_group_that_is_alone_is_told_as_threshold_tells_it(folder, no_drawing):
+def test_a_group_that_is_alone_is_reported_as_threshold_reports_it(folder, no_drawing):
     done = call(folder, "--where", "projector=tied", "--where", "projector=identity")
     assert done.stdout.startswith(
         "mnist, fc, tied, D = 199,210\n726 of 199,210 numbers (0.36 %) are enough; "
@@ -113,7 +113,7 @@ def test_threshold_draws_the_same_plot(folder, no_drawing):
         assert plot in call(folder, "-v").stdout
 
 
-def test_a_plot_of_plain_characters_stands_below_each_table(folder, no_drawing):
+def test_a_plot_of_plain_characters_is_below_each_table(folder, no_drawing):
     lines = call(folder, "-v").stdout.splitlines()
     assert sum(line.startswith("validation accuracy against subspace dimension d") for line in lines) == 2
     plots = "\n".join(lines)
@@ -123,7 +123,7 @@ def test_a_plot_of_plain_characters_stands_below_each_table(folder, no_drawing):
     assert max(len(line) for line in lines[start : start + 16]) <= 80
 
 
-def test_figures_of_a_csv_go_beside_it_or_where_told(folder, no_drawing):
+def test_figures_of_a_csv_are_next_to_it_or_where_requested(folder, no_drawing):
     call(folder / results.TABLE)
     call(folder / results.TABLE, "--out", folder / "a" / "b")
     assert sorted(path.name for path in (folder / "results-report").iterdir()) == FIGURES
@@ -131,7 +131,7 @@ def test_figures_of_a_csv_go_beside_it_or_where_told(folder, no_drawing):
     assert written == sorted([*FIGURES, "results-report.html"])
 
 
-def test_results_that_cannot_be_written_beside_have_their_table_alone(folder, no_drawing, monkeypatch):
+def test_results_that_cannot_be_written_next_to_have_their_table_alone(folder, no_drawing, monkeypatch):
     def refuse(path, *content, **settings):
         raise OSError(30, "Read-only file system", str(path))
 
@@ -246,7 +246,7 @@ def test_axis_flags(folder, no_drawing, flags, log):
     assert (' id="axis-log" checked>' in page) == (log is True)
 
 
-def test_published_points_lie_behind_without_their_direct_runs(folder, no_drawing):
+def test_published_points_are_behind_without_their_direct_runs(folder, no_drawing):
     (folder / "paper.csv").write_text("d,performance\n0,0.98\n100,0.5\n200,0.7\n200,0.72\n")
     call(folder, "--published", folder / "paper.csv")
     assert no_drawing[0]["published"].d == (100, 200, 200)

@@ -126,7 +126,7 @@ def test_every_place_of_a_recipe_is_listed():
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_recipe_runs_no_code_of_a_stranger(cli, here, place):
+def test_a_recipe_runs_no_code_of_somebody_else(cli, here, place):
     write(PLACES[place])
     with pytest.raises(IdimError) as caught:
         cli("sweep", "r.yaml", "--dry-run")
@@ -211,7 +211,7 @@ def planted(folder, component, kind="model", **extra):
 
 @pytest.mark.parametrize("kind", origin.NEEDED)
 @pytest.mark.parametrize("extra", [{}, {"mark": ""}, {"mark": "0" * 64}, {"mark": None}])
-def test_a_checkpoint_runs_no_code_of_a_stranger(cli, here, kind, extra):
+def test_a_checkpoint_runs_no_code_of_somebody_else(cli, here, kind, extra):
     path = planted(here / "run", HARM, kind, **extra)
     path.rename(here / "solution.idim")
     for name in ("solution.idim", "run", "run/" + CHECKPOINT):
@@ -261,7 +261,7 @@ def test_ones_own_work_needs_no_word(cli, mine):
         cli("expand", str(run / "checkpoint.idim"))
 
 
-def test_a_run_of_ones_own_beside_other_code_is_a_strangers(cli, mine):
+def test_a_run_of_ones_own_next_to_other_code_is_of_somebody_else(cli, mine):
     # A published run with its mark, sent back beside another file of the same name.
     cli("train", "r.yaml", "-q")
     (run,) = (mine / "results/r/runs").iterdir()
@@ -326,7 +326,7 @@ def test_a_file_of_another_user_is_not_ones_own(mine, monkeypatch):
     assert trust.untrusted(idim_cli.load_recipe("r.yaml"))
 
 
-def test_installed_code_is_not_beside_a_recipe(here):
+def test_installed_code_is_not_next_to_a_recipe(here):
     site = here / "venv/lib/python3/site-packages"
     site.mkdir(parents=True)
     (site / "evil.py").write_text("open('ran', 'w')\n")

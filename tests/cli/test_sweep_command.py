@@ -47,7 +47,7 @@ def test_one_plain_line_a_run_on_stderr_and_the_summary_on_stdout(idim):
     assert done.stdout.splitlines()[-1] == "results: results/toy"
 
 
-def test_details_are_told_with_v(idim):
+def test_details_are_reported_with_v(idim):
     done = idim("-v")
     assert "\nP tied: 5 columns of length 1.0000 .. 1.0000" in done.stderr
     assert "\n  d_int100   " in done.stdout
@@ -125,7 +125,7 @@ def test_ctrl_c_between_two_runs_says_how_to_go_on(idim, monkeypatch):
     assert "stopped: finished and saved work is kept\nhint: the same command continues" in stopped.stderr
 
 
-def test_a_level_beyond_the_grid_is_told_by_the_exit_code(idim):
+def test_a_level_beyond_the_grid_is_reported_by_the_exit_code(idim):
     done = idim("sweep.d=[1, 2]")
     assert done.exit_code == 3
     assert "> 2" in done.stdout
@@ -137,7 +137,7 @@ def test_a_combination_without_a_finished_run_is_listed(idim):
     assert max(len(line) for line in done.stdout.splitlines() if "idim sweep" not in line) <= 80
 
 
-def test_without_a_baseline_the_runs_are_drawn_and_the_reason_told(idim):
+def test_without_a_baseline_the_runs_are_drawn_and_the_reason_reported(idim):
     done = idim("sweep.baseline=null", "sweep.d=[5, 20]")
     assert "○" in done.stdout
     assert "no estimate: no direct runs" in done.stdout

@@ -278,7 +278,7 @@ def test_a_sweep_that_was_stopped_is_not_read_as_one_that_has_ended(cli, stopped
     assert {one["next"] for one in every["readings"] if "next" in one} == {LEFT}
 
 
-def test_the_command_that_a_stopped_sweep_is_told_of_goes_on_with_it(cli, stopped: Path) -> None:
+def test_the_command_that_a_stopped_sweep_is_reported_of_goes_on_with_it(cli, stopped: Path) -> None:
     cli(*LEFT.partition(": idim ")[2].split())
     found = cli("threshold", str(stopped), "--json")
     assert found.stderr == ""

@@ -180,7 +180,7 @@ def test_help_has_sections(cli):
     assert "─ How to read d_int ─" in cli("threshold", "--help").stdout
 
 
-def test_what_is_not_there_is_told_with_what_is_taken(cli):
+def test_what_is_not_there_is_reported_with_what_is_taken(cli):
     with pytest.raises(IdimError, match=r"no file absent.idim \(give an .idim file, a run folder, or its"):
         cli("evaluate", "absent.idim")
 

@@ -90,7 +90,7 @@ def test_bounds_are_monotone():
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), st.floats(0, 1e4))
 @settings(max_examples=100, deadline=None)
-def test_bounds_lie_above_the_error_and_the_binomial_is_the_tighter(case, bits):
+def test_bounds_are_above_the_error_and_the_binomial_is_the_tighter(case, bits):
     n, wrong = case
     found = bound(wrong, n, bits)
     assert wrong / n <= found.binomial <= found.pac_bayes + 1e-9 <= 1 + 1e-9

@@ -49,7 +49,7 @@ def test_fractions_that_no_half_can_hold():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_fractions_are_rounded_to_half_beside_quantised_coordinates(dtype):
+def test_fractions_are_rounded_to_half_next_to_quantised_coordinates(dtype):
     value = torch.randn(50, generator=torch.Generator().manual_seed(0), dtype=dtype)
     found = read({"b": value}, exact=False)
     assert same(found.buffers["b"], value.half().to(dtype))
@@ -89,7 +89,7 @@ def test_the_ends_of_every_dtype_of_whole_numbers(dtype):
         assert found.spec.buffer_bytes <= value.numel() * value.element_size()
 
 
-def test_several_lie_back_to_back():
+def test_several_are_back_to_back():
     norm = torch.nn.BatchNorm1d(3)
     norm(torch.randn(5, 3, generator=torch.Generator().manual_seed(0)))
     buffers = dict(norm.named_buffers())

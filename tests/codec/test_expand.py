@@ -112,7 +112,7 @@ def test_frozen_part_tied_weights_and_buffers(user_code, tmp_path):
     assert state["norm.num_batches_tracked"].dtype == torch.int64
 
 
-def test_buffers_beside_few_values_are_halves(user_code, tmp_path):
+def test_buffers_next_to_few_values_are_halves(user_code, tmp_path):
     subspace = write_checkpoint(few(OWN, 3), tmp_path / "run")
     norm = subspace.module.norm
     path = compressed(tmp_path / "run")

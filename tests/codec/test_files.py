@@ -82,7 +82,7 @@ def test_out_must_be_a_plain_file(tmp_path, monkeypatch, out):
         expand.write(compressed(tmp_path), Path(out))
 
 
-def test_out_in_a_folder_that_is_not_there_is_told_before_any_work(tmp_path, monkeypatch):
+def test_out_in_a_folder_that_is_not_there_is_reported_before_any_work(tmp_path, monkeypatch):
     write_checkpoint(TIED, tmp_path)
     made, out = compressed(tmp_path), tmp_path / "reslts" / "x"
     for work in ("idim_cli.compression.compress.Trials", "idim_cli.compression.expand.expand"):

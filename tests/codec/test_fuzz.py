@@ -36,7 +36,7 @@ def test_the_corpus_is_small():
     assert sum(path.stat().st_size for path in files) < 100_000
 
 
-def test_what_is_met_in_a_wrong_way_is_told(monkeypatch):
+def test_what_is_met_in_a_wrong_way_is_reported(monkeypatch):
     # Errors that are no refusal, another spelling, code that runs, and too much time.
     data = fuzz.starts()[0]
 

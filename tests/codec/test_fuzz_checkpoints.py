@@ -29,7 +29,7 @@ def test_those_that_it_begins_with_are_sound():
         assert fuzz_checkpoints.whole(*fuzz_checkpoints.parts(data))[-8:] == data[-8:]
 
 
-def test_what_is_met_in_a_wrong_way_is_told(monkeypatch):
+def test_what_is_met_in_a_wrong_way_is_reported(monkeypatch):
     data, how = fuzz_checkpoints.starts()[0], fuzz_checkpoints.examine
     monkeypatch.setattr(fuzz, "BYTES", -1)
     with pytest.raises(AssertionError, match="of memory for one file"):

@@ -24,7 +24,7 @@ def test_all_files_are_here():
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_sizes_are_as_told(name):
+def test_sizes_are_as_reported(name):
     data = (FILES / f"{name}.idim").read_bytes()
     content = container.unpack(data)
     assert (len(data), content.coords.d, content.coords.levels) == MEASURED[name][:3]
@@ -33,7 +33,7 @@ def test_sizes_are_as_told(name):
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", MEASURED)
-def test_accuracies_are_as_told(name, data_root):
+def test_accuracies_are_as_reported(name, data_root):
     path = FILES / f"{name}.idim"
     for split, told in zip(("validation", "test"), MEASURED[name][3:], strict=True):
         # Other processors add in another order: a few images of ten thousand may fall to the other side.

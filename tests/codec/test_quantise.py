@@ -94,7 +94,7 @@ def test_a_lone_value_gets_company(value):
 
 
 @pytest.mark.parametrize("d", [1, MOST_PER_BYTE, MOST_PER_BYTE + 1, 10_000])
-def test_a_byte_of_code_stands_for_so_many_coordinates(d):
+def test_a_byte_of_code_counts_for_so_many_coordinates(d):
     few = Quantised((1.0,), bytes(d), 3)
     assert len(few.code()) == -(-d // MOST_PER_BYTE) > len(entropy.encode(few.symbols, 3))
     assert Quantised.read(few.book, few.code(), d, 3) == few

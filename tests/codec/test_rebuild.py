@@ -112,7 +112,7 @@ def test_adversarial_numbers(changes, tmp_path):
         grow(altered(tmp_path, **changes))
 
 
-def test_a_step_that_overflows_is_told(tmp_path):
+def test_a_step_that_overflows_is_reported(tmp_path):
     # P is a sum over coordinates for other kinds than tied.
     content = small(tmp_path)
     spec = content.spec.model_copy(update={"projector": component("dense", orthogonal=False)})
@@ -302,7 +302,7 @@ def test_another_seed_of_P_is_noticed(tmp_path):
     assert found == 40
 
 
-def test_too_little_memory_is_told_before_anything_is_built(tmp_path, monkeypatch):
+def test_too_little_memory_is_reported_before_anything_is_built(tmp_path, monkeypatch):
     path = altered(tmp_path)
     monkeypatch.setattr(machine, "free_bytes", lambda: 16 * 7 - 1)
     monkeypatch.setattr(models, "skeleton", lambda *given: pytest.fail("was built"))

@@ -95,7 +95,7 @@ def test_depth_is_limited():
             Spec.unpack(deflated(nested(depth).encode()))
 
 
-def test_no_key_stands_twice():
+def test_no_key_is_twice():
     text = part(0, ["fc", {"width": 1, "WIDTH": 2}])
     assert Spec.unpack(deflated(text.encode())).model.params == {"width": 1, "WIDTH": 2}
     with pytest.raises(FileError):

@@ -83,7 +83,7 @@ def test_the_default_keeps_the_score_in_fewer_bytes(swept, tmp_path):
     assert len(set(coords.values().tolist())) <= done.levels
 
 
-def test_what_is_known_lies_beside_the_file(swept, tmp_path):
+def test_what_is_known_is_next_to_the_file(swept, tmp_path):
     done = compress(swept[1], tmp_path / "a.idim", CompressOptions(epochs=0))
     said = json.loads((tmp_path / "a.idim.json").read_text())
     assert said == json.loads(json.dumps(done.as_dict()))
@@ -100,7 +100,7 @@ def test_lossless_is_every_bit(swept, tmp_path):
     assert (done.how, done.levels, done.performance) == ("exact", None, own(run))
 
 
-def test_a_target_is_a_share_of_the_direct_runs_beside(swept, tmp_path):
+def test_a_target_is_a_share_of_the_direct_runs_next_to(swept, tmp_path):
     folder, run = swept
     direct = [json.loads((path / "result.json").read_text()) for path in folder.glob("runs/direct-*")]
     mean = sum(result["performance"] for result in direct) / 2
@@ -134,7 +134,7 @@ def test_more_dimensions_are_tried_where_coding_may_make_room(swept, tmp_path):
     assert done.bytes <= options.max_bytes
 
 
-def test_how_many_trainings_there_may_be_is_told_once(swept, tmp_path):
+def test_how_many_trainings_there_may_be_is_reported_once(swept, tmp_path):
     first, again = Counting(), Counting()
     options = CompressOptions(target=0.3, baseline=0.9, d=[30, 45, 60], levels=[2, 3], epochs=1)
     compress(swept[1], tmp_path / "a.idim", options, watcher=first)
@@ -186,7 +186,7 @@ def test_what_to_try_for_a_smaller_file_fits(swept, tmp_path):
     assert re.search(r"alone take \d+ bytes", caught.value.hint)
 
 
-def test_a_longer_training_is_told_in_epochs_also_for_a_budget_in_steps(tmp_path):
+def test_a_longer_training_is_reported_in_epochs_also_for_a_budget_in_steps(tmp_path):
     text = RECIPE.replace("epochs: 8", "steps: 25")  # of 1,197 examples in batches of 128: 2.5 epochs
     run = tmp_path / "small" / "runs" / train(loads(text), tmp_path)["run_id"]
     with pytest.raises(NotReachedError, match="no file reaches") as caught:
@@ -228,7 +228,7 @@ def test_a_direct_run_of_another_problem_is_no_baseline(change, tmp_path):
         compress(run, tmp_path / "a.idim", CompressOptions(target=0.9))
 
 
-def test_what_has_been_trained_already_is_looked_at_before_the_walk(swept, tmp_path):
+def test_what_has_been_trained_already_is_checked_before_the_walk(swept, tmp_path):
     run, grid = swept[1], {"levels": [2, 3, 8], "d": [40, 50, 60, 70], "epochs": 3}
     every = compress(
         run, tmp_path / "a.idim", CompressOptions(target=0.4, baseline=0.9, frontier=True, **grid)
@@ -302,7 +302,7 @@ def test_options_of_another_kind_are_refused(given):
         CompressOptions(**given)
 
 
-def test_trainings_are_made_once_and_lie_in_the_results_folder(swept, tmp_path):
+def test_trainings_are_made_once_and_are_in_the_results_folder(swept, tmp_path):
     folder, run = swept
     options = CompressOptions(target=0.1, baseline=0.9, d=[50, 70], levels=[3], epochs=2)
     first, again = Counting(), Counting()
@@ -362,7 +362,7 @@ def test_both_codebooks(codebook, swept, tmp_path):
         (CompressOptions(d=[20], epochs=0), "nothing could be tried at d = 20"),
     ],
 )
-def test_senseless_options_are_refused_before_any_training(options, message, swept, tmp_path):
+def test_invalid_options_are_refused_before_any_training(options, message, swept, tmp_path):
     told = Counting()
     with pytest.raises(IdimError, match=message):
         compress(swept[1], tmp_path / "a.idim", options, watcher=told)
@@ -379,7 +379,7 @@ def test_a_direct_run_has_one_size(swept, tmp_path):
     assert {row.d for row in done.tried} == {done.D}
 
 
-def test_an_out_that_cannot_be_written_is_told_first(swept, tmp_path):
+def test_an_out_that_cannot_be_written_is_reported_first(swept, tmp_path):
     told = Counting()
     with pytest.raises(FileError, match="is a folder"):
         compress(swept[1], tmp_path, CompressOptions(levels=[5], d=[33]), watcher=told)

@@ -100,7 +100,7 @@ def test_where_a_file_came_out_too_large_the_next_smaller_is_tried():
     assert asked == [[Size(300, 2), Size(300, 3), Size(90, 8)], [Size(200, 3)]]
 
 
-def test_dimensions_lie_around_the_run():
+def test_dimensions_are_around_the_run():
     assert dimensions(128, 2410) == [64, 81, 102, 128, 161, 203, 256, 323]
     assert dimensions(4, 5) == [2, 3, 4, 5]
     assert dimensions(1, 1) == [1]

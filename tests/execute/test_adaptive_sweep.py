@@ -93,7 +93,7 @@ def test_after_an_interruption_it_decides_alike(whole, tmp_path):
     assert (on.folder / "search.log").read_text() == (whole.folder / "search.log").read_text()
 
 
-def test_the_answer_is_the_same_whatever_else_lies_in_the_folder(whole, tmp_path):
+def test_the_answer_is_the_same_independent_of_what_else_is_in_the_folder(whole, tmp_path):
     others = {
         "another fraction": [*BUDGET, "threshold.fraction=0.8"],
         "a grid": [

@@ -65,7 +65,7 @@ def test_a_fork_server_whose_parent_is_killed_ends_in_silence(warm, unread, capf
     assert capfd.readouterr().err == ""
 
 
-def test_a_fork_server_that_cannot_start_is_gone(monkeypatch):
+def test_a_fork_server_that_cannot_start_is_missing(monkeypatch):
     monkeypatch.setattr(fork_server, "_PROGRAM", "raise SystemExit(3)")
     cold = ForkServer({})
     _, one = worker(cold)

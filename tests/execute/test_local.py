@@ -27,7 +27,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(executor, "START_SECONDS", 0.0)
 
 
-def test_as_many_as_asked_for_but_no_more_than_runs(runs):
+def test_as_many_as_requested_but_no_more_than_runs(runs):
     assert [workers(runs, CPU, jobs) for jobs in (1, 3, 100)] == [1, 3, 7]
     assert workers([], CPU, 3) == 1
 

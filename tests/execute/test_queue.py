@@ -33,7 +33,7 @@ def test_in_order_with_what_else_there_is_of_the_kind(runs):
     assert list(mine) == [runs[0].run_id, runs[1].run_id]
 
 
-def test_a_kind_that_is_asked_for(runs):
+def test_a_kind_that_is_requested(runs):
     work = Queue(runs)
     assert drain(work, kind(runs[1])) == [run.run_id for run in runs[1:]]
     assert drain(work, kind(runs[1])) == []

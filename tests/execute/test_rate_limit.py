@@ -46,7 +46,7 @@ def test_no_more_than_its_share_of_the_time_goes_into_it():
     assert sum(spent) < 3 * rate_limit.SHARE * clock.now
 
 
-def test_the_first_event_counts_at_once_and_the_last_is_caught_up():
+def test_the_first_event_counts_immediately_and_the_last_is_caught_up():
     clock, done = Clock(), []
     often = RateLimited(lambda: done.append(clock.now), clock)
     often.event()

@@ -57,7 +57,7 @@ def test_the_level_is_known_from_the_direct_runs_on(recipe, tmp_path):
     assert found.level(runs[0]) is None
 
 
-def test_a_fixed_baseline_and_a_goal_are_known_at_once(recipe, tmp_path):
+def test_a_fixed_baseline_and_a_goal_are_known_immediately(recipe, tmp_path):
     run = plan(recipe)[1]
     fixed = loads(TEXT[:-1] + ", threshold: {baseline: 0.5}}").recipe
     assert Running(fixed, tmp_path).level(run) == 0.45

@@ -409,7 +409,7 @@ def test_a_sweep_that_is_done_writes_nothing(tmp_path, monkeypatch):
     assert told == [f"the tables in {tmp_path / 'toy'} are unchanged: Read-only file system"]
 
 
-def test_damaged_and_edited_results_are_named_once_and_made_anew(tmp_path, caplog):
+def test_damaged_and_edited_results_are_named_once_and_made_again(tmp_path, caplog):
     recipe = recipe_load("toy", ["name=r", "sweep.d=[2, 4]", "sweep.seeds=2", "training.steps=20"])
     first = sweep(recipe, tmp_path)
     torn, edited = (next(first.folder.glob(f"runs/*-d{d}-s0.*/result.json")) for d in (2, 4))

@@ -44,7 +44,7 @@ def test_the_only_group_keeps_its_title(swept):
     assert [one.label for one in entries([load(swept)])] == ["digits, fc, tied"]
 
 
-def test_coordinates_that_are_not_free_are_told_also_where_all_groups_share_them(runs):
+def test_coordinates_that_are_not_free_are_reported_also_where_all_groups_share_them(runs):
     for D in (100, 200):
         runs.add(D, 0.98, D=D)
         for d, performance in ((10, 0.5), (40, 0.95)):
@@ -54,7 +54,7 @@ def test_coordinates_that_are_not_free_are_told_also_where_all_groups_share_them
     assert labels == ["levels 3, width 100", "levels 3, width 200"]
 
 
-def test_results_are_named_where_nothing_else_tells_groups_apart(swept, tmp_path):
+def test_results_are_named_where_nothing_else_distinguishes_groups(swept, tmp_path):
     one = load(swept)
     assert len({entry.label for entry in entries([one, one])}) == 1
     swept.rename(tmp_path / "b")
@@ -99,7 +99,7 @@ def projectors(runs):
     return runs.folder
 
 
-def test_series_stand_apart_where_they_share_D_alone(projectors):
+def test_series_are_next_to_each_other_where_they_share_D_alone(projectors):
     chart = compare(entries([load(projectors)]), [None], "f").sizes
     marks = [line for line in axes_of(chart).lines if line.get_marker() in "os" and len(line.get_xdata())]
     places = sorted(float(line.get_xdata()[0]) for line in marks)
@@ -129,7 +129,7 @@ def test_different_projectors_are_no_family(runs):
     assert compare(entries([load(runs.folder)]), [None], "f").sizes is None
 
 
-def test_a_problem_of_one_D_is_left_out_beside_a_family(runs):
+def test_a_problem_of_one_D_is_left_out_next_to_a_family(runs):
     problem(runs, "digits", 100, 200)
     problem(runs, "mnist", 1000)
     chart = compare(entries([load(runs.folder)]), [None], "f").sizes
@@ -138,7 +138,7 @@ def test_a_problem_of_one_D_is_left_out_beside_a_family(runs):
     assert "Not drawn: 1 group of problems" in chart.note
 
 
-def test_words_of_a_file_lie_within_it(projectors):
+def test_words_of_a_file_are_within_it(projectors):
     chart = compare(entries([load(projectors)]), [None], "f").sizes
     with style.style():
         figure = chart.build(style.FILE)
@@ -181,7 +181,7 @@ def test_trained_parameters_against_performance(family):
 
 
 @pytest.mark.parametrize(("name", "D", "shown"), [("mnist-fc", 199_210, 139), ("mnist-lenet", 44_426, 300)])
-def test_published_small_nets_stand_for_own_ones(runs, name, D, shown):
+def test_published_small_nets_replace_own_ones(runs, name, D, shown):
     runs.add(D, 0.98, D=D)
     for d, performance in ((10, 0.5), (40, 0.93)):
         runs.add(d, performance, D=D)
@@ -191,7 +191,7 @@ def test_published_small_nets_stand_for_own_ones(runs, name, D, shown):
     assert "Li et al. 2018" in chart.note
 
 
-def test_published_small_nets_lie_behind_networks_of_their_D_alone(family):
+def test_published_small_nets_are_behind_networks_of_their_D_alone(family):
     alone = compare(entries([family])[:1], [find("mnist-fc")], "f").parameters
     assert alone is None
     chart = compare(entries([family]), [find("mnist-fc")], "f").parameters
@@ -227,7 +227,7 @@ def test_bars_that_are_not_reached_come_last(runs):
     assert "hollow" in chart.note
 
 
-def test_long_labels_of_bars_keep_what_tells_them_apart(runs):
+def test_long_labels_of_bars_keep_what_distinguishes_them(runs):
     problem(runs, "a-data-set-of-a-long-name", 100)
     problem(runs, "a-data-set-of-a-long-name", 200, projector="fastfood")
     problem(runs, "b-data-set-of-a-long-name-that-ends-in-c", 300)
@@ -272,7 +272,7 @@ def test_every_group_has_a_look_and_a_name_of_its_own(runs):
     assert len({(to_hex(bar[0].get_color()), bar[0].get_marker()) for bar in bars}) == 10
 
 
-def test_all_groups_lie_in_one_figure_each_with_its_d_int(runs):
+def test_all_groups_are_in_one_figure_each_with_its_d_int(runs):
     found = widths(runs, 10)
     chart = compare(found, [None], "f").curves
     axes = axes_of(chart)

@@ -28,7 +28,7 @@ def one(three):
     return three[0]
 
 
-def test_names_say_no_more_than_tells_files_apart(three, one):
+def test_names_say_no_more_than_distinguishes_files(three, one):
     assert compressed.labels([one]) == ["digits, fc"]
     assert compressed.labels(three) == ["digits, fc, small", "digits, fc, wide", "toy, toy"]
     again = dataclasses.replace(one, d=one.d + 1)
@@ -74,7 +74,7 @@ def test_a_size_that_proves_nothing_says_so(one, three):
     assert "it was not scored" in proof.proves(unscored)
 
 
-def test_what_bounds_rest_on_is_said_with_the_sources(three):
+def test_what_bounds_are_based_on_is_said_with_the_sources(three):
     told = proof.assumptions(three)
     for word in (
         "95 %",
@@ -88,7 +88,7 @@ def test_what_bounds_rest_on_is_said_with_the_sources(three):
     assert proof.assumptions([three[2]]) == ""
 
 
-def test_plain_text_is_no_wider_than_asked_for(three):
+def test_plain_text_is_no_wider_than_requested(three):
     for width in (40, 80):
         lines = compressed.text(three, width).splitlines()
         paths = [f"  {one.path}" for one in three]  # kept whole, so that they can be copied
@@ -117,7 +117,7 @@ def axes_of(chart):
         return chart.build(style.FILE).axes[0]
 
 
-def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
+def test_bars_of_bits_are_problem_by_problem_and_ascend(three):
     chart = bars.description_lengths(three, "x")
     axes = axes_of(chart)
     by_bits = sorted((one for one in three if one.bound), key=lambda one: one.bits)
@@ -128,7 +128,7 @@ def test_bars_of_bits_lie_problem_by_problem_and_ascend(three):
     assert axes.get_xscale() == "linear"
 
 
-def test_long_names_of_bars_are_told_in_full(three):
+def test_long_names_of_bars_are_reported_in_full(three):
     usual = bars.description_lengths(three, "x").build(style.FILE).get_figheight()
     names = ["digits-by-hand-in-8x8-pixels", "digits with shuffled labels"]
     long = [dataclasses.replace(three[0], recipe=name) for name in names]
@@ -145,7 +145,7 @@ def test_bars_of_very_different_bits_have_a_log_axis(three, one):
     assert "log axis" in axes.get_xlabel()
 
 
-def test_words_of_the_bars_lie_within_the_figure(three, one):
+def test_words_of_the_bars_are_within_the_figure(three, one):
     huge = dataclasses.replace(one, recipe="huge", bound=dataclasses.replace(one.bound, bits=1e6))
     for found in (three, [*three, huge]):
         for page in (False, True):
@@ -225,7 +225,7 @@ def test_a_page_without_a_frontier_has_no_place_for_one(packed, tmp_path):
     assert [path.stem for path in done.figures if "frontier" in path.name] == []
 
 
-def test_other_forms_of_a_network_stand_beside_its_file(packed, small, tmp_path):
+def test_other_forms_of_a_network_are_next_to_its_file(packed, small, tmp_path):
     forms = [{"form": "coords, float16", "bytes": 2_000, "performance": 0.875}]
     forms += [{"form": "zeros, xz", "bytes": 34, "performance": None}]
     change(small, compared=forms)

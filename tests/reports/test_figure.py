@@ -79,7 +79,7 @@ def test_baseline_is_solid_and_level_dashed(built, tied_reading):
     assert (dashed.get_ydata()[0], dashed.get_linestyle()) == (tied_reading.level, "--")
 
 
-def test_the_mark_of_d_int_stands_out(built, tied_points, tied_reading):
+def test_the_mark_of_d_int_is_visible(built, tied_points, tied_reading):
     axes = built().axes[0]
     (circles,) = line(axes, style.BLUE, "o")
     assert list(circles.get_xdata()) == list(tied_points.d)
@@ -205,7 +205,7 @@ def test_pyplot_and_matplotlib_stay_out_until_needed():
 
 @pytest.mark.parametrize("runs", [(3, 3), (1, 2), (10, 100)])
 @pytest.mark.parametrize("stopped", [False, True])
-def test_the_legend_lies_within_a_figure_of_a_page(tied_points, tied_reading, runs, stopped):
+def test_the_legend_is_within_a_figure_of_a_page(tied_points, tied_reading, runs, stopped):
     curve = Curve.of(tied_points)
     n = [runs[at % 2] for at in range(len(curve.n))]
     early = ((curve.d[0], 0.5),) if stopped else ()

@@ -89,7 +89,7 @@ def test_what_has_no_performance_is_left_out(one):
     assert list(csv.DictReader(io.StringIO(frontier.to_csv(odd))))[-1]["performance"] == ""
 
 
-def test_the_csv_tells_all_that_was_tried_and_what_is_on_the_frontier(one):
+def test_the_csv_reports_all_that_was_tried_and_what_is_on_the_frontier(one):
     rows = list(csv.DictReader(io.StringIO(frontier.to_csv(one))))
     assert [float(row["performance"]) for row in rows] == [t.performance for t in one.tried]
     best = [int(row["bytes"]) for row in rows if row["frontier"] == "True"]
@@ -98,7 +98,7 @@ def test_the_csv_tells_all_that_was_tried_and_what_is_on_the_frontier(one):
     assert all((row["run_id"] != "") == (row["how"] == "trained") for row in rows)
 
 
-def test_four_files_beside_it_with_the_same_bytes_every_time(one):
+def test_four_files_next_to_it_with_the_same_bytes_every_time(one):
     files = frontier.save(one)
     assert [path.name for path in files] == [
         f"checkpoint-frontier.{kind}" for kind in ("csv", "png", "svg", "pdf")

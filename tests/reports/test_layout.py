@@ -13,7 +13,7 @@ from idim_cli.reports.plots.chart import Chart
 from idim_cli.reports.report import report
 
 
-def test_the_page_lies_beside_the_results_and_has_their_name(swept, runs_csv, tmp_path):
+def test_the_page_is_next_to_the_results_and_has_their_name(swept, runs_csv, tmp_path):
     made = report(swept)
     assert made.page == swept / "made-up-report.html"
     assert {path.parent for path in made.figures} == {swept / "made-up-report"}
@@ -45,7 +45,7 @@ def dated(runs):
     return runs.folder
 
 
-def test_versions_and_dates_are_told(dated, monkeypatch):
+def test_versions_and_dates_are_reported(dated, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     text = report(dated).page.read_text()
     assert (

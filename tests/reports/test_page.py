@@ -61,7 +61,7 @@ def test_nothing_is_fetched(made):
     assert not re.search(r"https?:|@import|src=|<link|url\((?!#)", made[1])
 
 
-def test_every_figure_is_told_in_words(made):
+def test_every_figure_is_reported_in_words(made):
     figures = Page(made[1]).all("svg")
     assert len(figures) == 7  # all groups, two groups on two axes, trained parameters, bars
     for figure in figures:
@@ -103,7 +103,7 @@ def test_the_switch_of_the_axis_works_without_scripts(made):
     assert kinds.count("linear") == kinds.count("log") == 2
 
 
-def test_the_headline_stands_with_its_protocol(made):
+def test_the_headline_is_with_its_protocol(made):
     text = Page(made[1]).text
     for one in made[0].entries:
         reading = one.section.reading
@@ -194,7 +194,7 @@ def test_nothing_has_run_yet(runs, no_drawing):
     assert done.error is not None
 
 
-def test_the_folder_of_runs_and_the_recipe_may_be_gone(swept, no_drawing, tmp_path):
+def test_the_folder_of_runs_and_the_recipe_may_be_missing(swept, no_drawing, tmp_path):
     import pandas as pd
 
     from idim_cli.runs import results
@@ -225,7 +225,7 @@ def test_no_section_is_empty(swept, runs_csv, tmp_path, no_drawing):
         assert "This takes" not in page.text
 
 
-def test_published_points_that_are_gone_are_said(swept, no_drawing):
+def test_published_points_that_are_missing_are_said(swept, no_drawing):
     recipe = swept / "recipe.yaml"
     recipe.write_text(recipe.read_text() + "published: lost.csv\n")
     assert (
@@ -242,7 +242,7 @@ def test_options_reach_the_page_and_its_commands(swept, no_drawing):
     assert "idim threshold" in page.text
 
 
-def test_the_command_of_a_page_tells_all_that_was_given(swept, runs_csv, no_drawing):
+def test_the_command_of_a_page_reports_all_that_was_given(swept, runs_csv, no_drawing):
     recipe = swept / "recipe.yaml"
     recipe.write_text(recipe.read_text() + "threshold: {fraction: 0.8}\n")
     page, _ = drawn(swept, runs_csv, fraction=0.8, log=True, published="mnist-fc")
@@ -283,7 +283,7 @@ def test_a_page_of_others_names_nothing_that_is_removed(swept, no_drawing, names
     assert (swept.parent / "mine.png").exists()
 
 
-def test_the_footer_tells_what_was_read(swept, no_drawing):
+def test_the_footer_reports_what_was_read(swept, no_drawing):
     assert "d_int85 is the smallest" in (text := drawn(swept, fraction=0.85)[0].text)
     assert "reaches 85 % of the baseline" in text
     assert "d_int90" not in text.partition("d_int85 is the smallest")[2]
@@ -339,7 +339,7 @@ def test_every_fact_of_a_reading_is_on_a_narrow_screen(made):
     assert "#reading td, #reading th { white-space: normal" in made[1]  # so that none is cut on wider ones
 
 
-def test_each_reading_of_several_results_tells_its_folder(swept, no_drawing, tmp_path):
+def test_each_reading_of_several_results_reports_its_folder(swept, no_drawing, tmp_path):
     shutil.copytree(swept, tmp_path / "again")
     page, _ = drawn(swept, tmp_path / "again")
     assert page.texts_of("place") == [str(swept), str(tmp_path / "again")] * 2  # in the table, in the cards
@@ -396,7 +396,7 @@ def test_no_results_is_an_error(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_result_comes_first_and_its_words_are_told_once(swept, runs_csv, tmp_path, no_drawing):
+def test_the_result_comes_first_and_its_words_are_reported_once(swept, runs_csv, tmp_path, no_drawing):
     page = drawn(swept)[0]
     (lead,) = page.texts_of("lead")
     assert re.fullmatch(r"\d+ of [\d,]+ numbers \([\d.]+ %\) are enough; 95 % interval .*\.", lead)
@@ -409,7 +409,7 @@ def test_the_result_comes_first_and_its_words_are_told_once(swept, runs_csv, tmp
         assert one.text.count("the smallest dimension d of a random subspace") == 1
 
 
-def test_solved_and_unsolved_are_told_where_runs_were_stopped(runs, no_drawing):
+def test_solved_and_unsolved_are_reported_where_runs_were_stopped(runs, no_drawing):
     runs.add(100, 0.9)
     for d, status in ((10, "unsolved"), (40, "solved")):
         runs.add(d, 0.7 + d / 300, status=status, stop_level=0.81, final_low=0.4, final_high=0.9)

@@ -24,7 +24,7 @@ def test_every_shipped_file_has_an_entry_and_points():
         assert found.D in (199_210, 44_426)
 
 
-def test_points_lie_behind_networks_of_their_own_D_alone():
+def test_points_are_behind_networks_of_their_own_D_alone():
     points = find("mnist-fc")
     assert points.behind(199_210) is points.curve
     assert points.behind(None) is points.curve

@@ -16,7 +16,7 @@ from idim_cli.reports.inputs.records import find, read
 RATES = [("a", 0.5), ("b", 0.4)]
 
 
-def test_a_record_says_what_lies_beside_it(small):
+def test_a_record_says_what_is_next_to_it(small):
     one = read(record_of(small))
     assert one.path == small
     assert one.bytes == small.stat().st_size
@@ -70,7 +70,7 @@ def test_without_a_bound_the_bits_are_those_of_the_file(packed):
         {"bound": {"n": 10, "wrong": 1, "bits": 1.0, "delta": 0.05, "binomial": 50, "pac_bayes": 0.5}},
     ],
 )  # fmt: skip
-def test_a_damaged_record_is_left_out_with_a_word(packed, small, fields):
+def test_a_damaged_record_is_left_out_with_a_message(packed, small, fields):
     change(small, **fields)
     found, faults = find([packed])
     assert [one.recipe for one in found] == ["wide", "sums"]
@@ -87,7 +87,7 @@ def test_what_is_no_record_at_all_is_left_out_too(small, content):
         read(record_of(small))
 
 
-def test_a_file_that_is_gone_or_another_one_is_left_out(small):
+def test_a_file_that_is_missing_or_another_one_is_left_out(small):
     with small.open("ab") as file:
         file.write(b"x")
     with pytest.raises(FileError, match=rf"describes .* bytes, but {small.name} has"):
@@ -132,6 +132,6 @@ def test_a_bound_that_does_not_follow_is_left_out(packed, small):
     assert "contradict" in str(find([small])[1][0])
 
 
-def test_a_record_of_more_examples_than_there_are_is_refused_at_once():
+def test_a_record_of_more_examples_than_there_are_is_refused_immediately():
     said = bounds.Bound(n=10**9 + 1, wrong=10**8, bits=100.0, delta=0.05, binomial=0.2, pac_bayes=0.2)
     assert not records._possible(SimpleNamespace(bound=said, d=1, D=2))

@@ -4,7 +4,7 @@ from idim_cli.reports.inputs.section import sections
 from idim_cli.thresholds import Options
 
 
-def test_one_section_for_each_projector_with_names_that_tell_them_apart(table):
+def test_one_section_for_each_projector_with_names_that_distinguish_them(table):
     found, faults = sections(table)
     assert [section.slug for section in found] == ["tied", "sparse"]
     assert [section.title for section in found] == ["mnist, fc, tied", "mnist, fc, sparse"]

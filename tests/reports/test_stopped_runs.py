@@ -53,7 +53,7 @@ def test_the_csv_counts_them(section):
     assert (first["total_runs"], first["total_solved"], first["total_unsolved"]) == ("2", "2", "2")
 
 
-def test_plots_show_them_apart(section):
+def test_plots_show_them_separately(section):
     points = section.sample.points
     drawn = plot.plot(points, section.reading)
     assert drawn.count("▲") == 3  # two runs and the legend

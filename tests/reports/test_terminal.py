@@ -43,7 +43,7 @@ accuracy against subspace dimension d
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 @pytest.mark.parametrize("unicode", [True, False])
-def test_no_line_is_wider_than_asked_for(tied_points, tied_reading, width, unicode):
+def test_no_line_is_wider_than_requested(tied_points, tied_reading, width, unicode):
     text = plot(tied_points, tied_reading, width, unicode=unicode)
     assert max(map(len, text.splitlines())) <= width
     assert text.isascii() is not unicode
@@ -81,7 +81,7 @@ def test_a_point_just_below_the_level_is_drawn_below_its_line(curve_of):
     assert [r - level for r, _ in cells(text, "●")] == [0]
 
 
-def test_interval_and_value_lie_on_the_axis(tied_points, tied_reading):
+def test_interval_and_value_are_on_the_axis(tied_points, tied_reading):
     lines = plot(tied_points, tied_reading).splitlines()
     axis = next(line for line in lines if "└" in line)
     value = (axis.index("┿") - axis.index("└") - 1) / (len(axis) - axis.index("└") - 2)
@@ -103,7 +103,7 @@ def test_one_point(curve_of):
     assert "100" in text.splitlines()[-2]
 
 
-def test_decades_get_a_log_axis_unless_told_otherwise(curve_of):
+def test_decades_get_a_log_axis_by_default(curve_of):
     points, reading = curve_of([10, 100, 1000, 10_000, 100_000], [0.1, 0.2, 0.4, 0.8, 0.99])
     text = plot(points, reading)
     columns = sorted(c for mark in "○●" for _, c in cells(text, mark))

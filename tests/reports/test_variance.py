@@ -41,7 +41,7 @@ def test_crossed_seeds_give_back_the_variances_that_were_put_in():
     assert (found.problem, found.hint) == ("", "")
 
 
-def test_two_seeds_of_one_kind_are_told_from_the_rest_exactly():
+def test_two_seeds_of_one_kind_are_reported_from_the_rest_exactly():
     seeds = [(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0)]
     rows = made(seeds, (0.02, 0.0, 0.0), levels=1)
     found = split(rows)
@@ -62,7 +62,7 @@ def test_shares_of_few_d_say_why_they_have_no_errors():
     assert split(made(CROSSED, (0.01, 0.03, 0.0), levels=3, rest=0.01)).problem == ""
 
 
-def test_seeds_that_move_together_are_not_told_apart():
+def test_seeds_that_move_together_cannot_be_separated():
     rows = made([(0, 0, 0), (1, 1, 1), (2, 2, 2)], (0.01, 0.01, 0.01))
     found = split(rows)
     assert found.components == ()
@@ -72,14 +72,14 @@ def test_seeds_that_move_together_are_not_told_apart():
     assert found.sd == pytest.approx(within)
 
 
-def test_two_seeds_that_move_together_stand_as_one():
+def test_two_seeds_that_move_together_are_as_one():
     seeds = [(a, b, a) for a in range(2) for b in range(2)]
     found = split(made(seeds, (0.01, 0.01, 0.01)))
     assert [part.name for part in found.components] == ["theta0 and data order", "P", REST]
     assert "theta0 and data order always change together" in found.problem
 
 
-def test_what_cannot_be_told_is_said():
+def test_what_is_unknown_is_said():
     rows = made([(0, 0, 0), (1, 1, 1)], (0.01, 0.01, 0.01))
     assert "does not record the seeds" in split(rows.drop(columns="seed_data")).problem
     assert "No two runs at one d" in split(rows[rows.seed_data == 0]).problem

@@ -66,7 +66,7 @@ def test_caption_is_made_of_the_facts(tied_reading):
         assert part in protocol
 
 
-def test_the_caption_tells_coordinates_that_are_not_free(tied_reading):
+def test_the_caption_reports_coordinates_that_are_not_free(tied_reading):
     assert "coords" not in captions.caption(tied_reading)[1]
     assert captions.caption(changed(tied_reading, coords="of 3 values"))[1].endswith("; coords of 3 values.")
 

@@ -158,7 +158,7 @@ class FakeClient:
         (None, "{here}/a%3Ab/toy/mlruns"),
     ],
 )
-def test_mlflow_is_asked_for_the_store_that_is_meant(mlflow, tmp_path, monkeypatch, given, store):
+def test_mlflow_is_requested_the_store_that_is_meant(mlflow, tmp_path, monkeypatch, given, store):
     monkeypatch.chdir(tmp_path)
     if given:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
@@ -168,7 +168,7 @@ def test_mlflow_is_asked_for_the_store_that_is_meant(mlflow, tmp_path, monkeypat
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "no-such-scheme:7"])
 @pytest.mark.filterwarnings("ignore")
-def test_an_mlflow_that_cannot_be_reached_is_told_before_the_first_run(uri, tmp_path, monkeypatch):
+def test_an_mlflow_that_cannot_be_reached_is_reported_before_the_first_run(uri, tmp_path, monkeypatch):
     pytest.importorskip("mlflow", reason="needs idim-cli[mlflow]")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(IdimError, match="MLflow store") as error:

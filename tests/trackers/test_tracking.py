@@ -79,7 +79,7 @@ def test_each_run_begins_has_its_rows_and_ends(tmp_path):
     assert close == ("close",)
 
 
-def test_what_is_done_is_not_told_again_but_d_int_is(tmp_path):
+def test_what_is_done_is_not_reported_again_but_d_int_is(tmp_path):
     sweep(recipe(), tmp_path)
     assert len(of("begin")) == 4
     sweep(recipe(), tmp_path)
@@ -106,7 +106,9 @@ def test_a_run_that_diverges_has_failed(tmp_path):
     assert of("end")[0][2] == {}
 
 
-def test_a_run_that_fails_before_its_first_step_is_told_of_once_each_time_it_is_tried(tmp_path, monkeypatch):
+def test_a_run_that_fails_before_its_first_step_is_reported_of_once_each_time_it_is_tried(
+    tmp_path, monkeypatch
+):
     def problem(*given):
         raise OSError("not today")
 
@@ -120,7 +122,7 @@ def test_a_run_that_fails_before_its_first_step_is_told_of_once_each_time_it_is_
     assert [told[3] for told in of("end")[:-1]] == ["failed"] * 3
 
 
-def test_a_run_that_diverged_at_once_is_not_told_again(tmp_path):
+def test_a_run_that_diverged_immediately_is_not_reported_again(tmp_path):
     again = recipe("training.optimizer={name: sgd, lr: 1.0e+30}", "training.evaluate_every=30")
     for told in (1, 0):
         train(again, tmp_path)
@@ -155,7 +157,7 @@ def test_the_others_go_on(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "wandb", "mlflow"])
-def test_a_missing_library_is_told_before_the_first_run(name, tmp_path, monkeypatch):
+def test_a_missing_library_is_reported_before_the_first_run(name, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=repr(name)) as error:
         sweep(recipe(f"trackers={name}"), tmp_path)
