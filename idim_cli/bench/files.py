@@ -14,5 +14,6 @@ from idim_cli.runs.results import write_atomic
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[BenchRow], machine: Machine) -> None:
     """Replace `path` by the rows, each with the machine; what is unknown is an empty cell."""
     where = machine.as_dict()
+    # Six digits: more are noise of the timing.
     cells = [{k: f"{v:.6g}" if isinstance(v, float) else v for k, v in (row | where).items()} for row in rows]
     write_atomic(path, csv_text([*columns, *where], cells))

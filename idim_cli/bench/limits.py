@@ -24,6 +24,7 @@ class Room:
 
     def shortage(self, cost: Cost) -> str:
         """Why a P of this cost does not fit; empty if it does."""
+        # Constructed in main memory first, then moved to the device.
         for need, free in ((cost.build_bytes, self.main), (cost.state_bytes, self.device)):
             if need > free:
                 return f"needs {in_units(need)}, but {in_units(free)} are free"
@@ -39,6 +40,7 @@ class Pace:
 
     def learn(self, name: str, cost: Cost, seconds: float) -> None:
         """Record that constructing a P of this `cost` took `seconds`."""
+        # In proportion to the size of P, which dominates for all kinds.
         self.known[name] = seconds / max(cost.state_bytes, 1)
 
     def excess(self, name: str, cost: Cost) -> str:

@@ -74,6 +74,7 @@ def _by_projector(rows: Sequence[BenchRow], x: str, y: str) -> dict[str, Line]:
 
 def _line(rows: Sequence[BenchRow], x: str, y: str) -> Line:
     """One point for each x."""
+    # The floor is the same in all rows of one x, so it is drawn once.
     return list({row[x]: (float(row[x]), float(row[y])) for row in rows if row[y] is not None}.values())
 
 

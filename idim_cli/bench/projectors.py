@@ -122,6 +122,7 @@ def measure(
         ComponentError: a D is too small.
     """
     every, pace = [*reference, *those], Pace(how.limit)
+    # All d are computed first, so that a D that is too small is an error before any measurement.
     planned = [(D, deque((one, one.dimension(D, share)) for one in every)) for D in sizes]
     for D, waiting in planned:
         compared, room = _Compared(reference[0].name if reference else None), Room.now(how.device)
@@ -164,6 +165,7 @@ def _ready(
             break
         waiting.popleft()
         try:
+            # As an error, so that it is reported in the same way as a failed construction.
             if reason:
                 raise IdimError(reason)
             made.append(_make(one, D, d, how.device))

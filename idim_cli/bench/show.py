@@ -184,6 +184,7 @@ def table(bench: str, rows: Sequence[BenchRow], machine: Machine) -> str:
     blocks = [_machine(machine)]
     for _, some in groupby(rows, key=lambda row: row[layout.group]):
         group = list(some)
+        # Skipped rows have no numbers: they are listed below the table with their reason.
         measured = [row for row in group if row[layout.main] is not None]
         lines = [layout.head((measured or group)[0]), *_aligned(layout.columns, measured)]
         lines += [_skipped(row) for row in group if row not in measured]
@@ -209,6 +210,7 @@ def _warnings(main: str, rows: Sequence[BenchRow], machine: Machine) -> Iterator
             f"the machine was busy before the start (load {machine.load:g} on {machine.cores} cores): "
             "rely on the ratios rather than the seconds, or repeat on an idle machine"
         )
+    # Threads that wait for each other at every barrier make times erratic.
     if machine.threads > machine.cores:
         cores = f"{machine.threads} threads on {machine.cores} cores"
         yield f"torch uses {cores}: set OMP_NUM_THREADS={machine.cores}"

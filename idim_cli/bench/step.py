@@ -83,6 +83,7 @@ def measure(
 def direct(recipe: Recipe) -> Run:
     """The direct training of `recipe`, as its baseline is trained."""
     baseline = recipe.sweep.baseline if recipe.sweep else None
+    # Direct training may need other settings, such as a lower learning rate.
     values = {**(baseline.set if baseline else {}), "projector": "identity"}
     return single(with_values(recipe.model_copy(update={"sweep": None, "d": None}), values))
 
@@ -117,6 +118,7 @@ class _Row:
         try:
             calls[self.name] = self._steps(recipe, where, pace)
         except (IdimError, RuntimeError, MemoryError) as error:
+            # The first line only: errors of CUDA have many.
             self.cells["skipped"] = str(error).partition("\n")[0]
 
     def _steps(self, recipe: Recipe, where: Where, pace: Pace) -> Call:

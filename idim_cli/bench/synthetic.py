@@ -17,6 +17,7 @@ def images(n: int = 10_000) -> Source:
 
     The images repeat after a thousand: speed is independent of their content, and drawing them takes time.
     """
+    # From the stream of idim, so that all machines measure the same data.
     few = torch.from_numpy(Stream(0, "bench/images").words(1000 * SIDE * SIDE).astype("float32") / 2**64)
     x = few.view(-1, 1, SIDE, SIDE).repeat(-(-n // 1000), 1, 1, 1)[:n]
     split = Tensors(x, torch.from_numpy(Stream(0, "bench/labels").integers(n, CLASSES)))

@@ -168,6 +168,7 @@ def _deaf() -> None:
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
+# Raised in the main thread, wherever it is, so that `finally` blocks save what they hold.
 def _end(number: int, frame: FrameType | None) -> None:
     raise Ended(SIGNALS[signal.Signals(number)])
 

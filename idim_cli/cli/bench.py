@@ -20,6 +20,8 @@ from idim_cli.core.errors import Ended, IdimError
 if TYPE_CHECKING:
     from idim_cli.bench.base import BenchRow, How
     from idim_cli.bench.machine import Machine
+    from idim_cli.recipe.load import Loaded
+    from idim_cli.training.where import Where
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -131,14 +133,10 @@ def step(
     wanted = _numbers("--d", dims)
     from idim_cli.bench import projectors as known
     from idim_cli.bench import step as bench
-    from idim_cli.recipe import trust
     from idim_cli.recipe.load import load
-    from idim_cli.training.prepare import Where
 
     loaded = load(recipe, overrides or []) if recipe else bench.default_recipe(overrides or [])
-    trust.permit(loaded, trust_code)
-    here = options.device(device, loaded.recipe) or loaded.recipe.device
-    how, where = _how(here, seconds, limit), Where(here, data)
+    how, where = _here(loaded, trust_code, device, data, seconds, limit)
     # `identity` is direct training, which is measured in every row anyway.
     those = [one.name for one in known.contestants(names or []) if one.name != "identity"]
     rows = bench.measure(loaded.recipe, wanted, those, how, where, console.say)
@@ -168,16 +166,11 @@ def pack(
     """
     wanted = _numbers("--runs", sizes)
     from idim_cli.bench import pack as bench
-    from idim_cli.recipe import trust
     from idim_cli.recipe.load import load
-    from idim_cli.training.prepare import Where
 
     loaded = load(recipe, overrides or [])
-    trust.permit(loaded, trust_code)
-    measured = loaded.recipe
-    here = options.device(device, measured) or measured.device
-    how, where = _how(here, seconds), Where(here, data)
-    rows = bench.measure(measured, wanted, how, where, console.say)
+    how, where = _here(loaded, trust_code, device, data, seconds)
+    rows = bench.measure(loaded.recipe, wanted, how, where, console.say)
     _report("pack", bench.COLUMNS, rows, how, out, as_json)
 
 
@@ -233,17 +226,13 @@ def data(
     """
     wanted = _numbers("--workers", workers, r"\d+")
     from idim_cli.bench import data as bench
-    from idim_cli.recipe import trust
     from idim_cli.recipe.load import load
-    from idim_cli.training.prepare import Where
 
     with tempfile.TemporaryDirectory(prefix="idim-bench-") as made:
         loaded = (
             load(recipe, overrides or []) if recipe else bench.default_recipe(Path(made), overrides or [])
         )
-        trust.permit(loaded, trust_code)
-        here = options.device(device, loaded.recipe) or loaded.recipe.device
-        how, where = _how(here, seconds), Where(here, folder)
+        how, where = _here(loaded, trust_code, device, folder, seconds)
         rows = bench.measure(loaded.recipe, wanted, examples, how, where, console.say)
         _report("data", bench.COLUMNS, rows, how, out, as_json)
 
@@ -257,6 +246,23 @@ def _numbers(option: str, text: str, one: str = r"[1-9]\d*") -> list[int]:
             f"{option} must be a list of whole numbers, got {text!r}", f"such as {option} 100,10k,1M"
         )
     return [int(one[1]) * units[one[2]] for one in found if one]
+
+
+def _here(
+    loaded: Loaded,
+    trust_code: bool,
+    device: str | None,
+    data: str | None,
+    seconds: float,
+    limit: float = math.inf,
+) -> tuple[How, Where]:
+    """Where and how a recipe is measured; an error if its code is not trusted."""
+    from idim_cli.recipe import trust
+    from idim_cli.training.where import Where
+
+    trust.permit(loaded, trust_code)
+    here = options.device(device, loaded.recipe) or loaded.recipe.device
+    return _how(here, seconds, limit), Where(here, data)
 
 
 def _how(device: str, seconds: float, limit: float = math.inf) -> How:

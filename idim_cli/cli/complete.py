@@ -145,6 +145,7 @@ def _paths(incomplete: str, endings: tuple[str, ...]) -> Iterator[str]:
     head, _, start = incomplete.rpartition("/")
     folder = f"{head}/" if "/" in incomplete else ""
     for path in sorted(Path(folder or ".").iterdir()):
+        # Hidden files are offered only after a dot was typed, as in shells.
         if path.name.startswith(start) and not (path.name.startswith(".") and not start):
             if path.is_dir():
                 yield f"{folder}{path.name}/"

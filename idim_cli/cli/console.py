@@ -51,6 +51,7 @@ def begin() -> None:
 @contextlib.contextmanager
 def only_data() -> Iterator[None]:
     """Context in which only `out` writes to stdout: what user code prints goes to stderr."""
+    # Nested verbs, as in tests, must restore the outer stream.
     global _data
     before, _data = _data, data()
     try:
@@ -158,6 +159,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
+    # By duck typing, as importing numpy here would slow every command.
     if hasattr(value, "tolist"):  # numpy's numbers and arrays
         return plain(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value

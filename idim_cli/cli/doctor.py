@@ -23,6 +23,7 @@ def command(
     """
     found = describe(data, out)
     console.document("doctor/1", found) if as_json else console.out("\n".join(_lines(found)))
+    # After the output, which names them.
     if found["problems"]:
         raise typer.Exit(RUN_FAILED)
 

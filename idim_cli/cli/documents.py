@@ -45,6 +45,7 @@ def parts() -> Mapping[str, Fields]:
 
 def _with_class(fields: Fields) -> Fields:
     """The fields, with those that are described in the class `Compressed`."""
+    # "Compressed: path bytes" takes these fields only.
     name, _, chosen = fields.get(_OF_CLASS, "").partition(":")
     if not name:
         return fields
@@ -99,6 +100,7 @@ def expanded(fields: Fields) -> Fields:
 def _object(fields: Fields) -> Schema:
     every = {name.removesuffix("?"): _field(text) for name, text in expanded(fields).items()}
     needed = [name for name in expanded(fields) if not name.endswith("?")]
+    # No further properties: a test compares real documents, so that an undocumented field is found.
     found = {"type": "object", "properties": every, "required": needed, "additionalProperties": False}
     if _OF_ANOTHER in fields:
         found["anyOf"] = [{"required": ["error"]}, {"required": list(parts()[fields[_OF_ANOTHER]])}]

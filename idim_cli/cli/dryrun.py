@@ -41,6 +41,7 @@ def text(found: Forecast) -> list[str]:
     """A forecast in lines of at most 80 columns, but for long names."""
     from idim_cli.thresholds import labels
 
+    # The projector has its own place in the label.
     over = [{key: value for key, value in kind.over.items() if key != "projector"} for kind in found.kinds]
     names = labels.joined(over, {key for one in over for key in one})
     rows = [_HEAD, *(_row(kind, name) for kind, name in zip(found.kinds, names, strict=True))]
@@ -49,6 +50,7 @@ def text(found: Forecast) -> list[str]:
 
 def _row(kind: Kind, group: str) -> tuple[str, ...]:
     name = "direct" if kind.projector == "identity" else kind.projector
+    # All of its runs are done, so nothing was measured.
     if kind.seconds is None:
         measured = ["", "", "", ""]
     else:

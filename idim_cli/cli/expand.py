@@ -40,6 +40,7 @@ def command(
     """
     from idim_cli.compression.expand import write
 
+    # Written whole or not at all, so that an interruption leaves no partial file.
     done = write(file, out, trust_code)
     if as_json:
         console.document("expand/1", asdict(done))

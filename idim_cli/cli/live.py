@@ -205,6 +205,7 @@ class Live(Watching):
         estimates = self.running.estimates() if self.running and self.ended + self.done else []
         about = _reading_lines(estimates, self.running.over if self.running else ())
         notes = [part for one in about for part in textwrap.wrap(one, width, subsequent_indent="  ")]
+        # At least one run is shown, even on a terminal of three lines.
         room = max(1, min(_ROWS, height - _OTHERS - len(notes)))
         # Runs without an evaluation come last, as they have nothing to show.
         shown = sorted(self.active.values(), key=lambda one: not one.now.figures)[:room]
@@ -265,6 +266,7 @@ def _time(seconds: float) -> str:
 def _seeds(run: Run) -> str:
     """One number if all seeds are equal, else those of theta0, P and the data order."""
     seeds = run.recipe.seeds
+    # Direct runs have no P, so its seed is ignored.
     all_three = [seeds.theta0, seeds.theta0 if run.direct else seeds.projector, seeds.data]
     return str(all_three[0]) if len(set(all_three)) == 1 else ".".join(map(str, all_three))
 

@@ -78,6 +78,7 @@ def command(
     write_new(path, text, force)
     named = {"dataset": dataset, "model": model, "task": task, "projector": projector, "optimizer": optimizer}
     for kind, given in named.items():
+        # A warning only: the recipe may be meant for another folder.
         if is_code(given, kind) and not code_files.digest(given):
             console.warn(f"the source of {given} is not found from the current folder")
     if as_json:

@@ -20,6 +20,7 @@ def plot(runs: Sample | None, reading: Reading | None, log: bool | None = None) 
 
     if runs is None:
         return ""
+    # Some terminals and pipes cannot encode the marks; ASCII ones replace them.
     unicode = console.unicode(canvas.MARKS)
     return plot.plot(
         runs.points, reading, console.width(), colour=console.colour(), unicode=unicode, log=log,

@@ -17,6 +17,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line; a signal during its imports ends it like a later one, without a traceback."""
+    # Python's own handlers would print a traceback of a half-done import.
     for name in _CODES:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _end)

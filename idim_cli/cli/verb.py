@@ -124,6 +124,7 @@ def _with_options(signature: inspect.Signature) -> inspect.Signature:
     for parameter in signature.parameters.values():
         kind, *more = get_args(parameter.annotation) or (None,)
         for info in more:
+            # A letter for numbers and text, nothing for flags.
             if isinstance(info, OptionInfo) and info.metavar is None:
                 info.metavar = _METAVARS.get(next(iter(get_args(kind)), kind))
     added = [

@@ -22,6 +22,7 @@ def shown(recipe: Recipe | None, out: Path) -> AbstractContextManager[Watcher]:
         return nullcontext(Silent())
     if not console.drawable():
         return progress.Plain()
+    # Imports rich, which only the live view needs.
     from idim_cli.cli.live import Live
     from idim_cli.execute.running_estimate import Running
 

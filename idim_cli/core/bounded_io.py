@@ -34,6 +34,7 @@ def opened(path: Path, limit: int | None = None) -> Iterator[io.BufferedReader]:
     """
     with os.fdopen(os.open(path, _READ), "rb") as file:
         about = os.fstat(file.fileno())
+        # Checked on the open file: a path may be replaced between a check and its opening.
         if not stat.S_ISREG(about.st_mode):
             raise FileError(f"{path} is not a regular file", "write its content to a file first")
         if limit is not None and about.st_size > limit:
@@ -60,6 +61,7 @@ def parse_json(data: bytes | str) -> Any:
         ValueError: it is invalid, has more values than `idim` ever writes, or is nested too deeply.
     """
     text = data if isinstance(data, bytes) else data.encode(errors="replace")
+    # Counted before parsing: separators bound the number of values, and counting them takes no memory.
     if sum(map(text.count, (b"[", b"{", b","))) > _MOST_VALUES:
         raise ValueError(f"it holds more than {_MOST_VALUES:,} values")
     try:

@@ -90,6 +90,7 @@ def digest(name: str) -> str:
         content = {} if found is None else _contents(found)
     except (OSError, ValueError, FileError):
         return ""
+    # A single file has the plain digest of its bytes.
     if len(content) < 2:
         return next(iter(content.values()), "")
     return _digest(json.dumps(content, sort_keys=True).encode())
@@ -140,6 +141,7 @@ def location(module: str) -> CodeLocation | None:
 def _installed(module: str) -> Path | None:
     """The file of a module on the import path; its packages are not imported."""
     top, *below = module.split(".")
+    # An empty part, as in "a..b", which find_spec would take as relative.
     if not all([top, *below]):
         return None
     try:
@@ -184,8 +186,10 @@ def _contents(start: CodeLocation) -> dict[str, str]:
         module, path = waiting.popitem()
         content = _read(path)
         found[path.absolute().relative_to(start.root).as_posix()] = _digest(content)
+        # Neighbours of installed code are other packages.
         if start.installed:
             break
+        # Only below the root: installed packages are identified by their version.
         for name in _imported(module, path, content):
             if name not in seen and (other := _inside(start.root, name)):
                 waiting[name] = other

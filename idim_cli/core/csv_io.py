@@ -118,6 +118,7 @@ def _parsed(path: Path, **given: Any) -> pd.DataFrame:
     import pandas as pd
 
     with warnings.catch_warnings():
+        # As an error: dropping cells of long rows silently would shift results.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         frame: pd.DataFrame = pd.read_csv(
             path, skipinitialspace=True, index_col=False, low_memory=False, compression=None, **given

@@ -73,6 +73,7 @@ class IdimError(Exception):
 
     def __init__(self, message: str, hint: str = "") -> None:
         self.message = brief(message, MAX_MESSAGE)
+        # Cut here, as messages may contain names and values of any length.
         super().__init__(self.message)
         self.hint = brief(hint, MAX_MESSAGE)
 

@@ -61,6 +61,7 @@ def _problems(found: dict[str, Any]) -> Iterator[str]:
             yield f"the package {name!r} is not installed"
     if not found["disk"]["writable"]:
         yield f"cannot write results in {found['disk']['folder']}"
+    # No root is no problem: digits and toy need none.
     root = found["data"]["root"]
     if root is not None and not Path(root).is_dir():
         yield f"the folder of the data sets, {root}, does not exist"
@@ -68,6 +69,7 @@ def _problems(found: dict[str, Any]) -> Iterator[str]:
 
 def disk(folder: str | Path) -> dict[str, Any]:
     """The folder, or the nearest existing one above: free bytes, and whether it can be written to."""
+    # The folder of the results is made by the first run, so its parent decides.
     here = Path(folder).absolute()
     while not here.exists():
         here = here.parent
@@ -136,6 +138,7 @@ def pick_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
     try:
         device = torch.device(name)
+        # Only an allocation shows whether the device works, and not just its name.
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):  # torch would list every device type that it knows
@@ -166,6 +169,7 @@ def devices() -> list[dict[str, Any]]:
 def cores() -> int:
     """CPU cores that this process may use, limited by its affinity and the quota of its container."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A container may have all cores in its affinity, and time for two of them.
     quota = _quota()
     return allowed if quota is None else max(1, min(allowed, quota))
 
@@ -290,6 +294,7 @@ def speed(seconds: float = 1.0) -> dict[str, float]:
 def _rate(call: Any, seconds: float) -> float:
     """Calls per second."""
     call()
+    # After one call, which allocates and starts threads.
     start, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - start) < seconds:
         call()
@@ -299,6 +304,7 @@ def _rate(call: Any, seconds: float) -> float:
 
 def _packages() -> dict[str, str | None]:
     """Versions of idim and its requirements."""
+    # Read from the metadata of the installed package, so that this list needs no maintenance.
     names = {_name(line) for line in _requires() if "extra ==" not in line}
     return {name: _version(name) for name in [DISTRIBUTION, *sorted(names)]}
 

@@ -72,6 +72,7 @@ def read_numbers(frame: pd.DataFrame, place: Place, as_text: Callable[[], pd.Dat
     if not written:
         return frame
     signs = {sign for found in written.values() for sign in found if sign in ".,"} | _native(frame)
+    # pandas has read 1.234 as a decimal before the other columns showed decimal commas.
     if "," in signs:
         _refuse_thousands(frame, as_text, place)
     numbers = {name: _read(frame[name], found, signs, place) for name, found in written.items()}
@@ -127,6 +128,7 @@ def _read(
     if len(own) == 2:
         here, there = (f"{column.iloc[found[sign]]!r} ({place(found[sign], name)})" for sign in own)
         raise FileError(f"column {name!r} has two decimal signs: {here} and {there}", _HINT)
+    # Neither its column nor the table decides, and a guess could be wrong by a factor of 1,000.
     either = found.get("either")
     if not own and either is not None and len(set(signs)) != 1:
         raise _unclear(column.iloc[either], place(either, name))

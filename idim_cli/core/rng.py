@@ -47,6 +47,7 @@ class Stream:
     def __init__(self, seed: int, purpose: str) -> None:
         if not 0 <= seed < 2**64:
             raise IdimError(f"seed {seed} is not in 0 .. 2**64 - 1")
+        # A hash, so that purposes may be any text and still give unrelated keys.
         digest = hashlib.blake2b(purpose.encode(), digest_size=8).digest()
         self._key = np.array([seed, int.from_bytes(digest, "little")], dtype=np.uint64)
 
@@ -67,6 +68,7 @@ class Stream:
 
     def signs(self, n: int) -> NDArray[np.int8]:
         """`n` signs +1 or -1: the bits of the words, least significant first (1 is +1)."""
+        # Little-endian explicitly, so that the order of bits is the same on every machine.
         octets = self.words(-(-n // 64)).astype("<u8").view(np.uint8)
         bits = np.unpackbits(octets, count=n, bitorder="little").view(np.int8)
         np.left_shift(bits, 1, out=bits)
@@ -94,6 +96,8 @@ class Stream:
         out = np.empty((count, n), dtype=np.int32)
         for at, rows in _chunks(count, max(1, 8 * _CHUNK // max(n, 1))):
             keys = self.words(rows * n, at * n).reshape(rows, n)
+            # The upper bits stay random: at n = 10 million, 40 of them, so that ties before the index are
+            # rare.
             keys &= ~mask
             keys |= np.arange(n, dtype=np.uint64)
             keys.sort(axis=1)
@@ -146,6 +150,7 @@ def _log(x: Floats) -> Floats:
     """Natural logarithm of x > 0: exponent, and 2 atanh((m - 1) / (m + 1)) of the mantissa."""
     mantissa, exponent = np.frexp(x)
     low = mantissa < _SQRT_HALF
+    # Into sqrt(1/2) .. sqrt(2), where the series converges fastest.
     mantissa += mantissa * low
     s = (mantissa - 1.0) / (mantissa + 1.0)
     return (exponent - low) * _LN2 + 2.0 * s * _horner(_ATANH, s * s)

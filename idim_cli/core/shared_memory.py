@@ -29,6 +29,7 @@ def overlaps_itself(tensor: Tensor) -> bool:
     """Whether some elements of a tensor share a place, as in an expanded one."""
     reach = 0  # of the dimensions so far, the closest elements first
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        # Elements along this dimension begin before the end of the previous ones.
         if size > 1 and stride <= reach:
             return True
         reach += (size - 1) * stride
@@ -49,6 +50,7 @@ def separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def put(tensor: Tensor, value: Tensor) -> None:
     """Copy `value` into `tensor`, which may be expanded, with fewer elements in memory than in its shape."""
     for dim, (size, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
+        # All elements along an expanded dimension share one place.
         if stride == 0 and size > 1:
             tensor, value = tensor.narrow(dim, 0, 1), value.narrow(dim, 0, 1)
     tensor.copy_(value)
@@ -68,6 +70,7 @@ def overlap(moved: Iterable[Named], still: Iterable[Named]) -> tuple[str, str] |
     furthest: dict[bool, tuple[str, int, str]] = {}  # end of the moved ones so far (True), and of all (False)
     for (device, begin, end), name, moves in spans:
         before = furthest.get(not moves)
+        # Sorted by begin, so an earlier span overlaps exactly if it ends behind this begin.
         if before is not None and before[0] == device and begin < before[1]:
             return before[2], name
         for kind in (True, False) if moves else (False,):

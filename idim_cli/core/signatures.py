@@ -31,6 +31,7 @@ def mark(statement: str) -> str:
 def fits(statement: str, given: object) -> bool:
     """Whether this user made the signature `given` of this statement."""
     made = mark(statement)
+    # In constant time, so that a signature cannot be guessed letter by letter.
     return bool(made) and isinstance(given, str) and hmac.compare_digest(made.encode(), given.encode())
 
 
@@ -70,12 +71,14 @@ def _key(place: Path) -> bytes:
 def _of_this_user(path: Path) -> bool:
     """Whether it is a file that no other user can read or could have made."""
     about = path.lstat()
+    # Windows has no such permissions; a home folder is private there.
     others = os.name == "posix" and (about.st_uid != os.geteuid() or about.st_mode & 0o077)
     return stat.S_ISREG(about.st_mode) and not others
 
 
 def _make(path: Path) -> None:
     """Make a key; of two processes that do so at the same time, the first wins."""
+    # Private from the start: between creation and chmod, others could read the key.
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A hard link is made completely or not at all, and never replaces a file.
     temporary = path.with_name(f".key.{secrets.token_hex(8)}")

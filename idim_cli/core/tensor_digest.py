@@ -20,6 +20,7 @@ def of(tensors: Mapping[str, Tensor], said: object = None) -> str:
     """
     total = hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=_BYTES)
     for name, tensor in sorted(tensors.items()):
+        # Name, dtype and shape too: the same bytes may be another tensor.
         total.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         total.update(_bits(tensor))
     return total.hexdigest()

@@ -24,6 +24,7 @@ def cell(text: str) -> str:
     text = printable(text)
     if len(text) <= MAX_CELL:
         return text
+    # Two long names that differ at their end only must not become one group.
     digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
     return f"{text[: MAX_CELL - 13]}...[{digest}]"
 

@@ -23,6 +23,7 @@ def imports_from(root: Path) -> Iterator[None]:
     Modules of the same name in different folders never mix, and a module whose file has changed is imported
     again. After the context the folder is last in the path, for imports that run with the model.
     """
+    # Python finds modules by name alone: two folders may each have a `model.py`.
     away = _away(root)
     for name in away:
         del sys.modules[name]
@@ -35,6 +36,7 @@ def imports_from(root: Path) -> Iterator[None]:
     # Cached bytecode is matched to its source by seconds and size, so it may be outdated after an edit.
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(root))
+    # The import system caches the content of folders, and misses files made within the same second.
     importlib.invalidate_caches()
     try:
         yield
@@ -44,6 +46,7 @@ def imports_from(root: Path) -> Iterator[None]:
             sys.path.append(str(root))
             _last.append(str(root))
         sys.dont_write_bytecode = writes
+        # Kept for the next import from this folder, so that classes stay identical.
         _keep(root, set(sys.modules) - before)
         sys.modules.update(away)
 

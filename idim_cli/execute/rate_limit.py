@@ -33,4 +33,5 @@ class RateLimited:
             return
         began = self.clock()
         self.do()
+        # In proportion to its own duration, so the share of time stays fixed as the work grows.
         self.stale, self.due = False, self.clock() + (self.clock() - began) / SHARE

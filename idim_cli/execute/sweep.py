@@ -237,6 +237,7 @@ class _Sweep:
         results.clear_temporaries(self.folder, _STALE_SECONDS)
         results.update(self.folder / results.RECIPE, self._signed)
         results.update(self.folder / results.PLAN, self._plan_text())
+        # A grid has nothing to explain; the log of an earlier search would mislead.
         if self.log:
             results.update(self.folder / results.SEARCH, "\n".join([*self.log, ""]))
         else:

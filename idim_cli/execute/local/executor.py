@@ -83,6 +83,7 @@ def workers(
         return 1
     if jobs is not None:
         return min(jobs, len(runs))
+    # More workers than runs would have nothing to do.
     number = min(len(_slots(runs, where)), len(runs))
     if number == 1 or not _worth_it(runs, where, pack, number, spent):
         return 1

@@ -82,6 +82,7 @@ class ForkServer:
         data = b""
         with contextlib.suppress(OSError):
             data = self.socket.recv(1 << 16)
+        # An empty read is the end of the connection.
         self.gone = not data
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
@@ -156,6 +157,7 @@ def serve(number: int, ahead: Iterable[str]) -> None:
 
     The modules `ahead` are imported first.
     """
+    # Imported once here; forks share the memory of the modules.
     for name in ("numba", "idim_cli.execute.inline", *ahead):
         importlib.import_module(name)
 

@@ -61,6 +61,7 @@ def slots(device: torch.device, workers: int | None, threads: int | None = None)
     number = workers or len(gpus) or (cores() if device.type == "cpu" else 1)
     # OpenMP allows a list; the first number is for the outermost level.
     asked = int((os.environ.get(_THREADS[0]) or str(cores())).partition(",")[0])
+    # Never more threads than cores in all: processes would slow each other.
     each = threads or max(1, min(cores() // number, asked))
     forks, readers = device.type == "cpu", data_workers(number)
     return [

@@ -72,6 +72,7 @@ def collect(
         elif note := _without_runs(place):
             notes.append(note)
     compressed, faults = records.find(places)
+    # Every place has a compressed file, but none can be read.
     if not runs and not compressed:
         raise faults[0]
     notes += [f"left out: {fault}" for fault in faults]

@@ -52,6 +52,7 @@ def find(name_or_path: str | Path) -> Published:
     import yaml
 
     name, known = str(name_or_path), shipped()
+    # A file of the user takes precedence over a name of idim.
     if name not in known or Path(name_or_path).is_file():
         path = Path(name_or_path)
         return Published(read(path), path.name)

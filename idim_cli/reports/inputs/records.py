@@ -79,6 +79,7 @@ def read(path: Path) -> Compressed:
         raise FileError(f"{path} is damaged: its numbers contradict each other", _AGAIN)
     if not file.is_file():
         raise FileError(f"{path}: the file {file.name} is missing", _AGAIN)
+    # Before the digest, which reads the whole file.
     if (size := file.stat().st_size) != found.bytes:
         raise FileError(f"{path} describes {found.bytes:,} bytes, but {file.name} has {size:,}", _AGAIN)
     if compressed.digest(file) != found.digest:

@@ -60,6 +60,7 @@ def headline(panel: Panel) -> dict[str, Any]:
         }  # fmt: skip
     rows = part.rows.to_dict("records")
     single = rows[0] if len(rows) == 1 and "run_id" in rows[0] else {}
+    # A single run that ended well is not an error.
     problem = _LONE if single.get("status") == OK else part.problem
     none = {"name": "", "next": "", "command": ""}
     return {**none, "heading": panel.heading, "facts": _facts_of_run(single), "problem": problem}

@@ -91,6 +91,7 @@ def _flags(result: ResultSet) -> list[str]:
     """The options that are set neither in the recipe nor by default."""
     options = result.options
     paper = options.interval == PAPER.interval
+    # `idim threshold` reads the recipe itself, so only differences are needed.
     usual = PAPER if paper else recorded(result.path)
     changed = [name for name in _FLAGS if getattr(options, name) != getattr(usual, name)]
     return _as_flags(paper, {name: getattr(options, name) for name in changed}, result.selection)

@@ -31,6 +31,7 @@ _MDL = "Minimum description length"
 
 def d_int(found: Sequence[Entry], slug: str) -> Chart:
     """d_int of each group with its interval, ascending, unreached ones last; two groups or more."""
+    # Ties by label, so that the order is the same every time.
     ordered = sorted(found, key=lambda one: (one.reading.value is None, _length(one), one.label))
     names = dict.fromkeys(one.reading.name for one in found)
     lengths = [_length(one) for one in ordered]
@@ -98,6 +99,7 @@ def _blank(
     ]
     row = _ROW * (1 + max(text.count("\n") for text in lines))
     figure = style.blank(medium, height=max(_LEAST, row * len(labels) + _FRAME))
+    # Short bars would vanish next to one that is twenty times longer.
     log = max(lengths) > scale.LOG_SPAN * min(lengths)
     axes = figure.add_subplot(xscale="log" if log else "linear")
     axes.set_yticks(range(len(labels)), lines)

@@ -35,6 +35,7 @@ class Chart:
         """The figure by kind of file, one of `KINDS`; the same bytes every time."""
         with style():
             figure = self.build(medium)
+            # Drawn once for all kinds of files.
             return {kind: saved(figure, kind) for kind in KINDS}
 
     def inline(self) -> str:

@@ -48,6 +48,7 @@ def value(axes: Axes, reading: Reading) -> None:
         axes.set_ylim(low, high)
     above = reading.value is not None
     at_right = axes.transAxes.inverted().transform(axes.transData.transform(place))[0] > _RIGHT
+    # "> 1500" and "<= 10" carry their own sign.
     equals = "= " if reading.verdict == "reached" else ""
     axes.annotate(
         f"{math_name(reading.name)} {equals}{reading.value_text}",

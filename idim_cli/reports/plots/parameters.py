@@ -67,6 +67,7 @@ def _subspaces(axes: Axes, one: Entry, look: tuple[str, str], label: str, of: in
 
 def _direct(axes: Axes, found: Sequence[Entry]) -> None:
     samples = [one.section.sample for one in found if one.section.sample.D]
+    # A set: groups of one sweep may share their direct runs.
     points = {(sample.D, float(run)) for sample in samples for run in sample.direct}
     if points:
         d, performance = zip(*sorted(points), strict=True)

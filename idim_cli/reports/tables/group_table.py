@@ -39,6 +39,7 @@ def rows(section: Section) -> list[dict[str, Any]]:
         run, the D of direct runs, `solved` of direct runs.
     """
     runs = section.sample
+    # Stopped runs have no final performance, so they do not enter the mean.
     early = Counter(zip(runs.stopped.d.astype(int).tolist(), runs.solved.tolist(), strict=True))
     finished = dict(zip(runs.d.tolist(), runs.runs, strict=True))
     centres = dict(zip(runs.d.tolist(), runs.centres(section.reading.centre).tolist(), strict=True))

@@ -72,6 +72,7 @@ def maths(text: str) -> str:
 def _set(part: str, behind: str) -> str:
     # Together with the text behind it, as some patterns look ahead.
     for pattern, how in _MATHS.items():
+        # Matched again one by one, to find which pattern it was.
         if found := re.match(pattern, part + behind):
             return found.expand(how)
     return escaped(part)

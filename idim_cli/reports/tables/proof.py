@@ -23,6 +23,7 @@ def proves(one: Compressed) -> str:
 def proven(bound: Bound) -> str:
     """The same of a bound."""
     bits, errors = f"its {bound.bits:,.0f} bits", f"({wrong(bound)} training examples wrong)"
+    # A bound of 100 % is true of every network.
     if bound.binomial >= 1:
         return f"{bits} prove nothing about new data {errors}"
     error, sure = at_most(bound.binomial), confidence(bound)

@@ -36,6 +36,7 @@ def _columns(result: ResultSet) -> list[str]:
     if "run_id" not in table:
         return [str(name) for name in table.columns[:_MOST]]
     wanted = dict.fromkeys([*_FIRST, *over_columns(table), *_THEN])
+    # As text, because cells of one column may have several types.
     shown = [n for n in wanted if n in table and (n in _ALWAYS or table[n].astype(str).nunique() > 1)]
     failed = any(outcome.get(_REASON) for outcome in result.outcomes.values())
     return [*shown, _REASON] if failed else shown

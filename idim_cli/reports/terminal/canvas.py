@@ -120,6 +120,7 @@ class Canvas:
         ):
             # The level has precedence over the baseline where both fall into one row.
             labels.setdefault(self._row(value), self.y.label(value))
+        # At most every second row, so that labels do not touch.
         ticks = self.y.ticks(lambda ticks: len(ticks) <= max(self.rows // 2, 2))
         for value in ticks:
             row = self._row(value)

@@ -73,6 +73,7 @@ def heading(label: str, log: bool, width: int) -> str:
     """The line above a plot that names both axes, in as many words as fit."""
     kind = " (log axis)" if log else ""
     short = f"{label} against d{kind}"
+    # The last one is wrapped, and always used if nothing fits.
     choices = [f"{label} against subspace dimension d{kind}", short, textwrap.fill(short, width)]
     return next((text for text in choices if len(text) <= width), choices[-1])
 
