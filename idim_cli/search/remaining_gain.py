@@ -6,13 +6,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from idim_cli.runs.early_stop import Goal
 from idim_cli.runs.results import OK
 from idim_cli.search.base import Result
-
-Floats = NDArray[np.float64]
+from idim_cli.thresholds.rules import Floats
 
 # So many runs have to end near the level before their learning curves are used.
 FEWEST = 8

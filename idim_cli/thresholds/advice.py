@@ -12,7 +12,8 @@ from idim_cli.thresholds.interval import Draws
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.samples import Sample
 
-# An interval whose ends differ by more than this factor is called wide.
+# An interval is wide when its ends differ by more than this factor: three seeds on usual grids give about 1.2
+# (docs/read-the-number.md).
 WIDE = 1.25
 # Where the level is crossed this factor inside the grid, larger or smaller d would not narrow the interval.
 _FAR = 2.0

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from idim_cli.thresholds.options import Options
-from idim_cli.thresholds.samples import Floats, Sample
+from idim_cli.thresholds.rules import Floats
+from idim_cli.thresholds.samples import Sample
 
 # With so many d, one and the same performance in all runs is hardly chance.
 _FEWEST = 3

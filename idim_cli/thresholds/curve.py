@@ -11,7 +11,8 @@ import numpy as np
 from idim_cli.thresholds.interval import SAMPLES, Draws
 from idim_cli.thresholds.merging import MOST
 from idim_cli.thresholds.options import Options
-from idim_cli.thresholds.psychometric import Floats, Posterior, Prior, posterior
+from idim_cli.thresholds.psychometric import Posterior, Prior, posterior
+from idim_cli.thresholds.rules import Floats
 from idim_cli.thresholds.samples import Sample
 
 METHOD = "posterior of a smooth curve"

@@ -24,8 +24,8 @@ from idim_cli.thresholds.rules import (
 )
 from idim_cli.thresholds.samples import Sample
 
-SAMPLES = 2000
-PAPER_SAMPLES = 50
+SAMPLES = 2000  # 50 of them lie beyond each end of a 95 % interval
+PAPER_SAMPLES = 50  # as in the paper
 BOOTSTRAP = f"bootstrap of pooled residuals, {SAMPLES} samples"
 PAPER = f"the paper's bootstrap, one run at each d, {PAPER_SAMPLES} samples"
 

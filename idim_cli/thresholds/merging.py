@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from idim_cli.thresholds.rules import Floats
 
 #: Up to so many runs are used one by one.
 MOST = 1000

@@ -91,6 +91,7 @@ def direct_noise(direct: Floats, swept: Noise) -> Noise:
     own = _within((float(np.sum((direct - direct.mean()) ** 2)),), (len(direct),))
     if own is None:
         return swept
+    # Variances of two or three runs often differ by a factor of four by chance, so less is no difference.
     if own.variance > 4 * swept.variance:
         return own
     dof = own.dof + swept.dof

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idim_cli.thresholds.merging import merged
-
-Floats = NDArray[np.float64]
+from idim_cli.thresholds.rules import Floats
 
 #: Further than this share of the level from it, only the side on which a run lies is used: the form of the
 #: curve has to hold near the level alone.

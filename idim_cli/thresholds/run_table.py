@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 _LARGEST = 2**53  # up to here every whole number is a float
 _MOST = 1e100  # whose square is still finite
 _NUMBERS = (
@@ -67,8 +67,9 @@ class RunTable:
         self.finished, self.stopped = is_finished(frame).to_numpy(bool), is_stopped(frame).to_numpy(bool)
         self.copies = copies(frame)
         self.direct = rows_are_direct(frame).to_numpy(bool)
-        self._numbers: dict[str, tuple[NDArray[np.float64], Mask]] = {}
-        self._codes: dict[str, tuple[Ints, Any]] = {}
+        # Cached for each table: thousands of groups read the same columns.
+        self._number = functools.cache(self._numbers_of)
+        self._coded = functools.cache(self._codes_of)
 
     def __contains__(self, column: str) -> bool:
         return column in self.frame
@@ -113,22 +114,16 @@ class RunTable:
         at = np.arange(len(self.frame)) if at is None else at
         return at[~self.copies[at]]
 
-    def _number(self, column: str) -> tuple[NDArray[np.float64], Mask]:
-        """A column as numbers, and where it has something else."""
+    def _numbers_of(self, column: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """A column as numbers, and which cells are neither a number nor empty."""
+        cells = self.frame[column]
+        values = as_floats(cells)
+        return np.asarray(values, dtype=np.float64), np.asarray(values.isna() & cells.notna(), dtype=np.bool_)
 
-        if column not in self._numbers:
-            cells = self.frame[column]
-            values = as_floats(cells)
-            wrong = np.asarray(values.isna() & cells.notna(), dtype=np.bool_)
-            self._numbers[column] = np.asarray(values, dtype=np.float64), wrong
-        return self._numbers[column]
+    def _codes_of(self, column: str) -> tuple[Ints, Any]:
+        import pandas
 
-    def _coded(self, column: str) -> tuple[Ints, Any]:
-        if column not in self._codes:
-            import pandas
-
-            self._codes[column] = pandas.factorize(self.frame[column])
-        return self._codes[column]
+        return pandas.factorize(self.frame[column])
 
     def _check(self, at: Ints) -> None:
         for column in (column for column in _NUMBERS if column in self.frame):

@@ -16,12 +16,12 @@ from idim_cli.thresholds.grouping import label, plain, whole
 from idim_cli.thresholds.noise import Swept
 from idim_cli.thresholds.psychometric import Evidence
 from idim_cli.thresholds.rows import RUN_ID, SEEDS, Columns, clashes, coords_columns, lowered
+from idim_cli.thresholds.rules import Floats
 from idim_cli.thresholds.run_table import Ints, Rows, RunTable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Floats = NDArray[np.float64]
 MEASURE = "performance"
 NO_RUNS = Evidence(np.empty(0), np.empty(0), np.empty(0))
 
