@@ -1,7 +1,7 @@
 """The parameters of a class or function, read from the text of its file: nothing is imported or run.
 
 The text may be a stranger's. Annotations are therefore not evaluated but translated, from the names of the
-standard library that mean something in a recipe; whatever else is written there stands for any value.
+standard library that mean something in a recipe; anything else there is read as any value.
 """
 
 from __future__ import annotations

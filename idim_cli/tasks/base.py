@@ -104,7 +104,7 @@ def require(y: Any, dtypes: Sequence[torch.dtype], axes: Sequence[str]) -> None:
 
 
 def refuse_shape(outputs: Tensor, wanted: Sequence[int | str]) -> None:
-    """ComponentError if a model's outputs are of another shape; a text in `wanted` stands for any size."""
+    """ComponentError if a model's outputs are of another shape; a text in `wanted` matches any size."""
     fits = outputs.ndim == len(wanted) and all(
         isinstance(size, str) or size == own for size, own in zip(wanted, outputs.shape, strict=True)
     )

@@ -59,8 +59,8 @@ class Multilabel:
         refuse_shape(logits, [len(y), y.shape[1]])
         if not logits.isfinite().all():
             return dict.fromkeys(("micro_f1", "mean_average_precision", "nll"), float("nan"))
-        told, right = (logits > 0).sum().item(), ((logits > 0) & y).sum().item()
-        f1 = 2 * right / max(1, told + y.sum().item())
+        predicted, right = (logits > 0).sum().item(), ((logits > 0) & y).sum().item()
+        f1 = 2 * right / max(1, predicted + y.sum().item())
         nll = functional.binary_cross_entropy_with_logits(logits.double(), y.double()).item()
         precise = [average_precision(logits[:, at], y[:, at]) for at in y.any(0).nonzero()[:, 0]]
         known = {"mean_average_precision": sum(precise) / len(precise)} if precise else {}
