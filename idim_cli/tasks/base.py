@@ -136,7 +136,7 @@ def build(component: Component) -> Task:
 
     A function (outputs, targets) of the user's is a loss: ``./mine.py:loss`` is short for `loss` with it.
     """
-    if REGISTRY.is_code(component.name) and _is_loss(REGISTRY.open(component.name)):
+    if REGISTRY.is_code(component.name) and _is_loss(REGISTRY.open(component.name), component.params):
         component = Component(name="loss", params={"loss": component.name, **component.params})
     made = REGISTRY.make(component.name, component.params)
     missing = [name for name in _NEEDED if not hasattr(made, name)]
@@ -146,13 +146,13 @@ def build(component: Component) -> Task:
     return cast(Task, made)
 
 
-def _is_loss(found: object) -> bool:
-    """Whether it is a function of outputs and targets, rather than one that makes a task."""
+def _is_loss(found: object, params: Mapping[str, Any]) -> bool:
+    """Whether it is a function of outputs and targets, rather than one that makes a task from parameters."""
     if not inspect.isfunction(found):
         return False
     plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    given = [one for one in inspect.signature(found).parameters.values() if one.default is one.empty]
-    return [one.kind for one in given] == [plain, plain]
+    needed = [one for one in inspect.signature(found).parameters.values() if one.default is one.empty]
+    return [one.kind for one in needed if one.name not in params] == [plain, plain]
 
 
 def checked(component: Component, data: Data, dataset: str) -> Task:

@@ -238,6 +238,11 @@ def text(outputs, targets):
 
 class Odd:
     pass
+
+def factory(weight, power):
+    from idim_cli.tasks.regress import Regress
+
+    return Regress()
 """
 
 
@@ -281,6 +286,10 @@ def test_what_is_wrong_with_a_loss_is_said(pair, params, why):
     split = Split(torch.arange(30.0)[:, None], {"a": random(30), "b": random(30, 2)})
     with pytest.raises(ComponentError, match=why):
         build(Component(name="loss", params=params)).evaluate(Constant(random(30, 1)), split)
+
+
+def test_a_function_may_make_a_task_from_parameters(pair):
+    assert build(Component.of({"name": "./mine.py:factory", "weight": 1, "power": 2})).metric == "r2"
 
 
 def test_what_is_no_task_is_refused(pair):
