@@ -11,31 +11,20 @@ _REFUSED = {
 }
 
 # Paths instead of classes: a list of the registered names must not import torch, which takes a second.
+# `given` counts the leading arguments that come from the caller, not from the recipe.
 METHODS = Registry(
     "method",
-    {
-        "gradient": "idim_cli.methods.gradient:Gradient",
-        "es": "idim_cli.methods.es:EvolutionStrategy",
-    },
-    given=1,  # the objective comes from the caller, not from the recipe
+    {"gradient": "idim_cli.methods.gradient:Gradient", "es": "idim_cli.methods.es:EvolutionStrategy"},
+    given=1,
 )
 OPTIMIZERS = Registry(
     "optimizer",
-    {
-        "sgd": "idim_cli.methods.optimizers:sgd",
-        "adam": "idim_cli.methods.optimizers:adam",
-        "rmsprop": "idim_cli.methods.optimizers:rmsprop",
-    },
-    given=1,  # the parameters
+    {name: f"idim_cli.methods.optimizers:{name}" for name in ("sgd", "adam", "rmsprop")},
+    given=1,
     libraries={"torch": Library("torch.optim", _REFUSED)},
 )
 SCHEDULES = Registry(
     "schedule",
-    {
-        "constant": "idim_cli.methods.schedules:constant",
-        "linear": "idim_cli.methods.schedules:linear",
-        "cosine": "idim_cli.methods.schedules:cosine",
-        "step": "idim_cli.methods.schedules:step",
-    },
-    given=2,  # steps in total and per epoch
+    {name: f"idim_cli.methods.schedules:{name}" for name in ("constant", "linear", "cosine", "step")},
+    given=2,
 )

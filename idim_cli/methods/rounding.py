@@ -1,4 +1,4 @@
-"""Rounding of the coordinates to a few levels in the course of a training: how many, and in which order."""
+"""Rounding of the coordinates to a few levels during training: how many, and in which order."""
 
 from __future__ import annotations
 

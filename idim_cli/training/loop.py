@@ -165,7 +165,7 @@ class Loop:
     def solution(self) -> dict[str, Any]:
         """Go to the reported point (last or best epoch); returns its row with the figures of both splits."""
         state = self.state
-        # A training that its goal ended stays where it is: a later sweep may need it to go on.
+        # A training that its goal ended is not moved to another point: a later sweep may resume it.
         if self.training.performance == "best" and state.best is not None and state.epoch >= self.epochs:
             self._put(self.best)
             row = state.rows[state.best]

@@ -52,7 +52,7 @@ def train(
         The content of result.json. The same call resumes an interrupted run, and only reads a finished one.
 
     Raises:
-        RecipeError: the recipe cannot be run here; each fault with its place.
+        RecipeError: the recipe cannot be run on this machine; each fault with its place.
         MissingExtraError: a tracker's library is not installed.
         StoppedError: as for `run`.
     """
