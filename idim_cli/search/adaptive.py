@@ -49,6 +49,7 @@ class Adaptive:
         lr: Annotated[Sequence[float], Field(min_length=2)] | None = None,
     ) -> None:
         _check(recipe, early_stop, bool(lr))
+        # From here on, so that loading torch and the data counts too: the user waits for all of it.
         self.end = None if max_time is None else time.monotonic() + max_time
         sizes = [(group, native(group)) for group in groups(_with_rates(recipe, lr or ()))]
         # They import numpy, which takes a while: only after `native` has reported what is loaded.
@@ -57,6 +58,7 @@ class Adaptive:
 
         limits = Limits(precision, max_runs, max_epochs, batch, early_stop, seed)
         searches = [GroupSearch(recipe, group, D, limits) for group, D in sizes]
+        # The rate is the fastest key, so that the searches of one group are next to each other.
         rates = len(lr) if lr else 1
         self.left: list[LearningRateSelection] = [
             LearningRateSelection(searches[i : i + rates]) for i in range(0, len(searches), rates)
@@ -68,6 +70,7 @@ class Adaptive:
             ended = [line for one in self.left for line in one.ended(results, "time limit reached")]
             self.left = []
             return Ask([], ended)
+        # All groups in one batch: workers stay busy although each group waits for its own results.
         asked = [(one, one.ask(results)) for one in self.left]
         self.left = [one for one, ask in asked if ask.runs]
         if not asked:
@@ -81,7 +84,7 @@ class Adaptive:
 
 
 def _check(recipe: Recipe, early_stop: bool, rates: bool) -> None:
-    """Refuse at once what would fail at the end; ComponentError."""
+    """ComponentError for a recipe whose reading would fail after all runs."""
     assert recipe.sweep is not None
     reading, direct, fault, hint = recipe.threshold, recipe.sweep.baseline, "", ""
     if reading.baseline == "best":
@@ -93,6 +96,7 @@ def _check(recipe: Recipe, early_stop: bool, rates: bool) -> None:
         )
     elif reading.baseline == "model" and direct is None:
         fault, hint = "there are no direct runs to be the baseline", "sweep.baseline.seeds=3"
+    # Only the curve uses bounds of a final performance; the other rules need its value.
     elif reading.rule not in (None, "curve") and early_stop:
         fault = f"the rule {reading.rule!r} cannot read runs that were stopped early"
         hint = "leave threshold.rule out, or sweep.search.early_stop=false"

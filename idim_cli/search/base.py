@@ -35,9 +35,10 @@ class Ask:
 class Search(Protocol):
     """Chooses runs.
 
-    Its decisions depend on the recipe and on results, and on time only where that is limited. So the same
-    search asks for the same runs again, which is how a sweep continues after an interruption.
+    Decisions depend on the recipe and on results alone, and on time only if that is limited.
     """
+
+    # So the same search asks for the same runs again: that is how a sweep resumes, without a file of its own.
 
     def ask(self, results: Mapping[str, Result]) -> Ask | None:
         """What to do next, given the results by run_id of all runs asked for so far; None at the end."""
@@ -51,6 +52,7 @@ def build(recipe: Recipe, native: Native) -> Search:
     assert recipe.sweep is not None
     component = recipe.sweep.search
     made = cast(Search, REGISTRY.make(component.name, component.params, recipe, native))
+    # Only the user's code is guarded: a bug of a built-in search must keep its traceback.
     return _Foreign(component.name, made) if REGISTRY.is_code(component.name) else made
 
 

@@ -13,6 +13,7 @@ class Grid:
     """All runs of `sweep.d` x `sweep.seeds`, each trained to its end."""
 
     def __init__(self, recipe: Recipe, native: Native) -> None:
+        # D is not needed, and asking for it would build the model.
         self.recipe, self.asked = recipe, False
 
     def ask(self, results: Mapping[str, Result]) -> Ask | None:

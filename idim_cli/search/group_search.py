@@ -53,6 +53,7 @@ class GroupSearch:
     def __init__(self, recipe: Recipe, group: SweepGroup, D: int, limits: Limits) -> None:
         assert recipe.sweep is not None
         self.group, self.D, self.limits = group, D, limits
+        # Whatever rule the recipe reads by in the end: only the curve needs no repeats at one d.
         self.options = Options(**{**recipe.reading(), "rule": "curve"})
         self.name = label(group.values)
         baseline = recipe.sweep.baseline
@@ -81,7 +82,8 @@ class GroupSearch:
             self.crossing = crossing(runs.above(floor), self.options, level - floor)
 
     def ask(self) -> Ask:
-        """The next runs, and why; no runs when the search has come to its end."""
+        """The next runs, and why; no runs at the end of the search."""
+        # The baseline first: without a level no run in a subspace says on which side of it d lies.
         if self.seeds and not self.direct and self.left > 0:
             self.direct = self.group.direct(self.seeds[: self.left])
             return self._ask(f"training {_runs(len(self.direct))} to establish the baseline", self.direct)
@@ -90,6 +92,7 @@ class GroupSearch:
         if self.scale is None and any(map(_ok, self._of([*self.direct, *self.swept]))):
             return self._end("search ended: chance is not recorded; set threshold.floor to a number")
         if not self.swept and self.left > 0:
+            # Without a goal: nothing is known of the learning curves yet.
             d = bracket(self.D, min(self.limits.batch, self.left))
             return self._ask(f"d = {_listed(d)}: initial bracket", self._at(d, None))
         if self.swept and self.crossing is None:
@@ -119,6 +122,7 @@ class GroupSearch:
             return self.ended(self._why_enough(crossing))
         if self.left <= 0 or crossing is None:
             return self.ended("limit of runs or epochs reached")
+        # Of the last run left, one in a subspace says more: it also narrows the curve.
         again = self._one_more_direct() if self.left > 1 and self._baseline_dominates(crossing) else []
         d = places(crossing, self.D, max(1, min(self.limits.batch, self.left) - len(again)))
         why = f"{self._reading} so far; next d = {_listed(d)}" + (", and 1 more direct run" if again else "")
@@ -135,6 +139,7 @@ class GroupSearch:
         if math.isinf(value):  # outside 1 .. D: only once an end was tried, and the whole interval agrees
             end = 1 if value < 0 else self.D
             return end in crossing.tried and low == high
+        # As whole d, which the reading states: at a small d rounding is a large part of the interval.
         low, high = (math.ceil(end) if math.isfinite(end) else end for end in (low, high))
         return bool(low >= value * (1 - share) and high <= value * (1 + share))
 
@@ -146,7 +151,7 @@ class GroupSearch:
         return f"level not reached even at d = D = {self.D:,}"
 
     def _left(self) -> int:
-        """How many runs the limits leave."""
+        """How many runs the limits leave, counted as runs of full length."""
         results = self._of([*self.direct, *self.swept])
         left = self.limits.max_runs - len(results)
         if self.limits.max_epochs is None:
@@ -159,6 +164,8 @@ class GroupSearch:
         """Whether the direct runs leave more doubt about the threshold than those in subspaces."""
         if crossing.error is None:
             return False
+        # An end of a 95 % interval is two standard deviations away. A baseline whose part is far below what
+        # is wanted is good enough, even if the other part is smaller still.
         wanted = math.log1p(self.limits.precision) / 2
         return crossing.posterior.shift(crossing.error) > max(crossing.posterior.sd, wanted / 2)
 
@@ -175,6 +182,7 @@ class GroupSearch:
         return remaining_gain.goal(level, self._of([run for run in self.swept if run.goal is None]), floor)
 
     def _at(self, dimensions: Sequence[int], goal: Goal | None) -> list[Run]:
+        # A new seed for each run, of theta0, P and data order: repeats with one P would hide its noise.
         first = self.limits.seed + len(self.swept)
         made = self.group.at([(d, _same(first + i)) for i, d in enumerate(dimensions)], goal)
         self.swept += made
@@ -185,7 +193,7 @@ class GroupSearch:
         return self._ask(why)
 
     def _ask(self, why: str, runs: Sequence[Run] = ()) -> Ask:
-        self.left -= len(runs)
+        self.left -= len(runs)  # at once, for `most`; `update` counts again when they have ended
         return Ask(list(runs), [f"{self.name}: {why}" if self.name else why])
 
 

@@ -135,6 +135,7 @@ def _checked(objective: Any, D: Any, baseline: Any) -> int:
     if not callable(objective):
         hint = "give a function objective(d, seed) that returns the performance"
         raise IdimError(f"objective must be a function, got {objective!r}", hint)
+    # __index__ accepts numpy's integers, and no floats. True would be 1.
     if isinstance(D, bool) or not hasattr(type(D), "__index__") or operator.index(D) < 1:
         raise IdimError(f"D must be a whole number from 1 on, got {D!r}", "give the number of parameters")
     if not callable(baseline) and not (_is_number(baseline) and math.isfinite(float(baseline))):
@@ -172,6 +173,7 @@ def _recipe(baseline: Any, runs: int, limits: dict[str, Any], reading: dict[str,
         **dict.fromkeys(("dataset", "model", "task"), "toy"),
         "training": {"steps": 1},
         "sweep": {
+            # A function returns its final performance alone, so that no call can be stopped early.
             "search": {"name": "adaptive", "early_stop": False, **limits},
             "baseline": {"seeds": runs} if callable(baseline) else None,
         },
@@ -213,9 +215,10 @@ def _measured(recipe: Recipe, outcomes: Sequence[dict[str, Any]], log: Sequence[
     columns = ["d", "D", "direct", "status", "performance", "seed_theta0", "seed_projector", "seed_data"]
     rows = [{name: one.get(name) for name in columns} for one in outcomes]
     table = pd.DataFrame(rows, columns=columns)
-    table["performance"] = table["performance"].astype(float)
+    table["performance"] = table["performance"].astype(float)  # also where every call failed
     (found,) = threshold(table, Options(**recipe.reading()), source="the calls of the objective")
     if found.reading is not None:
+        # Instead of the advice of a sweep, whose arguments `measure` does not have.
         limits, calls = recipe.sweep.search.params if recipe.sweep else {}, len(outcomes)
         ended = calls < limits["max_runs"] or is_precise(found.reading, limits["precision"])
         then = "" if ended else f"the search used all {calls} calls; allow more: max_runs={2 * calls}"

@@ -54,6 +54,7 @@ def advise(runs: Sample, value: float, draws: Draws | None, options: Options) ->
     if options.rule == "curve":
         return _search(low, high, ours)
     if _is_noise(grid, value, low, high):
+        # Doubling the runs narrows the noise by 1.4; less would hardly show.
         if runs.independent or runs.points.n.max() == 1:
             return _repeat(max(5, 2 * int(runs.points.n.min())), ours)
         # Runs with one P at each d: their spread does not show the error of their mean.
@@ -85,6 +86,7 @@ def _beyond(grid: Sequence[int], native: int | None, ours: bool) -> Advice:
     """For a level that no d reached."""
     top = grid[-1]
     more = [d for d in (_rounded(top * f) for f in (1.5, 2, 3, 4)) if native is None or d < native]
+    # No factor fits between the grid and D, so that D itself is the one d that is left to try.
     if native is not None and top * 1.5 >= native > top:
         more = [*more, native]
     if not more:
@@ -112,6 +114,7 @@ def _narrow(grid: Sequence[int], ends: tuple[float, float], runs: int, near: int
         return NOTHING
     wide = f"the interval spans a factor {ratio:.2f}: "
     left, right = grid[near - 1], grid[near]
+    # In log d the gap makes up more than half of the interval, so that it is the larger source of doubt.
     if right / left > ratio**0.5 and right - left > 3:
         between = [_rounded(left * (right / left) ** (i / 4)) for i in (1, 2, 3)]
         return _grid(f"{wide}add d around it", grid, (d for d in between if left < d < right), ours)

@@ -38,6 +38,7 @@ def readings(
     found = origin.recipe.reading() if origin and origin.recipe else {}
     smooth = found.get("rule") == "curve" or len(runs.stopped.d)
     for name, options in (READINGS | (SMOOTH if smooth else {})).items():
+        # One kind may fail, such as that with the recorded baseline, and the others still have a reading.
         try:
             chosen = options.but(confidence=how.confidence, floor=how.floor) if how else options
             yield name, decide(read(runs, chosen), origin or TableOrigin())

@@ -10,7 +10,7 @@ from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.rules import Floats
 from idim_cli.thresholds.samples import Sample
 
-# With so many d, one and the same performance in all runs is hardly chance.
+# With at least this many d, equal performance in all runs is hardly a coincidence.
 _FEWEST = 3
 # A performance more than _PERCENT times a later one, but less than 100^2 / _PERCENT times, is probably a
 # percentage before a share: real curves seldom fall by a factor of 25 to 400 as d grows.
@@ -43,6 +43,7 @@ def cautions(runs: Sample, options: Options, baseline: float, floor: float, leve
 
 def _chance(runs: Sample, options: Options, baseline: float, floor: float, level: float) -> Iterator[str]:
     """A baseline or a level that is, or may be, no better than a constant answer."""
+    # The lower limit is compared, as a few lucky direct runs may be above chance although the model is not.
     chance, least = runs.chance, _at_least(runs, options, baseline)
     share = "the share of the most frequent class" if "accuracy" in runs.measure else "chance"
     shown = _short(baseline)
@@ -60,7 +61,7 @@ def _at_least(runs: Sample, options: Options, baseline: float) -> float:
     """Lower limit of the baseline by a one-sided t-test; the baseline itself where its noise is unknown."""
     from scipy.special import stdtrit
 
-    if options.baseline not in ("model", "best"):
+    if options.baseline not in ("model", "best"):  # a number has no noise
         return baseline
     behind = runs.direct if options.baseline == "model" else runs.runs[runs.centres(options.centre).argmax()]
     dof, squares = len(behind) - 1, float(((behind - behind.mean()) ** 2).sum())
@@ -87,10 +88,11 @@ def _rows(runs: Sample) -> Iterator[str]:
 
 def _units(runs: Sample, level: float) -> Iterator[str]:
     """Accuracies and a level that are not both shares or both percentages, or are mixed."""
-    # By d, and the best first.
+    # By d, and the best first: of equal units, a later value is then hardly ever much smaller.
     swept = np.concatenate([*(np.sort(some)[::-1] for some in runs.runs), np.empty(0)])
     every = np.concatenate([swept, runs.direct])
     ends = np.array([runs.direct.min(), swept.max()]) if len(swept) and len(runs.direct) else every[:0]
+    # NaN makes both comparisons below false: other metrics than accuracies have no upper end.
     best = float(every.max()) if "acc" in runs.measure and len(every) else np.nan
     if not runs.ours and (mixed := _mixed(every) or _mixed(ends)):
         shown = " and ".join(map(_short, mixed))

@@ -20,6 +20,7 @@ _OF_MANY = f", runs close together merged (more than {MOST:,})"
 # Published thresholds have log d between .27 and .93 of log D, most of them near the middle.
 _CENTRE, _SPREAD = 0.55, 0.2
 _BEYOND = math.log(2)  # the prior extends this far outside 1 .. D, so that its ends are not certain
+_FOREIGN = 8  # without D, it extends from the tried d by this factor to either side
 # Direct runs are less noisy than runs in subspaces: on MNIST and on digits by a factor of five. So _SHARE of
 # the noise in subspaces, twice what was seen, is the prior of theirs, weighted as _DOF degrees of freedom.
 _SHARE, _DOF = 0.4, 4
@@ -56,11 +57,12 @@ class Crossing:
     def value(self) -> float:
         """The median as a whole d; -inf at the smallest d tried or below it, +inf beyond the largest."""
         median = self._inside(np.exp(self.quantiles(np.array([0.5]))))[0]
-        return float(np.ceil(median * (1 - 1e-9)))
+        return float(np.ceil(median * (1 - 1e-9)))  # the slack undoes the rounding of exp and log
 
     @property
     def draws(self) -> Draws:
         """Equally likely thresholds, for an interval."""
+        # Midpoints of equal shares, not random numbers: the interval has no noise of its own.
         shares = (np.arange(SAMPLES) + 0.5) / SAMPLES
         method = METHOD + (_OF_MANY if self.runs > MOST else "")
         return Draws(self._inside(np.exp(self.quantiles(shares))), method)
@@ -75,7 +77,7 @@ def crossing(runs: Sample, options: Options, level: float) -> Crossing:
     tried = (int(runs.tried[0]), int(runs.tried[-1]))
     evidence = runs.evidence
     found, count = posterior(evidence, level, prior(runs.D, tried)), len(evidence.d)
-    if options.baseline != "model":
+    if options.baseline != "model":  # a number: the level is known exactly
         return Crossing(found, None, math.inf, tried, count)
     error, dof = level_error(runs.direct, found.noise, options.fraction)
     return Crossing(found, error, dof, tried, count)
@@ -83,22 +85,21 @@ def crossing(runs: Sample, options: Options, level: float) -> Crossing:
 
 def prior(D: int | None, tried: tuple[int, int]) -> Prior:
     """The prior: around the square root of D, and almost as wide as 1 .. D."""
-    low, high = (1, D) if D else (tried[0] / 8, tried[1] * 8)
+    low, high = (1, D) if D else (tried[0] / _FOREIGN, tried[1] * _FOREIGN)
     span = max(math.log(high / low), _BEYOND)  # not 0 for a problem with one parameter
     centre = math.log(low) + _CENTRE * span
     return Prior(math.log(low) - _BEYOND, math.log(high) + _BEYOND, centre, _SPREAD * span if D else span)
 
 
 def level_error(direct: Floats, noise: Floats, fraction: float) -> tuple[Floats, float]:
-    """Standard error of fraction x the mean of the direct runs, and its degrees of freedom.
-
-    A few runs hardly determine their own noise: a part of that of the runs in subspaces, `noise` [N], is
-    pooled in, unless their own is larger. A single run is given all of it.
-    """
+    """Standard error of fraction x the mean of the direct runs, [N] as `noise`, and degrees of freedom."""
+    # A few direct runs hardly determine their own noise: a part of that of the runs in subspaces is pooled
+    # in, unless their own is larger.
     n = len(direct)
     squares = float(np.sum((direct - direct.mean()) ** 2))
     pooled = (squares + _DOF * (_SHARE * noise) ** 2) / (n - 1 + _DOF)
     own = squares / (n - 1) if n > 1 else 0.0
+    # A single run says nothing of its noise, and is given all of that in subspaces.
     variance = np.maximum(pooled, own) if n > 1 else noise**2
     error: Floats = fraction * np.sqrt(variance / n)
     alone = n > 1 and own > np.median(pooled)

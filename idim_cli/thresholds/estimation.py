@@ -16,7 +16,7 @@ from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.plateau import plateau
 from idim_cli.thresholds.reading import Reading, known
 from idim_cli.thresholds.rules import crossings
-from idim_cli.thresholds.samples import Sample, sample
+from idim_cli.thresholds.samples import Floats, Sample, sample
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -44,6 +44,8 @@ def read(runs: Sample, options: Options) -> Reading:
     kind, baseline = _baseline(runs, options)
     floor = _floor(runs, options)
     level = options.level(baseline, floor)
+    # All rules and their noise work on performance above the floor, where the level is a share of the
+    # baseline.
     above, rise = runs.above(floor), level - floor
     value, draws = (_curve if options.rule == "curve" else _grid)(above, options, rise)
     # Without the stopped runs, one run at each d would describe only the runs that did less well.
@@ -96,33 +98,37 @@ def read(runs: Sample, options: Options) -> Reading:
 
 def _baseline(runs: Sample, options: Options) -> tuple[Literal["model", "best", "fixed"], float]:
     if options.baseline == "best":
-        if not len(runs.d) or options.rule == "curve":
-            message = "baseline 'best' needs a sweep whose runs were all trained to their end"
-            raise IdimError(message, "take the baseline model or a number, or another --rule than curve")
-        return "best", float(runs.centres(options.centre).max())
+        return "best", float(_complete(runs, options, "baseline 'best'", "baseline model").max())
     if options.baseline != "model":
         return "fixed", float(options.baseline)
     if not len(runs.direct):
         hint = "use --baseline best or a value, e.g. --baseline 1.0"
-        raise IdimError(f"{_where(runs)}no direct runs, so there is no baseline 'model'", hint)
+        raise IdimError(f"{_file(runs)}no direct runs, so there is no baseline 'model'", hint)
+    # The mean, also where `centre` is the median: direct runs are few, and seldom fail.
     return "model", float(runs.direct.mean())
 
 
 def _floor(runs: Sample, options: Options) -> float:
     if options.floor == "min":
-        if not len(runs.d) or options.rule == "curve":
-            message = "floor 'min' needs a sweep whose runs were all trained to their end"
-            raise IdimError(message, "take the floor chance or a number, or another --rule than curve")
-        return float(runs.centres(options.centre).min())
+        return float(_complete(runs, options, "floor 'min'", "floor chance").min())
     if options.floor != "chance":
         return float(options.floor)
     if runs.chance is None:
         hint = "give the floor as a number, e.g. --floor 0.1"
-        raise IdimError(f"{_where(runs)}the chance performance is not recorded", hint)
+        raise IdimError(f"{_file(runs)}the chance performance is not recorded", hint)
     return runs.chance
 
 
-def _where(runs: Sample) -> str:
+def _complete(runs: Sample, options: Options, name: str, other: str) -> Floats:
+    """Mean or median at each d; IdimError if the extreme of the sweep (`name`) is unknown."""
+    # A run that was stopped early could have been the best or the worst.
+    if not len(runs.d) or options.rule == "curve":
+        message = f"{name} needs a sweep whose runs were all trained to their end"
+        raise IdimError(message, f"take the {other} or a number, or another --rule than curve")
+    return runs.centres(options.centre)
+
+
+def _file(runs: Sample) -> str:
     return f"{runs.source}: " if runs.source else ""
 
 

@@ -33,6 +33,7 @@ def understood(table: DataFrame, source: str = "") -> tuple[DataFrame, list[str]
         return table, []
     renamed = _unprefixed(table)
     notes = []
+    # A column that already has our name is never replaced.
     for ours, theirs in (
         (Columns.status, _only(renamed, _STATUSES)),
         (Columns.performance, _score(renamed, source)),
@@ -45,6 +46,7 @@ def understood(table: DataFrame, source: str = "") -> tuple[DataFrame, list[str]
 
 def measured(table: DataFrame, ours: str, theirs: str) -> DataFrame:
     """The table with the metric "accuracy", where that is the name of the column read as performance."""
+    # So that an accuracy in percent is noticed, see `cautions`.
     known = ours == Columns.performance and _is_accuracy(theirs) and Columns.metric not in table
     return table.assign(**{Columns.metric: "accuracy"}) if known else table
 
@@ -66,10 +68,11 @@ def _unprefixed(table: DataFrame) -> DataFrame:
     for prefix in PREFIXES:
         for column in names:
             bare = column.removeprefix(prefix)
+            # A name that is taken already keeps its prefix: two columns of one name could not be read.
             if bare and bare != column and bare not in names.values():
                 names[column] = bare
     if any(bare != name for name, bare in names.items()) and RUN_ID in names:
-        names[RUN_ID] = "run"  # or the table would pass for one of idim's
+        names[RUN_ID] = "run"  # MLflow has a run_id too, which would mark the table as one of idim's
     return table.rename(columns=names)
 
 

@@ -60,6 +60,7 @@ def places(
             hint = "take a column that distinguishes problems, models or projectors"
             raise IdimError(f"cannot group by {name!r}: it holds what is read from each run", hint)
     columns = list(by) if by is not None else group_columns(table)
+    # With direct runs alone there is nothing to group by: their d and projector are those of no sweep.
     direct = rows_are_direct(table).to_numpy(bool)
     if not columns or direct.all():
         yield {}, np.arange(len(table))
@@ -68,6 +69,8 @@ def places(
     keys = [whole(table[column].iloc[swept]) for column in columns]
     numbers = table.iloc[swept].groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
     baselines = _Baselines(table, np.flatnonzero(direct), strict=by is not None)
+    # Sorted once and split, as a mask for each of hundreds of groups would read the table as often. Stable,
+    # so that the rows of a group stay in the order of the table.
     order = np.argsort(numbers, kind="stable")
     for some in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
         group = {column: key.iloc[some[0]] for column, key in zip(columns, keys, strict=True)}
@@ -95,16 +98,14 @@ def group_columns(table: DataFrame) -> list[str]:
 
 
 def over_columns(table: DataFrame) -> list[str]:
-    """The columns of swept recipe keys; none in a table that `idim` did not write.
-
-    plan.json names them. In a table without a plan they are the columns that are called as recipe keys are
-    and are not those of every table; a swept `method` shows in its values.
-    """
+    """The columns of swept recipe keys; none in a table that `idim` did not write."""
     names = [str(c) for c in table.columns]
     if not set(names) >= _OURS:
         return []
-    if SWEPT in table.attrs:
+    if SWEPT in table.attrs:  # from plan.json
         return [key for key in table.attrs[SWEPT] if key in names]
+    # A table without its plan: columns named like recipe keys that are not in every table. `method` is in
+    # every table, so that only its values show whether it was swept.
     keys = [c for c in names if c.partition(".")[0] in Recipe.model_fields and c not in NAMES]
     return [*keys, *(c for c in ("method",) if c in names and table[c].nunique() > 1)]
 
@@ -133,6 +134,7 @@ def select(table: DataFrame, where: Mapping[str, Sequence[str]], source: str = "
     """
     for column, values in where.items():
         require_columns(table, [column], source)
+        # value=v: a lambda in a loop sees the last v otherwise.
         found = {v: table[column].map(lambda cell, value=v: _same(cell, value)).astype(bool) for v in values}
         absent = [value for value, rows in found.items() if not rows.any()]
         if absent:
@@ -163,6 +165,7 @@ class _Baselines:
 
     def __init__(self, table: DataFrame, direct: Ints, strict: bool) -> None:
         self.table, self.rows, self.at, self.strict = table, table.iloc[direct], direct, strict
+        # Tables of idim name the configuration of their direct runs; others are matched by their columns.
         named = {"config", "baseline_config"} <= set(table.columns)
         self.warned = False
         self.named = table["baseline_config"].astype(object) if named else None
@@ -187,7 +190,7 @@ class _Baselines:
         if Columns.D in self.table and len(D := self.table[Columns.D].iloc[rows].dropna().unique()):
             direct = direct[self.table[Columns.D].iloc[direct].isin(D).to_numpy(bool)]
         kinds = self.table["config"].iloc[direct].nunique()
-        if kinds > 1 and not self.warned:
+        if kinds > 1 and not self.warned:  # once, not for each of many groups
             self.warned = True
             _log.warning(
                 "%d kinds of direct runs may be the baseline, and no plan says which: none is taken "
@@ -201,6 +204,7 @@ class _Baselines:
         exact = _matches(self.rows, group, shared)
         if exact.any() or self.strict:
             return exact
+        # Direct training often needs another learning rate or budget than a sweep: the problem has to match.
         return _matches(self.rows, group, [c for c in shared if c.startswith(_OF_THE_PROBLEM)])
 
 

@@ -40,6 +40,7 @@ class Draws:
     def interval(self, confidence: float) -> tuple[float, float]:
         """The percentiles that leave out (1 - confidence) / 2 on either side."""
         tail = (1 - confidence) / 2
+        # One of the values, not a mean of two: of infinite ones that would be NaN.
         low, high = np.quantile(self.values, [tail, 1 - tail], method="inverted_cdf")
         return float(low), float(high)
 
@@ -61,6 +62,7 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
     weights = np.array([len(r) for r in sample.runs], dtype=float)
     fit = isotonic_fit(sample.centres(options.centre), weights)
     near = int(np.searchsorted(fit, level))
+    # Noise near the crossing: far from it performance is much steadier, or much less steady.
     swept = swept_noise(sample.swept, near)
     if swept is None:
         return None
@@ -70,6 +72,7 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
     error = np.where(np.arange(len(d)) < near, below, above) * _shares(options.centre, weights)
     curves = fit + error * normals[: SAMPLES * len(d)].reshape(shape)
     levels = _levels(sample, options, level, swept.above, fit, curves, normals[SAMPLES * len(d) : -SAMPLES])
+    # A drawn curve may fall from one d to the next: the rule reads it as it reads the means themselves.
     found = bracket(options.rule, curves, weights, levels)
     return Draws(_somewhere_between(options, d, fit, found, _uniforms(options.seed, SAMPLES)), BOOTSTRAP)
 
@@ -94,11 +97,13 @@ def paper_bootstrap(sample: Sample, options: Options, level: float) -> Draws | N
     if max((len(runs) for runs in sample.runs), default=1) == 1:
         return None
     picks = _picks(options.seed, PAPER_SAMPLES, len(sample.d))
+    # The same picks for all groups, by remainder: each has its own number of runs at a d.
     columns = [runs[picks[:, i] % len(runs)] for i, runs in enumerate(sample.runs)]
     curves = np.stack(columns, axis=1)
     d, ones = sample.d.astype(float), np.ones(len(sample.d))
     assert options.rule != "curve"
     values = crossings(options.rule, d, curves, ones, np.full(PAPER_SAMPLES, level))
+    # The paper counts a curve that is above the level everywhere as the smallest d.
     return Draws(np.where(values == -np.inf, d[0], values), PAPER)
 
 
@@ -132,6 +137,7 @@ def _levels(
         error = noise.error(options.confidence) / np.sqrt(len(runs.direct))
         drawn = level + options.fraction * error * normals
     if options.floor == "min":
+        # At the same d in each sample: the minimum over all d would be lower the more d there are.
         lowest = int(runs.centres(options.centre).argmin())
         drawn = drawn + (1 - options.fraction) * (curves[:, lowest] - fit[lowest])
     return drawn
@@ -144,7 +150,7 @@ def _somewhere_between(options: Options, d: Floats, fit: Floats, found: Bracket,
     most as far as extrapolating its slopes on either side allows. The draw is uniform among these.
     """
     left, right = neighbours(d, found.k)
-    if options.rule == "first":
+    if options.rule == "first":  # which takes grid points alone
         return with_ends(found.k, right, len(d))
     width = np.log(right / left)
     straight = width * found.share
@@ -160,6 +166,6 @@ def _carried_on(d: Floats, fit: Floats, found: Bracket, straight: Floats, width:
     slopes = np.concatenate([[np.nan], slopes, [np.nan, np.nan]])  # [i] belongs to the step that ends at i
     rise, rest = found.share * (found.high - found.low), (1 - found.share) * (found.high - found.low)
     before, after = slopes[np.maximum(found.k - 1, 0)], slopes[np.minimum(found.k, len(d) - 1) + 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # a step without slope never meets the level
         for place, slope in ((rise / before, before), (width - rest / after, after)):
             yield np.where(np.isnan(slope), straight, np.clip(np.nan_to_num(place, nan=0.0), 0.0, width))

@@ -64,7 +64,7 @@ def parsed(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # text that only begins like JSON, or is nested to crash a reader
         return value
 
 
@@ -72,6 +72,7 @@ def _names(key: str, values: Sequence[Any]) -> dict[str, str]:
     every = {str(value): parsed(value) for value in values}
     if not any(isinstance(value, Mapping) for value in every.values()):
         return {text: named(key, value) for text, value in every.items()}
+    # A plain name among components is one without parameters.
     flat = {text: _flat(one if isinstance(one, Mapping) else {_NAME: one}) for text, one in every.items()}
     alike: dict[str, list[dict[str, Any]]] = {}
     for one in flat.values():

@@ -8,7 +8,7 @@ import numpy as np
 
 from idim_cli.thresholds.rules import Floats
 
-#: Up to so many runs are used one by one.
+#: Up to this number of runs none are merged. Each costs a pass over the grid of the posterior.
 MOST = 1000
 # Widths of the first cells, doubled until there are few enough: in log d, and as a share of the window.
 _LOG_D, _SHARE = 1e-3, 1e-2
@@ -27,7 +27,8 @@ def merged(d: Floats, low: Floats, high: Floats, window: float) -> tuple[Floats,
     """
     if len(d) <= MOST:
         return d, low, high, np.ones(len(d))
-    known = low == high
+    known = low == high  # runs with a known performance are never merged with stopped ones
+    # Beyond the window only the side counts, so that all runs there may share one cell.
     ends = [np.where(np.abs(end) > window, 2 * window * np.sign(end), end) for end in (low, high)]
     for width in (2.0**k for k in itertools.count()):
         steps = [np.log(d) / (_LOG_D * width), *(end / (_SHARE * window * width) for end in ends)]

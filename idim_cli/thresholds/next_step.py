@@ -68,13 +68,11 @@ class TableOrigin:
 
 
 def decide(reading: Reading, origin: TableOrigin) -> Reading:
-    """The reading with what to run next: in words, and as a whole command where `idim` made its runs.
-
-    A sweep that was stopped is continued first; after a search the advice is about its limits, not a grid.
-    """
+    """The reading with what to run next: in words, and as a whole command where `idim` made its runs."""
     found = Advice(reading.next_words, reading.next_arguments)
-    if origin.left:
+    if origin.left:  # first, as the runs that are missing may change the reading
         found = origin.unfinished
+    # After a search the advice is about its limits, not about a grid.
     elif found.arguments and (search := _search(origin.recipe)) is not None:
         found = _of_search(reading, search)
     arguments = tuple(_as_option(_fitting(one, origin.recipe)) for one in found.arguments)
@@ -131,6 +129,7 @@ def _as_option(word: str) -> str:
     key, _, value = word.removeprefix(_SEARCH).partition("=")
     if not word.startswith(_SEARCH):
         return word
+    # Options are shorter, and are what the user most likely typed.
     if (key, value) == ("name", "adaptive"):
         return "--adaptive"
     if (key, value) == ("early_stop", "false"):
@@ -147,6 +146,7 @@ def _fitting(argument: str, recipe: Recipe | None) -> str:
     seeds = recipe.sweep.seeds if recipe and recipe.sweep else None
     if not argument.startswith(_SEEDS) or seeds is None or isinstance(seeds, int):
         return argument
+    # Listed seeds are kept, so that the finished runs still belong to the sweep.
     listed, key = (seeds, _SEEDS) if isinstance(seeds, list) else (seeds.projector, "sweep.seeds.projector=")
     more = max(int(argument.removeprefix(_SEEDS)) - len(listed), 1)
     return f"{key}[{','.join(map(str, [*listed, *range(max(listed) + 1, max(listed) + 1 + more)]))}]"

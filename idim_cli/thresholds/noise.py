@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from idim_cli.thresholds.rules import Floats
 
-# Grid points on either side of the crossing whose residuals are pooled.
+# Grid points on either side of the crossing whose residuals are pooled: enough for a stable estimate, and
+# near enough that the noise is that of the crossing.
 SIDE = 4
 # With so many degrees of freedom a side has a noise of its own: near a jump the two differ a lot.
 _ENOUGH = 4
@@ -30,6 +31,7 @@ class Noise:
         from scipy.special import ndtri, stdtrit
 
         q = (1 + confidence) / 2
+        # At least 1: below that the t distribution has no useful quantiles.
         return float(np.sqrt(self.variance) * stdtrit(max(self.dof, 1.0), q) / ndtri(q))
 
 
@@ -72,6 +74,7 @@ def swept_noise(runs: Swept, near: int, enough: int = _ENOUGH) -> Sides | None:
     *sides, both = (_within(runs.squares[half], runs.n[half]) for half in halves)
     scatter = None
     if not runs.independent:
+        # One point wider on either side, as a stencil has four points.
         wider = slice(max(0, min(near, len(runs.d)) - SIDE - 1), near + SIDE + 1)
         scatter = _between(runs.d[wider], runs.means[wider], runs.n[wider])
     below, above = (
@@ -87,7 +90,9 @@ def _larger(one: Noise | None, other: Noise | None) -> Noise | None:
 
 
 def direct_noise(direct: Floats, swept: Noise) -> Noise:
-    """Noise of the few direct runs, pooled with that of the swept runs unless theirs is far larger."""
+    """Noise of the direct runs."""
+    # They are few, so their noise is pooled with that of the swept runs, unless it is far larger: more than
+    # twice the standard deviation.
     own = _within((float(np.sum((direct - direct.mean()) ** 2)),), (len(direct),))
     if own is None:
         return swept

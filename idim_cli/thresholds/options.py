@@ -75,7 +75,7 @@ class Options:
             raise IdimError(f"confidence: {self.confidence!r} is not between 0 and 1", meant(self.confidence))
         if not isinstance(self.seed, Integral) or self.seed < 0:
             raise IdimError(f"seed: {self.seed!r} is not a whole number >= 0")
-        self.scale([], [])
+        self.scale([], [])  # a fixed baseline below a fixed floor is an error already here
 
     @property
     def name(self) -> str:
@@ -101,7 +101,7 @@ class Options:
             # Not fmean: its last bit would differ, and levels are part of the identity of runs.
             baseline = sum(direct) / len(direct)
         if floor == "chance" and chances:
-            floor = max(chances)
+            floor = max(chances)  # as for a finished sweep, see `Sample.chance`
         if isinstance(baseline, str) or isinstance(floor, str):
             return None
         return floor, self.level(baseline, floor)

@@ -56,11 +56,11 @@ def plateau(sample: Sample, confidence: float, fraction: float = 0.9, value: flo
     limits = np.array([_limit(sample, i, best, confidence, needed) for i in range(len(means))])
     if np.isnan(limits).all():
         return Plateau(None, np.nan, "not tested: too few runs to estimate their noise")
-    passes = shortfall <= limits
+    passes = shortfall <= limits  # False where the limit is NaN
     if fraction < 1:
         if value == np.inf and passes.any():  # the baseline is not the direct runs, but higher
             return Plateau(None, np.nan, "not reported: runs pass the test, but none reaches the level")
-        passes &= sample.d >= value
+        passes &= sample.d >= value  # a d that does not reach 90 % cannot reach 100 %
     passed = np.flatnonzero(passes)
     d = int(sample.d[passed[0]]) if len(passed) else None
     sees = float(limits[passed[0] if len(passed) else -1])
@@ -91,7 +91,7 @@ def _passing(sample: Sample, index: int, best: float, confidence: float, swept: 
 
     direct = direct_noise(sample.direct, swept.above)
     parts = np.array([swept.above.variance / len(sample.runs[index]), direct.variance / len(sample.direct)])
-    if not parts.sum():
+    if not parts.sum():  # no noise at all, as of a task that is solved exactly
         return TOLERANCE * best
     shares = parts / parts.sum()
     dof = 1 / (shares**2 / [swept.above.dof, direct.dof]).sum()

@@ -111,10 +111,13 @@ class Posterior:
 
         weight = self.weight.sum(axis=2)  # [T, S]
         step = float(self.t[1] - self.t[0])
+        # Blurred by a third of a step at least, so that the sum over the grid is smooth in x.
         blurred = np.full(len(self.slope), step / 3)
         if error is not None:
+            # The mean error for each slope; 1e-30 where a slope has no weight, instead of 0 / 0.
             each = (self.weight.sum(axis=0) + 1e-30) @ error / (self.weight.sum(axis=(0, 2)) + 1e-30)
             blurred = np.hypot(blurred, each / self.slope)
+        # Twelve standard errors: the tails of few degrees of freedom are long.
         reach = step + 12 * float(weight.sum(axis=0) @ blurred)
         x = np.linspace(self.t[0] - reach, self.t[-1] + reach, 401)
         z = (x[:, None, None] - self.t[:, None]) / blurred  # [x, T, S]
@@ -134,9 +137,11 @@ def posterior(runs: Evidence, level: float, prior: Prior) -> Posterior:
     slope, most_slope, noise, most_noise = (float(np.log(end)) for end in ends)
     axes = [(prior.low, prior.high), (slope, most_slope), (noise, most_noise)]
     for sizes, count in _PASSES:
+        # From coarse to fine: one grid fine enough for a sharp peak anywhere would have millions of points.
         grid = [np.linspace(*ends, size) for ends, size in zip(axes, sizes, strict=True)]
         log = _log_posterior(runs, level, prior, grid, min(1.0, count / max(len(runs.d), 1)))
         axes = list(_plausible(log, grid))
+    # Minus the maximum, so that exp neither overflows nor is 0 everywhere; the bends are summed out.
     weight = np.exp(log - log.max()).sum(axis=3)
     return Posterior(grid[0], np.exp(grid[1]), np.exp(grid[2]), weight / weight.sum())
 
@@ -150,7 +155,8 @@ def _log_posterior(runs: Evidence, level: float, prior: Prior, grid: list[Floats
     log = log + _bell(np.log(variance) / 2 - np.log(level), _NOISE, _NOISE_FACTOR)
     several = merged(runs.d, runs.low - level, runs.high - level, WINDOW * level)
     for d, low, high, count in zip(*several, strict=True):
-        # The curve, measured from the level.
+        # The curve, measured from the level; clipped, as exp overflows far from it, where only its side
+        # counts.
         above = -slope * np.expm1(np.clip(bend * (t - np.log(d)), -50, 50)) / bend
         spread = np.sqrt(variance + (_DISCREPANCY * above) ** 2)
         log = log + share * count * np.log(_likelihood(low, high, above, spread, WINDOW * level))
@@ -171,7 +177,7 @@ def _likelihood(low: float, high: float, above: Floats, spread: Floats, window: 
         z = (low - above) / spread
         wide = np.exp(-0.5 * (z / _LAPSE_NOISE) ** 2) / _LAPSE_NOISE
         density: Floats = ((1 - _LAPSES) * np.exp(-0.5 * z**2) + _LAPSES * wide) / spread
-        return density + 1e-300
+        return density + 1e-300  # its logarithm stays finite
     low = -np.inf if low <= -window else min(low, window)
     high = np.inf if high >= window else max(high, -window)
 
@@ -186,6 +192,7 @@ def _likelihood(low: float, high: float, above: Floats, spread: Floats, window: 
 
 def _plausible(log: Floats, grid: list[Floats]) -> Iterator[tuple[float, float]]:
     """The plausible range along each axis, extended by one step on either side."""
+    # By the maximum over the other axes, not by sums: a thin ridge must not be lost.
     for axis, points in enumerate(grid):
         best = log.max(axis=tuple(i for i in range(log.ndim) if i != axis))
         kept = np.flatnonzero(best > best.max() - _PLAUSIBLE)

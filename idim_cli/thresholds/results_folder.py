@@ -52,11 +52,13 @@ def made(path: str | Path, table: DataFrame) -> TableOrigin:
     """
     folder = Path(path).parent if Path(path).name == results.TABLE else Path(path)
     recipe, known = folder / results.RECIPE, None
-    with contextlib.suppress(IdimError):  # it cannot be read
+    # A recipe that cannot be read costs the command, not the reading.
+    with contextlib.suppress(IdimError):
         known = load(recipe).recipe if recipe.is_file() else None
     ended = set(table["run_id"]) if "run_id" in table else ()
     done, planned = results.progress(folder, ended)
     left = "" if done == planned else f"{done} of {planned} planned runs are done"
+    # A folder that was renamed: the command would write to another one.
     if known is None or known.name != folder.resolve().name:
         return TableOrigin(recipe=known, left=left)
     words = (str(recipe), f"--out={os.path.normpath(folder / '..')}")

@@ -49,9 +49,11 @@ READ = (
     Columns.d, Columns.performance, Columns.direct, Columns.projector, Columns.D, Columns.status, *SEEDS,
     Columns.chance, Columns.start,
 )  # fmt: skip
+# As other programs write them; 1.0 where pandas has made floats of a column with empty cells.
 _TRUE, _FALSE = {"true", "1", "1.0", "yes"}, {"false", "0", "0.0", "no"}
 _DONE = ("ok", "finished", "completed", "success", "succeeded", "done")  # also MLflow's and W&B's words
 _COORDS = ("quantise", "start")  # recipe keys that make coordinates other than free ones that start at zero
+# A word of its own in a name: `rng_seed` and `Seed`, but not `seedling`.
 _SEED = re.compile(r"(?i)(^|[^a-z])(seed|rng|random_state)s?([^a-z]|$)")
 _NAMES = ("run_id", "run", "name", "id", "uuid")  # of a run
 
@@ -66,6 +68,7 @@ def rows_are_direct(rows: DataFrame) -> Series[bool]:
         guess |= d == as_floats(rows[Columns.D])
     if Columns.direct not in rows:
         return guess
+    # What a row states wins over the guess; an empty cell states nothing.
     stated = lowered(rows[Columns.direct])
     return stated.isin(_TRUE) | (guess & ~stated.isin(_FALSE))
 
@@ -99,11 +102,9 @@ def seed_columns(table: DataFrame) -> list[str]:
 
 
 def copies(table: DataFrame) -> NDArray[np.bool_]:
-    """Which rows equal an earlier row in all columns, where seeds or names identify runs.
-
-    Copies would make an interval too narrow. Without a seed or a name, equal rows may be runs that happen to
-    have the same performance.
-    """
+    """Which rows equal an earlier row in all columns, where seeds or names identify runs."""
+    # Copies would make an interval too narrow. Without a seed or a name, equal rows may be runs that happen
+    # to have the same performance.
     import numpy as np
 
     names = [column for column in table.columns if str(column).strip().lower() in _NAMES]
@@ -154,7 +155,7 @@ def rename(table: DataFrame, ours: str, theirs: str, source: str = "") -> DataFr
     """
     if ours not in READ:
         raise IdimError(f"{ours}={theirs}: no column {ours!r} is read", did_you_mean(ours, READ))
-    if theirs not in table:
+    if theirs not in table:  # as it is called in the program that exported it
         theirs = next((prefix + theirs for prefix in PREFIXES if prefix + theirs in table), theirs)
     require_columns(table, [theirs], source)
     kept = table.drop(columns=[ours]) if ours in table and ours != theirs else table

@@ -52,6 +52,7 @@ def bracket(rule: GridRule, curves: Floats, weights: Floats, levels: Floats) -> 
     low, high = np.where(inside, low, 0.0), np.where(inside, high, 1.0)
     if rule == "first":
         return Bracket(k, np.ones(len(k)), low, high)
+    # Where two values are equal the level is reached at the right end.
     share = np.divide(levels - low, high - low, out=np.ones(len(k)), where=high > low)
     return Bracket(k, np.clip(share, 0.0, 1.0), low, high)
 
@@ -68,7 +69,7 @@ def crossings(rule: GridRule, d: Floats, curves: Floats, weights: Floats, levels
 
 def neighbours(d: Floats, k: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """The grid points k - 1 and k, moved inside the grid."""
-    right = np.clip(k, min(1, len(d) - 1), len(d) - 1)
+    right = np.clip(k, min(1, len(d) - 1), len(d) - 1)  # a grid may have a single point
     return d[np.maximum(right - 1, 0)], d[right]
 
 

@@ -100,6 +100,7 @@ class RunTable:
         """
         require_columns(self.frame, (Columns.performance,), self.source)
         at = self.distinct(at)
+        # A failed run may have any cells: only the others are checked.
         finished, early = at[self.finished[at]], at[self.stopped[at]]
         if not len(finished) and not len(early):
             hint = f"{len(at)} of its rows have a status other than ok" if len(at) else "it has no rows"

@@ -176,10 +176,13 @@ def sample_at(table: RunTable, at: Ints | None = None) -> Sample:
         message = f"{table.source or 'the table'} has no finished run in a subspace"
         raise IdimError(message, _why_none(rows.left_out, ours))
     performance = table.number(Columns.performance)
+    # Stable: the paper's bootstrap picks runs by their order, which must not change between versions of
+    # numpy.
     by_d = rows.swept[np.argsort(table.number(Columns.d)[rows.swept], kind="stable")]
     d, first = np.unique(table.number(Columns.d)[by_d].astype(np.int64), return_index=True)
     seeds, independent = _seeds(table, every)
     coords = _coords(table, every)
+    # A run that starts from another run's coordinates has learnt something before its first step.
     start, idle = _start(table, rows) if not coords else (None, False)
     chance, native = _known(table, Columns.chance, every), _known(table, Columns.D, every)
     words = [_only(table, column, every) for column in (Columns.split, Columns.metric)]
@@ -220,18 +223,17 @@ def _drawn(table: RunTable, by_d: Ints, first: Ints) -> tuple[Ints, ...]:
 
 
 def _stopped(table: RunTable, at: Ints) -> Evidence:
-    """Bounds on the final performance of runs that were stopped early.
-
-    Tables without such bounds only say on which side of the level a run would have ended.
-    """
+    """Bounds on the final performance of runs that were stopped early."""
     if not len(at):
         return NO_RUNS
+    # Tables without such bounds only record on which side of the level a run would have ended.
     level, solved = table.number(Columns.stop_level)[at], _solved(table, at)
     bounds = []
     sides = ((Columns.final_low, solved, -np.inf), (Columns.final_high, ~solved, np.inf))
     for column, bounded, open_end in sides:
         known = table.number(column)[at] if column in table else np.full(len(at), np.nan)
         bounds.append(np.where(np.isnan(known), np.where(bounded, level, open_end), known))
+    # Never below the lower bound, whatever a table holds.
     return Evidence(table.number(Columns.d)[at], bounds[0], np.maximum(*bounds))
 
 
@@ -285,6 +287,7 @@ def _seeds(table: RunTable, at: Ints) -> tuple[str, bool]:
     _, place, runs = np.unique(table.number(Columns.d)[at], return_inverse=True, return_counts=True)
     repeated = bool(runs.max() > 1)
     own = [word for column, word in recorded.items() if len(np.unique(codes[column])) == len(at)]
+    # As in a search: each run has its own seed, so that repeats at one d always differ in it.
     if own and len(at) > 1:
         return f"{', '.join(own)} (different in every run)", repeated
     if not repeated:

@@ -34,6 +34,7 @@ class Selection:
         Raises:
             IdimError: there is no such column, or no such value.
         """
+        # Before `understood`, so that what the user names is not overridden by a guess.
         for ours, theirs in self.columns.items():
             table = measured(rename(table, ours, theirs, source), ours, theirs)
         table, notes = understood(table, source)

@@ -125,6 +125,7 @@ def threshold(
         raise IdimError(
             f"a {type(runs).__name__} is not a table of runs", "give a folder, a CSV or a DataFrame"
         )
+    # None is a command-line option that was not given.
     given = {key: value for key, value in changes.items() if value is not None}
     columns = [by] if isinstance(by, str) else by
     if not isinstance(columns, Sequence | None) or not all(isinstance(name, str) for name in columns or ()):
@@ -145,7 +146,7 @@ def each(
     for group, at in places(table, by, source):
         sample = None
         try:
-            sample = sample_at(runs, at)
+            sample = sample_at(runs, at)  # kept if the reading fails, as plots need no reading
             one = Estimate(group, sample, decide(read(sample, options), origin or TableOrigin()))
         except IdimError as error:
             one = Estimate(group, sample, error=error)

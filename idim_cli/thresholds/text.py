@@ -45,7 +45,7 @@ def sentence(r: Reading) -> str:
         "not reached": "are not enough, and more were not tried",
         "reached at the smallest d": "are enough, and fewer were not tried",
     }[r.verdict]
-    if r.value is None and r.d_max == r.D:
+    if r.value is None and r.d_max == r.D:  # there are no more to try
         verdict = "are not enough"
     kind = f"{percent(r.confidence)} % interval"
     return f"{many}{of} {verdict}; " + (f"{kind} {_range(r)}" if r.has_interval else f"no {kind}")
