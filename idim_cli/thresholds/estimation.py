@@ -15,8 +15,8 @@ from idim_cli.thresholds.interval import Draws, bootstrap, paper_bootstrap
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.plateau import plateau
 from idim_cli.thresholds.reading import Reading, known
-from idim_cli.thresholds.rules import crossings
-from idim_cli.thresholds.samples import Floats, Sample, sample
+from idim_cli.thresholds.rules import Floats, crossings
+from idim_cli.thresholds.samples import Sample, sample
 
 if TYPE_CHECKING:
     from pandas import DataFrame
