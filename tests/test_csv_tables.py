@@ -45,8 +45,8 @@ def test_numbers_in_other_writing(tmp_path, text, d, y):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('d,y\n10,5\n"1,200",9\n', "a.csv:3: column 'd': '1,200' may be a decimal or a thousand"),
-        ("d;y\n10;0,5\n1.200;0,95\n", "a.csv:3: column 'd': '1.200' may be a decimal or a thousand"),
+        ('d,y\n10,5\n"1,200",9\n', "a.csv:3: column 'd': '1,200' is ambiguous"),
+        ("d;y\n10;0,5\n1.200;0,95\n", "a.csv:3: column 'd': '1.200' is ambiguous"),
         ('d,y\n10,"0,5"\n\n20,0.9\n', "column 'y' has two decimal signs: '0,5' .*:2: .* and '0.9' .*:4: "),
         ("d,y, y\n1,2,3\n", "a.csv:1: there are 2 columns 'y'"),
     ],

@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shlex
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_the_command_does_what_it_says_next_to_what_was_done(cli, verb):
     second = cli(*words[1:], "--json")
     runs = json.loads(second.stdout)["runs"]
     assert runs["planned"] == 1 + 6 * 2
-    assert "5 of them done before" in second.stderr, "with the same seeds, budget, place and recipe"
+    assert "5 of them already done" in second.stderr, "with the same seeds, budget, place and recipe"
 
 
 def test_nothing_to_run_is_no_command(cli):
@@ -62,7 +63,12 @@ def test_a_folder_that_was_moved_has_words_alone(cli):
 
 
 def reading(**changes):
-    known = {**dict.fromkeys(Reading.__dataclass_fields__, 0), "value": None, "low": None, "high": None}
+    known = {
+        **dict.fromkeys((field.name for field in fields(Reading)), 0),
+        "value": None,
+        "low": None,
+        "high": None,
+    }
     return Reading(**{**known, "next": "x: sweep.seeds=6", "next_arguments": ("sweep.seeds=6",), **changes})
 
 
