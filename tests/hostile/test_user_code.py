@@ -71,7 +71,7 @@ MESSAGES = {
     "surrogate": r"half \\ud800 of it",
     "escape": r"\\x1b]0;title\\x07 \\x9b31m",
     "bytes": r"caf\\udce9",
-    "unspeakable": "does not tell its message",
+    "unspeakable": "without a readable message",
 }
 
 
@@ -156,8 +156,8 @@ def test_output_below_python_goes_to_stderr():
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("OMP_NUM_THREADS=abc", "no number of threads"),
-        ("OMP_NUM_THREADS=0", "no number of threads"),
+        ("OMP_NUM_THREADS=abc", "must be a number"),
+        ("OMP_NUM_THREADS=0", "must be a number"),
         ("NUMBA_DISABLE_JIT=1", ""),
     ],
 )
@@ -221,7 +221,7 @@ def test_any_exception_can_be_described():
         def __str__(self):
             raise SystemExit(0)
 
-    assert described(OddError()) == "OddError, which does not tell its message"
+    assert described(OddError()) == "OddError without a readable message"
     assert described(ValueError("a\x1bb\nc")) == "ValueError: a\\x1bb\nc"
     assert described(KeyError()) == "KeyError"
     assert printable("a\u202e\x00\ufffeé😀\n") == "a\\u202e\\x00\\ufffeé😀\\n"
