@@ -65,9 +65,9 @@ def measure(
         recipe: names the data set; its batch size counts too.
         workers: numbers of processes.
         examples: of a pass, at most.
-        how: device and patience.
+        how: device, and seconds of timing.
         where: device and data.
-        say: told what is going on.
+        say: called with messages on the progress.
 
     Raises:
         DataError: the data set is held in memory.

@@ -145,7 +145,7 @@ def _images_below(folder: Path, split: Path) -> Iterator[str]:
 
 
 def _images(split: Path, listing: Listing, view: View, skip: bool, notes: list[str]) -> ImageFiles:
-    """The images of a split, without those that are to be skipped, which `notes` then tells."""
+    """The images of a split, without those that are skipped, which are added to `notes`."""
     pairs = [(name, number) for number, files in enumerate(listing.values()) for name in files]
     if skip and (damaged := _damaged(split, [name for name, _ in pairs])):
         which = _some([str(split / name) for name in damaged])

@@ -1,7 +1,7 @@
 """Batches of a map-style dataset, read in this process or ahead of it by workers, with the same bits.
 
-The workers are those of PyTorch's DataLoader. What it leaves open is settled here: the generators that
-examples draw from, which error is shown, and what signals and the end of a training do to the workers.
+The workers are those of PyTorch's DataLoader. This module adds what it leaves open: the seeds that examples
+draw from, which error is shown, and what signals and the end of a training do to the workers.
 """
 
 from __future__ import annotations
