@@ -18,7 +18,7 @@ from idim_cli.core.registry import ROOMS
 
 if TYPE_CHECKING:
     from idim_cli.recipe.load import Loaded
-    from idim_cli.recipe.trust import Listed
+    from idim_cli.recipe.trust import Reference
 
 app = typer.Typer(
     no_args_is_help=True, help="List, show, copy and check recipes; list components and the schema."
@@ -198,7 +198,7 @@ class _Checked:
     """The faults of a recipe, the verbs that it is sufficient for, and the code that it would run."""
 
     faults: Sequence[Fault] = ()
-    code: Sequence[Listed] = ()
+    code: Sequence[Reference] = ()
     usable: Sequence[str] = ()
 
     def as_dict(self, file: str) -> dict[str, Any]:

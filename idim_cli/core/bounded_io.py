@@ -60,6 +60,7 @@ def parse_json(data: bytes | str) -> Any:
     Raises:
         ValueError: it is invalid, has more values than `idim` ever writes, or is nested too deeply.
     """
+    # Counted before parsing: values take far more memory than their text.
     text = data if isinstance(data, bytes) else data.encode(errors="replace")
     # Counted before parsing: separators bound the number of values, and counting them takes no memory.
     if sum(map(text.count, (b"[", b"{", b","))) > _MOST_VALUES:

@@ -17,6 +17,7 @@ from pathlib import Path
 from idim_cli.core import bounded_io
 from idim_cli.core.errors import FileError
 
+# Limits on the time of a digest, which is computed for every plan.
 MAX_SOURCE = 2**24  # bytes of a source file that is read
 _MAX_PARSED = 2**20  # bytes of a file whose imports are followed: larger ones are generated
 _MAX_FILES = 1000  # whose imports are followed
@@ -52,7 +53,9 @@ class CodeLocation:
 def place(where: str) -> CodeLocation | None:
     """The location of a module, or of ``path/to/file.py`` from the working folder; None if there is none."""
     if not where.endswith(".py"):
-        path = _of_module(where)
+        # First in the working folder, as with `python -m`, but nothing there replaces the standard library.
+        own = all(where.split(".")) and where.partition(".")[0] not in sys.stdlib_module_names
+        path = (_inside(Path.cwd(), where) if own else None) or _installed(where)
         return None if path is None else CodeLocation(path, _root(path, where), where)
     path = Path(where)
     try:
@@ -124,14 +127,6 @@ def _levels(path: Path) -> int:
     return max((level + 1 for level, _, _ in nodes if level), default=0)
 
 
-def _of_module(module: str) -> Path | None:
-    """From the working folder, as with `python -m`, else an installed one."""
-    top = module.partition(".")[0]
-    if all(module.split(".")) and top not in sys.stdlib_module_names and (own := _inside(Path.cwd(), module)):
-        return own
-    return _installed(module)
-
-
 def location(module: str) -> CodeLocation | None:
     """The location of an installed module; None if there is none, or it has no file."""
     path = _installed(module)
@@ -191,6 +186,7 @@ def _contents(start: CodeLocation) -> dict[str, str]:
             break
         # Only below the root: installed packages are identified by their version.
         for name in _imported(module, path, content):
+            # Names without a file below the root are installed modules, or attributes.
             if name not in seen and (other := _inside(start.root, name)):
                 waiting[name] = other
             seen.add(name)
@@ -201,6 +197,7 @@ def _imported(module: str, path: Path, content: bytes) -> Iterator[str]:
     """The modules that a file may import, by dotted name from its root, and the packages above each."""
     package = module.split(".") if path.name == _INIT else module.split(".")[:-1]
     above = [module]
+    # `from a import b` may mean the module a.b; importing it runs a as well.
     for level, source, names in _imports(content):
         base = [*package[: len(package) - level + 1], *source] if level else source
         above += [".".join(base), *(".".join([*base, name]) for name in names)]
@@ -234,7 +231,7 @@ def _parsed(content: bytes) -> list[tuple[int, list[str], list[str]]]:
 
 
 def _called_for(node: ast.Call) -> str:
-    """The module that `importlib.import_module` or `__import__` is called for, if that stands in the text."""
+    """The module that a call of `importlib.import_module` or `__import__` names literally, else empty."""
     function = getattr(node.func, "attr", getattr(node.func, "id", ""))
     first = node.args[0] if node.args else None
     if function in ("import_module", "__import__") and isinstance(first, ast.Constant):

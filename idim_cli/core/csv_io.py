@@ -117,6 +117,8 @@ def _parsed(path: Path, **given: Any) -> pd.DataFrame:
     """The table as pandas reads it; ParserWarning, raised, if it would drop cells."""
     import pandas as pd
 
+    # Without index_col=False pandas takes the first column of rows with more cells than the header as an
+    # index.
     with warnings.catch_warnings():
         # As an error: dropping cells of long rows silently would shift results.
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -127,7 +129,9 @@ def _parsed(path: Path, **given: Any) -> pd.DataFrame:
 
 
 def _bounded(path: Path, header: str) -> None:
-    """FileError for a table whose cells would fill the memory: each row has as many as the header."""
+    """FileError for a table whose cells would fill the memory."""
+    # Counted before pandas reads it: short rows are filled to the length of the header, so a small file may
+    # become a large table.
     with path.open("rb") as file:
         rows = sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
     columns = 1 + max(map(header.count, ",;\t|"))
@@ -164,13 +168,14 @@ def _checked_header(path: Path, encoding: str) -> dict[str, Any]:
 
 
 def _header(file: TextIO) -> tuple[int, str, str]:
-    """How many comments and ``sep=`` stand before the header of a CSV file; the header; the separator."""
-    told = None
+    """Number of lines before the header of a CSV file; the header; the separator."""
+    declared = None
     for before, line in enumerate(iter(lambda: file.readline(_HEADER + 1), "")):
         if found := _SEP_LINE.fullmatch(line.strip()):
-            told = found[1]
+            declared = found[1]
         elif line.strip() and not line.startswith("#"):
-            return before, line, told or _separator(line)
+            bare = "".join(line.split('"')[::2])  # outside of quotes
+            return before, line, declared or max(",;\t", key=bare.count)  # a comma if they are equally many
     return 0, "", ","
 
 
@@ -182,9 +187,3 @@ def _line_of_byte(path: Path) -> int:
     except UnicodeDecodeError as error:
         return data.count(b"\n", 0, error.start) + 1
     return 1
-
-
-def _separator(header: str) -> str:
-    """A comma, unless the header has more semicolons or tabs outside of quotes."""
-    bare = "".join(header.split('"')[::2])
-    return max(",;\t", key=bare.count)

@@ -1,4 +1,4 @@
-"""What this machine has: versions, devices, memory, disk, data sets, extras."""
+"""Properties of this machine: versions, devices, memory, disk, data sets, extras."""
 
 from __future__ import annotations
 
@@ -74,16 +74,13 @@ def disk(folder: str | Path) -> dict[str, Any]:
     while not here.exists():
         here = here.parent
     free = shutil.disk_usage(here).free
-    return {"folder": str(here), "free_bytes": free, "writable": _writable(here)}
-
-
-def _writable(folder: Path) -> bool:
-    """Whether a file can be created; permissions are not sufficient (a read-only disk, /proc)."""
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            return True
+        # Permissions alone do not show it: the disk may be read-only, or /proc.
+        with tempfile.TemporaryFile(dir=here):
+            writable = True
     except OSError:
-        return False
+        writable = False
+    return {"folder": str(here), "free_bytes": free, "writable": writable}
 
 
 def extras() -> dict[str, bool]:
@@ -95,7 +92,7 @@ def extras() -> dict[str, bool]:
     return {extra: all(map(_version, names)) for extra, names in sorted(needed.items())}
 
 
-@functools.cache
+@functools.cache  # it is written into every result
 def version() -> str:
     """The version of idim; ``unknown`` if it is not installed."""
     return _version(DISTRIBUTION) or "unknown"
@@ -103,7 +100,9 @@ def version() -> str:
 
 def versions() -> dict[str, str | None]:
     """Versions of Python, the system and the required packages; None for missing ones."""
-    return {"python": platform.python_version(), "system": platform.platform(), **_packages()}
+    required = {_name(line) for line in _requires() if "extra ==" not in line}
+    packages = {name: _version(name) for name in [DISTRIBUTION, *sorted(required)]}
+    return {"python": platform.python_version(), "system": platform.platform(), **packages}
 
 
 def check_variables() -> None:
@@ -125,6 +124,7 @@ def keep_freed_memory() -> None:
 
     with contextlib.suppress(OSError, AttributeError):
         set_option = ctypes.CDLL(None).mallopt
+        # No mapping of single tensors, no return of the heap's end, and growth by 64 MiB.
         for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 1 << 26)):
             set_option(option, value)
 
@@ -213,6 +213,7 @@ def reset_peak() -> None:
 
 def peak_bytes() -> int:
     """Peak of main memory since `reset_peak`; if unknown, the memory held now."""
+    # Not getrusage: its maximum cannot be reset.
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
@@ -264,6 +265,7 @@ def data_workers(jobs: int = 1) -> int:
         raise IdimError(
             f"{DATA_WORKERS} must be a number, got {printable(asked)}", f"unset it, or {DATA_WORKERS}=2"
         )
+    # One core of each training's share is left for the training itself.
     return int(asked) if asked else max(0, min(cores() // jobs - 1, _MOST_DATA_WORKERS))
 
 
@@ -283,6 +285,7 @@ def speed(seconds: float = 1.0) -> dict[str, float]:
     """A short probe of the CPU: float32 matrix products in GFLOP/s and copies in GB/s."""
     import torch
 
+    # 512 x 512 fits the cache, so arithmetic is the limit; copies of 64 MB do not, so memory is.
     a, size = torch.ones(512, 512), 1 << 24
     source, target = torch.ones(size), torch.empty(size)
     return {
@@ -300,13 +303,6 @@ def _rate(call: Any, seconds: float) -> float:
         call()
         count += 1
     return count / spent
-
-
-def _packages() -> dict[str, str | None]:
-    """Versions of idim and its requirements."""
-    # Read from the metadata of the installed package, so that this list needs no maintenance.
-    names = {_name(line) for line in _requires() if "extra ==" not in line}
-    return {name: _version(name) for name in [DISTRIBUTION, *sorted(names)]}
 
 
 def _requires() -> list[str]:

@@ -19,9 +19,8 @@ _SPACE = "[ \u00a0\u2009\u202f'\u2019]"  # between thousands in French, Swiss an
 _SPACED = re.compile(rf"[+-]?\d{{1,3}}({_SPACE}\d{{3}})+([.,]\d+)?", re.ASCII)
 _EXPONENT = r"([eE][+-]?\d+)?"
 _WHOLE = re.compile(rf"[+-]?\d+{_EXPONENT}", re.ASCII)
-_EITHER = re.compile(
-    r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII
-)  # 1,234: a decimal in one country, a thousand in another
+# 1,234: a decimal in one country, a thousand in another; not 0,123, as no thousand begins with a zero.
+_EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _POINT = re.compile(
     rf"[+-]?(\d+\.?\d*|\.\d+){_EXPONENT}|[+-]?\d{{1,3}}(,\d{{3}})+\.\d*|[+-]?\d{{1,3}}(,\d{{3}}){{2,}}",
     re.ASCII,
@@ -68,11 +67,14 @@ def read_numbers(frame: pd.DataFrame, place: Place, as_text: Callable[[], pd.Dat
     Raises:
         FileError: a cell is ambiguous.
     """
+    # pandas has read the columns with a decimal point; what is left is text.
     written = {name: found for name in map(str, frame) if (found := _kinds(frame[name]))}
     if not written:
         return frame
-    signs = {sign for found in written.values() for sign in found if sign in ".,"} | _native(frame)
-    # pandas has read 1.234 as a decimal before the other columns showed decimal commas.
+    signs = {sign for found in written.values() for sign in found if sign in ".,"}
+    # Columns that pandas has read as decimals use the point.
+    if any((frame[name].dropna() % 1 != 0).any() for name in frame if frame[name].dtype.kind == "f"):
+        signs.add(".")
     if "," in signs:
         _refuse_thousands(frame, as_text, place)
     numbers = {name: _read(frame[name], found, signs, place) for name, found in written.items()}
@@ -91,7 +93,7 @@ def _unspaced(cell: str) -> str:
 
 def _kinds(column: pd.Series[str]) -> dict[Kind, int]:
     """The kinds of numbers in a column of text, each with its first row; empty if there is other text."""
-    if column.dtype.kind in "biufcmM":
+    if column.dtype.kind in "biufcmM":  # bool, numbers, dates
         return {}
     found: dict[Kind, int] = {}
     for row, cell in zip(range(len(column)), column, strict=True):
@@ -100,12 +102,6 @@ def _kinds(column: pd.Series[str]) -> dict[Kind, int]:
             if "words" in found:
                 return {}
     return found
-
-
-def _native(frame: pd.DataFrame) -> set[str]:
-    """The decimal point, if columns that were read as numbers use it."""
-    decimals = (frame[name].dropna() % 1 != 0 for name in frame if frame[name].dtype.kind == "f")
-    return {"."} if any(some.any() for some in decimals) else set()
 
 
 def _refuse_thousands(frame: pd.DataFrame, as_text: Callable[[], pd.DataFrame], place: Place) -> None:
@@ -130,6 +126,7 @@ def _read(
         raise FileError(f"column {name!r} has two decimal signs: {here} and {there}", _HINT)
     # Neither its column nor the table decides, and a guess could be wrong by a factor of 1,000.
     either = found.get("either")
+    # The sign of the other columns decides, if they have only one.
     if not own and either is not None and len(set(signs)) != 1:
         raise _unclear(column.iloc[either], place(either, name))
     (sign,) = own or set(signs) or {"."}
@@ -140,9 +137,9 @@ def _read(
     ]
     numbers: pd.Series[float] = pd.to_numeric(pd.Series(plain, index=column.index, name=name))
     in_percent = [isinstance(cell, str) and cell.strip().endswith("%") for cell in column]
-    return (
-        numbers.mask(pd.Series(in_percent, index=column.index), numbers / 100) if any(in_percent) else numbers
-    )
+    if not any(in_percent):  # whole numbers stay whole
+        return numbers
+    return numbers.mask(pd.Series(in_percent, index=column.index), numbers / 100)
 
 
 def _unclear(cell: str, place: str) -> FileError:

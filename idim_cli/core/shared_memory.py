@@ -16,6 +16,7 @@ def span(tensor: Tensor) -> tuple[str, int, int] | None:
         return None
     try:
         storage = tensor.untyped_storage()
+        # Tensors on the meta device have no address: their storages are told apart by their identity.
         base: int = storage._cdata << 64 if tensor.is_meta else storage.data_ptr()
     except (NotImplementedError, RuntimeError):  # kinds of tensors without their own memory
         return None
@@ -28,6 +29,7 @@ def span(tensor: Tensor) -> tuple[str, int, int] | None:
 def overlaps_itself(tensor: Tensor) -> bool:
     """Whether some elements of a tensor share a place, as in an expanded one."""
     reach = 0  # of the dimensions so far, the closest elements first
+    # Each dimension must step over all closer ones, or two indices lead to one place.
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
         # Elements along this dimension begin before the end of the previous ones.
         if size > 1 and stride <= reach:

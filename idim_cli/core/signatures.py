@@ -12,12 +12,13 @@ import secrets
 import stat
 from pathlib import Path
 
-_BYTES = 32
+_BYTES = 32  # of the key: as long as the hash, SHA-256
 _log = logging.getLogger(__name__)
 
 
 def folder() -> Path:
     """Folder of the key and of permissions: ``$XDG_STATE_HOME/idim``, else ``~/.local/state/idim``."""
+    # The specification of XDG: a relative path is to be ignored.
     given = os.environ.get("XDG_STATE_HOME", "")
     return (Path(given) if os.path.isabs(given) else Path.home() / ".local" / "state") / "idim"
 
@@ -41,9 +42,8 @@ def remember(statement: str) -> None:
         with contextlib.suppress(OSError):
             allowed = folder() / "allowed"
             allowed.mkdir(mode=0o700, exist_ok=True)
-            (allowed / made).write_text(
-                statement + "\n", encoding="utf-8"
-            )  # its name counts, its content is for people
+            # The name of the file counts; its content is for people.
+            (allowed / made).write_text(statement + "\n", encoding="utf-8")
 
 
 def remembered(statement: str) -> bool:

@@ -1,6 +1,6 @@
 """The parameters of a class or function, read from the text of its file: nothing is imported or run.
 
-The text may be a stranger's. Annotations are therefore not evaluated but translated, from the names of the
+The text may be untrusted. Annotations are therefore not evaluated but translated, from the names of the
 standard library that mean something in a recipe; anything else there is read as any value.
 """
 
@@ -28,8 +28,8 @@ Node = ast.ClassDef | ast.FunctionDef
 #: The annotation of a parameter that names code of the user's, ``module:callable`` or ``./file.py:callable``.
 Code = str
 _CODE = "Code"
-_MOST = 2**20  # bytes of a file that is parsed: nobody writes as much by hand
-_HOPS = 8  # imports that lead from a name to its definition: torch takes one, packages few
+_MOST = 2**20  # bytes of a file that is parsed: larger ones are generated
+_HOPS = 8  # imports from a name to its definition: torch needs one, packages few; cycles end here
 _TYPES = {
     **{kind.__name__: kind for kind in (bool, dict, float, int, list, set, str, tuple)},
     **{name: getattr(typing, name) for name in ("Any", "Dict", "List", "Tuple")},
@@ -44,9 +44,9 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: its type for pydantic, its default as far as the text says it, and what it is.
+    """One parameter: its type for pydantic, its default and its description.
 
-    `default` is ``...`` where a value has to be given, and None where it is no plain value.
+    `default` is ``...`` for a required parameter, and None if the default is no literal.
     """
 
     name: str
@@ -90,7 +90,7 @@ def of_code(name: str) -> Signature | None:
     found = code_files.place(where)
     try:
         node = None if found is None else _defined(found, attribute)
-    except ComponentError:  # importing it will say what is wrong
+    except ComponentError:  # importing it reports the error
         return None
     return None if node is None else _signature(node)
 
@@ -132,7 +132,7 @@ def _body(path: Path) -> Sequence[ast.stmt]:
         raise ComponentError(f"{path} cannot be read as Python: {error}") from error
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)  # by content: a file may be edited while a program runs
 def _parsed(text: bytes) -> list[ast.stmt]:
     return ast.parse(text).body
 
@@ -166,13 +166,13 @@ def _parameter(
 ) -> Parameter:
     try:
         annotation = Any if argument.annotation is None else _type(argument.annotation)
-    except Exception:  # whatever a stranger may write there: it then says nothing
+    except Exception:  # an annotation may be any expression; one that is not understood allows every value
         annotation = Any
     try:
         value = ... if default is None else ast.literal_eval(default)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = None
-    if value is None:
+    if value is None:  # a default such as `torch.relu`: leaving the parameter out must be valid
         annotation = annotation | None if annotation is not Any else Any
     is_code = argument.annotation is not None and any(
         isinstance(part, ast.Name) and part.id == _CODE for part in ast.walk(argument.annotation)

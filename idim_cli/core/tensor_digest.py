@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-_BYTES = 16
+_BYTES = 16  # enough against chance; files with code have a signature as well
 
 
-def of(tensors: Mapping[str, Tensor], said: object = None) -> str:
+def of(tensors: Mapping[str, Tensor], about: object = None) -> str:
     """The digest of named tensors (name, dtype, shape, bits), in any order, and of JSON about them.
 
     It takes about a second for each GB.
     """
-    total = hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=_BYTES)
+    total = hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=_BYTES)
     for name, tensor in sorted(tensors.items()):
         # Name, dtype and shape too: the same bytes may be another tensor.
         total.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())

@@ -29,8 +29,12 @@ def imports_from(root: Path) -> Iterator[None]:
         del sys.modules[name]
     while _last:
         _leave(_last.pop())
-    if _changed(root):
-        _forget(root)
+    files = (_file(module) for module in _kept.get(root, {}).values())
+    if any(path is not None and _seen[path] != _state(path) for path in files):
+        # All of them, as they import each other.
+        for name, module in _kept.pop(root).items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
     sys.modules.update(_kept.get(root, {}))
     before, writes = set(sys.modules), sys.dont_write_bytecode
     # Cached bytecode is matched to its source by seconds and size, so it may be outdated after an edit.
@@ -42,6 +46,7 @@ def imports_from(root: Path) -> Iterator[None]:
         yield
     finally:
         _leave(str(root))
+        # Last, not first: nothing installed is hidden while other code runs.
         if str(root) not in sys.path:
             sys.path.append(str(root))
             _last.append(str(root))
@@ -58,14 +63,12 @@ def _leave(folder: str) -> None:
 
 def _away(root: Path) -> dict[str, ModuleType]:
     """Modules from other folders with the names of modules in `root`."""
-    others = [name for name, module in sys.modules.items() if "." not in name and _is_elsewhere(module, root)]
+    files = {name: _file(module) for name, module in sys.modules.items() if "." not in name}
+    others = [
+        n for n, path in files.items() if path and not path.is_relative_to(root) and not is_installed(path)
+    ]
     tops = {name for name in others if (root / f"{name}.py").is_file() or (root / name).is_dir()}
     return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in tops}
-
-
-def _is_elsewhere(module: ModuleType | None, root: Path) -> bool:
-    path = _file(module)
-    return path is not None and not path.is_relative_to(root) and not is_installed(path)
 
 
 def _keep(root: Path, names: set[str]) -> None:
@@ -75,17 +78,6 @@ def _keep(root: Path, names: set[str]) -> None:
         if path is not None and path.is_relative_to(root) and not is_installed(path):
             _kept.setdefault(root, {})[name] = sys.modules[name]
             _seen[path] = _state(path)
-
-
-def _changed(root: Path) -> bool:
-    paths = (_file(module) for module in _kept.get(root, {}).values())
-    return any(path is not None and _seen[path] != _state(path) for path in paths)
-
-
-def _forget(root: Path) -> None:
-    for name, module in _kept.pop(root).items():
-        if sys.modules.get(name) is module:
-            del sys.modules[name]
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -115,6 +115,7 @@ def too_large(error: BaseException | None) -> bool:
     """Whether an error means that an allocation failed."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
+    # TypeError: torch's "Overflow when unpacking long" for a size beyond 64 bits.
     return isinstance(error, RuntimeError | TypeError) and any(words in str(error) for words in _TOO_LARGE)
 
 
@@ -133,6 +134,6 @@ def _make(component: Component, shape: Any, outputs: Outputs, download: bool) ->
 
 def _tuples(shape: Any) -> Any:
     """A shape with tuples in place of lists, which is what JSON has."""
-    if isinstance(shape, Mapping):
+    if isinstance(shape, Mapping):  # a batch of named tensors
         return {name: _tuples(size) for name, size in shape.items()}
     return tuple(map(_tuples, shape)) if isinstance(shape, list | tuple) else shape

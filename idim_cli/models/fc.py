@@ -16,6 +16,7 @@ def fc(
     shape: Sequence[int],
     classes: int,
     *,
+    # Limits far above any use: a typing error is refused before it fills the memory.
     depth: Annotated[int, Field(ge=0, le=1000)] = 2,
     width: Annotated[int, Field(ge=1, le=1_000_000_000_000)] = 200,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,

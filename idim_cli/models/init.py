@@ -52,6 +52,7 @@ def truncated_normals(seed: int, purpose: str, n: int) -> NDArray[np.float64]:
 
 
 def _start(name: str, parameter: nn.Parameter, seed: int) -> torch.Tensor:
+    # By shape and name, not by layer: a module may use parameters of its own without a layer.
     if parameter.ndim >= 2:
         return torch.from_numpy(he_normal(seed, name, tuple(parameter.shape)))
     is_scale = name.rpartition(".")[2] == "weight"

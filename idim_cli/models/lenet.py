@@ -14,10 +14,7 @@ from idim_cli.core.errors import ComponentError
 
 
 def lenet(
-    shape: Sequence[int],
-    classes: int,
-    *,
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    shape: Sequence[int], classes: int, *, dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 ) -> nn.Module:
     """LeNet: two 5 x 5 convolutions (6, 16 channels) with pooling, then layers of 120 and 84 units.
 

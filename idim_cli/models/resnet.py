@@ -52,6 +52,7 @@ def resnet(
     if len(shape) != 3 or min(shape[1:]) < least:
         size = f"at least {least} x {least} as [channels, height, width]"
         raise ComponentError(f"this resnet needs images of {size}, got {[*shape]}")
+    # Two layers for each block, and the first convolution and the output layer.
     blocks, rest = divmod(depth - 2, 2 * stages)
     if rest or not blocks:
         several = "s" if stages > 1 else ""
@@ -97,6 +98,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, before, H, W] to [B, after, H, W], or to half the height and width, rounded up."""
+        # The new channels follow the old ones.
         inner = functional.relu(self.norm1(self.conv1(x)))
         shortcut = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.new))
         return functional.relu(self.norm2(self.conv2(inner)) + shortcut)

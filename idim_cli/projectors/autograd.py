@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,7 +23,9 @@ class Product(torch.autograd.Function):
     def forward(x: Tensor, projector: Projector, transposed: bool) -> Tensor:
         """The product of a batch [..., d], or [..., D]."""
         # Autocast would compute the products of a dense P in 16 bits.
-        with _without_autocast(x.device.type):
+        device = x.device.type
+        active = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+        with torch.autocast(device, enabled=False) if active else nullcontext():
             return (projector._adjoint if transposed else projector._project)(x.detach())
 
     @staticmethod
@@ -48,8 +50,3 @@ class Product(torch.autograd.Function):
     ) -> tuple[Tensor, int]:
         """One more leading dimension."""
         return Product.apply(x.movedim(in_dims[0], 0), projector, transposed), 0
-
-
-def _without_autocast(device: str) -> AbstractContextManager[Any]:
-    on = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-    return torch.autocast(device, enabled=False) if on else nullcontext()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -131,12 +131,8 @@ class Projector(nn.Module, abc.ABC):
     @property
     def held(self) -> dict[str, Tensor]:
         """Every tensor of P by name, those of its parts included."""
-        return {name: getattr(part, name.rpartition(".")[2]) for name, part in self._names()}
-
-    def _names(self) -> Iterator[tuple[str, Projector]]:
-        for prefix, part in self.named_modules():
-            if isinstance(part, Projector):
-                yield from ((f"{prefix}.{name}" if prefix else name, part) for name in part._made)
+        parts = ((prefix, part) for prefix, part in self.named_modules() if isinstance(part, Projector))
+        return {f"{prefix}.{x}".lstrip("."): getattr(part, x) for prefix, part in parts for x in part._made}
 
     def _hold(self, name: str, array: np.ndarray | Tensor) -> None:
         """Keep an array as an attribute that moves with the module, and is neither a buffer nor saved."""

@@ -111,14 +111,14 @@ class Fastfood(Projector):
             return torch.tensor([1 / math.sqrt(square)], dtype=torch.float32)
         self.scale = torch.ones(1)  # `project` multiplies by it
         rows = max(1, (1 << 22) // self.n)  # 16 MB of columns at a time
-        lengths = [self._lengths(range(j, min(j + rows, self.d))) for j in range(0, self.d, rows)]
+        lengths = []
+        for first in range(0, self.d, rows):
+            count = min(rows, self.d - first)
+            units = torch.zeros(count, self.d)
+            units[torch.arange(count), torch.arange(first, first + count)] = 1.0
+            lengths.append(self.project(units).double().square().sum(-1).sqrt())
         del self.scale
         return (1 / torch.cat(lengths)).float()
-
-    def _lengths(self, columns: range) -> Tensor:
-        units = torch.zeros(len(columns), self.d)
-        units[torch.arange(len(columns)), torch.tensor(columns)] = 1.0
-        return self.project(units).double().square().sum(-1).sqrt()
 
 
 def _layout(D: int, d: int, stacked: bool) -> tuple[int, int, int]:

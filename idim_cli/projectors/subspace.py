@@ -49,10 +49,7 @@ class Subspace(nn.Module):
     projector_id: Tensor
 
     def __init__(
-        self,
-        module: nn.Module,
-        projector: Projector,
-        trainable: Sequence[str] | None = None,
+        self, module: nn.Module, projector: Projector, trainable: Sequence[str] | None = None
     ) -> None:
         super().__init__()
         native = admit(module, trainable)
@@ -148,7 +145,11 @@ class Subspace(nn.Module):
         start = self._start()
         # Cast to the network's type after the product: P and coords stay float32 for a network in bf16.
         shaped = [move.view(p.shape).to(p.dtype) for move, p in zip(moves, start, strict=True)]
-        moved = _sums(start, shaped)
+        # _foreach_add is one kernel on a GPU; torch.func's vmap does not support it.
+        if torch._C._are_functorch_transforms_active():
+            moved = [tensor + move for tensor, move in zip(start, shaped, strict=True)]
+        else:
+            moved = list(torch._foreach_add(start, shaped))
         _move_hooks(start, moved)
         return dict(zip((name for name, _ in self.sizes), moved, strict=True))
 
@@ -233,11 +234,3 @@ def _move_hooks(start: list[Tensor], moved: Sequence[Tensor]) -> None:
         for hook in (parameter._backward_hooks or {}).values():
             if theta.requires_grad:
                 theta.register_hook(hook)
-
-
-def _sums(tensors: list[Tensor], others: list[Tensor]) -> Sequence[Tensor]:
-    """The sum of each pair."""
-    # _foreach_add is one kernel on a GPU; torch.func's vmap does not support it.
-    if torch._C._are_functorch_transforms_active():
-        return [tensor + other for tensor, other in zip(tensors, others, strict=True)]
-    return torch._foreach_add(tensors, others)

@@ -87,6 +87,7 @@ def _normalise_components(normal: Tree, problems: list[KeyFault]) -> None:
         holder: Any = normal
         for part in path[:-1]:
             holder = holder.get(part)
+        # `holder` is a copy that `_normalise` made, so the user's tree stays.
         if isinstance(holder, dict) and path[-1] in holder:
             holder[path[-1]] = components.resolve(holder[path[-1]], kind, path, problems)
     given = normal.get(TRACKERS)

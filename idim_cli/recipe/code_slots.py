@@ -105,6 +105,7 @@ def _set(setting: Setting, path: KeyParts, kind: str) -> Iterator[Slot]:
     holder, at, key, parts = setting
     # Above or at: the value contains the component.
     if path[: len(parts)] == parts:
+        # The value may be a whole part, such as `training`: the component is some levels down, or not in it.
         for part in path[len(parts) :]:
             if not isinstance(holder[at], dict) or part not in holder[at]:
                 return

@@ -22,6 +22,7 @@ def dump(recipe: Recipe, *, defaults: bool = False) -> dict[str, Any]:
 
 def to_yaml(recipe: Recipe, *, defaults: bool = False) -> str:
     """The YAML text of `recipe`, see `dump`."""
+    # In the order of the schema, as people write recipes.
     plain = dump(recipe, defaults=defaults)
     return yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
 

@@ -51,7 +51,7 @@ def _open_short_forms(whole: Schema, defs: Schema) -> None:
         {"required": [key], "properties": {key: {"type": "integer"}, other: {"type": "null"}}}
         for key, other in (("epochs", "steps"), ("steps", "epochs"))
     ]
-    training["oneOf"] = budgets
+    training["oneOf"] = budgets  # exactly one of epochs and steps
 
 
 def _allow(properties: Schema, key: str, other: Schema) -> None:
@@ -83,6 +83,7 @@ def _choice(kind: str, names: list[str], defs: Schema) -> Schema:
     """A component by name, or as a mapping."""
     # Its name alone is enough only if no parameter is required.
     alone = [name for name in names if defs[f"{kind} {name}"]["required"] == ["name"]]
+    # User code comes last: an editor offers the forms in this order.
     forms: list[Schema] = [{"enum": alone}, *({"$ref": f"#/$defs/{kind} {name}"} for name in names)]
     forms += [_CODE, {"type": "object", "properties": {"name": _CODE}, "required": ["name"]}]
     return {"anyOf": forms}
@@ -110,8 +111,5 @@ def _untitled(part: Any) -> Any:
         return [_untitled(item) for item in part]
     if not isinstance(part, dict):
         return part
-    return {
-        key: _untitled(value)
-        for key, value in part.items()
-        if not (key == "title" and isinstance(value, str))
-    }
+    kept = ((key, value) for key, value in part.items() if key != "title" or not isinstance(value, str))
+    return {key: _untitled(value) for key, value in kept}

@@ -48,7 +48,8 @@ class Keys:
         known = [*_choices(schema, self.defs), *named, self._here(key), schema.get("default")]
         # Mappings and lists are too long to complete.
         short = (value for value in known if not isinstance(value, dict | list | NoneType))
-        return list(dict.fromkeys(map(_shown, short)))
+        written = (value if isinstance(value, str) else json.dumps(value) for value in short)
+        return list(dict.fromkeys(written))
 
     def _walk(self, properties: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, Schema]]:
         for name, schema in properties.items():
@@ -56,7 +57,9 @@ class Keys:
             kind, below = COMPONENTS.get(here), _target(schema, self.defs)
             # The parameters of a component depend on its name, so the schema's own properties do not count.
             inner = below.get("properties") if kind is None else None
-            if inner is None or _has_short_form(schema):
+            forms = schema.get("anyOf", ())
+            has_short_form = any("$ref" not in one and one.get("type") != "null" for one in forms)
+            if inner is None or has_short_form:
                 yield ".".join(here), schema
             if inner is not None:
                 yield from self._walk(inner, here)
@@ -80,13 +83,9 @@ class Keys:
         return node
 
 
-def _has_short_form(schema: Schema) -> bool:
-    """Whether the value may also be something else than a mapping."""
-    return any("$ref" not in one and one.get("type") != "null" for one in schema.get("anyOf", ()))
-
-
 def _target(schema: Schema, defs: Schema) -> Schema:
     """The schema behind a reference, also where null or short forms are alternatives."""
+    # The first reference: null and short forms have none.
     for one in [schema, *schema.get("anyOf", ())]:
         if "$ref" in one:
             found: Schema = defs[one["$ref"].removeprefix("#/$defs/")]
@@ -103,8 +102,3 @@ def _choices(schema: Schema, defs: Schema) -> list[Any]:
     parts = [*below.get("anyOf", ()), *below.get("oneOf", ())] if below is not schema else []
     parts += [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     return [choice for part in parts for choice in part.get("enum", [])]
-
-
-def _shown(value: Any) -> str:
-    """A value as written on a command line."""
-    return value if isinstance(value, str) else json.dumps(value)

@@ -47,6 +47,7 @@ def load(source: str | Path, overrides: str | Sequence[str] = ()) -> Loaded:
         RecipeError: the recipe is invalid; holds all faults, each with its place.
         IdimError: `source` is neither a path nor a name.
     """
+    # From Python any type may come; `find` would report a missing file.
     if not isinstance(source, str | Path):
         hint = "give its file, its name, or what load_recipe returns"
         raise IdimError(f"a {type(source).__name__} is no recipe", hint)

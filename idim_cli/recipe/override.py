@@ -70,6 +70,7 @@ def apply(tree: Tree, source: SourceMap, arguments: Sequence[str]) -> list[Fault
 
 def _opened(child: Any, path: tuple[str, ...]) -> Any:
     """`child` as a mapping, expanded from its short form or default, so that a key in it can be set."""
+    # A key inside a component that the recipe does not name belongs to the default one.
     if path in COMPONENTS and child is None:
         return {"name": _default(path)} if _default(path) else {}
     if (path in COMPONENTS or path[-1] == "inner") and isinstance(child, str):
@@ -91,6 +92,7 @@ def _default(path: tuple[str, ...]) -> str:
 
 def _parse(argument: str) -> tuple[str, Any]:
     key, equals, value = argument.partition("=")
+    # "a..b" and "a. b" would set keys that no recipe has, with a worse message.
     if not (equals and all(part.strip() == part != "" for part in key.split("."))):
         raise IdimError("should be key=value", "for example training.epochs=5")
     document = text.parse(value, _place(argument).file)

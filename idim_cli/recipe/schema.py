@@ -58,6 +58,7 @@ Patterns = Annotated[
 class Frozen(BaseModel):
     """Base of all parts: immutable, no unknown keys, no silent conversion of types, finite numbers only."""
 
+    # Docstrings of attributes are the descriptions in JSON Schema and on the reference page.
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
@@ -162,6 +163,7 @@ def _kind(value: Any) -> str | None:
     return "<lists>" if isinstance(value, SeedLists) else forms.get(type(value))
 
 
+# Discriminated unions: a fault in one form is reported alone, not together with the faults of all others.
 SweepSeeds = Annotated[
     Annotated[Annotated[int, Field(gt=0, le=MAX_RUNS)], Tag("<number>")]
     | Annotated[SeedList, Tag("<list>")]
@@ -274,7 +276,7 @@ class Threshold(Frozen):
 
     @model_validator(mode="after")
     def _baseline_above_floor(self) -> Threshold:
-        if isinstance(self.baseline, str) or isinstance(self.floor, str):
+        if isinstance(self.baseline, str) or isinstance(self.floor, str):  # known after the runs
             return self
         if self.baseline <= self.floor:
             text = "has a baseline of {baseline}, which is not above the floor {floor}"

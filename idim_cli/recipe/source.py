@@ -65,6 +65,7 @@ class SourceMap:
                 places.setdefault(show(path[:length]), place)
 
     def _nearest(self, shown: str) -> Place:
+        # One part less each time: ".key" or "[index]".
         while shown and shown not in self.keys:
             shown = re.sub(r"(^|\.)[^.\[]*$|\[[^\[]*$", "", shown)
         return self.keys.get(shown) or self.values.get(shown) or Place(self.file)

@@ -132,6 +132,7 @@ def _too_many(sweep: Sweep) -> list[KeyFault]:
         each = len(seeds.theta0) * len(seeds.projector) * len(seeds.data)
     else:
         each = seeds if isinstance(seeds, int) else len(seeds)
+    # Baselines are not counted: they are a few for each group.
     runs = len(sweep.d) * each * prod(len(values) for values in sweep.over.values())
     if runs <= MAX_RUNS:
         return []

@@ -19,10 +19,7 @@ _WORDS = {
     "expected ',' or '}'": ("a mapping opened by '{' is not closed", "add the missing ',' or '}'"),
     "found unexpected end of stream": ("a quote is not closed", "add the closing quote"),
     "but found another document": ("more than one YAML document", "remove everything from the '---' on"),
-    "found undefined alias": (
-        "an alias '*name' without its anchor '&name'",
-        "quote text that begins with *",
-    ),
+    "found undefined alias": ("an alias '*name' without its anchor '&name'", "quote text that begins with *"),
     "expected the node content": ("a value is missing, or a bracket not closed", "quote text with [ ] { } ,"),
     "expected '<document start>'": ("text after the end", "check the indentation and the brackets"),
     "sequence entries are not allowed": (

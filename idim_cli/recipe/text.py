@@ -250,23 +250,18 @@ def _int(text: str) -> int:
     return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
 
 
-def _null(text: str) -> None:
-    if text not in _NULLS:
-        raise ValueError(text)
-
-
 def _float(text: str) -> float:
     # YAML writes .inf and .nan, Python inf and nan.
     return float(text.lower().replace(".i", "i").replace(".n", "n"))
 
 
 _SCALARS: dict[str, Callable[[str], Any]] = {
-    "null": _null,
+    # Other texts can come with an explicit tag, such as `!!null 3`: KeyError.
+    "null": dict.fromkeys(("~", "null", "Null", "NULL", "")).__getitem__,
     "bool": lambda text: {"true": True, "false": False}[text.lower()],
     "int": _int,
     "float": _float,
     "str": str,
 }
-_NULLS = ("~", "null", "Null", "NULL", "")
 _HALF = "half a character (a lone surrogate)"
 _KNOWN_TAGS = {_TAG + name for name in (*_SCALARS, "seq", "map")}

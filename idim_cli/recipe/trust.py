@@ -13,7 +13,7 @@ import stat
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,36 +45,26 @@ class Reference:
         name: ``module:callable`` or ``./file.py:callable``.
         params: by name; values of a sweep are in lists.
         key: of the recipe, where the name is written.
+        allowed: false in a list of what needs --trust-code.
     """
 
     kind: str
     name: str
     params: Mapping[str, Any]
     key: str
+    allowed: bool = True
 
     def __str__(self) -> str:
         """In one line, with control characters of a terminal escaped."""
         name = self.name if self.name.isprintable() else ascii(self.name)
         text = json.dumps(self.params, default=str) if self.params else ""
         more = f" ... ({len(text):,} characters)" if len(text) > _SHOWN else ""
-        return f"{self.kind} {name} {text[:_SHOWN]}{more}".rstrip()
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A callable that a recipe would run, and whether it may without --trust-code."""
-
-    reference: Reference
-    allowed: bool
-
-    def __str__(self) -> str:
-        """In one line."""
-        return f"{self.reference}{'' if self.allowed else ', which you did not make: needs --trust-code'}"
+        shown = f"{self.kind} {name} {text[:_SHOWN]}{more}".rstrip()
+        return shown if self.allowed else f"{shown}, which you did not make: needs --trust-code"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON documents."""
-        one = self.reference
-        return {"kind": one.kind, "name": one.name, "params": one.params, "allowed": self.allowed}
+        return {"kind": self.kind, "name": self.name, "params": self.params, "allowed": self.allowed}
 
 
 def references(recipe: Recipe | Tree) -> list[Reference]:
@@ -159,10 +149,10 @@ def untrusted(loaded: Loaded) -> list[Reference]:
     return [] if not found or _is_allowed(loaded) else found
 
 
-def listed(loaded: Loaded) -> list[Listed]:
+def listed(loaded: Loaded) -> list[Reference]:
     """All code that a recipe would run."""
     refused = untrusted(loaded)
-    return [Listed(one, one not in refused) for one in references(loaded.recipe)]
+    return [replace(one, allowed=one not in refused) for one in references(loaded.recipe)]
 
 
 def warning(recipe: Path) -> str:
@@ -209,6 +199,7 @@ def _as_written(loaded: Loaded) -> Recipe:
 def _is_allowed(loaded: Loaded) -> bool:
     """Whether idim wrote this file for this user, or the user allowed its code before."""
     statement = _statement(references(_as_written(loaded)))
+    # The mark is a comment in the last line: an edited recipe is still a recipe, and no longer marked.
     last = read_text(Path(loaded.source.file)).rstrip().rpartition("\n")[2]
     made = last.startswith(_SIGNED) and signatures.fits(statement, last.removeprefix(_SIGNED))
     return made or signatures.remembered(statement)

@@ -59,7 +59,7 @@ def problems(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -
 
 def known_keys(model: type[pydantic.BaseModel], path: KeyPath) -> list[str]:
     """The keys of `model` at `path`; none where any key is allowed."""
-    if not path:
+    if not path:  # the names in a recipe, such as `from`, are aliases
         return sorted(field.alias or name for name, field in model.model_fields.items())
     inner = model.model_fields.get(str(path[0]))
     parts = list(_models(inner.annotation)) if inner else []
@@ -112,6 +112,7 @@ def _hint(kind: str, value: Any, context: dict[str, Any]) -> str:
         return "write true or false"
     if kind == "literal_error":
         return did_you_mean(value, re.findall(r"'([^']*)'", context["expected"]))
+    # A number in quotes is text to YAML.
     looks_numeric = re.fullmatch(r"\s*[-+.]?[0-9][0-9._eE+-]*\s*", value)
     return "remove the quotes" if looks_numeric and kind in ("int_type", "float_type") else ""
 

@@ -27,7 +27,7 @@ _HEAD = """\
 #   idim sweep {file} --dry-run    what the sweep would take, at most
 #   idim sweep {file}              d_int90 within 10 %
 #
-# `idim recipes components` lists what can stand for dataset, model, task, projector, optimizer and schedule.
+# `idim recipes components` lists data sets, models, tasks, projectors, optimizers and schedules.
 """
 _FLAT = "sweep.baseline.set"  # a mapping on one line: its keys are those of a recipe
 #: Why a value is what it is, by key; the parameters of components are explained by their docstrings.
@@ -85,23 +85,15 @@ def written(
         "task": _task(task),
         "projector": _full("projector", projector),
         "d": 100,
-        "training": {
-            "optimizer": stepping,
-            "schedule": "linear",
-            "batch_size": 128,
-            "epochs": 10,
-        },
-        "sweep": {
-            "search": "adaptive",
-            "baseline": {"seeds": 3, "set": direct},
-        },
+        "training": {"optimizer": stepping, "schedule": "linear", "batch_size": 128, "epochs": 10},
+        "sweep": {"search": "adaptive", "baseline": {"seeds": 3, "set": direct}},
     }
     source = SourceMap(file)
     faults = override.apply(tree, source, overrides)
     validate({"name": "new", **tree}, source, faults)  # so that an argument is named, not a file to come
     head = _HEAD.format(file=file, model=split(tree["model"])[0], dataset=split(tree["dataset"])[0])
     text = "\n".join([head, *_lines(tree, ""), ""])
-    loads(text, file)
+    loads(text, file)  # a fault of this module must not reach the user's file
     return text
 
 
@@ -132,6 +124,7 @@ def _full(kind: str, name: str) -> dict[str, Any] | str:
     shared = set(_shared(kind))
     fields = room.parameters(name).model_fields.items()
     own = {key: field.default for key, field in fields if key not in shared and not field.is_required()}
+    # YAML has no tuples, and None means that the component decides.
     plain = {key: list(v) if isinstance(v, tuple) else v for key, v in own.items() if v is not None}
     return {"name": name, **plain} if plain else name
 
@@ -146,7 +139,7 @@ def _shared(kind: str) -> Iterator[str]:
 
 
 def _lines(tree: Mapping[str, Any], path: str) -> Iterator[str]:
-    """The mapping at `path` line by line; training and sweep are set apart by an empty line."""
+    """The mapping at `path` line by line, with an empty line before training and sweep."""
     indent = "  " * (path.count(".") + bool(path))
     for key, value in tree.items():
         here = f"{path}.{key}" if path else key
@@ -159,6 +152,7 @@ def _lines(tree: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _flow(value: Any) -> str:
+    # PyYAML ends a single value with the mark of a document's end.
     text = yaml.dump(value, Dumper=Dumper, default_flow_style=True, sort_keys=False, width=1000)
     return text.removesuffix("\n").removesuffix("\n...")
 
@@ -177,7 +171,7 @@ def _fitting(text: str, room: int) -> str:
 
 
 def _why(path: str, value: Any, holder: Mapping[str, Any]) -> str:
-    """What is said of the key at `path` in the mapping `holder`, else of the component or its parameter."""
+    """The comment on the key at `path` in the mapping `holder`, or on its component or parameter."""
     parts = tuple(path.split("."))
     if path in _WHY:
         return _WHY[path]
