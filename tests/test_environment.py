@@ -57,7 +57,7 @@ def test_what_is_missing_is_a_problem(monkeypatch, tmp_path):
     found = machine.describe(str(tmp_path / "absent"), tmp_path)
     assert found["problems"] == [
         "the package 'torch' is not installed",
-        f"the folder of the data sets, {tmp_path / 'absent'}, is not there",
+        f"the folder of the data sets, {tmp_path / 'absent'}, does not exist",
     ]
     monkeypatch.setattr(machine, "versions", dict)
     assert machine.describe(str(tmp_path), tmp_path / "not" / "yet")["problems"] == []

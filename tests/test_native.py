@@ -81,7 +81,7 @@ def test_a_network_without_anything_to_move_is_refused():
 def test_a_pattern_of_frozen_parameters_is_refused():
     net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     net[0].requires_grad_(False)
-    with pytest.raises(ComponentError, match=r"'0\.\*' of trainable names frozen parameters"):
+    with pytest.raises(ComponentError, match=r"'0\.\*' .* frozen parameters"):
         Subspace.of(net, 2, trainable=["0.*"])
     assert Subspace.of(net, 2, trainable=["*.weight"]).D == 9
 
@@ -287,7 +287,7 @@ def test_hooks_that_have_no_gradient_to_run_on_are_refused():
 def test_elements_that_share_memory_are_refused(tensor):
     net = nn.Linear(2, 2)
     net.extra = nn.Parameter(tensor)
-    with pytest.raises(ComponentError, match="elements of the parameter 'extra' share their memory"):
+    with pytest.raises(ComponentError, match="'extra' is expanded"):
         admit(net)
     assert len(admit(net, ["weight"])) == 1
 

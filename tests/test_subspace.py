@@ -194,7 +194,7 @@ def test_state_dict_round_trip():
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"seed": 2}, r"seed=2\) .* and this is tied\(D=72, d=9, seed=1\)"),
+        ({"seed": 2}, r"seed=2\) .* tied\(D=72, d=9, seed=1\)"),
         ({"projector": "fastfood"}, "fastfood.*stacked=True.*this is tied"),
         ({"projector": {"name": "layerwise", "inner": "dense"}}, "inner=.*dense.*this is tied"),
         ({"d": 10}, "d=10"),

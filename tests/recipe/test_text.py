@@ -95,7 +95,7 @@ SYNTAX = {
     "a: - 1": "f:1:4: a '- ' that cannot stand here (put each '- ' on a line of its own)",
     'a: "\\q"': "f:1:6: an unknown escape after a backslash (put text with backslashes in 'single quotes')",
     "a: *": "f:1:5: an anchor or alias without a name (quote text that begins with & or *)",
-    "a: > b": "f:1:6: text behind '|' or '>' (quote text that begins with | or >)",
+    "a: > b": "f:1:6: text after '|' or '>' (quote text that begins with | or >)",
     "a: &x [1, *x]": "f:1:11: the alias *x contains itself",
     "[" * 100: f"f:1:{MAX_DEPTH + 1}: nested more than {MAX_DEPTH} levels deep",
     "- " * 100: f"f:1:{2 * MAX_DEPTH + 1}: nested more than {MAX_DEPTH} levels deep",
