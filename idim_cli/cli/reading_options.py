@@ -108,9 +108,9 @@ def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
     Raises:
         IdimError: a value is unknown or out of range, or the folder's recipe is invalid.
     """
-    from idim_cli.thresholds import PAPER, recorded
+    from idim_cli.thresholds import PAPER, recorded_options
 
-    return (PAPER if paper else recorded(path)).but(**reading_flags(**given))
+    return (PAPER if paper else recorded_options(path)).but(**reading_flags(**given))
 
 
 def reading_flags(**given: Any) -> dict[str, Any]:

@@ -47,11 +47,11 @@ def command(
     given = {"baseline": baseline, "fraction": fraction, "floor": floor, "rule": rule}
     how = reading_options.reading_options(path, paper, **given, confidence=confidence, centre=centre)
     chosen = reading_options.selection(column, where, group_by)
-    runs = thresholds.swept(path)
+    runs = thresholds.read_runs(path)
     table, notes = chosen.of(runs, str(path))
     for note in notes:
         console.say(note)
-    origin = thresholds.made(path, runs)
+    origin = thresholds.table_origin(path, runs)
     if origin.warning:
         console.warn(origin.warning)
     found = thresholds.threshold(table, how, by=chosen.by, source=str(path), origin=origin)

@@ -63,12 +63,12 @@ class _Foreign:
         self.name, self.search = name, search
 
     def ask(self, results: Mapping[str, Result]) -> Ask | None:
-        found = user_code.guarded(self.name, lambda: self.search.ask(results))
-        if found is None or isinstance(found, Ask):
-            return found
+        answer = user_code.guarded(self.name, lambda: self.search.ask(results))
+        if answer is None or isinstance(answer, Ask):
+            return answer
         hint = "see idim_cli.search.base.Search"
-        raise ComponentError(f"{self.name}: ask returned a {type(found).__name__}, not an Ask or None", hint)
+        raise ComponentError(f"{self.name}: ask returned a {type(answer).__name__}, not an Ask or None", hint)
 
     def most(self) -> list[tuple[SweepGroup, int]]:
-        found: list[tuple[SweepGroup, int]] = user_code.guarded(self.name, lambda: self.search.most())
-        return found
+        groups: list[tuple[SweepGroup, int]] = user_code.guarded(self.name, lambda: self.search.most())
+        return groups

@@ -12,7 +12,7 @@ from idim_cli.runs.plan import Run, SweepGroup, seeds_of
 from idim_cli.runs.results import FAILED, OK, row
 from idim_cli.search import remaining_gain
 from idim_cli.search.base import Ask, Result
-from idim_cli.search.placement import bracket, places
+from idim_cli.search.placement import initial_d, next_d
 from idim_cli.thresholds import Options, label, sample
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class GroupSearch:
             return self._end("search ended: chance is not recorded; set threshold.floor to a number")
         if not self.swept and self.left > 0:
             # Without a goal: nothing is known of the learning curves yet.
-            d = bracket(self.D, min(self.limits.batch, self.left))
+            d = initial_d(self.D, min(self.limits.batch, self.left))
             return self._ask(f"d = {_listed(d)}: initial bracket", self._at(d, None))
         if self.swept and self.crossing is None:
             return self._end("search ended: all runs in subspaces failed")
@@ -124,7 +124,7 @@ class GroupSearch:
             return self.ended("limit of runs or epochs reached")
         # Of the last run left, one in a subspace says more: it also narrows the curve.
         again = self._one_more_direct() if self.left > 1 and self._baseline_dominates(crossing) else []
-        d = places(crossing, self.D, max(1, min(self.limits.batch, self.left) - len(again)))
+        d = next_d(crossing, self.D, max(1, min(self.limits.batch, self.left) - len(again)))
         why = f"{self._reading} so far; next d = {_listed(d)}" + (", and 1 more direct run" if again else "")
         return self._ask(why, [*again, *self._at(d, self._goal())])
 
@@ -167,7 +167,7 @@ class GroupSearch:
         # An end of a 95 % interval is two standard deviations away. A baseline whose part is far below what
         # is wanted is good enough, even if the other part is smaller still.
         wanted = math.log1p(self.limits.precision) / 2
-        return crossing.posterior.shift(crossing.error) > max(crossing.posterior.sd, wanted / 2)
+        return crossing.posterior.level_blur(crossing.error) > max(crossing.posterior.sd, wanted / 2)
 
     def _one_more_direct(self) -> list[Run]:
         made = self.group.direct([_same(1 + max(run.recipe.seeds.theta0 for run in self.direct))])

@@ -216,12 +216,12 @@ def _measured(recipe: Recipe, outcomes: Sequence[dict[str, Any]], log: Sequence[
     rows = [{name: one.get(name) for name in columns} for one in outcomes]
     table = pd.DataFrame(rows, columns=columns)
     table["performance"] = table["performance"].astype(float)  # also where every call failed
-    (found,) = threshold(table, Options(**recipe.reading()), source="the calls of the objective")
-    if found.reading is not None:
+    (estimate,) = threshold(table, Options(**recipe.reading()), source="the calls of the objective")
+    if estimate.reading is not None:
         # Instead of the advice of a sweep, whose arguments `measure` does not have.
         limits, calls = recipe.sweep.search.params if recipe.sweep else {}, len(outcomes)
-        ended = calls < limits["max_runs"] or is_precise(found.reading, limits["precision"])
+        ended = calls < limits["max_runs"] or is_precise(estimate.reading, limits["precision"])
         then = "" if ended else f"the search used all {calls} calls; allow more: max_runs={2 * calls}"
-        found = replace(found, reading=replace(found.reading, next=then))
+        estimate = replace(estimate, reading=replace(estimate.reading, next=then))
     shown = table[["d", "direct", "status", "performance"]].assign(seed=table["seed_theta0"])
-    return Measurement(found, shown, tuple(log))
+    return Measurement(estimate, shown, tuple(log))

@@ -13,7 +13,7 @@ from idim_cli.thresholds.curve import Crossing, prior
 _BLUR = 2.0
 
 
-def bracket(D: int, n: int) -> list[int]:
+def initial_d(D: int, n: int) -> list[int]:
     """The first d, spread over what is plausible for a problem with D parameters."""
     from scipy.special import ndtri
 
@@ -22,15 +22,15 @@ def bracket(D: int, n: int) -> list[int]:
     return _whole(before.centre + before.sd * ndtri((np.arange(n) + 1) / (n + 1)), D)
 
 
-def places(found: Crossing, D: int, n: int) -> list[int]:
+def next_d(crossing: Crossing, D: int, n: int) -> list[int]:
     """The next d: around the likely crossing, spread by its uncertainty and by the blur of a run."""
     # Runs at the crossing show best whether it lies higher or lower. Runs on either side show the slope of
     # the curve, which is needed to convert a shortfall in performance to d.
     from scipy.special import ndtri
 
     # One standard deviation on either side: the distribution has long tails, which its own sd would follow.
-    low, centre, high = found.quantiles(np.array([0.1587, 0.5, 0.8413]))
-    spread = math.hypot((high - low) / 2, _BLUR * found.posterior.blur)
+    low, centre, high = crossing.quantiles(np.array([0.1587, 0.5, 0.8413]))
+    spread = math.hypot((high - low) / 2, _BLUR * crossing.posterior.blur)
     return _whole(centre + spread * ndtri((np.arange(n) + 0.5) / n), D)
 
 

@@ -10,9 +10,9 @@ from idim_cli.thresholds.next_step import TableOrigin as TableOrigin
 from idim_cli.thresholds.options import PAPER as PAPER
 from idim_cli.thresholds.options import Options as Options
 from idim_cli.thresholds.reading import Reading as Reading
-from idim_cli.thresholds.results_folder import made as made
-from idim_cli.thresholds.results_folder import recorded as recorded
-from idim_cli.thresholds.results_folder import swept as swept
+from idim_cli.thresholds.results_folder import read_runs as read_runs
+from idim_cli.thresholds.results_folder import recorded_options as recorded_options
+from idim_cli.thresholds.results_folder import table_origin as table_origin
 from idim_cli.thresholds.samples import Points as Points
 from idim_cli.thresholds.samples import Sample as Sample
 from idim_cli.thresholds.samples import points as points

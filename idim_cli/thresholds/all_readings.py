@@ -35,8 +35,8 @@ def readings(
 
     Confidence and floor are those of `how`; `origin` says how the runs were made.
     """
-    found = origin.recipe.reading() if origin and origin.recipe else {}
-    smooth = found.get("rule") == "curve" or len(runs.stopped.d)
+    reading = origin.recipe.reading() if origin and origin.recipe else {}
+    smooth = reading.get("rule") == "curve" or len(runs.stopped.d)
     for name, options in (READINGS | (SMOOTH if smooth else {})).items():
         # One kind may fail, such as that with the recorded baseline, and the others still have a reading.
         try:

@@ -1,4 +1,4 @@
-"""What makes a reading weaker than it looks, such as a level that is reached without learning."""
+"""Weaknesses of a reading, such as a level that is reached without learning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.rules import Floats
 from idim_cli.thresholds.samples import Sample
 
-# With at least this many d, equal performance in all runs is hardly a coincidence.
+# With at least this many d, equal performance in all runs is unlikely to be a coincidence.
 _FEWEST = 3
 # A performance more than _PERCENT times a later one, but less than 100^2 / _PERCENT times, is probably a
 # percentage before a share: real curves seldom fall by a factor of 25 to 400 as d grows.
@@ -88,7 +88,7 @@ def _rows(runs: Sample) -> Iterator[str]:
 
 def _units(runs: Sample, level: float) -> Iterator[str]:
     """Accuracies and a level that are not both shares or both percentages, or are mixed."""
-    # By d, and the best first: of equal units, a later value is then hardly ever much smaller.
+    # By d, and the best first: in one unit, later values are then seldom much smaller.
     swept = np.concatenate([*(np.sort(some)[::-1] for some in runs.runs), np.empty(0)])
     every = np.concatenate([swept, runs.direct])
     ends = np.array([runs.direct.min(), swept.max()]) if len(swept) and len(runs.direct) else every[:0]
@@ -112,9 +112,9 @@ def _mixed(performance: Floats) -> tuple[float, float] | None:
         return None
     best = np.maximum.accumulate(performance)
     ratio = best / np.where(performance > 0, performance, np.inf)
-    found = (best > 1) & (best <= 100) & (performance <= 1) & (ratio > _PERCENT) & (ratio < 100**2 / _PERCENT)
-    at = int(found.argmax())
-    return (float(best[at]), float(performance[at])) if found.any() else None
+    pairs = (best > 1) & (best <= 100) & (performance <= 1) & (ratio > _PERCENT) & (ratio < 100**2 / _PERCENT)
+    at = int(pairs.argmax())
+    return (float(best[at]), float(performance[at])) if pairs.any() else None
 
 
 def _short(value: float) -> str:

@@ -76,11 +76,11 @@ def crossing(runs: Sample, options: Options, level: float) -> Crossing:
     """Find where `runs` pass `level`, whose uncertainty comes from the direct runs."""
     tried = (int(runs.tried[0]), int(runs.tried[-1]))
     evidence = runs.evidence
-    found, count = posterior(evidence, level, prior(runs.D, tried)), len(evidence.d)
+    grid, count = posterior(evidence, level, prior(runs.D, tried)), len(evidence.d)
     if options.baseline != "model":  # a number: the level is known exactly
-        return Crossing(found, None, math.inf, tried, count)
-    error, dof = level_error(runs.direct, found.noise, options.fraction)
-    return Crossing(found, error, dof, tried, count)
+        return Crossing(grid, None, math.inf, tried, count)
+    error, dof = level_error(runs.direct, grid.noise, options.fraction)
+    return Crossing(grid, error, dof, tried, count)
 
 
 def prior(D: int | None, tried: tuple[int, int]) -> Prior:

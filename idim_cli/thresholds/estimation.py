@@ -14,7 +14,7 @@ from idim_cli.thresholds.curve import crossing
 from idim_cli.thresholds.interval import Draws, bootstrap, paper_bootstrap
 from idim_cli.thresholds.options import Options
 from idim_cli.thresholds.plateau import plateau
-from idim_cli.thresholds.reading import Reading, known
+from idim_cli.thresholds.reading import Reading, finite
 from idim_cli.thresholds.rules import Floats, crossings
 from idim_cli.thresholds.samples import Sample, sample
 
@@ -87,11 +87,11 @@ def read(runs: Sample, options: Options) -> Reading:
         cautions=doubts,
         next=then.text,
         next_arguments=then.arguments,
-        bootstrap_mean=known(mean),
-        bootstrap_sd=known(sd),
-        performance_sd=tuple(known(float(sd)) for sd in runs.points.sd),
+        bootstrap_mean=finite(mean),
+        bootstrap_sd=finite(sd),
+        performance_sd=tuple(finite(float(sd)) for sd in runs.points.sd),
         d_int100=flat.d,
-        d_int100_sees=known(flat.sees),
+        d_int100_sees=finite(flat.sees),
         d_int100_test=flat.test,
     )
 
@@ -149,8 +149,8 @@ def _grid(runs: Sample, options: Options, level: float) -> tuple[float, Draws | 
 
 def _curve(runs: Sample, options: Options, level: float) -> tuple[float, Draws]:
     """The same by the smooth curve; its interval needs no repeats at one d."""
-    found = crossing(runs, options, level)
-    return found.value, found.draws
+    passed = crossing(runs, options, level)
+    return passed.value, passed.draws
 
 
 def _interval(draws: Draws | None, options: Options) -> dict[str, Any]:

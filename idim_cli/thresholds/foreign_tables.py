@@ -21,7 +21,7 @@ def is_ours(table: DataFrame) -> bool:
     return _OURS in table
 
 
-def understood(table: DataFrame, source: str = "") -> tuple[DataFrame, list[str]]:
+def standardized(table: DataFrame, source: str = "") -> tuple[DataFrame, list[str]]:
     """A table of another program with its columns renamed to ours, and notes about that.
 
     Prefixes of MLflow and W&B are removed, their state becomes the status, the accuracy the performance.
@@ -39,12 +39,12 @@ def understood(table: DataFrame, source: str = "") -> tuple[DataFrame, list[str]
         (Columns.performance, _score(renamed, source)),
     ):
         if theirs is not None and ours not in renamed:
-            renamed = measured(renamed.rename(columns={theirs: ours}), ours, theirs)
+            renamed = with_metric(renamed.rename(columns={theirs: ours}), ours, theirs)
             notes.append(f"column {theirs!r} is read as {ours}")
     return renamed, notes
 
 
-def measured(table: DataFrame, ours: str, theirs: str) -> DataFrame:
+def with_metric(table: DataFrame, ours: str, theirs: str) -> DataFrame:
     """The table with the metric "accuracy", where that is the name of the column read as performance."""
     # So that an accuracy in percent is noticed, see `cautions`.
     known = ours == Columns.performance and _is_accuracy(theirs) and Columns.metric not in table
@@ -78,20 +78,20 @@ def _unprefixed(table: DataFrame) -> DataFrame:
 
 def _only(table: DataFrame, known: tuple[str, ...]) -> str | None:
     """The column whose name is one of these in capitals or not; None if there is none, or more than one."""
-    found = [str(column) for column in table if str(column).strip().lower() in known]
-    return found[0] if len(found) == 1 else None
+    names = [str(column) for column in table if str(column).strip().lower() in known]
+    return names[0] if len(names) == 1 else None
 
 
 def _score(table: DataFrame, source: str) -> str | None:
     if Columns.performance in table:
         return None
-    found = [name for name in map(str, table) if _is_accuracy(name)]
-    if len(found) > 1:
+    names = [name for name in map(str, table) if _is_accuracy(name)]
+    if len(names) > 1:
         message = f"{source or 'the table'} has several columns that may be the performance"
         raise IdimError(
-            f"{message}: {', '.join(found)}", f"say which: --column {Columns.performance}={found[0]}"
+            f"{message}: {', '.join(names)}", f"say which: --column {Columns.performance}={names[0]}"
         )
-    return found[0] if found else None
+    return names[0] if names else None
 
 
 def _is_accuracy(name: str) -> bool:

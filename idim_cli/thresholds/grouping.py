@@ -13,7 +13,7 @@ from idim_cli.core.errors import IdimError
 from idim_cli.recipe.schema import Recipe
 from idim_cli.runs.columns import NAMES
 from idim_cli.runs.table import SWEPT
-from idim_cli.thresholds.labels import spoken
+from idim_cli.thresholds.labels import setting_text
 from idim_cli.thresholds.rows import READ, Columns, coords_columns, require_columns, rows_are_direct
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Group = dict[str, Any]
 _log = logging.getLogger(__name__)
 
 
-def places(
+def group_rows(
     table: DataFrame, by: Sequence[str] | None = None, source: str = ""
 ) -> Iterator[tuple[Group, Ints]]:
     """Split a table into groups; each gets the direct runs that belong to it.
@@ -79,7 +79,7 @@ def places(
 
 def label(group: Mapping[str, Any]) -> str:
     """``model fc, model.depth 2``; empty for the only group of a table."""
-    return ", ".join(f"{key} {spoken(value)}" for key, value in group.items() if value is not None)
+    return ", ".join(f"{key} {setting_text(value)}" for key, value in group.items() if value is not None)
 
 
 def group_columns(table: DataFrame) -> list[str]:
@@ -135,11 +135,11 @@ def select(table: DataFrame, where: Mapping[str, Sequence[str]], source: str = "
     for column, values in where.items():
         require_columns(table, [column], source)
         # value=v: a lambda in a loop sees the last v otherwise.
-        found = {v: table[column].map(lambda cell, value=v: _same(cell, value)).astype(bool) for v in values}
-        absent = [value for value, rows in found.items() if not rows.any()]
+        masks = {v: table[column].map(lambda cell, value=v: _same(cell, value)).astype(bool) for v in values}
+        absent = [value for value, rows in masks.items() if not rows.any()]
         if absent:
             raise IdimError(f"no row with {column} = {' or '.join(absent)}", _present(table[column], absent))
-        table = table[functools.reduce(operator.or_, found.values())]
+        table = table[functools.reduce(operator.or_, masks.values())]
     return table
 
 
@@ -180,8 +180,8 @@ class _Baselines:
         if self.named is not None:
             names = self.named.iloc[rows].dropna().unique()
             if len(names):
-                found = [self.of_config[name] for name in names if name in self.of_config]
-                return np.sort(np.concatenate([*found, self.at[:0]]))
+                own = [self.of_config[name] for name in names if name in self.of_config]
+                return np.sort(np.concatenate([*own, self.at[:0]]))
             return self._of_one_kind(self.at[self._like(group)], rows)
         return self.at[self._like(group)]
 

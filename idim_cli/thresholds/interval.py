@@ -55,7 +55,7 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
 
     A drawn curve is the isotonic fit of the means, or medians, plus normal noise at each d. The noise is that
     of the pooled residuals (`idim_cli.thresholds.noise`), widened for their degrees of freedom. The place
-    between two d is drawn too (`_somewhere_between`). None if the runs are too few to estimate their noise.
+    between two d is drawn too (`_place_between`). None if the runs are too few to estimate their noise.
     """
     assert options.rule != "curve"  # its interval comes from the posterior
     d = sample.d.astype(float)
@@ -73,8 +73,8 @@ def bootstrap(sample: Sample, options: Options, level: float) -> Draws | None:
     curves = fit + error * normals[: SAMPLES * len(d)].reshape(shape)
     levels = _levels(sample, options, level, swept.above, fit, curves, normals[SAMPLES * len(d) : -SAMPLES])
     # A drawn curve may fall from one d to the next: the rule reads it as it reads the means themselves.
-    found = bracket(options.rule, curves, weights, levels)
-    return Draws(_somewhere_between(options, d, fit, found, _uniforms(options.seed, SAMPLES)), BOOTSTRAP)
+    crossed = bracket(options.rule, curves, weights, levels)
+    return Draws(_place_between(options, d, fit, crossed, _uniforms(options.seed, SAMPLES)), BOOTSTRAP)
 
 
 @functools.lru_cache(maxsize=4)
@@ -115,7 +115,7 @@ def _picks(seed: int, samples: int, levels: int) -> NDArray[np.int64]:
 
 
 def _shares(centre: Centre, runs: Floats) -> Floats:
-    """Standard error of the mean or median of so many runs, relative to one run."""
+    """Standard error of the mean or median of this many runs, relative to one run."""
     # The median of many normal runs is off by sqrt(pi / 2) times as much as their mean; of three to seven
     # runs by 1.09 to 1.21 times; of one or two they are the same.
     wider = np.where(runs > 2, np.sqrt(np.pi / 2), 1.0) if centre == "median" else 1.0
@@ -143,29 +143,34 @@ def _levels(
     return drawn
 
 
-def _somewhere_between(options: Options, d: Floats, fit: Floats, found: Bracket, uniforms: Floats) -> Floats:
-    """Draw where between two grid points the level is passed.
+def _place_between(options: Options, d: Floats, fit: Floats, crossed: Bracket, uniforms: Floats) -> Floats:
+    """Draw where between two grid points the level is crossed.
 
     The curve between them is unknown: straight along d^p with a p between -2 and 1 (0 is log d), or bent at
     most as far as extrapolating its slopes on either side allows. The draw is uniform among these.
     """
-    left, right = neighbours(d, found.k)
+    left, right = neighbours(d, crossed.k)
     if options.rule == "first":  # which takes grid points alone
-        return with_ends(found.k, right, len(d))
+        return with_ends(crossed.k, right, len(d))
     width = np.log(right / left)
-    straight = width * found.share
-    curved = [np.log1p(found.share * np.expm1(p * width)) / p for p in (-2.0, 1.0)]
-    places = np.stack([straight, *curved, *_carried_on(d, fit, found, straight, width)])
+    straight = width * crossed.share
+    curved = [np.log1p(crossed.share * np.expm1(p * width)) / p for p in (-2.0, 1.0)]
+    places = np.stack([straight, *curved, *_extrapolated(d, fit, crossed, straight, width)])
     low, high = places.min(axis=0), places.max(axis=0)
-    return with_ends(found.k, left * np.exp(low + uniforms * (high - low)), len(d))
+    return with_ends(crossed.k, left * np.exp(low + uniforms * (high - low)), len(d))
 
 
-def _carried_on(d: Floats, fit: Floats, found: Bracket, straight: Floats, width: Floats) -> Iterator[Floats]:
+def _extrapolated(
+    d: Floats, fit: Floats, crossed: Bracket, straight: Floats, width: Floats
+) -> Iterator[Floats]:
     """Where the extrapolated grid steps before and after meet the level, in log d from the left end."""
     slopes = np.diff(fit) / np.diff(np.log(d))
     slopes = np.concatenate([[np.nan], slopes, [np.nan, np.nan]])  # [i] belongs to the step that ends at i
-    rise, rest = found.share * (found.high - found.low), (1 - found.share) * (found.high - found.low)
-    before, after = slopes[np.maximum(found.k - 1, 0)], slopes[np.minimum(found.k, len(d) - 1) + 1]
+    rise, rest = (
+        crossed.share * (crossed.high - crossed.low),
+        (1 - crossed.share) * (crossed.high - crossed.low),
+    )
+    before, after = slopes[np.maximum(crossed.k - 1, 0)], slopes[np.minimum(crossed.k, len(d) - 1) + 1]
     with np.errstate(divide="ignore", invalid="ignore"):  # a step without slope never meets the level
         for place, slope in ((rise / before, before), (width - rest / after, after)):
             yield np.where(np.isnan(slope), straight, np.clip(np.nan_to_num(place, nan=0.0), 0.0, width))

@@ -15,15 +15,15 @@ _BY_VALUE = (
 )  # fmt: skip
 
 
-def spoken(value: Any) -> str:
+def setting_text(value: Any) -> str:
     """A value of `sweep.over` as text: ``fc (depth 1, width 20)`` for a component, ``a + b`` for a list."""
     value = parsed(value)
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{key} {spoken(one)}" for key, one in _flat(value).items() if key != _NAME)
+        inner = ", ".join(f"{key} {setting_text(one)}" for key, one in _flat(value).items() if key != _NAME)
         name = str(value.get(_NAME, ""))
         return f"{name} ({inner})" if name and inner else name or inner
     if isinstance(value, list):
-        return " + ".join(map(spoken, value))
+        return " + ".join(map(setting_text, value))
     return str(value)
 
 
@@ -31,9 +31,9 @@ def named(key: str, value: Any) -> str:
     """``width 20`` for the key ``model.width``; the value alone for names, such as ``lenet``."""
     last = key.rpartition(".")[2]
     return (
-        spoken(value)
+        setting_text(value)
         if last in _BY_VALUE or isinstance(parsed(value), Mapping)
-        else f"{last} {spoken(value)}"
+        else f"{last} {setting_text(value)}"
     )
 
 
@@ -74,12 +74,12 @@ def _names(key: str, values: Sequence[Any]) -> dict[str, str]:
         return {text: named(key, value) for text, value in every.items()}
     # A plain name among components is one without parameters.
     flat = {text: _flat(one if isinstance(one, Mapping) else {_NAME: one}) for text, one in every.items()}
-    alike: dict[str, list[dict[str, Any]]] = {}
+    same_name: dict[str, list[dict[str, Any]]] = {}
     for one in flat.values():
-        alike.setdefault(str(one.get(_NAME)), []).append(one)
-    keys = {name: differing(some) for name, some in alike.items()}
+        same_name.setdefault(str(one.get(_NAME)), []).append(one)
+    keys = {name: differing(some) for name, some in same_name.items()}
     return {
-        text: _component(one, len(alike) > 1, keys[str(one.get(_NAME))]) or spoken(every[text])
+        text: _component(one, len(same_name) > 1, keys[str(one.get(_NAME))]) or setting_text(every[text])
         for text, one in flat.items()
     }
 
@@ -87,13 +87,13 @@ def _names(key: str, values: Sequence[Any]) -> dict[str, str]:
 def _component(one: Mapping[str, Any], named: bool, differing: Sequence[str]) -> str:
     """A component's name where there are several, and the parameters in which those of its name differ."""
     name = [str(one[_NAME])] if named and _NAME in one else []
-    return ", ".join([*name, *(f"{key} {spoken(one[key])}" for key in differing if key in one)])
+    return ", ".join([*name, *(f"{key} {setting_text(one[key])}" for key in differing if key in one)])
 
 
 def _flat(value: Mapping[str, Any], head: str = "") -> dict[str, Any]:
     """The settings of a component by dotted key."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key, one in value.items():
         place = f"{head}{key}"
-        found |= _flat(one, f"{place}.") if isinstance(one, Mapping) else {place: one}
-    return found
+        settings |= _flat(one, f"{place}.") if isinstance(one, Mapping) else {place: one}
+    return settings

@@ -63,22 +63,22 @@ class TableOrigin:
     @property
     def warning(self) -> str:
         """The same with the command, in one line."""
-        found = self.unfinished
-        return f"{found.words}: {self.command()}" if found.same else found.words
+        advice = self.unfinished
+        return f"{advice.words}: {self.command()}" if advice.same else advice.words
 
 
 def decide(reading: Reading, origin: TableOrigin) -> Reading:
     """The reading with what to run next: in words, and as a whole command where `idim` made its runs."""
-    found = Advice(reading.next_words, reading.next_arguments)
+    advice = Advice(reading.next_words, reading.next_arguments)
     if origin.left:  # first, as the runs that are missing may change the reading
-        found = origin.unfinished
+        advice = origin.unfinished
     # After a search the advice is about its limits, not about a grid.
-    elif found.arguments and (search := _search(origin.recipe)) is not None:
-        found = _of_search(reading, search)
-    arguments = tuple(_as_option(_fitting(one, origin.recipe)) for one in found.arguments)
-    command = origin.command(arguments) if arguments or found.same else ""
+    elif advice.arguments and (search := _search(origin.recipe)) is not None:
+        advice = _of_search(reading, search)
+    arguments = tuple(_as_option(_fitting(one, origin.recipe)) for one in advice.arguments)
+    command = origin.command(arguments) if arguments or advice.same else ""
     how = command or " ".join(arguments)
-    text = f"{found.words}: {how}" if how else found.words
+    text = f"{advice.words}: {how}" if how else advice.words
     return replace(reading, next=text, next_arguments=arguments, next_command=command)
 
 

@@ -20,7 +20,7 @@ def _is_finite(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def meant(share: object) -> str:
+def percent_hint(share: object) -> str:
     """A hint for a share that was given in percent; empty for anything else."""
     percent = isinstance(share, int | float) and not isinstance(share, bool) and 1 < share <= 100
     return f"did you mean {share / 100:g}?" if percent else ""  # type: ignore[operator]
@@ -70,9 +70,10 @@ class Options:
                 )
         if not _is_finite(self.fraction) or not 0 < self.fraction <= MAX_FRACTION:
             message = f"fraction: {self.fraction!r} is not in (0, {MAX_FRACTION:g}]"
-            raise IdimError(message, meant(self.fraction))
+            raise IdimError(message, percent_hint(self.fraction))
         if not _is_finite(self.confidence) or not 0 < self.confidence < 1:
-            raise IdimError(f"confidence: {self.confidence!r} is not between 0 and 1", meant(self.confidence))
+            message = f"confidence: {self.confidence!r} is not between 0 and 1"
+            raise IdimError(message, percent_hint(self.confidence))
         if not isinstance(self.seed, Integral) or self.seed < 0:
             raise IdimError(f"seed: {self.seed!r} is not a whole number >= 0")
         self.scale([], [])  # a fixed baseline below a fixed floor is an error already here

@@ -96,7 +96,7 @@ class Posterior:
         weight = self.weight.sum(axis=0)
         return float(np.exp(np.sum(weight * np.log(self.noise / self.slope[:, None]))))
 
-    def shift(self, error: Floats) -> float:
+    def level_blur(self, error: Floats) -> float:
         """Effect of a standard error of the level, for each noise [N], on the crossing, in log d."""
         return float(np.sqrt(np.sum(self.weight.sum(axis=0) * (error / self.slope[:, None]) ** 2)))
 
@@ -160,13 +160,13 @@ def _log_posterior(runs: Evidence, level: float, prior: Prior, grid: list[Floats
         above = -slope * np.expm1(np.clip(bend * (t - np.log(d)), -50, 50)) / bend
         spread = np.sqrt(variance + (_DISCREPANCY * above) ** 2)
         log = log + share * count * np.log(_likelihood(low, high, above, spread, WINDOW * level))
-    found: Floats = log
-    return found
+    result: Floats = log
+    return result
 
 
 def _bell(log_share: Floats, middle: float, factor: float) -> Floats:
-    found: Floats = -0.5 * ((log_share - np.log(middle)) / np.log(factor)) ** 2
-    return found
+    result: Floats = -0.5 * ((log_share - np.log(middle)) / np.log(factor)) ** 2
+    return result
 
 
 def _likelihood(low: float, high: float, above: Floats, spread: Floats, window: float) -> Floats:
@@ -182,8 +182,8 @@ def _likelihood(low: float, high: float, above: Floats, spread: Floats, window: 
     high = np.inf if high >= window else max(high, -window)
 
     def share(noise: Floats) -> Floats:
-        found: Floats = ndtr((high - above) / noise) - ndtr((low - above) / noise)
-        return found
+        result: Floats = ndtr((high - above) / noise) - ndtr((low - above) / noise)
+        return result
 
     if np.isinf(low) or np.isinf(high):  # a lapse may be on either side
         return (1 - _LAPSES) * share(spread) + _LAPSES / 2

@@ -145,6 +145,6 @@ class Reading:
         return not (self.low is None and self.high is None and not self.low_is_open and not self.high_is_open)
 
 
-def known(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """None for NaN and infinities, which JSON and CSV cannot hold."""
     return value if math.isfinite(value) else None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def recorded(path: str | Path) -> Options:
+def recorded_options(path: str | Path) -> Options:
     """The reading that the recipe of the folder `path` asks for; the defaults where there is no recipe.
 
     Raises:
@@ -28,7 +28,7 @@ def recorded(path: str | Path) -> Options:
     return Options(**load(recipe).recipe.reading()) if recipe.is_file() else Options()
 
 
-def swept(path: str | Path) -> DataFrame:
+def read_runs(path: str | Path) -> DataFrame:
     """The table of the runs at `path`, as `results.read` gives it.
 
     Raises:
@@ -44,10 +44,10 @@ def swept(path: str | Path) -> DataFrame:
     return results.read(path)
 
 
-def made(path: str | Path, table: DataFrame) -> TableOrigin:
+def table_origin(path: str | Path, table: DataFrame) -> TableOrigin:
     """How the runs at `path` were made: by the recipe of a results folder; empty where there is none.
 
-    `table` is what `swept` returned: runs that cannot be read count as not done. A comment behind the
+    `table` is what `read_runs` returned: runs that cannot be read count as not done. A comment behind the
     command names code of other people that it would run. Results that were moved have no command.
     """
     folder = Path(path).parent if Path(path).name == results.TABLE else Path(path)

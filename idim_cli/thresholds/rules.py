@@ -62,9 +62,9 @@ def crossings(rule: GridRule, d: Floats, curves: Floats, weights: Floats, levels
 
     -inf where it is reached at the smallest d already, +inf where it never is.
     """
-    found = bracket(rule, curves, weights, levels)
-    left, right = neighbours(d, found.k)
-    return with_ends(found.k, left * (right / left) ** found.share, len(d))
+    passed = bracket(rule, curves, weights, levels)
+    left, right = neighbours(d, passed.k)
+    return with_ends(passed.k, left * (right / left) ** passed.share, len(d))
 
 
 def neighbours(d: Floats, k: NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from idim_cli.thresholds.foreign_tables import measured, seed_note, understood
+from idim_cli.thresholds.foreign_tables import seed_note, standardized, with_metric
 from idim_cli.thresholds.grouping import mixed, select
 from idim_cli.thresholds.rows import rename
 
@@ -34,10 +34,10 @@ class Selection:
         Raises:
             IdimError: there is no such column, or no such value.
         """
-        # Before `understood`, so that what the user names is not overridden by a guess.
+        # Before `standardized`, so that what the user names is not overridden by a guess.
         for ours, theirs in self.columns.items():
-            table = measured(rename(table, ours, theirs, source), ours, theirs)
-        table, notes = understood(table, source)
+            table = with_metric(rename(table, ours, theirs, source), ours, theirs)
+        table, notes = standardized(table, source)
         notes += seed_note(table)
         table = select(table, self.where, source)
         if words := mixed(table, self.by, self.where):

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from idim_cli.core.errors import IdimError
 from idim_cli.thresholds.estimation import read
-from idim_cli.thresholds.foreign_tables import understood
-from idim_cli.thresholds.grouping import Group, label, places
+from idim_cli.thresholds.foreign_tables import standardized
+from idim_cli.thresholds.grouping import Group, group_rows, label
 from idim_cli.thresholds.next_step import TableOrigin, decide
 from idim_cli.thresholds.options import Options, as_options
 from idim_cli.thresholds.reading import Reading
-from idim_cli.thresholds.results_folder import made, recorded, swept
+from idim_cli.thresholds.results_folder import read_runs, recorded_options, table_origin
 from idim_cli.thresholds.run_table import Ints, RunTable
 from idim_cli.thresholds.samples import Sample, sample_at
 from idim_cli.thresholds.text import describe, sentence, wrapped
@@ -109,7 +109,7 @@ def threshold(
         runs: a results folder, a CSV file, or a table of one row a run with at least the columns d and
             performance, see `rows.clean`.
         options: how to read; None takes those of the recipe of a results folder, else the defaults.
-        by: column, or columns, to group by, see `grouping.places`.
+        by: column, or columns, to group by, see `grouping.group_rows`.
         source: name of a table in errors; not needed for a path.
         origin: how the runs of a table were made; not needed for a path.
         changes: fields of `Options` by name, e.g. ``baseline="best", rule="first"``; None is not given.
@@ -119,8 +119,9 @@ def threshold(
     """
     options = as_options(options)
     if isinstance(runs, str | Path):
-        path, runs = runs, swept(runs)
-        options, source, origin = options or recorded(path), str(path), origin or made(path, runs)
+        path, runs = runs, read_runs(runs)
+        options, source = options or recorded_options(path), str(path)
+        origin = origin or table_origin(path, runs)
     elif not hasattr(runs, "columns"):
         raise IdimError(
             f"a {type(runs).__name__} is not a table of runs", "give a folder, a CSV or a DataFrame"
@@ -130,20 +131,21 @@ def threshold(
     columns = [by] if isinstance(by, str) else by
     if not isinstance(columns, Sequence | None) or not all(isinstance(name, str) for name in columns or ()):
         raise IdimError(f"by must be names of columns, got {by!r}", 'for example by="projector"')
-    runs, _ = understood(runs, source)
-    return [one for one, _ in each(runs, (options or Options()).but(**given), columns, source, origin)]
+    runs, _ = standardized(runs, source)
+    options = (options or Options()).but(**given)
+    return [one for one, _ in estimates_of(runs, options, columns, source, origin)]
 
 
-def each(
+def estimates_of(
     table: DataFrame,
     options: Options,
     by: Sequence[str] | None = None,
     source: str = "",
     origin: TableOrigin | None = None,
 ) -> Iterator[tuple[Estimate, Ints]]:
-    """The estimate of every group of a table, as `threshold`, and the places of the group's rows in it."""
+    """The estimate of every group of a table, as `threshold`, and the places of its rows."""
     runs = RunTable(table, source)
-    for group, at in places(table, by, source):
+    for group, at in group_rows(table, by, source):
         sample = None
         try:
             sample = sample_at(runs, at)  # kept if the reading fails, as plots need no reading
@@ -153,8 +155,8 @@ def each(
         yield one, at
 
 
-def require_any(found: Sequence[Estimate]) -> None:
+def require_any(estimates: Sequence[Estimate]) -> None:
     """Raise the error of the first group if none has a reading."""
-    errors = [one.error for one in found if one.error is not None]
-    if errors and len(errors) == len(found):
+    errors = [one.error for one in estimates if one.error is not None]
+    if errors and len(errors) == len(estimates):
         raise errors[0]

@@ -62,7 +62,7 @@ def facts(reading: Reading) -> dict[str, str]:
     """The result and its protocol, by a short name; facts that do not apply are left out."""
     r = reading
     interval = f"{percent(r.confidence)} % interval {r.interval_text}" if r.has_interval else "no interval"
-    found = {
+    every = {
         r.name: f"{r.value_text}; {interval}; {r.verdict}",
         "level": f"{_scale(r)} = {number(r.level)}",
         "baseline": _baseline(r),
@@ -80,7 +80,7 @@ def facts(reading: Reading) -> dict[str, str]:
         "paper bars": _bars(r),
         "next": r.next,
     }
-    return {key: text for key, text in found.items() if text}
+    return {key: text for key, text in every.items() if text}
 
 
 def table(named: Iterable[tuple[str, Reading | IdimError]], width: int = 80) -> str:
@@ -88,9 +88,9 @@ def table(named: Iterable[tuple[str, Reading | IdimError]], width: int = 80) -> 
 
     An error is a number in brackets, with the message below the table.
     """
-    found = list(named)
-    reasons = list(dict.fromkeys(r.message for _, r in found if isinstance(r, IdimError)))
-    lines = aligned([_HEAD, *(_row(name, reading, reasons) for name, reading in found)])
+    rows = list(named)
+    reasons = list(dict.fromkeys(r.message for _, r in rows if isinstance(r, IdimError)))
+    lines = aligned([_HEAD, *(_row(name, reading, reasons) for name, reading in rows)])
     for index, reason in enumerate(reasons, 1):
         lines += wrapped(reason, width, f"[{index}] ", "    ")
     return "\n".join(lines)
@@ -175,8 +175,8 @@ def _runs(r: Reading) -> str:
 def _plateau(r: Reading) -> str:
     if r.d_int100_sees is None or r.d_int100_test.startswith(TOO_WEAK):
         return f"unknown ({r.d_int100_test})"
-    found = str(r.d_int100) if r.d_int100 is not None else f"> {r.d_max}"
-    return f"{found}; detects a shortfall of {number(r.d_int100_sees)} or more ({r.d_int100_test})"
+    value = str(r.d_int100) if r.d_int100 is not None else f"> {r.d_max}"
+    return f"{value}; detects a shortfall of {number(r.d_int100_sees)} or more ({r.d_int100_test})"
 
 
 def _bars(r: Reading) -> str:

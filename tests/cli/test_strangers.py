@@ -18,7 +18,7 @@ from idim_cli.recipe.schema import COMPONENTS, TRACKERS, Recipe
 from idim_cli.reports.page import reproduce
 from idim_cli.runs import checkpoint, origin
 from idim_cli.runs.results import CHECKPOINT
-from idim_cli.thresholds import made, swept
+from idim_cli.thresholds import read_runs, table_origin
 
 #: Code that leaves a trace where it ran, as a component.
 HARM = {"name": "os:system", "command": "touch ran"}
@@ -174,7 +174,7 @@ def results_of(recipe):
 def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     results_of({"model": HARM})
     strange = 'code that you did not make, or that changed since: model os:system {"command": "touch ran"}'
-    origin = made("results/r", swept("results/r"))
+    origin = table_origin("results/r", read_runs("results/r"))
     assert strange in origin.warning
     assert f"  # it names {strange}" in origin.command(["sweep.seeds=5"])
     line = reproduce._training(SimpleNamespace(path=Path("results/r"), folders={}, lone=False))
@@ -188,9 +188,9 @@ def test_threshold_and_report_say_what_a_command_would_run(cli, here):
     with pytest.raises(IdimError):
         cli("threshold", "results/r")  # of one run there is no reading; and nothing was run
     write({"name": "r"}, "results/r/recipe.yaml")
-    assert "1 of 2 planned runs are done" in made("results/r", swept("results/r")).warning
-    assert "code" not in made("results/r", swept("results/r")).warning
-    assert "#" not in made("results/r", swept("results/r")).command(["sweep.seeds=5"])
+    assert "1 of 2 planned runs are done" in table_origin("results/r", read_runs("results/r")).warning
+    assert "code" not in table_origin("results/r", read_runs("results/r")).warning
+    assert "#" not in table_origin("results/r", read_runs("results/r")).command(["sweep.seeds=5"])
 
 
 def planted(folder, component, kind="model", **extra):

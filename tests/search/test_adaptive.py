@@ -10,7 +10,7 @@ from idim_cli.core.errors import ComponentError, RecipeError
 from idim_cli.recipe.load import load
 from idim_cli.runs.results import row
 from idim_cli.search.base import build
-from idim_cli.search.placement import bracket
+from idim_cli.search.placement import initial_d
 
 SMOOTH = Problem(truth=500, shape="power", D=200_000, noise=0.004, direct_noise=0.001, jitter=0.001)
 
@@ -243,7 +243,7 @@ def test_faults_have_their_place(fault):
 
 def test_the_bracket_lies_in_1_to_D():
     for D in (1, 2, 5, 100, 10**9):
-        assert all(1 <= d <= D for d in bracket(D, 4))
+        assert all(1 <= d <= D for d in initial_d(D, 4))
 
 
 def test_a_grid_asks_once():

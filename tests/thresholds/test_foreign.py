@@ -5,7 +5,7 @@ import pytest
 
 from idim_cli.core.errors import IdimError
 from idim_cli.thresholds import estimate, threshold
-from idim_cli.thresholds.foreign_tables import understood
+from idim_cli.thresholds.foreign_tables import standardized
 from idim_cli.thresholds.selection import Selection
 
 RUNS = {10: (0.3, 0.32), 20: (0.6, 0.62), 40: (0.95, 0.94), 80: (0.96, 0.97)}
@@ -43,7 +43,7 @@ def wandb():
 
 @pytest.mark.parametrize("table", [mlflow(), wandb()])
 def test_exports_are_read_as_our_own_tables(table):
-    read, _ = understood(table)
+    read, _ = standardized(table)
     reading = estimate(read)
     expected = estimate(pd.DataFrame(rows()))
     assert (reading.value, reading.low, reading.high) == (expected.value, expected.low, expected.high)
@@ -53,7 +53,7 @@ def test_exports_are_read_as_our_own_tables(table):
 
 
 def test_notes_say_what_was_taken_for_what():
-    assert understood(wandb())[1] == [
+    assert standardized(wandb())[1] == [
         "column 'State' is read as status",
         "column 'val/acc' is read as performance",
     ]
@@ -63,14 +63,14 @@ def test_notes_say_what_was_taken_for_what():
     "name", ["accuracy", "acc", "Accuracy", "test_acc", "metrics.val_accuracy", "eval/accuracy"]
 )
 def test_an_accuracy_is_the_performance(name):
-    read, _ = understood(pd.DataFrame({"d": [1], name: [0.5]}))
+    read, _ = standardized(pd.DataFrame({"d": [1], name: [0.5]}))
     assert read["performance"].tolist() == [0.5]
 
 
 def test_several_accuracies_are_not_chosen_from():
     table = pd.DataFrame({"d": [1], "acc": [0.9], "val_acc": [0.5]})
     with pytest.raises(IdimError, match="several columns that may be the performance: acc, val") as caught:
-        understood(table, "a.csv")
+        standardized(table, "a.csv")
     assert caught.value.hint == "say which: --column performance=acc"
     chosen, _ = Selection({"performance": "val_acc"}).of(table)
     assert chosen["performance"].tolist() == [0.5]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from idim_cli.thresholds.grouping import label
-from idim_cli.thresholds.labels import named, short_names, spoken
+from idim_cli.thresholds.labels import named, setting_text, short_names
 
 
 def names(key, *values):
@@ -45,12 +45,12 @@ def test_names_tell_what_differs(key, values, told):
 
 
 def test_values_in_words():
-    assert spoken('{"name": "fc", "width": 20, "inner": {"lr": 0.1}}') == "fc (width 20, inner.lr 0.1)"
+    assert setting_text('{"name": "fc", "width": 20, "inner": {"lr": 0.1}}') == "fc (width 20, inner.lr 0.1)"
     assert label({"model": '{"name": "fc", "depth": 1}', "task": "toy"}) == "model fc (depth 1), task toy"
     assert named("training.batch_size", "small") == "batch_size small"
 
 
 @pytest.mark.parametrize("odd", ["{", "[" * 100_000, '{"a": ' * 400, "{}", "[]", '{"name": null}'])
 def test_text_that_only_looks_like_json_stays_text(odd):
-    assert isinstance(spoken(odd), str)
+    assert isinstance(setting_text(odd), str)
     assert len(names("model", odd, "fc")) == 2

@@ -8,7 +8,7 @@ import pytest
 
 from idim_cli.core.rng import Stream
 from idim_cli.thresholds import sample, threshold
-from idim_cli.thresholds.grouping import places
+from idim_cli.thresholds.grouping import group_rows
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_random_numbers_are_drawn_once_for_groups_of_as_many_d(table, monkeypatc
 
 def test_each_group_is_read_as_if_it_were_alone(table):
     together = threshold(table)
-    for one, (group, at) in zip(together, places(table), strict=True):
+    for one, (group, at) in zip(together, group_rows(table), strict=True):
         rows = table.iloc[at]
         (alone,) = threshold(rows)
         assert one.group == group

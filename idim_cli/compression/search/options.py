@@ -10,7 +10,7 @@ from typing import Any, Literal
 from idim_cli.compression.search.sizes import dimensions
 from idim_cli.core.errors import IdimError
 from idim_cli.recipe.choices import MAX_FRACTION
-from idim_cli.thresholds.options import meant
+from idim_cli.thresholds.options import percent_hint
 
 
 def _counts(name: str, value: Any) -> None:
@@ -87,7 +87,7 @@ class CompressOptions:
         if self.target is not None and not 0 < self.target <= MAX_FRACTION:
             raise IdimError(
                 f"--target must be in (0, {MAX_FRACTION:g}], got {self.target:g}",
-                meant(self.target) or "such as --target 0.9",
+                percent_hint(self.target) or "such as --target 0.9",
             )
         if self.baseline is not None and not 0 < self.baseline < math.inf:
             raise IdimError(

@@ -11,7 +11,7 @@ from idim_cli.core.errors import FileError
 from idim_cli.recipe.files import read_text
 from idim_cli.reports.inputs.section import Section, Unread, sections, slugged
 from idim_cli.runs import consistency, results
-from idim_cli.thresholds import Options, made, recorded, swept
+from idim_cli.thresholds import Options, read_runs, recorded_options, table_origin
 from idim_cli.thresholds.selection import ALL, Selection
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def load(path: Path, options: Options | None = None, selection: Selection = ALL,
     Raises:
         IdimError: there are no results, they or their recipe cannot be read, or an option is invalid.
     """
-    how = (options or recorded(path)).but(**changes)
-    runs = swept(path)
-    (table, notes), origin = selection.of(runs, str(path)), made(path, runs)
+    how = (options or recorded_options(path)).but(**changes)
+    runs = read_runs(path)
+    (table, notes), origin = selection.of(runs, str(path)), table_origin(path, runs)
     found, unread = sections(table, how, str(path), origin, selection.by)
     folders = _folders(path, table)
     outcomes = {run_id: results.read_result(folder) or {} for run_id, folder in folders.items()}

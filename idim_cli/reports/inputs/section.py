@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from idim_cli.core.errors import IdimError
 from idim_cli.reports.points import Curve
 from idim_cli.thresholds import Group, Options, Reading, Sample, TableOrigin, labels
-from idim_cli.thresholds.table_estimates import each
+from idim_cli.thresholds.table_estimates import estimates_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -99,7 +99,7 @@ def sections(
     Raises:
         IdimError: the table as a whole cannot be read.
     """
-    every = list(each(table, options or Options(), by, source, origin))
+    every = list(estimates_of(table, options or Options(), by, source, origin))
     found, faults = [], []
     for (one, at), slug in zip(every, _slugs([one.group for one, _ in every]), strict=True):
         runs = table.iloc[at]
@@ -114,9 +114,9 @@ def sections(
 
 def _title(group: Group) -> str:
     """The values of `_NAMED_BY_VALUE`, then key = value of the keys that were swept over."""
-    named = [labels.spoken(group[key]) for key in _NAMED_BY_VALUE if group.get(key) is not None]
+    named = [labels.setting_text(group[key]) for key in _NAMED_BY_VALUE if group.get(key) is not None]
     swept = {key: value for key, value in group.items() if key not in (*_NAMED_BY_VALUE, "task")}
-    return ", ".join([*named, *(f"{key} = {labels.spoken(value)}" for key, value in swept.items())])
+    return ", ".join([*named, *(f"{key} = {labels.setting_text(value)}" for key, value in swept.items())])
 
 
 def _slugs(found: Sequence[Group]) -> list[str]:

@@ -14,7 +14,7 @@ from idim_cli.recipe import trust
 from idim_cli.reports.inputs.collect import Inputs
 from idim_cli.reports.inputs.result import ResultSet
 from idim_cli.runs import results
-from idim_cli.thresholds import PAPER, Options, recorded
+from idim_cli.thresholds import PAPER, Options, recorded_options
 from idim_cli.thresholds.selection import ALL, Selection
 
 _FLAGS = ("baseline", "fraction", "floor", "rule", "confidence", "centre")
@@ -92,7 +92,7 @@ def _flags(result: ResultSet) -> list[str]:
     options = result.options
     paper = options.interval == PAPER.interval
     # `idim threshold` reads the recipe itself, so only differences are needed.
-    usual = PAPER if paper else recorded(result.path)
+    usual = PAPER if paper else recorded_options(result.path)
     changed = [name for name in _FLAGS if getattr(options, name) != getattr(usual, name)]
     return _as_flags(paper, {name: getattr(options, name) for name in changed}, result.selection)
 
