@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -18,32 +18,23 @@ _WIDTH, _NAME_WIDTH = 80, 16
 
 
 @dataclass(frozen=True)
-class TableColumn:
-    """A column of a table: its heading, the key of a row, and the format of the value."""
-
-    head: str
-    key: str
-    text: Callable[[Any], str] = str
-
-
-@dataclass(frozen=True)
 class BenchLayout:
     """How the rows of one bench are shown.
 
     Attributes:
         group: the key by which rows are grouped.
         head: the line above a group, from its first measured row.
-        columns: of the table.
         main: key of the most important seconds; its spread is `main` with ``_spread``.
+        columns: of the table: headings and keys.
         note: below the table, from all rows; may be empty.
         name: of a row, in the line that is printed when it is measured.
     """
 
     group: str
     head: Callable[[BenchRow], str]
-    columns: Sequence[TableColumn]
     main: str
-    note: Callable[[Sequence[BenchRow]], str]
+    columns: Mapping[str, str]
+    note: Callable[[Sequence[BenchRow]], str] = lambda rows: ""
     name: Callable[[BenchRow], str] = lambda row: _named(row)
 
 
@@ -80,6 +71,14 @@ def _step(row: BenchRow) -> str:
     return f"{head}; direct {seconds(row['direct_s'])}, the bare module {seconds(row['module_s'])}"
 
 
+def _pack(row: BenchRow) -> str:
+    return f"{row['projector']}, d = {row['d']:,} of D = {row['D']:,}; one run alone as the floor"
+
+
+def _start(row: BenchRow) -> str:
+    return "new processes; the floor is one that imports torch alone"
+
+
 def _data(row: BenchRow) -> str:
     head = f"{row['dataset']}: {row['examples']:,} examples in batches of {row['batch_size']}"
     return f"{head}; bare loop {seconds(row['bare_s'])}"
@@ -96,86 +95,28 @@ def _named(row: BenchRow) -> str:
 
 
 LAYOUTS = {
-    "projectors": BenchLayout(
-        "D",
-        _floor,
-        (
-            TableColumn("projector", "projector", lambda name: name[:_NAME_WIDTH]),
-            TableColumn("made in", "build_s", seconds),
-            TableColumn("B/D", "bytes_per_parameter", ratio),
-            TableColumn("forward", "forward_s", seconds),
-            TableColumn("adjoint", "adjoint_s", seconds),
-            TableColumn("both", "both_s", seconds),
-            TableColumn("+-%", "both_spread", percent),
-            TableColumn("/floor", "to_floor", ratio),
-            TableColumn("faster", "times_faster", ratio),
-        ),
-        "both_s",
-        _compared,
-    ),
-    "step": BenchLayout(
-        "d",
-        _step,
-        (
-            TableColumn("projector", "projector", lambda name: name[:_NAME_WIDTH]),
-            TableColumn("made in", "build_s", seconds),
-            TableColumn("step", "step_s", seconds),
-            TableColumn("fastest", "step_min_s", seconds),
-            TableColumn("+-%", "step_spread", percent),
-            TableColumn("/direct", "to_direct", ratio),
-            TableColumn("/module", "to_module", ratio),
-        ),
-        "step_s",
-        lambda rows: "",
-    ),
-    "pack": BenchLayout(
-        "D",
-        lambda row: f"{row['projector']}, d = {row['d']:,} of D = {row['D']:,}; one run alone as the floor",
-        (
-            TableColumn("runs", "runs"),
-            TableColumn("step of all", "pack_s", seconds),
-            TableColumn("+-%", "pack_spread", percent),
-            TableColumn("step of one", "single_s", seconds),
-            TableColumn("runs x steps/s", "runs_x_steps_per_s", ratio),
-            TableColumn("one by one", "single_steps_per_s", ratio),
-            TableColumn("faster", "times_faster", ratio),
-        ),
-        "pack_s",
-        lambda rows: "",
-    ),
-    "start": BenchLayout(
-        "torch_s",
-        lambda row: "new processes; the floor is one that imports torch alone",
-        (
-            TableColumn("start", "start"),
-            TableColumn("median", "start_s", seconds),
-            TableColumn("fastest", "start_min_s", seconds),
-            TableColumn("+-%", "start_spread", percent),
-            TableColumn("processor", "cpu_s", seconds),
-            TableColumn("/torch", "to_torch", ratio),
-            TableColumn("compiled", "compiled"),
-        ),
-        "start_s",
-        lambda rows: "",
-        lambda row: str(row["start"]),
-    ),
-    "data": BenchLayout(
-        "dataset",
-        _data,
-        (
-            TableColumn("workers", "workers"),
-            TableColumn("a pass", "pass_s", seconds),
-            TableColumn("+-%", "pass_spread", percent),
-            TableColumn("examples/s", "examples_per_s", ratio),
-            TableColumn("MB/s", "mb_per_s", ratio),
-            TableColumn("bare loop/s", "bare_examples_per_s", ratio),
-            TableColumn("/bare", "to_bare", ratio),
-        ),
-        "pass_s",
-        lambda rows: "",
-        lambda row: f"{row['dataset']}, {row['workers']} workers",
-    ),
-}
+    "projectors": BenchLayout("D", _floor, "both_s", {
+        "projector": "projector", "made in": "build_s", "B/D": "bytes_per_parameter", "forward": "forward_s",
+        "adjoint": "adjoint_s", "both": "both_s", "+-%": "both_spread", "/floor": "to_floor",
+        "faster": "times_faster",
+    }, _compared),
+    "step": BenchLayout("d", _step, "step_s", {
+        "projector": "projector", "made in": "build_s", "step": "step_s", "fastest": "step_min_s",
+        "+-%": "step_spread", "/direct": "to_direct", "/module": "to_module",
+    }),
+    "pack": BenchLayout("D", _pack, "pack_s", {
+        "runs": "runs", "step of all": "pack_s", "+-%": "pack_spread", "step of one": "single_s",
+        "runs x steps/s": "runs_x_steps_per_s", "one by one": "single_steps_per_s", "faster": "times_faster",
+    }),
+    "start": BenchLayout("torch_s", _start, "start_s", {
+        "start": "start", "median": "start_s", "fastest": "start_min_s", "+-%": "start_spread",
+        "processor": "cpu_s", "/torch": "to_torch", "compiled": "compiled",
+    }, name=lambda row: str(row["start"])),
+    "data": BenchLayout("dataset", _data, "pass_s", {
+        "workers": "workers", "a pass": "pass_s", "+-%": "pass_spread", "examples/s": "examples_per_s",
+        "MB/s": "mb_per_s", "bare loop/s": "bare_examples_per_s", "/bare": "to_bare",
+    }, name=lambda row: f"{row['dataset']}, {row['workers']} workers"),
+}  # fmt: skip
 
 
 def table(bench: str, rows: Sequence[BenchRow], machine: Machine) -> str:
@@ -235,11 +176,20 @@ def _skipped(row: BenchRow) -> str:
     return textwrap.fill(text, _WIDTH, subsequent_indent="  ")
 
 
-def _text(column: TableColumn, row: BenchRow) -> str:
-    return "" if row[column.key] is None else column.text(row[column.key])
+def _text(key: str, value: Any) -> str:
+    """A value by the kind of its key: a rate or quotient, a share, seconds, or as it is."""
+    if value is None:
+        return ""
+    if "_per_" in key or key.startswith(("to_", "times_")):
+        return ratio(value)
+    if key.endswith("_spread"):
+        return percent(value)
+    if key == "projector":  # a class of the user may have a long name
+        return str(value)[:_NAME_WIDTH]
+    return seconds(value) if key.endswith("_s") else str(value)
 
 
-def _aligned(columns: Sequence[TableColumn], rows: Sequence[BenchRow]) -> list[str]:
+def _aligned(columns: Mapping[str, str], rows: Sequence[BenchRow]) -> list[str]:
     """Headings and cells; nothing without rows."""
-    texts = [[_text(column, row) for column in columns] for row in rows]
-    return aligned([[column.head for column in columns], *texts]) if rows else []
+    texts = [[_text(key, row[key]) for key in columns.values()] for row in rows]
+    return aligned([list(columns), *texts]) if rows else []
