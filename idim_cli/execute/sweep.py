@@ -142,7 +142,7 @@ class _Sweep:
                     results.discard(run_folder(self.out, run))
         for why, number in whys.items():
             what = "1 finished run is" if number == 1 else f"{number} finished runs are"
-            self.watcher.say(f"{what} repeated: {why}")
+            self.watcher.say(f"{what} made again: {why}")
         return before
 
     def _discard_odd(self, runs: Sequence[Run], before: dict[str, dict[str, Any] | None]) -> None:
@@ -151,7 +151,7 @@ class _Sweep:
         for run in runs:
             folder = run_folder(self.out, run)
             if why := odd.get(run.run_id):
-                _log.warning("%s %s; the run is repeated", folder / results.RESULT, why)
+                _log.warning("%s %s; the run is made again", folder / results.RESULT, why)
                 before[run.run_id] = None
                 results.discard(folder)
             elif before[run.run_id] is None:

@@ -111,7 +111,7 @@ def test_faults_are_those_of_the_sweep(idim):
 def test_a_number_or_auto(idim, value):
     done = idim(sweep, f"--jobs={value}")
     assert done.exit_code == 2
-    assert "neither auto nor a number from 1 on" in " ".join(done.stderr.replace("│", " ").split())
+    assert "must be auto or a positive whole number" in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_options_by_environment(idim, monkeypatch):

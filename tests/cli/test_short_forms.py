@@ -39,14 +39,12 @@ def test_train_takes_one_of_each(cli):
 def test_what_is_no_number_is_refused(cli, value):
     done = cli("sweep", "toy", f"--d={value}")
     assert done.exit_code == 2
-    assert "neither a whole number nor a list of them" in " ".join(done.stderr.replace("│", " ").split())
+    assert "must be whole numbers" in " ".join(done.stderr.replace("│", " ").split())
     with pytest.raises(RecipeError, match=r"sweep\.d"):
         cli("sweep", "toy", "d=x")
 
 
 def test_a_search_says_what_it_does_not_use(cli):
     done = cli("sweep", "toy", "--adaptive", "d=5", "--seeds", "2", "--dry-run")
-    assert (
-        "sweep.d=[5], sweep.seeds=2: ignored: the search adaptive chooses d and seeds itself" in done.stderr
-    )
+    assert "sweep.d=[5], sweep.seeds=2 is ignored: the search adaptive" in done.stderr
     assert "not used" not in cli("sweep", "toy", "--adaptive", "--dry-run").stderr

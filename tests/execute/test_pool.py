@@ -155,7 +155,7 @@ def test_a_signal_is_passed_on_and_the_runs_are_saved(pool, inline, tmp_path):
         os.kill(os.getpid(), signal.SIGTERM)
 
     long = runs("training.steps=30000")
-    with pytest.raises(StoppedError, match=r"under way; the state is saved") as stopped:
+    with pytest.raises(StoppedError, match=r"in training; the state is saved") as stopped:
         list(pool.map(long, tmp_path, CPU, Watch(stop)))
     assert stopped.value.exit_code == 143
     assert pool.members == []
@@ -166,9 +166,10 @@ def test_a_signal_is_passed_on_and_the_runs_are_saved(pool, inline, tmp_path):
 
 def test_a_worker_that_gets_a_signal_stops_all(pool, tmp_path):
     def stop(run):
-        next(one for one in pool.members if run.run_id in one.runs).process.terminate()
+        member = next(one for one in pool.members if run.run_id in one.runs)
+        os.kill(member.process.pid, signal.SIGTERM)
 
-    with pytest.raises(StoppedError, match=r"^1 run was under way; the state is saved") as stopped:
+    with pytest.raises(StoppedError, match=r"^1 run was in training; the state is saved") as stopped:
         list(pool.map(runs("training.steps=30000")[:1], tmp_path, CPU, Watch(stop)))
     assert stopped.value.exit_code == 143
 
@@ -253,7 +254,7 @@ def test_seats_share_out_cores_and_gpus(monkeypatch):
         "MKL_NUM_THREADS": "5",
         "IDIM_DATA_WORKERS": "7",
     }
-    assert [seat.readers for seat in worker_process.seats(cpu, 4)] == [1] * 4
+    assert [slot.readers for slot in worker_process.slots(cpu, 4)] == [1] * 4
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert [slot.threads for slot in worker_process.slots(cpu, 2)] == [3, 3]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
@@ -283,7 +284,7 @@ def test_a_notice_of_a_cluster_saves_all_and_asks_to_be_queued_again(tmp_path, e
     (os.killpg if everybody else os.kill)(process.pid, signal.SIGUSR1)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 75, said
-    assert "2 runs were under way; the state is saved" in said
+    assert "2 runs were in training; the state is saved" in said
     assert len(list(folder.glob(f"*/{results.CHECKPOINT}"))) == 2
 
 

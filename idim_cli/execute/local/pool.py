@@ -213,9 +213,9 @@ class _Map:
     def _stopped(self) -> stop.StoppedError:
         begun = self.left + sum(len(member.runs) for member in self.pool.members)
         orderly = self.pool.close()
-        kept = "saved" if orderly else "that of their last checkpoints"
+        kept = "saved" if orderly else "that of the last checkpoint"
         runs = "1 run was" if begun == 1 else f"{begun} runs were"
-        return stop.StoppedError(self.request.number, f"{runs} in training; their state is {kept}")
+        return stop.StoppedError(self.request.number, f"{runs} in training; the state is {kept}")
 
 
 def _how(code: int) -> str:
