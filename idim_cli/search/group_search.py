@@ -57,7 +57,10 @@ class GroupSearch:
         self.options = Options(**{**recipe.reading(), "rule": "curve"})
         self.name = label(group.values)
         baseline = recipe.sweep.baseline
-        self.seeds = [_shifted(one, limits.seed) for one in seeds_of(baseline.seeds)] if baseline else []
+        self.seeds = [
+            Seeds(**{name: seed + limits.seed for name, seed in one.model_dump().items()})
+            for one in (seeds_of(baseline.seeds) if baseline else ())
+        ]
         self.direct: list[Run] = []
         self.swept: list[Run] = []
         self.results: Mapping[str, Result] = {}
@@ -86,7 +89,8 @@ class GroupSearch:
         # The baseline first: without a level no run in a subspace says on which side of it d lies.
         if self.seeds and not self.direct and self.left > 0:
             self.direct = self.group.direct(self.seeds[: self.left])
-            return self._ask(f"training {_runs(len(self.direct))} to establish the baseline", self.direct)
+            some = f"{len(self.direct)} direct run{'s' * (len(self.direct) > 1)}"
+            return self._ask(f"training {some} to establish the baseline", self.direct)
         if self.direct and not any(map(_ok, self._of(self.direct))):
             return self._end("search ended: no direct run succeeded")
         if self.scale is None and any(map(_ok, self._of([*self.direct, *self.swept]))):
@@ -156,7 +160,8 @@ class GroupSearch:
         left = self.limits.max_runs - len(results)
         if self.limits.max_epochs is None:
             return left
-        spent = sum(map(_epochs, results))
+        # `epoch` of a finished run may be that of its best evaluation.
+        spent = sum(int(one.get("epochs" if _ok(one) else "epoch") or 0) for one in results)
         full = max([*(one.get("epochs") or 1 for one in results), self.group.recipe.training.epochs or 1])
         return min(left, (self.limits.max_epochs - spent) // full)
 
@@ -201,21 +206,8 @@ def _ok(result: Result) -> bool:
     return bool(result["status"] == OK)
 
 
-def _runs(number: int) -> str:
-    return "1 direct run" if number == 1 else f"{number} direct runs"
-
-
-def _epochs(result: Result) -> int:
-    """How many epochs a run was trained for; `epoch` of a finished run may be that of its best evaluation."""
-    return int(result.get("epochs" if _ok(result) else "epoch") or 0)
-
-
 def _same(seed: int) -> Seeds:
     return Seeds(theta0=seed, projector=seed, data=seed)
-
-
-def _shifted(seeds: Seeds, by: int) -> Seeds:
-    return Seeds(theta0=seeds.theta0 + by, projector=seeds.projector + by, data=seeds.data + by)
 
 
 def _whole(d: float, tried: tuple[int, int]) -> str:

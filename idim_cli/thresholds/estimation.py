@@ -47,7 +47,7 @@ def read(runs: Sample, options: Options) -> Reading:
     # All rules and their noise work on performance above the floor, where the level is a share of the
     # baseline.
     above, rise = runs.above(floor), level - floor
-    value, draws = (_curve if options.rule == "curve" else _grid)(above, options, rise)
+    value, draws = _crossing(above, options, rise)
     # Without the stopped runs, one run at each d would describe only the runs that did less well.
     red = None if len(runs.stopped.d) else paper_bootstrap(above, options.but(rule="first"), rise)
     mean, sd = red.moments() if red else (math.nan, math.nan)
@@ -132,25 +132,21 @@ def _file(runs: Sample) -> str:
     return f"{runs.source}: " if runs.source else ""
 
 
-def _grid(runs: Sample, options: Options, level: float) -> tuple[float, Draws | None]:
-    """The crossing of the means at each d as a whole number, or -inf or +inf, and its interval."""
+def _crossing(runs: Sample, options: Options, level: float) -> tuple[float, Draws | None]:
+    """The whole d at which the level is reached, or -inf or +inf, and its interval."""
+    if options.rule == "curve":  # its interval needs no repeats at one d
+        passed = crossing(runs, options, level)
+        return passed.value, passed.draws
     if len(runs.stopped.d):
         message = f"{len(runs.stopped.d)} runs were stopped early: their final performance is not known"
         hint = f"rule {options.rule!r} needs it; take rule curve, or sweep with --no-early-stop"
         raise IdimError(message, hint)
-    assert options.rule != "curve"
     curve, weights = runs.centres(options.centre)[None], runs.points.n.astype(float)
     x = crossings(options.rule, runs.d.astype(float), curve, weights, np.array([level]))[0]
     # d is whole; the slack undoes rounding in a crossing at a grid point.
     value = float(np.ceil(x * (1 - 1e-9)))
     draw = paper_bootstrap if options.interval == "paper" else bootstrap
     return value, draw(runs, options, level)
-
-
-def _curve(runs: Sample, options: Options, level: float) -> tuple[float, Draws]:
-    """The same by the smooth curve; its interval needs no repeats at one d."""
-    passed = crossing(runs, options, level)
-    return passed.value, passed.draws
 
 
 def _interval(draws: Draws | None, options: Options) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from idim_cli.core.errors import IdimError
@@ -95,8 +96,5 @@ def _score(table: DataFrame, source: str) -> str | None:
 
 
 def _is_accuracy(name: str) -> bool:
-    return _plain(name) in {f"{split}{metric}" for split in _SPLITS for metric in ("accuracy", "acc")}
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace("/", "_").replace("-", "_").replace(".", "_")
+    plain = re.sub("[/.-]", "_", name.strip().lower())  # Val/Accuracy, val.accuracy
+    return plain in {f"{split}{metric}" for split in _SPLITS for metric in ("accuracy", "acc")}

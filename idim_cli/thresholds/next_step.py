@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +47,10 @@ class TableOrigin:
         """
         if not self.words:
             return ""
-        keys = {one.partition("=")[0] for one in arguments}
-        kept = [word for word in map(_as_option, self.words) if not _is_set(word.partition("=")[0], keys)]
+        # sweep.seeds=5 replaces sweep.seeds.projector=3 too, which is a part of it.
+        set_ = tuple(f"{one.partition('=')[0]}." for one in arguments)
+        words = map(_as_option, self.words)
+        kept = [word for word in words if not f"{word.partition('=')[0]}.".startswith(set_)]
         # Recipe and overrides first, then options.
         line = shlex.join(["idim", "sweep", *sorted([*kept, *arguments], key=lambda word: word[:2] == "--")])
         return f"{line}  # {self.note}" if self.note else line
@@ -117,11 +119,6 @@ def _search(recipe: Recipe | None) -> Mapping[str, Any] | None:
     if search is None or search.name != "adaptive":
         return None
     return registry("search").filled(search.name, search.params)
-
-
-def _is_set(key: str, keys: Collection[str]) -> bool:
-    """Whether one of `keys` sets `key` or a part that it belongs to."""
-    return any(key == one or key.startswith(f"{one}.") for one in keys)
 
 
 def _as_option(word: str) -> str:

@@ -44,7 +44,8 @@ class RunLog:
 
     def row(self, row: Mapping[str, Any]) -> None:
         """Log the figures of one evaluation."""
-        self.log(", ".join(f"{key} {_short(value)}" for key, value in row.items()))
+        short = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}
+        self.log(", ".join(f"{key} {value}" for key, value in short.items()))
 
     def metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write one line of metrics.csv for each evaluation so far."""
@@ -64,7 +65,3 @@ class RunLog:
             writer.writeheader()
             writer.writerows(rows)
             results.write_atomic(path, text.getvalue(), durable=False)
-
-
-def _short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -43,7 +43,7 @@ class Pack:
         assert isinstance(train, Tensors)  # checked by `unbatchable_reason`
         self.data = train
         self.blocks = Blocks([space.projector for space in spaces])
-        self.spaces, self.coords = spaces, [space.coords for space in spaces]
+        self.coords = [space.coords for space in spaces]
         self.sizes = [size for _, size in spaces[0].sizes]
         self.shapes = {name: spaces[0].module.get_parameter(name).shape for name, _ in spaces[0].sizes}
         every = [_tensors(loop) for loop in loops]
@@ -81,7 +81,7 @@ class Pack:
         chosen = mapped(lambda t: t.index_select(0, at).to(self.device).unflatten(0, lead), self.data.data)
         leaves, self.tree = pytree.tree_flatten(chosen)
         with torch.no_grad():
-            coords = torch.cat([space.coords for space in self.spaces])
+            coords = torch.cat([*self.coords])
         losses, gradient = self.compute(coords, *leaves)
         for own, part in zip(self.coords, gradient.split(self.blocks.shares), strict=True):
             own.grad = part

@@ -177,7 +177,9 @@ class BatchScheduler:
         # Trainings that joined at different times thus fall into step at the last, partial batch of an
         # epoch: those that reach it first wait there until they are the majority.
         ready = [(member, member.pending) for member in self.members if member.pending]
-        sizes = [_batch_size(pending) for _, pending in ready]
+        # Steps without examples are of methods that are never in a pack.
+        examples = [pending.step.examples for _, pending in ready]
+        sizes = [0 if some is None else len(some) for some in examples]
         most = max(set(sizes), key=sizes.count)
         group = [both for both, size in zip(ready, sizes, strict=True) if size == most]
         losses = self._losses([pending for _, pending in group])
@@ -187,7 +189,7 @@ class BatchScheduler:
     def _losses(self, batches: Sequence[PendingStep]) -> Sequence[Tensor | None]:
         """Make a step of the pack; returns its losses, or None for each training that must make it itself."""
         loops = tuple(pending.loop for pending in batches)
-        # Alone, a training has the bits of a single run, and is faster than a pack of one.
+        # Alone, a training makes its own step, with the bits of a single run.
         if len(loops) == 1 or self.members[0].kind in self.unbatchable:
             return [None] * len(loops)
         try:
@@ -205,8 +207,3 @@ class BatchScheduler:
             self._set_members([member for member in self.members if member.pending])
         while self.ended:
             yield self.ended.pop(0)
-
-
-def _batch_size(pending: PendingStep) -> int:
-    # Steps without examples are of methods that are never in a pack of several.
-    return 0 if pending.step.examples is None else len(pending.step.examples)
