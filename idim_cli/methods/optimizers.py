@@ -30,7 +30,11 @@ def build(component: Component, coords: nn.Parameter) -> Optimizer:
     """
     name = component.name
     try:
-        made = OPTIMIZERS.make(name, component.params, [coords])
+        if OPTIMIZERS.library(name):
+            settings = OPTIMIZERS.filled(name, component.params)
+            made = eager(OPTIMIZERS.open(name))([coords], **settings)
+        else:
+            made = OPTIMIZERS.make(name, component.params, [coords])
     except (ValueError, TypeError) as error:
         raise ComponentError(f"optimizer {name!r}: {error}") from error
     if not isinstance(made, Optimizer):

@@ -1,5 +1,8 @@
 """What holds for every optimizer: registered, of torch, the user's own, and by an entry point."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -143,3 +146,13 @@ def test_what_torch_has_and_cannot_be_used_is_said(wrong):
 def test_own_optimizers_that_cannot_work_are_refused(own_file, text, why):
     with pytest.raises(ComponentError, match=why):
         try_step(Component(name=own_file(text) + ":make"))
+
+
+def test_those_of_torch_are_used_without_what_prepares_them_for_compiling():
+    code = (
+        "import sys, torch; from idim_cli.methods.optimizers import try_step\n"
+        "from idim_cli.recipe.schema import Component\n"
+        "try_step(Component(name='torch:NAdam')); print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
