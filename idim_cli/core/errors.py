@@ -64,7 +64,7 @@ class IdimError(Exception):
     As text it is the message with the hint, which a notebook or a log shows.
 
     Attributes:
-        message: what is wrong.
+        message: the problem.
         hint: what to do about it, or an empty string.
         exit_code: what the process returns.
     """

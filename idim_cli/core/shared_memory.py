@@ -16,7 +16,7 @@ def span(tensor: Tensor) -> tuple[str, int, int] | None:
         return None
     try:
         storage = tensor.untyped_storage()
-        # Tensors on the meta device have no address: their storages are told apart by their identity.
+        # Tensors on the meta device have no address: their storages are compared by identity.
         base: int = storage._cdata << 64 if tensor.is_meta else storage.data_ptr()
     except (NotImplementedError, RuntimeError):  # kinds of tensors without their own memory
         return None

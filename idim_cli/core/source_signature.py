@@ -244,5 +244,5 @@ def _value(node: ast.expr) -> Any:
     """A plain value, or a power of two."""
     match node:
         case ast.BinOp(left=ast.Constant(value=2), op=ast.Pow(), right=ast.Constant(value=int(power))):
-            return 2 ** min(power, 64)  # a stranger's power may be any number
+            return 2 ** min(power, 64)  # the text may be untrusted, and the power any number
     return ast.literal_eval(node)

@@ -233,7 +233,7 @@ def _sizes(sizes: object) -> list[int]:
 
 
 def _whole(value: object, name: str = "d", hint: str = "d counts the trained numbers") -> int:
-    # numpy's whole numbers are Integral; so is bool, which nobody means as a number here.
+    # numpy's whole numbers are Integral; so is bool, which is an error here.
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise ComponentError(f"{name} must be a whole number, got {value!r}", hint)
     # A numpy int32 would overflow in products such as D d.

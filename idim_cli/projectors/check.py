@@ -16,7 +16,7 @@ from idim_cli.recipe.schema import Component
 TOLERANCE = 1e-3
 # 256 MiB of sampled columns: a check of P must need less memory than the run that it is for.
 _SAMPLE_BYTES = 1 << 28
-# What an error offers instead, the one that needs least memory first.
+# Alternatives in an error, in the order of the memory that they need.
 _ALTERNATIVES = ("tied", "fastfood", "sparse", "dense")
 
 

@@ -26,7 +26,7 @@ class Dense(Projector):
     def __init__(self, D: int, d: int, seed: int, *, orthogonal: bool = False) -> None:
         super().__init__(D, d, seed, orthogonal=orthogonal)
         make = _orthonormal if orthogonal else _normalised
-        # P transposed, [d, D]: each column of P is drawn at once and lies in one piece.
+        # P transposed, [d, D]: each column of P is drawn in one call and contiguous.
         self._hold("rows", make(D, d, self._stream()))
 
     def _project(self, v: Tensor) -> Tensor:

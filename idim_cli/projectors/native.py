@@ -65,7 +65,7 @@ def admit(module: nn.Module, trainable: Sequence[str] | None = None) -> list[Nat
     if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
         message = "the model is TorchScript, whose parameters cannot be replaced in a forward pass"
         raise ComponentError(message, "give the module that it was compiled from")
-    # First: a lazy parameter has no memory and no number of elements, which all that follows asks for.
+    # First: a lazy parameter has no memory and no number of elements, which the other checks need.
     for name, tensor in places(module):
         if is_lazy(tensor):
             message = f"{name!r} has no shape yet: its module is lazy"
@@ -102,7 +102,7 @@ def _chosen(module: nn.Module, trainable: Sequence[str] | None) -> list[Native]:
             "a Subspace freezes the network that it wraps: call network.requires_grad_(True)",
         )
     matched = set(names) if trainable is None else _matched(names, free, _patterns(trainable))
-    # Names count a module that is used twice twice; a forward pass must replace each place once.
+    # `names` has both names of a module that is used twice; a forward pass must replace each place once.
     first: dict[object, list[str]] = {}
     for name, tensor in places(module):
         if isinstance(tensor, nn.Parameter):

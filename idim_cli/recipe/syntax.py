@@ -23,7 +23,7 @@ _WORDS = {
     "expected the node content": ("a value is missing, or a bracket not closed", "quote text with [ ] { } ,"),
     "expected '<document start>'": ("text after the end", "check the indentation and the brackets"),
     "sequence entries are not allowed": (
-        "a '- ' that cannot stand here",
+        "a '- ' that is not allowed here",
         "put each '- ' on a line of its own",
     ),
     "found unknown escape": (

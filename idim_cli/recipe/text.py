@@ -16,7 +16,7 @@ from idim_cli.recipe.syntax import syntax_fault
 
 # Far above any real recipe: they bound the time and memory of a mistake or an attack.
 MAX_BYTES = 2**20
-MAX_NODES = 20_000  # entries, each use of an alias counted in full: a few lines can stand for billions
+MAX_NODES = 20_000  # entries, each use of an alias counted in full: a few lines of them expand to billions
 MAX_DEPTH = 40  # levels: reading recurses
 MAX_KEY = 1000  # letters: places are kept by the full path of a key
 MAX_DIGITS = 3000  # of a whole number; Python writes no more than 4300

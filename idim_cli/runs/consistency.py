@@ -33,7 +33,7 @@ def odd(results: Sequence[Result]) -> dict[str, str]:
                 groups[same].append(one)
         for alike in groups.values():
             most, number = Counter(one[field] for one in alike).most_common(1)[0]
-            # Without a majority nobody knows which one is right: all are odd.
+            # Without a majority any of them may be wrong: all are odd.
             agreed = most if 2 * number > len(alike) else None
             for one in alike:
                 if one[field] != agreed:

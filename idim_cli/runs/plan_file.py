@@ -80,7 +80,7 @@ def _plan(folder: Path) -> list[dict[str, Any]] | None:
 
 def _is_inside(run_id: str) -> bool:
     """Whether a run_id names a folder below ``runs``."""
-    # A plan may come from a stranger and must not make idim read or write elsewhere.
+    # A plan may be untrusted and must not make idim read or write elsewhere.
     fits = len(run_id) <= _NAME and not set(run_id) & {"/", "\\", "\0"}
     if fits and run_id not in ("", ".", ".."):
         return True

@@ -35,7 +35,7 @@ def parsed(data: bytes) -> dict[str, Any]:
 
 
 def _wrong(result: Any) -> Iterator[str]:
-    """What is wrong with the content; any field but run_id may be absent or null."""
+    """The faults of the content; any field but run_id may be absent or null."""
     if not isinstance(result, dict) or not isinstance(result.get("run_id"), str):
         yield "it has no run_id"
         return

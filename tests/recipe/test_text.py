@@ -92,7 +92,7 @@ SYNTAX = {
     "a: x\0y": "f:1:5: the character U+0000 is not text (is this a YAML file?)",
     "a: [\n": "f:2:1: a value is missing, or a bracket not closed (quote text with [ ] { } ,)",
     "{a: 1}\nb: 2": "f:2:1: text after the end (check the indentation and the brackets)",
-    "a: - 1": "f:1:4: a '- ' that cannot stand here (put each '- ' on a line of its own)",
+    "a: - 1": "f:1:4: a '- ' that is not allowed here (put each '- ' on a line of its own)",
     'a: "\\q"': "f:1:6: an unknown escape after a backslash (put text with backslashes in 'single quotes')",
     "a: *": "f:1:5: an anchor or alias without a name (quote text that begins with & or *)",
     "a: > b": "f:1:6: text after '|' or '>' (quote text that begins with | or >)",
