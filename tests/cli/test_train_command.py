@@ -88,7 +88,7 @@ def test_a_signal_passes_through(idim, monkeypatch):
 
     from idim_cli.training.session import TrainingSession
 
-    monkeypatch.setattr(TrainingSession, "_tell", lambda self: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(TrainingSession, "_report", lambda self: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(StoppedError, match="its state is saved") as caught:
         idim("-q")
     assert caught.value.exit_code == 143

@@ -284,7 +284,7 @@ def test_code_that_no_digest_covers_shows_in_the_score(hidden):
             FileError, match=r"cannot be scored: on the validation split it comes to .*, not "
         ) as e:
             call(folder)
-        assert "bring that back" in e.value.hint
+        assert "restore it" in e.value.hint
     assert not (folder / "checkpoint.idim").exists()
 
 
@@ -335,9 +335,9 @@ def test_the_figures_of_a_checkpoint_are_those_of_its_coordinates(here, performa
     result = train(loaded)
     found = from_checkpoint.read(folder_of(loaded) / results.CHECKPOINT)
     metrics = {name.removeprefix("validation_"): value for name, value in result["metrics"].items()}
-    assert found.figures["validation"] == {name: metrics[name] for name in found.figures["validation"]}
-    assert {"accuracy", "nll"} <= found.figures["validation"].keys()
-    assert evaluate(folder_of(loaded)).metrics == pytest.approx(found.figures["validation"])
+    assert found.metrics["validation"] == {name: metrics[name] for name in found.metrics["validation"]}
+    assert {"accuracy", "nll"} <= found.metrics["validation"].keys()
+    assert evaluate(folder_of(loaded)).metrics == pytest.approx(found.metrics["validation"])
 
 
 @pytest.mark.parametrize(
