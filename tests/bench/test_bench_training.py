@@ -33,11 +33,8 @@ def test_a_row_for_each_projector_at_each_d_with_ratios_of_its_own(small):
 
 def test_a_projector_that_cannot_be_had_is_skipped_with_the_reason(small):
     tied, dense = step.measure(small, [D + 1], ["tied", "dense"], HOW, Where())
-    assert (
-        tied["skipped"]
-        == dense["skipped"]
-        == (f"d = {D + 1} is not in 1 .. D = {D} (d counts the trained numbers, D all of them)")
-    )
+    assert tied["skipped"] == dense["skipped"]
+    assert tied["skipped"].startswith(f"d = {D + 1} is not in 1 .. D = {D}")
     assert tied["step_s"] is None
 
 

@@ -89,7 +89,7 @@ def test_it_goes_on_with_the_same_bits(name):
     assert torch.equal(trained(after, second, 4), expected)
 
 
-def test_those_that_are_joined_step_as_apart(name):
+def test_joined_optimizers_make_the_steps_of_single_ones(name):
     coords = [start(), start()]
     optimizers = [made(name, one, lr=0.05) for one in coords]
     if not joinable(optimizers[0]):

@@ -21,11 +21,11 @@ class Doubling:
         self.group, = groups(recipe)
         self.d, self.limit = first, native(self.group)
 
-    def ask(self, told):
-        if not told:
+    def ask(self, results):
+        if not results:
             return Ask(self.group.direct([Seeds()]), ["the baseline"])
-        best = max(one["performance"] for one in told.values() if one["direct"])
-        reached = [one for one in told.values() if not one["direct"] and one["performance"] > 0.9 * best]
+        best = max(one["performance"] for one in results.values() if one["direct"])
+        reached = [one for one in results.values() if not one["direct"] and one["performance"] > 0.9 * best]
         if reached or self.d > self.limit:
             return None
         runs, self.d = self.group.at([(self.d, Seeds())]), 2 * self.d
@@ -50,10 +50,10 @@ def search(name):
 
 
 def test_it_ends_and_asks_for_each_run_once(name):
-    told, _ = search(name)
-    assert any(result["direct"] for result in told.values())
-    assert any(not result["direct"] for result in told.values())
-    assert all((result["d"] or 1) <= PROBLEM.D for result in told.values())
+    results, _ = search(name)
+    assert any(result["direct"] for result in results.values())
+    assert any(not result["direct"] for result in results.values())
+    assert all((result["d"] or 1) <= PROBLEM.D for result in results.values())
 
 
 def test_the_same_results_lead_to_the_same_questions(name):
@@ -76,7 +76,7 @@ def test_wrong_parameters_are_refused(name):
     ],
 )
 def test_what_an_own_search_does_wrong_is_said(own_file, body, why):
-    text = f"class Mine:\n    def __init__(self, recipe, native): pass\n    def ask(self, told): {body}\n"
+    text = f"class Mine:\n    def __init__(self, recipe, native): pass\n    def ask(self, results): {body}\n"
     name = own_file(text) + ":Mine"
     recipe = loads(
         f"dataset: digits\nmodel: fc\ntraining: {{epochs: 1}}\nsweep: {{search: '{name}'}}", "r.yaml"

@@ -30,7 +30,7 @@ def table(swept=SWEPT, direct=(0.99, 0.99), **columns):
 )  # fmt: skip
 def test_the_level_and_what_needs_no_learning(columns, caution):
     reading = estimate(table(**columns))
-    assert [caution in told for told in reading.cautions] == [True] * bool(caution)
+    assert [caution in one for one in reading.cautions] == [True] * bool(caution)
     assert ("caution" in describe(reading)) == bool(caution)
     assert reading.as_dict()["cautions"] == list(reading.cautions)
 
@@ -39,8 +39,8 @@ def test_a_learner_that_learns_nothing():
     idle = table(dict.fromkeys(SWEPT, (0.11, 0.09)), direct=(0.1, 0.1))
     reading = estimate(idle.assign(performance_start=idle["performance"]))
     assert reading.verdict == "reached at the smallest d"
-    (told,) = reading.cautions
-    assert "nothing was learnt" in told
+    (caution,) = reading.cautions
+    assert "nothing was learnt" in caution
     assert not reading.next  # a smaller d would reach that level too
 
 
@@ -49,8 +49,8 @@ def test_runs_that_start_elsewhere_may_start_well():
 
 
 def test_one_performance_in_all_runs():
-    (told,) = estimate(table(dict.fromkeys(SWEPT, (0.92, 0.92)))).cautions
-    assert "the performance is 0.92 in every run: " in told
+    (caution,) = estimate(table(dict.fromkeys(SWEPT, (0.92, 0.92)))).cautions
+    assert "the performance is 0.92 in every run: " in caution
     assert not estimate(table(dict.fromkeys((10, 20), (0.92, 0.92)))).cautions
 
 
@@ -65,8 +65,8 @@ def foreign(*more, **columns):
 def test_copies_of_rows_are_left_out_and_counted():
     once, twice = estimate(foreign()), estimate(foreign(*FOREIGN, *FOREIGN))
     assert not once.cautions
-    (told,) = twice.cautions
-    assert told.startswith("12 rows are copies of other rows, and left out")
+    (caution,) = twice.cautions
+    assert caution.startswith("12 rows are copies of other rows, and left out")
     assert (twice.value, twice.low, twice.high, twice.runs) == (once.value, once.low, once.high, once.runs)
     # Nothing says that these are not two runs of the same performance.
     unnamed = foreign(*FOREIGN).drop(columns="seed")
@@ -82,13 +82,13 @@ def test_an_export_that_was_put_together_twice():
 def test_runs_of_one_d_and_seed_with_two_performances():
     reading = estimate(foreign((10, 0, 0.5), (40, 1, 0.6)))
     assert reading.runs == 8
-    (told,) = reading.cautions
-    assert told.startswith("2 runs have the d and the seed of another run, and another performance")
+    (caution,) = reading.cautions
+    assert caution.startswith("2 runs have the d and the seed of another run, and another performance")
     assert not estimate(foreign((10, 0, 0.5), (40, 1, 0.6), seed=3)).cautions  # it says nothing
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "caution"),
     [
         ([(40, 2, 94.5)], "percentages and shares may be mixed in one column (94.5 and 0.95)"),
         (
@@ -98,9 +98,9 @@ def test_runs_of_one_d_and_seed_with_two_performances():
         ([(0, 2, 1.2)], ""),
     ],
 )
-def test_percentages_among_shares(more, told):
+def test_percentages_among_shares(more, caution):
     found = [one for one in estimate(foreign(*more)).cautions if "percentages" in one]
-    assert [one.startswith(told) for one in found] == [True] * bool(told)
+    assert [one.startswith(caution) for one in found] == [True] * bool(caution)
 
 
 def test_a_baseline_in_percent_above_shares():
@@ -113,8 +113,8 @@ def test_a_level_above_every_accuracy():
     table = foreign().assign(metric="accuracy")
     assert not estimate(table).cautions
     for options in ({"fraction": 1.5}, {"baseline": 2.0}):
-        (told,) = estimate(table, **options).cautions
-        assert told.startswith("no accuracy reaches a level of 1.")
+        (caution,) = estimate(table, **options).cautions
+        assert caution.startswith("no accuracy reaches a level of 1.")
 
 
 def test_rewards_may_grow_from_little_to_much():
@@ -128,9 +128,9 @@ def test_an_accuracy_above_1(tmp_path):
     read, notes = Selection().of(table)
     assert not estimate(read).cautions  # the baseline is a percentage as the runs are
     assert estimate(read).value == estimate(foreign()).value
-    (told,) = estimate(read, baseline=1.0).cautions
-    assert told.startswith("accuracies up to 99 are compared with a level of 0.9")
+    (caution,) = estimate(read, baseline=1.0).cautions
+    assert caution.startswith("accuracies up to 99 are compared with a level of 0.9")
     chosen, _ = Selection({"performance": "val_acc"}).of(table)
-    assert estimate(chosen, baseline=1.0).cautions == (told,)
+    assert estimate(chosen, baseline=1.0).cautions == (caution,)
     assert any("--column seed_projector=seed reads it so" in note for note in notes)
     assert "seed_projector=seed" not in str(Selection({"seed_projector": "seed"}).of(table)[1])

@@ -152,22 +152,22 @@ def test_an_edited_file_is_refused_by_evaluate(here, file):
 
 
 def test_a_replaced_file_of_data_makes_a_sweep_again_and_says_so(here):
-    loaded, told = csv_data("{name: hf, path: rows}"), []
+    loaded, lines = csv_data("{name: hf, path: rows}"), []
 
     class Told(Silent):
         def say(self, line):
-            told.append(line)
+            lines.append(line)
 
     sweep(loaded)
     text = Path("rows/train.csv").read_text()
     another_process()
     assert sweep(loaded, watcher=Told()).ok == 3
-    assert not told
+    assert not lines
     Path("rows/train.csv").write_text(text.replace(",3,1", ",4,1", 1))
     another_process()
     again = sweep(loaded, watcher=Told())
     assert (
-        told[0]
+        lines[0]
         == "3 finished runs are made again: the data of hf (train) are not those that it was trained on"
     )
     fresh = sweep(loaded, "fresh")
@@ -178,7 +178,7 @@ def test_only_the_test_split_has_changed(here):
     loaded = recipe()
     train(loaded)
     folder = folder_of(loaded)
-    told = json.loads((folder / "result.json").read_text())["origin"]["data"]["test"]
+    digest = json.loads((folder / "result.json").read_text())["origin"]["data"]["test"]
     text = Path("data.py").read_text()
     # The same code, so the test split must come from elsewhere.
     Path("data.py").write_text(text.replace("x[40:], y[40:]", "x[40:], torch.load('y.pt')"))
@@ -186,7 +186,7 @@ def test_only_the_test_split_has_changed(here):
     another_process()
     train(loaded := recipe(), "other")
     folder = "other" / folder_of(loaded).relative_to("results")
-    assert json.loads((folder / "result.json").read_text())["origin"]["data"]["test"] != told
+    assert json.loads((folder / "result.json").read_text())["origin"]["data"]["test"] != digest
     assert evaluate(folder, "test").examples == 20
     torch.save(torch.ones(20, dtype=torch.long), "y.pt")
     assert evaluate(folder).examples == 10
@@ -288,7 +288,7 @@ def test_code_that_no_digest_covers_shows_in_the_score(hidden):
     assert not (folder / "checkpoint.idim").exists()
 
 
-def test_a_compressed_file_is_compared_with_what_lies_beside_it(hidden):
+def test_a_compressed_file_is_compared_with_its_checkpoint(hidden):
     with pytest.raises(
         FileError, match=r"the file cannot be scored: on the validation split it comes to nll"
     ):
@@ -306,7 +306,7 @@ def test_data_that_have_changed_since_a_file_was_written_are_refused(here):
         evaluate("a.idim", trust_code=True)
 
 
-def test_what_lies_beside_a_file_of_other_bytes_says_nothing_of_it(here):
+def test_the_checkpoint_of_another_file_is_not_compared(here):
     for seed in (0, 1):
         train(loaded := recipe(overrides=[f"seeds.data={seed}"]))
         compress(folder_of(loaded), f"{seed}.idim", CompressOptions(lossless=True))

@@ -91,7 +91,7 @@ def test_runs_share_the_data(loaded):
     assert first is again
 
 
-def test_many_faults_of_one_kind_are_told_as_one(loaded):
+def test_many_faults_of_one_kind_are_reported_as_one(loaded):
     recipe = loaded("model=fc", "model.depth=1", "model.width=1", extra="sweep: {d: [5, 10, 20, 30, 40]}")
     (fault,) = faults(recipe)
     assert fault.message == "d = 10 is more than D = 7, the parameters of fc, and 3 more faults of this kind"

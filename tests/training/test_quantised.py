@@ -133,7 +133,7 @@ def _kill():
 
 
 def test_several_side_by_side_are_as_each_alone(tmp_path):
-    # Joined optimizers have one learning rate, and that hangs on how many coordinates are free.
+    # Joined optimizers have one learning rate, and that depends on how many coordinates are free.
     orders = ["nearest", "nearest", "steepest"]
     texts = [
         recipe(f"quantise={{levels: 3, after: {seed / 4}, order: {order}}}", f"seeds={seed}")
@@ -216,7 +216,7 @@ def test_a_start_that_is_not_there(tmp_path):
     refused("not a checkpoint")
     damaged = {"recipe": {"name": "small"}, "d": 40}
     checkpoint.save(tmp_path / "at" / results.CHECKPOINT, {"coords": torch.zeros(40)}, damaged)
-    refused("own recipe is faulty")
+    refused("own recipe is invalid")
 
 
 def test_a_sweep_finds_a_wrong_start_before_its_first_run(tmp_path):

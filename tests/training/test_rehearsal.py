@@ -170,7 +170,7 @@ def test_what_a_model_returns_in_training_alone(made):
     assert one.message == "the model returned a Outputs, not a tensor"
 
 
-def test_a_bug_that_only_training_meets_is_told_with_its_place(made, code):
+def test_a_bug_that_only_occurs_in_training_is_reported_with_its_place(made, code):
     one = fault(made("broken", "d=5"))
     assert "ZeroDivisionError: a bug in the user's model" in one.message
     lines = code.read_text().splitlines()
@@ -316,7 +316,7 @@ def test_a_search_looks_at_a_network_once(made, tmp_path, caplog):
     assert caplog.text.count("no gradient reaches 2 of its parameters") == 1
 
 
-def test_a_model_that_casts_to_other_numbers_is_told_that_all_is_float32(made):
+def test_a_model_that_casts_to_another_dtype_gets_a_hint_at_float32(made):
     one = fault(made("Double"))
     assert "dtype" in one.message
     assert "float32" in one.hint

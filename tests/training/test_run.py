@@ -229,7 +229,7 @@ def damaged(path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda path: path.write_bytes(b"x"), "cannot read the checkpoint"),
         (damaged, "does not match its checksum"),
@@ -237,12 +237,12 @@ def damaged(path):
     ],
 )
 def test_a_checkpoint_that_cannot_be_believed_is_named_and_the_run_made_again(
-    one, tmp_path, every_step, caplog, change, told
+    one, tmp_path, every_step, caplog, change, message
 ):
     expected = run(one(), tmp_path / "whole")
     change(half_way(one, tmp_path / "cut"))
     assert without_times(run(one(), tmp_path / "cut")) == without_times(expected)
-    assert told in caplog.text
+    assert message in caplog.text
     assert "starts from the beginning" in (tmp_path / "cut" / results.LOG).read_text()
 
 
