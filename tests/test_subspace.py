@@ -125,13 +125,13 @@ def test_torch_func_works_as_on_any_module():
 
 def test_a_whole_step_of_training_lowers_the_loss():
     wrapped = subspace(mlp(), d=40)
-    target, optimiser = (torch.arange(6) > 2).long(), torch.optim.Adam([wrapped.coords], lr=0.05)
+    target, optimizer = (torch.arange(6) > 2).long(), torch.optim.Adam([wrapped.coords], lr=0.05)
     losses = []
     for _ in range(60):
         loss = nn.functional.cross_entropy(wrapped(X), target)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
 

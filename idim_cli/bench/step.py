@@ -53,7 +53,7 @@ def measure(
     """A row of `COLUMNS` for each projector at each d.
 
     A step is everything that training does from one batch to the next, in `training.loop.Loop` itself: it
-    gathers the batch, projects, runs the network forward and backward, applies the adjoint and the optimiser.
+    gathers the batch, projects, runs the network forward and backward, applies the adjoint and the optimizer.
     The same step of direct training is timed in the same rounds, and that of the bare module in a loop of
     four lines.
 

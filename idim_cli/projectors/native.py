@@ -194,7 +194,7 @@ def _refuse_sparse(module: nn.Module, chosen: set[int]) -> None:
 
 def _refuse_shared(module: nn.Module, chosen: Sequence[Native]) -> None:
     """Refuse a weight that shares part of its memory with another tensor."""
-    # An optimiser moves both in place; a subspace would give the weight memory of its own.
+    # An optimizer moves both in place; a subspace would give the weight memory of its own.
     own = {place for one in chosen for place in (one.name, *one.places)}
     others = [(name, tensor) for name, tensor in places(module) if name not in own]
     clash = shared_memory.overlap([(one.name, one.parameter) for one in chosen], others)

@@ -1,4 +1,4 @@
-"""Optimisers: their settings reach torch, wrong ones are refused."""
+"""Optimizers: their settings reach torch, wrong ones are refused."""
 
 import pytest
 import torch

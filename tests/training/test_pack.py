@@ -179,7 +179,7 @@ def test_a_step_is_that_of_single_runs_for_every_projector(projector):
         ["training.optimizer={name: rmsprop, lr: 0.01}", "training.schedule=cosine"],
     ],
 )
-def test_every_training_keeps_its_optimiser_rate_and_schedule(training):
+def test_every_training_keeps_its_optimizer_rate_and_schedule(training):
     others = [
         ["training.optimizer={name: sgd, lr: 0.01}"],
         ["training.optimizer={name: adam, lr: 0.2}"],
@@ -201,7 +201,7 @@ def test_what_is_frozen_and_what_is_a_buffer_is_each_runs_own(small):
     same_way(several(small("Frozen", "trainable=['head.*']"), [], ["d=5"], []), number=3)
 
 
-def test_a_parameter_without_axes_is_no_obstacle(small):
+def test_a_parameter_without_axes_can_be_batched(small):
     (loop,) = loops_of(several(small("Hidden"), []))
     assert unbatchable_reason(next(loop.stepwise())) is None
 
@@ -294,7 +294,7 @@ def test_a_recurrent_network_is_batched_rightly_or_not_at_all(small, tmp_path):
         assert packed[run.run_id]["metrics"] == pytest.approx(alone["metrics"], rel=1e-3)
 
 
-def test_looking_for_an_obstacle_leaves_no_trace(small):
+def test_trying_whether_a_run_can_be_batched_changes_nothing(small):
     ends = []
     for look in (False, True):
         (loop,) = loops_of(several(small("norm"), []))

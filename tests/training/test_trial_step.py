@@ -284,7 +284,7 @@ def test_better_batch_sizes_leave_no_small_batch():
             assert n % other == 0 or n % other >= other // 2 > 1
 
 
-def test_a_direct_run_is_rehearsed_too(made):
+def test_a_direct_run_makes_a_trial_step_too(made):
     recipe = made("broken", "projector=identity", "d=null")
     with pytest.raises(RecipeError):
         preflight([single(recipe.recipe)], Where(), recipe.source)
