@@ -118,7 +118,7 @@ def _pass(split: Streamed, order: Order, size: int, device: torch.device) -> Cal
 
 
 def _bare(split: Streamed, order: Tensor, size: int, device: torch.device) -> None:
-    """The same examples by a loop of one's own, without seeds, checks of errors, and workers."""
+    """The same examples by a bare loop, without seeds, checks of errors, and workers."""
     dataset = split.dataset
     for places in torch.split(order if split.index is None else split.index[order], size):
         if isinstance(dataset, ImageFiles):

@@ -62,7 +62,7 @@ def pack_steps(loops: Sequence[Loop]) -> Call:
 
     def step() -> None:
         losses = pack.step(batches).unbind()
-        # Each run goes on to its next batch with its own loss, as in training.
+        # Each run takes its next batch with its own loss, as in training.
         batches[:] = [training.send(loss) for training, loss in zip(trainings, losses, strict=True)]
 
     return step

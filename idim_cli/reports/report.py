@@ -61,7 +61,7 @@ class Report:
     def error(self) -> IdimError | None:
         """Why no group could be read; None if one could, or if there are single runs or no runs at all.
 
-        The page is written all the same.
+        The page is written anyway.
         """
         return self.inputs.error
 

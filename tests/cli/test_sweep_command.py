@@ -37,10 +37,10 @@ def idim(tmp_path, monkeypatch):
 def test_one_plain_line_a_run_on_stderr_and_the_summary_on_stdout(idim):
     done = idim()
     assert done.exit_code == 0
-    # torch may have been imported by an earlier test.
-    lines = [line for line in done.stderr.splitlines() if not line.endswith("loading torch ...")]
-    assert lines[0] == "3 runs"
-    assert [line.partition(" ")[0] for line in lines[1:]] == ["[1/3]", "[2/3]", "[3/3]"]
+    # Whether torch was imported by an earlier test, and the number of free cores, add further lines.
+    lines = done.stderr.splitlines()
+    assert "3 runs" in lines
+    assert [line.partition(" ")[0] for line in lines if "[" in line] == ["[1/3]", "[2/3]", "[3/3]"]
     assert "d_int90" in done.stdout
     assert "train exp_minus_loss against" in done.stdout
     assert "d_int100" not in done.stdout

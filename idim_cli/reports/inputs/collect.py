@@ -83,7 +83,7 @@ def _without_runs(place: Path) -> str:
     """A note about a path without runs; an error if there is no compressed file, not even a damaged one."""
     if records.is_compressed(place):
         if not records.files(place)[0].exists():
-            raise FileError(f"{place} has no record", "write both anew with `idim compress`")
+            raise FileError(f"{place} has no record", "write both again with `idim compress`")
         return ""
     if not records.files(place):
         results.read(place)  # raises the error that suggests what might be meant

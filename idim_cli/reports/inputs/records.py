@@ -18,7 +18,7 @@ from idim_cli.core.errors import FileError
 from idim_cli.runs import results
 
 _ENDING = results.COMPRESSED + results.RECORD
-_AGAIN = "write the file anew with `idim compress`"
+_AGAIN = "write the file again with `idim compress`"
 _BYTES = 2**22  # of a record; those of a frontier of hundreds of trainings have some 100 kB
 # Training examples of a bound: computing it takes time and memory that grow with a count made up by others.
 _EXAMPLES = 10**9
