@@ -212,12 +212,12 @@ def measure(command: list[str], limit: float) -> tuple[float, float, float, int]
         "except subprocess.TimeoutExpired: code = -1\n"
         "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    told = subprocess.run(
+    child = subprocess.run(
         [sys.executable, "-c", probe, json.dumps(command), str(limit)], capture_output=True, text=True
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    code, peak = map(int, told.stdout.split())
+    code, peak = map(int, child.stdout.split())
     return spent, time.monotonic() - began, peak / 1024, code
 
 

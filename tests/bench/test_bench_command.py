@@ -80,12 +80,12 @@ def test_the_environment_says_where_results_go_and_on_which_device(call, tmp_pat
 
 def test_json_has_rows_machine_and_files(call, tmp_path):
     done = call("projectors", "--D", "400", "--projector", "tied", "--json", "--out", "here", *QUICK)
-    told = json.loads(done.stdout)
-    assert (told["schema"], told["machine"]["load"]) == ("idim/bench-projectors/1", 0.0)
-    (row,) = told["rows"]
+    printed = json.loads(done.stdout)
+    assert (printed["schema"], printed["machine"]["load"]) == ("idim/bench-projectors/1", 0.0)
+    (row,) = printed["rows"]
     assert (row["projector"], row["than"]) == ("tied", None)
     assert row["to_floor"] == row["both_s"] / row["floor_s"]
-    assert [(tmp_path / path).exists() for path in told["files"]] == [True, True]
+    assert [(tmp_path / path).exists() for path in printed["files"]] == [True, True]
 
 
 def test_a_skipped_row_says_why_in_table_and_csv(call, tmp_path):
@@ -97,8 +97,8 @@ def test_a_skipped_row_says_why_in_table_and_csv(call, tmp_path):
 
 
 def test_next_to_is_in_the_table_with_its_ratio(call):
-    beside = "idim_cli.projectors.fastfood:Fastfood"
-    done = call("projectors", "--D", "1k", "--projector", "tied", "--reference", beside, *QUICK)
+    references = "idim_cli.projectors.fastfood:Fastfood"
+    done = call("projectors", "--D", "1k", "--projector", "tied", "--reference", references, *QUICK)
     assert "faster: how many times faster than Fastfood" in done.stdout
     assert done.stdout.index("Fastfood  ") < done.stdout.index("tied  ")
 

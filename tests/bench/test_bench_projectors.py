@@ -37,8 +37,8 @@ def test_every_projector_has_a_complete_row_at_every_size():
 
 
 def test_what_is_next_to_comes_first_and_all_are_compared_to_it():
-    beside = [bench.Contestant("One", Tied), bench.Contestant("Two", Tied)]
-    rows = rows_of(["tied", "sparse"], reference=beside)
+    references = [bench.Contestant("One", Tied), bench.Contestant("Two", Tied)]
+    rows = rows_of(["tied", "sparse"], reference=references)
     assert [row["projector"] for row in rows] == ["One", "Two", "tied", "sparse"]
     assert rows[0]["times_faster"] == 1
     for row in rows:
@@ -69,8 +69,8 @@ def test_projectors_that_do_not_fit_side_by_side_are_made_one_after_the_other(mo
     free = iter([100, 20, 100, 100])
     monkeypatch.setattr(Room, "now", lambda device: Room(*[next(free, 100)] * 2))
     said = []
-    beside = [bench.Contestant("A", Large), bench.Contestant("B", Large)]
-    rows = list(bench.measure([], [400], 0.01, HOW, reference=beside, say=said.append))
+    references = [bench.Contestant("A", Large), bench.Contestant("B", Large)]
+    rows = list(bench.measure([], [400], 0.01, HOW, reference=references, say=said.append))
     assert [row["projector"] for row in rows] == ["A", "B"]
     assert said == ["D = 400: timing A", "D = 400: timing B"]
     assert rows[1]["times_faster"] == pytest.approx(rows[0]["to_floor"] / rows[1]["to_floor"])

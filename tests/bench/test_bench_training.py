@@ -1,4 +1,4 @@
-"""Steps and packs are timed on the training's own loop, beside direct training, the module, and one run."""
+"""Steps and packs are timed on the training's own loop, next to direct training, the module, and one run."""
 
 import pytest
 import torch

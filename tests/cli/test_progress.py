@@ -27,7 +27,7 @@ class Columns:
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that a test sets."""
 
     now = 0.0
 
@@ -248,9 +248,9 @@ def test_runs_of_few_values_say_how_many(terminal, capfd):
         plain.finished(run, ended(run))
         plain.spoke = -progress.PATIENCE
         plain.progress(run, at(5))
-    told = capfd.readouterr().err
-    assert f"{run.run_id}  3 values  train accuracy 0.5000" in told
-    assert f"{run.run_id}  3 values: 50% of 2 epochs" in told
+    shown_text = capfd.readouterr().err
+    assert f"{run.run_id}  3 values  train accuracy 0.5000" in shown_text
+    assert f"{run.run_id}  3 values: 50% of 2 epochs" in shown_text
 
 
 def test_plain_lines_count_on_when_a_search_asks_for_more(runs, capsys):

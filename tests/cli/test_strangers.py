@@ -154,9 +154,12 @@ def test_check_lists_what_would_run(cli, here):
     said = cli("recipes", "check", "r.yaml").stdout
     assert "runs dataset ./mine.py:data\n" in said
     assert 'model os:system {"command": "touch ran"}, which you did not make: needs --trust-code' in said
-    told = json.loads(cli("recipes", "check", "r.yaml", "--json").stdout)["files"][0]["code"]
-    assert [(one["name"], one["allowed"]) for one in told] == [("./mine.py:data", True), ("os:system", False)]
-    assert told[1]["params"] == {"command": "touch ran"}
+    codes = json.loads(cli("recipes", "check", "r.yaml", "--json").stdout)["files"][0]["code"]
+    assert [(one["name"], one["allowed"]) for one in codes] == [
+        ("./mine.py:data", True),
+        ("os:system", False),
+    ]
+    assert codes[1]["params"] == {"command": "touch ran"}
 
 
 def results_of(recipe):

@@ -125,9 +125,9 @@ def test_the_best_within_so_many_bytes(swept, tmp_path):
 def test_more_dimensions_are_tried_where_coding_may_make_room(swept, tmp_path):
     """At equal frequencies 65 coordinates of 2 values take 65 bits, 9 bytes: one more than there is room."""
     most = without_coords(swept[1], tmp_path) + 8
-    told, options = Counting(), CompressOptions(max_bytes=most, d=[33, 65], levels=[2], epochs=1)
-    done = compress(swept[1], tmp_path / "a.idim", options, watcher=told)
-    assert told.said[1:] == ["at most 2 trainings"]
+    watcher, options = Counting(), CompressOptions(max_bytes=most, d=[33, 65], levels=[2], epochs=1)
+    done = compress(swept[1], tmp_path / "a.idim", options, watcher=watcher)
+    assert watcher.said[1:] == ["at most 2 trainings"]
     sizes = {row.d: row.bytes for row in done.tried if row.how == "trained"}
     assert 65 in sizes
     assert (33 in sizes) == (sizes[65] > options.max_bytes)
@@ -284,8 +284,8 @@ def test_an_unfinished_run_is_said_to_be_one(tmp_path):
     compress(run, tmp_path / "a.idim", CompressOptions(lossless=True), watcher=ended)
     (run / results.RESULT).unlink()
     compress(run, tmp_path / "a.idim", CompressOptions(lossless=True), watcher=stopped)
-    told = ["the run has not ended" in " ".join(each.said) for each in (ended, stopped)]
-    assert told == [False, True]
+    warned = ["the run has not ended" in " ".join(each.said) for each in (ended, stopped)]
+    assert warned == [False, True]
 
 
 def test_a_link_is_not_replaced(swept, tmp_path):
@@ -363,10 +363,10 @@ def test_both_codebooks(codebook, swept, tmp_path):
     ],
 )
 def test_invalid_options_are_refused_before_any_training(options, message, swept, tmp_path):
-    told = Counting()
+    watcher = Counting()
     with pytest.raises(IdimError, match=message):
-        compress(swept[1], tmp_path / "a.idim", options, watcher=told)
-    assert not told.ended
+        compress(swept[1], tmp_path / "a.idim", options, watcher=watcher)
+    assert not watcher.ended
 
 
 def test_a_direct_run_has_one_size(swept, tmp_path):
@@ -380,10 +380,10 @@ def test_a_direct_run_has_one_size(swept, tmp_path):
 
 
 def test_an_out_that_cannot_be_written_is_reported_first(swept, tmp_path):
-    told = Counting()
+    watcher = Counting()
     with pytest.raises(FileError, match="is a folder"):
-        compress(swept[1], tmp_path, CompressOptions(levels=[5], d=[33]), watcher=told)
-    assert not told.ended
+        compress(swept[1], tmp_path, CompressOptions(levels=[5], d=[33]), watcher=watcher)
+    assert not watcher.ended
 
 
 def test_what_is_no_accuracy_proves_nothing(tmp_path):

@@ -48,6 +48,6 @@ def record_of(file):
 
 def change(file, **fields):
     """Change what the record of a file says; `...` takes a field away."""
-    told = json.loads(record_of(file).read_text()) | fields
-    kept = {name: value for name, value in told.items() if value is not ...}
+    record = json.loads(record_of(file).read_text()) | fields
+    kept = {name: value for name, value in record.items() if value is not ...}
     record_of(file).write_text(json.dumps(kept))

@@ -279,8 +279,8 @@ def test_all_groups_are_in_one_figure_each_with_its_d_int(runs):
     curves = [line for line in axes.lines if len(line.get_xdata()) == 2]
     assert [list(line.get_xdata()) for line in curves] == [[10, 20]] * 10
     marks = [line for line in axes.lines if line.get_marker() == "D" and len(line.get_xdata()) == 1]
-    told = {(one.section.reading.value, one.section.reading.level) for one in found}
-    assert {(line.get_xdata()[0], line.get_ydata()[0]) for line in marks} == told
+    expected = {(one.section.reading.value, one.section.reading.level) for one in found}
+    assert {(line.get_xdata()[0], line.get_ydata()[0]) for line in marks} == expected
     assert legend_of(chart)[0].startswith("width ")
     assert "Levels differ: from 0.8109 (width 1) to 0.8190 (width 10)" in chart.note
 

@@ -45,16 +45,16 @@ def test_names_say_no_more_than_distinguishes_files(three, one):
 def test_the_table_holds_what_the_records_say(three, one):
     head, *lines = compressed.cells(three)
     assert all(len(line) == len(head) for line in lines)
-    told = dict(zip(head, lines[0], strict=True))
-    assert told["D"] == f"{one.D:,}"
-    assert told["bytes"] == str(one.bytes)
-    assert told["times smaller"] == f"{4 * one.D / one.bytes:,.1f}"
-    assert told["performance"] == f"{one.performance:.4f} validation accuracy"
-    assert told["requested"] == ">= 0.4500"
-    assert told["wrong of n"] == f"{one.bound.wrong:,} of 1,197"
-    assert told["confidence"] == "95 %"
-    assert told["problem"] == "digits, small"
-    assert told["file"] == str(one.path)
+    cells = dict(zip(head, lines[0], strict=True))
+    assert cells["D"] == f"{one.D:,}"
+    assert cells["bytes"] == str(one.bytes)
+    assert cells["times smaller"] == f"{4 * one.D / one.bytes:,.1f}"
+    assert cells["performance"] == f"{one.performance:.4f} validation accuracy"
+    assert cells["requested"] == ">= 0.4500"
+    assert cells["wrong of n"] == f"{one.bound.wrong:,} of 1,197"
+    assert cells["confidence"] == "95 %"
+    assert cells["problem"] == "digits, small"
+    assert cells["file"] == str(one.path)
     assert lines[2][head.index("confidence")] == lines[2][head.index("wrong of n")] == ""
     assert compressed.cells([one])[0][9] == "validation accuracy"
 
@@ -75,7 +75,7 @@ def test_a_size_that_proves_nothing_says_so(one, three):
 
 
 def test_what_bounds_are_based_on_is_said_with_the_sources(three):
-    told = proof.assumptions(three)
+    assumptions = proof.assumptions(three)
     for word in (
         "95 %",
         "1,197 training examples",
@@ -84,7 +84,7 @@ def test_what_bounds_are_based_on_is_said_with_the_sources(three):
         "Maurer",
         "Lotfi",
     ):
-        assert word in told
+        assert word in assumptions
     assert proof.assumptions([three[2]]) == ""
 
 

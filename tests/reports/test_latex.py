@@ -26,7 +26,7 @@ def test_each_group_is_a_table_with_its_protocol_below_all_readings(runs_csv):
 
 
 @pytest.mark.parametrize(
-    ("told", "set_"),
+    ("plain", "set_"),
     [
         ("501 .. 605", "501--605"),
         ("84 .. > 320", "84 to $> 320$"),
@@ -42,8 +42,8 @@ def test_each_group_is_a_table_with_its_protocol_below_all_readings(runs_csv):
         ("a_d, d-wide & 5 %", r"a\_d, d-wide \& 5 \%"),
     ],
 )
-def test_numbers_and_symbols_are_maths(told, set_):
-    assert maths(told) == set_
+def test_numbers_and_symbols_are_maths(plain, set_):
+    assert maths(plain) == set_
 
 
 def test_names_of_groups_are_no_maths(runs):

@@ -38,10 +38,10 @@ def test_a_page_of_several_results_names_them(tmp_path):
 @pytest.fixture
 def dated(runs):
     for version, day in (("0.1.0", "2026-01-30"), ("0.2.0", "2026-02-01")):
-        told = {"idim": version, "date": f"{day}T12:00:00+00:00"}
-        runs.add(100, 0.9, (0, ord(version[2]), 0), **told)
+        origin = {"idim": version, "date": f"{day}T12:00:00+00:00"}
+        runs.add(100, 0.9, (0, ord(version[2]), 0), **origin)
         for d, score in ((10, 0.5), (20, 0.85)):
-            runs.add(d, score, (0, ord(version[2]), 0), **told)
+            runs.add(d, score, (0, ord(version[2]), 0), **origin)
     return runs.folder
 
 

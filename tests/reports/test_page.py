@@ -173,7 +173,7 @@ def test_runs_that_were_stopped(runs, no_drawing):
     page, done = drawn(runs.folder, rule="curve")
     assert done.entries[0].section.reading.solved == 1
     assert "stopped early: 1 level reached, 2 level out of reach" in page.text
-    assert "Variance by seed" not in page.text  # of which nothing can be told
+    assert "Variance by seed" not in page.text  # too few seeds to estimate it
 
 
 def test_no_direct_runs_still_makes_a_page_without_a_reading(runs, no_drawing):
@@ -247,10 +247,10 @@ def test_the_command_of_a_page_reports_all_that_was_given(swept, runs_csv, no_dr
     recipe.write_text(recipe.read_text() + "threshold: {fraction: 0.8}\n")
     page, _ = drawn(swept, runs_csv, fraction=0.8, log=True, published="mnist-fc")
     out = swept.parent / "out"
-    told = f"idim report {swept} {runs_csv} --out {out}"
-    assert f"{told} --fraction 0.8 --log --published mnist-fc" in page.text
+    command_line = f"idim report {swept} {runs_csv} --out {out}"
+    assert f"{command_line} --fraction 0.8 --log --published mnist-fc" in page.text
     page, _ = drawn(swept, runs_csv, options=PAPER, log=False)
-    assert f"{told} --paper --linear" in page.text
+    assert f"{command_line} --paper --linear" in page.text
 
 
 def test_the_commands_of_a_page_about_the_folder_one_is_in(swept, no_drawing, monkeypatch):

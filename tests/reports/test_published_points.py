@@ -45,8 +45,8 @@ def test_shipped_recipes_name_the_points_of_their_network():
 
 
 def test_the_schema_names_every_shipped_file():
-    told = json_schema()["properties"]["published"]["description"]
-    assert [name for name in finding.published() if f"`{name}`" not in told] == []
+    description = json_schema()["properties"]["published"]["description"]
+    assert [name for name in finding.published() if f"`{name}`" not in description] == []
 
 
 def test_a_wheel_has_them_inside(tmp_path, monkeypatch):

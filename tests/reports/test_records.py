@@ -41,8 +41,8 @@ def test_files_come_problem_by_problem_and_the_smallest_first(packed, small):
     for name, size in (("a", 900), ("b", 90)):
         copy = small.with_name(f"{name}.idim")
         copy.write_bytes(bytes(size))
-        told = json.loads(record_of(small).read_text()) | {"bytes": size, "digest": digest(copy)}
-        record_of(copy).write_text(json.dumps(told))
+        record = json.loads(record_of(small).read_text()) | {"bytes": size, "digest": digest(copy)}
+        record_of(copy).write_text(json.dumps(record))
     found = find([packed])[0]
     assert [(one.dataset, one.path.stem) for one in found if one.bytes in (90, 900)][-1] == ("digits", "a")
     sizes = {kind: [one.bytes for one in found if one.dataset == kind] for kind in ("digits", "toy")}
@@ -126,9 +126,9 @@ def test_the_record_of_another_sound_file_of_the_same_size_is_left_out(tmp_path)
 
 
 def test_a_bound_that_does_not_follow_is_left_out(packed, small):
-    told = json.loads(record_of(small).read_text())
-    told["bound"]["binomial"] /= 2
-    record_of(small).write_text(json.dumps(told))
+    record = json.loads(record_of(small).read_text())
+    record["bound"]["binomial"] /= 2
+    record_of(small).write_text(json.dumps(record))
     assert "contradict" in str(find([small])[1][0])
 
 

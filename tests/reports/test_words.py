@@ -52,8 +52,8 @@ def test_the_rule_first_asks_for_more_than_the_level(tied_reading):
 
 def test_caption_is_made_of_the_facts(tied_reading):
     result, protocol = captions.caption(changed(tied_reading, left_out=2, runs_per_d=(2, 3)))
-    told = facts(changed(tied_reading, left_out=2, runs_per_d=(2, 3)))
-    assert result == f"d_int90: {told['d_int90']} ({told['interval']})."
+    known = facts(changed(tied_reading, left_out=2, runs_per_d=(2, 3)))
+    assert result == f"d_int90: {known['d_int90']} ({known['interval']})."
     assert protocol.startswith(
         "Baseline model: 0.9795 (sd 0.0008, 3 direct runs); level 0.9 x 0.9795 = 0.8816;"
     )

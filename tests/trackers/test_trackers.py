@@ -1,4 +1,4 @@
-"""Every tracker: what it was told is there, once, when its own library reads it back."""
+"""Every tracker: what was sent to it is there, once, when its own library reads it back."""
 
 import os
 import signal
@@ -74,11 +74,11 @@ def test_a_sweep_with_its_runs_and_its_d_int(kind, tmp_path):
         assert len(record.curve["train_loss"]) == 3
         assert record.figures["performance"] == pytest.approx(run["performance"], rel=1e-6)
         assert record.status == "ok"
-    reading, told = outcome.estimates[0].reading, found["d_int90"]
-    assert told.figures["d_int90"] == reading.value
-    assert told.figures["level"] == pytest.approx(reading.level)
-    assert told.settings["rule"] == reading.rule
-    assert told.status == f"reached: {reading.value} (none)"
+    reading, tracked = outcome.estimates[0].reading, found["d_int90"]
+    assert tracked.figures["d_int90"] == reading.value
+    assert tracked.figures["level"] == pytest.approx(reading.level)
+    assert tracked.settings["rule"] == reading.rule
+    assert tracked.status == f"reached: {reading.value} (none)"
 
 
 def test_runs_side_by_side(kind, tmp_path):
@@ -126,10 +126,10 @@ def test_a_run_that_goes_on_is_one_record_without_a_step_twice(kind, tmp_path, m
 def test_a_finished_sweep_is_read_again_without_a_figure_twice(kind, tmp_path):
     for _ in range(2):
         outcome = sweep(recipe(kind), tmp_path)
-    told = READERS[kind](outcome.folder)["d_int90"]
-    assert all(len(values) == 1 for values in told.curve.values())
-    assert told.figures["d_int90"] == outcome.estimates[0].reading.value
-    assert told.status
+    tracked = READERS[kind](outcome.folder)["d_int90"]
+    assert all(len(values) == 1 for values in tracked.curve.values())
+    assert tracked.figures["d_int90"] == outcome.estimates[0].reading.value
+    assert tracked.status
 
 
 @pytest.fixture

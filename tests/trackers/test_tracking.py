@@ -1,4 +1,4 @@
-"""What trackers are told, and that none of them is ever in the way of a run."""
+"""What trackers receive, and that none of them ever disturbs a run."""
 
 import sys
 
@@ -26,16 +26,16 @@ sweep: {d: [5, 20], seeds: 1, baseline: {set: {training.optimizer.lr: 0.05}}}
 
 
 class Notes:
-    """Writes down what it is told; raises an error when it is told `fails`."""
+    """Keeps what it receives; raises an error when it receives `fails`."""
 
-    told: list
+    received: list
 
     def __init__(self, folder, *, fails: str | None = None):
         self.folder, self.fails = folder, fails
-        Notes.told = []
+        Notes.received = []
 
     def _note(self, *what):
-        Notes.told.append(what)
+        Notes.received.append(what)
         if what[0] == self.fails:
             raise OSError("no space left")
 
@@ -60,7 +60,7 @@ def notes(monkeypatch):
 
 
 def of(what):
-    return [told for told in Notes.told if told[0] == what]
+    return [call for call in Notes.received if call[0] == what]
 
 
 def recipe(*overrides):
@@ -69,7 +69,7 @@ def recipe(*overrides):
 
 def test_each_run_begins_has_its_rows_and_ends(tmp_path):
     result = train(recipe(), tmp_path)
-    begin, *rows, end, close = Notes.told
+    begin, *rows, end, close = Notes.received
     assert begin[:2] == ("begin", result["run_id"])
     assert {"D": 1000, "d": 5, "model": "toy", "seeds.data": 0}.items() <= begin[2].items()
     assert not {"sweep", "threshold", "trackers", "data_root"} & {key.split(".")[0] for key in begin[2]}
@@ -83,21 +83,21 @@ def test_what_is_done_is_not_reported_again_but_d_int_is(tmp_path):
     sweep(recipe(), tmp_path)
     assert len(of("begin")) == 4
     sweep(recipe(), tmp_path)
-    assert [told[1] for told in of("begin")] == ["d_int90"]
+    assert [call[1] for call in of("begin")] == ["d_int90"]
 
 
 def test_one_record_for_each_group(tmp_path):
     outcome = sweep(recipe("sweep.over={model.std: [0.1, 0.2]}", "training.steps=10"), tmp_path)
-    names = [told[1] for told in of("begin") if told[1].startswith("d_int")]
+    names = [call[1] for call in of("begin") if call[1].startswith("d_int")]
     assert [name[-len("model.std-0.1") :] for name in names] == ["model.std-0.1", "model.std-0.2"]
-    assert [told[2]["model.std"] for told in of("begin") if told[1] in names] == [0.1, 0.2]
+    assert [call[2]["model.std"] for call in of("begin") if call[1] in names] == [0.1, 0.2]
     assert len(outcome.estimates) == 2
 
 
 def test_d_int_of_coordinates_of_few_values_says_so(tmp_path):
     sweep(recipe("quantise={levels: 3}", "training.steps=10"), tmp_path)
-    (told,) = (told[2] for told in of("begin") if told[1] == "d_int90")
-    assert (told["quantise.levels"], told["coords"][:17]) == (3, "quantise.levels 3")
+    (settings,) = (call[2] for call in of("begin") if call[1] == "d_int90")
+    assert (settings["quantise.levels"], settings["coords"][:17]) == (3, "quantise.levels 3")
 
 
 def test_a_run_that_diverges_has_failed(tmp_path):
@@ -116,25 +116,25 @@ def test_a_run_that_fails_before_its_first_step_is_reported_of_once_each_time_it
     for _ in range(2):
         result = train(recipe(), tmp_path)
         assert "not today" in result["reason"]
-        assert [told[:2] for told in Notes.told[:1]] == [("begin", result["run_id"])]
+        assert [call[:2] for call in Notes.received[:1]] == [("begin", result["run_id"])]
         assert of("end") == [("end", result["run_id"], {}, "failed")]
     sweep(recipe(), tmp_path)
-    assert [told[3] for told in of("end")[:-1]] == ["failed"] * 3
+    assert [call[3] for call in of("end")[:-1]] == ["failed"] * 3
 
 
 def test_a_run_that_diverged_immediately_is_not_reported_again(tmp_path):
     again = recipe("training.optimizer={name: sgd, lr: 1.0e+30}", "training.evaluate_every=30")
-    for told in (1, 0):
+    for count in (1, 0):
         train(again, tmp_path)
-        assert len(of("end")) == told
+        assert len(of("end")) == count
 
 
 def test_nothing_is_remembered_of_runs_that_have_ended(tmp_path):
-    with tracking.Tracking(recipe().recipe.trackers, tmp_path / "toy") as told:
+    with tracking.Tracking(recipe().recipe.trackers, tmp_path / "toy") as tracked:
         run = single(recipe().recipe)
-        told.going(run, 1000)
-        told.ended(run, {"status": "ok"})
-    assert told.steps == told.due == {}
+        tracked.going(run, 1000)
+        tracked.ended(run, {"status": "ok"})
+    assert tracked.steps == tracked.due == {}
 
 
 @pytest.mark.parametrize("when", ["begin", "row", "end", "close"])
@@ -146,7 +146,7 @@ def test_one_that_fails_is_left_out_and_the_runs_go_on(when, tmp_path, caplog):
     assert message.startswith("tracker notes failed")
     assert message.endswith("no space left")
     assert len(of(when)) == (2 if when == "close" else 1)
-    assert Notes.told[-1] == ("close",)
+    assert Notes.received[-1] == ("close",)
 
 
 def test_the_others_go_on(tmp_path, caplog):
@@ -203,7 +203,7 @@ def test_a_damaged_curve_stops_nothing(damage, tmp_path, monkeypatch):
     folder = tmp_path / "toy" / "runs" / "one"
     folder.mkdir(parents=True)
     (folder / "metrics.csv").write_bytes(damage)
-    with tracking.Tracking(recipe().recipe.trackers, tmp_path / "toy") as told:
-        told.steps["one"] = -1
-        told._curve("one")
+    with tracking.Tracking(recipe().recipe.trackers, tmp_path / "toy") as tracked:
+        tracked.steps["one"] = -1
+        tracked._curve("one")
     assert of("row") == []
