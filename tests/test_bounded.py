@@ -42,7 +42,7 @@ READERS = {
     "record": ("x.idim.json", records.read),
     "table": ("x.csv", read_csv),
     "run": ("run", evaluate),
-    "page": ("report.html", figure_files.named),
+    "page": ("report.html", figure_files.listed_in),
 }
 
 
