@@ -87,11 +87,10 @@ class Gradient(Method):
         train, examples = self.objective.train, step.examples
         assert examples is not None
         device = self.objective.device
-        if isinstance(train, Tensors):  # directly: a small step would feel the way through an Order
+        if isinstance(train, Tensors):  # directly, as an Order costs a noticeable part of a small step
             return mapped(lambda tensor: tensor[examples].to(device), train.data)
-        return next(
-            iter(train.batches(Order(examples, self.objective.seed, step.epoch), len(examples), device))
-        )
+        order = Order(examples, self.objective.seed, step.epoch)
+        return next(iter(train.batches(order, len(examples), device)))
 
     def before_step(self, number: int) -> None:
         """Set the learning rate of this step, and clip its gradient."""
@@ -118,8 +117,7 @@ class Gradient(Method):
             loss = self.objective.task.loss(partial(subspace.at, theta), batch)
         if l2:
             # In the full space, over kernels but not biases, as the authors did.
-            native = [theta[name] for name, _ in subspace.sizes]
-            kernels = [t.reshape(-1) for t in native if t.dim() >= 2]
+            kernels = [theta[name].reshape(-1) for name, _ in subspace.sizes if theta[name].dim() >= 2]
             loss = loss + l2 * sum(torch.dot(k, k) for k in kernels)
         return loss
 

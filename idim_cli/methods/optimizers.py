@@ -30,7 +30,7 @@ def build(component: Component, coords: nn.Parameter) -> Optimizer:
     """
     name = component.name
     try:
-        if OPTIMIZERS.library(name):
+        if OPTIMIZERS.library(name):  # of torch: without its compile wrappers, as the built-in ones
             settings = OPTIMIZERS.filled(name, component.params)
             made = eager(OPTIMIZERS.open(name))([coords], **settings)
         else:
