@@ -43,6 +43,7 @@ def bound(wrong: int, n: int, bits: float, delta: float = DELTA) -> Bound:
     Raises:
         ValueError: the numbers are out of range.
     """
+    # One negated condition, so that NaN, which fails every comparison, is refused as well.
     if not (n > 0 and 0 <= wrong <= n and bits >= 0 and 0 < delta < 1):
         raise ValueError(f"no bound for {wrong} wrong of {n}, {bits} bits, delta {delta}")
     nats = bits * math.log(2)
@@ -58,6 +59,7 @@ def bound(wrong: int, n: int, bits: float, delta: float = DELTA) -> Bound:
 
 def prefix_free_bits(size: int) -> float:
     """Bits of a string of bytes that also says where it ends: weights 1 / (size (size + 1)) sum to 1."""
+    # max: an empty string has no logarithm, and is no file anyway.
     return 8 * size + math.log2(max(size, 1) * (size + 1))
 
 
@@ -67,6 +69,7 @@ def binomial_inverse(wrong: int, n: int, nats: float) -> float:
     Langford 2005, Theorem 3.3. In logarithms, since the probabilities are far too small for a float.
     """
     if wrong >= n:
+        # At most n of n are wrong with certainty at every p, so no error is excluded.
         return 1.0
     return _largest(lambda p: _log_tail(wrong, n, p) >= -nats, 0.0)
 
@@ -81,13 +84,12 @@ def kl_inverse(q: float, c: float) -> float:
 
 
 def _log_tail(k: int, n: int, p: float) -> float:
-    """ln P(at most k of n) at 0 < p < 1, to twelve digits.
-
-    Terms further than 9 sqrt(n) from the largest one are less than exp(-40) of it, and are left out.
-    """
+    """ln P(at most k of n) at 0 < p < 1, to twelve digits."""
+    # Imported on use: `cli.documents` needs only the class `Bound`.
     import numpy as np
     from scipy.special import gammaln, logsumexp
 
+    # Terms further than 9 sqrt(n) from the largest one are less than exp(-40) of it, and are left out.
     largest, far = min(k, int(n * p)), 9 * math.isqrt(n) + 100
     i = np.arange(max(0, largest - far), min(k, largest + far) + 1)
     ways = gammaln(n + 1) - gammaln(i + 1) - gammaln(n - i + 1)
@@ -96,6 +98,7 @@ def _log_tail(k: int, n: int, p: float) -> float:
 
 def _kl(q: float, p: float) -> float:
     """Relative entropy in nats of two coins."""
+    # 0 ln 0 counts as 0; an outcome that q allows and p excludes is infinitely surprising.
     parts = ((q, p), (1 - q, 1 - p))
     return sum(a * math.log(a / b) if b else math.inf for a, b in parts if a > 0)
 
@@ -106,4 +109,5 @@ def _largest(holds: Callable[[float], bool], low: float) -> float:
     for _ in range(50):  # to the precision of a float
         middle = (low + high) / 2
         low, high = (middle, high) if holds(middle) else (low, middle)
+    # The upper end: rounding down would claim more than is proven.
     return high

@@ -106,6 +106,7 @@ def _pruned(
     start = {name: value.clone() for name, value in module.state_dict().items()}
     few, many, best = -12.0, 0.0, None  # log2 of the share: 0.02 % to all weights
     for _ in range(_HALVINGS):
+        # In the logarithm, because useful shares span three orders of magnitude.
         middle = (few + many) / 2
         module.load_state_dict(start)
         _prune(trials, module, 2.0**middle)
@@ -123,14 +124,17 @@ def _pruned(
 
 def _prune(trials: Trials, module: nn.Module, share: float) -> None:
     """Keep this share of all weights, the largest ones, and train them further."""
+    # The training of an earlier share has frozen them at its end.
     parameters = [parameter.requires_grad_() for parameter in module.parameters()]
     sizes = torch.cat([parameter.detach().abs().flatten() for parameter in parameters])
+    # One threshold for the whole network: shares for each layer would have to be tuned.
     least = sizes.kthvalue(max(1, round((1 - share) * len(sizes)))).values
     # Applied before each step as well as at the end: Adam moves pruned weights by its momentum.
     masks = [(parameter.detach().abs() > least).float() for parameter in parameters]
     train, task = trials.data.train, trials.task
     optimizer = torch.optim.Adam(parameters, _RATE)
     steps = _EPOCHS * -(-len(train) // _BATCH)
+    # Down to 1 % of the rate, so that so short a training ends in a minimum and not in noise.
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
     module.to(trials.device).train()
     for examples in _batches(len(train)):
@@ -153,4 +157,5 @@ def _mask(parameters: Sequence[Tensor], masks: list[Tensor]) -> None:
 
 def _batches(n: int) -> Iterator[Tensor]:
     for epoch in range(_EPOCHS):
+        # A fixed stream: the comparison is the same whenever it is repeated.
         yield from torch.from_numpy(Stream(0, f"prune/{epoch}").permutation(n)).split(_BATCH)

@@ -74,6 +74,7 @@ def compress(
         if not options.lossless:
             raise DataError(error.message, f"{error.hint}; or keep every bit with --lossless") from error
         return _write(Trial.unscored(found), file, path, recipe=found.recipe.name).save()
+    # First, because `made[0]` must be the run itself, to which all others are compared.
     trials.own()
     # A run trained with few values is packed as it is, unless more is requested.
     if options.lossless or (options == CompressOptions() and found.stored.levels):
@@ -85,13 +86,17 @@ def _search(trials: Trials, options: CompressOptions, file: Path) -> Compressed:
     """Find the file that meets the target, and write it."""
     run_id, baseline = trials.path.absolute().parent.name, options.baseline
     if baseline is None and options.target is not None:
+        # Only --target refers to a baseline; the other goals need no table of the folder.
         baseline = mean_of_direct_runs(results_folder(trials.path), run_id, trials.found.spec)
     metric = tasks.build(trials.found.recipe.task).metric if trials.found.recipe else ""
     own = trials.made[0].performance
     target = target_of(own, options.target, baseline, options.max_bytes, options.prove, metric)
+    # Before the search, so that a wrong target is noticed before hours of training.
     trials.watcher.say(f"target: {target.text}")
     best, missed = _best(trials, target, options)
+    # The record says so, as the file does not show that it misses its target.
     known = {**target.known, "goal": f"{target.text}; not reached"} if missed else target.known
+    # Saved before the comparison, which takes long and may be interrupted.
     done = replace(_scored(trials, best, file), baseline=baseline, **known).save()
     if missed:
         raise missed.but(done)

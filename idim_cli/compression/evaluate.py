@@ -64,6 +64,7 @@ def evaluate(
         DataError: the data are missing, or there is no such split.
     """
     found = _read(as_path(path), trust_code)
+    # Before anything that the solution names is built or run.
     refuse_edited(found)
     found = guard.permit(found, trust_code, origin.NEEDED)
     # Rebuilt on the CPU and then moved, so that all devices start from the same bits of theta.
@@ -74,6 +75,7 @@ def evaluate(
     with guard.as_file_error("task", found.spec.task, found.source):
         task = tasks.build(found.spec.task)
         metrics = task.evaluate(module, chosen.to(device))
+    # Before the comparison with the recorded metrics, whose message would mislead here.
     if wrong := tasks.not_finite(metrics):
         raise FileError(f"{path}: {wrong} on the {split} split: the outputs of its network are not finite")
     known = (
@@ -101,6 +103,7 @@ def changed_data(found: Solution, data: Data, split: str = "validation") -> str:
 def _read(path: Path, trust_code: bool) -> Solution:
     if not path.exists():
         raise FileError(f"no file {path}", "give an .idim file, a run folder, or its checkpoint.safetensors")
+    # By its first bytes, because file names are changed by users.
     if files.is_compressed(path):
         return recorded_scores.with_record(solution.read(path, admit(trust_code, origin.NEEDED)), path)
     try:
@@ -118,6 +121,7 @@ def _data(found: Solution, data_root: str | None) -> Data:
     with guard.as_file_error("task", found.spec.task, found.source):
         outputs = compact(tasks.build(found.spec.task).outputs(data))
     shape = json.loads(json.dumps(data.shape))  # with lists, as in the file
+    # Before scoring, where a mismatch would be an error deep inside torch.
     if (shape, outputs) != (found.spec.shape, found.spec.classes):
         raise FileError(
             f"the model is for {found.spec.classes} outputs and examples of shape {found.spec.shape}, "
@@ -129,4 +133,5 @@ def _data(found: Solution, data_root: str | None) -> Data:
 def _split(data: Data, name: str) -> Split:
     if name not in get_args(SplitName):
         raise DataError(f"unknown split {name!r}", f"give one of {', '.join(get_args(SplitName))}")
+    # A function, so that the test split is not even read unless it is requested.
     return data.test() if name == "test" else data.train if name == "train" else data.validation

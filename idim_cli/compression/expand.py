@@ -37,6 +37,7 @@ def expand(file: str | Path, trust_code: bool = False) -> dict[str, torch.Tensor
 def write(file: Path, out: Path | None = None, trust_code: bool = False) -> Expanded:
     """Write the state_dict of `file` as safetensors, by default next to it as NAME.state.safetensors."""
     out = out or file.with_suffix(".state.safetensors")
+    # Before the network is built, which may take long.
     files.check(out, file)
     state = expand(file, trust_code)
     size = files.save(out, safetensors.torch.save(state, {"format": "pt"}), file)

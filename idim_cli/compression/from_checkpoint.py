@@ -36,6 +36,7 @@ def read(path: Path) -> Solution:
     try:
         tensors, said = load(path)
     except FileError as error:
+        # A file that cannot be opened may still be a checkpoint.
         if isinstance(error.__cause__, SafetensorError):
             raise NotACheckpointError(f"{path} is not a checkpoint of idim, or is damaged") from error
         raise
@@ -46,6 +47,7 @@ def read(path: Path) -> Solution:
     if missing:
         raise FileError(f"{path} is not a checkpoint of idim", f"it lacks {', '.join(sorted(missing))}")
     recipe = from_plain(said["recipe"], str(path)).recipe
+    # In a fixed order, so that a checkpoint always gives the same bytes of a file.
     buffers = dict(sorted(part(tensors, "buffer/").items()))
     try:
         stored = solution.finite(_stored(tensors, recipe, said["D"]), path)
@@ -73,12 +75,14 @@ def read(path: Path) -> Solution:
 def _stored(tensors: Mapping[str, Tensor], recipe: Recipe, D: object) -> Coords:
     """The coordinates; of a training with quantised ones, their values in the codebook."""
     coords = tensors["coords"].float()
+    # The metadata are plain text, which may have been edited.
     if not isinstance(D, int) or coords.dim() != 1 or not 1 <= len(coords) <= D:
         raise ValueError(f"coordinates of shape {[*coords.shape]} do not fit D = {D}")
     # A training with few values starts with free coordinates, before its codebook is fitted.
     if recipe.quantise is None or "book" not in tensors:
         return Exact(coords.numpy())
     quantiser, book = Quantiser(recipe.quantise.levels, recipe.quantise.codebook), tensors["book"]
+    # `copy_` would silently broadcast a book of one value.
     if book.shape != quantiser.book.shape:
         raise ValueError(f"{book.numel()} values for {quantiser.levels} levels")
     quantiser.book.copy_(book)

@@ -121,7 +121,9 @@ def probe(step: Tensor, solution: Solution) -> float:
     if not np.isfinite(moves).all():
         raise FileError("P theta_d is not finite", "check whether the training diverged")
     size = math.sqrt(rng.fixed_sum(moves * moves))
+    # float64 and a fixed order of summation: only P itself differs between processors.
     signed = rng.fixed_sum(moves * rng.Stream(0, "probe").signs(len(moves)))
+    # All coordinates may be zero, in which case there is no direction.
     value = float(np.float16(signed / size if size else 0.0))
     if solution.checks and not abs(value - solution.checks[1]) <= _TOLERANCE * max(1.0, abs(value)):
         raise FileError(
@@ -136,10 +138,12 @@ def _start(solution: Solution) -> nn.Module:
     spec, seed = solution.spec, solution.seeds.theta0
     with guard.as_file_error("model", spec.model, solution.source):
         if guard.runs_code(spec.model):
+            # Trusted code may do anything, so limits on it would protect from nothing.
             return models.build(spec.model, spec.shape, spec.classes, seed)
         with _bounded(spec, solution.D):
             bare = _skeleton(spec, solution.D, solution.source)
             if bare is not None:
+                # Wrong buffers are refused before the network takes memory.
                 _buffers(bare, solution)
             return models.build(spec.model, spec.shape, spec.classes, seed)
 
@@ -169,6 +173,7 @@ def _bounded(spec: Spec, D: int) -> Iterator[None]:
     """Context in which building a model that is larger than D raises an error."""
     guard.refuse_numbers(spec.model, D)
     # Frozen parameters do not count in D, so the only limit then is the memory of the machine.
+    # `bounded` admits 4 times as many numbers of 4 bytes: a quarter of the free memory.
     with guard.bounded(D if spec.trainable is None else free_bytes() // 64):
         yield
 
@@ -197,6 +202,7 @@ def _step(module: nn.Module, solution: Solution) -> Tensor:
     component, d, seed = solution.spec.projector, solution.d, solution.seeds.projector
     sizes = _sizes(module, solution.spec, solution.D, solution.source)
     cost = expected(component, sizes, d)
+    # Only for files, which may state any d: a checkpoint exists because its P could be made.
     if solution.checks is not None:
         guard.refuse_work(cost)
     # Not every kind can be drawn by columns; the others are refused below if they do not fit.

@@ -38,6 +38,7 @@ def metrics(tensors: Mapping[str, Tensor], state: object, values: np.ndarray) ->
 def with_record(found: Solution, path: Path) -> Solution:
     """The solution of an `.idim` file with the origin and metrics of the record next to it, if any."""
     known = files.record(path)
+    # The record is an ordinary file: anything may be in it.
     split, metrics = known.get("score_on"), known.get("metrics")
     row = {f"{split}_{name}": value for name, value in metrics.items()} if isinstance(metrics, dict) else {}
     return replace(found, origin=known.get("origin"), metrics=_by_split(row))
@@ -64,7 +65,7 @@ def refuse_other(
     then = found.metrics.get(split, {})
     if not origin.other_score(then, now, now, metric, n):
         return
-    # Before an error, a second evaluation tells a changed network from one that scores differently each time.
+    # A network that scores differently each time has not changed: a second evaluation shows that.
     if why := origin.other_score(then, now, again(), metric, n):
         raise FileError(
             f"{found.source} cannot be scored: on the {split} split it comes to {why}",
@@ -78,6 +79,7 @@ def _row(state: Mapping[str, Any], at_best: bool) -> Mapping[str, Any]:
     try:
         rows = state["rows"]
         row = rows[state["best"]] if at_best else rows[-1]
+        # After a further step, the latest row is about coordinates that the checkpoint has no more.
         is_present = at_best or (state["batch"] == 0 and row["epoch"] == state["epoch"])
         return row if is_present and isinstance(row, Mapping) else {}
     except (KeyError, IndexError, TypeError):  # none yet, or not what idim writes
@@ -92,6 +94,7 @@ def _by_split(row: Mapping[str, Any]) -> Metrics:
     found: Metrics = {}
     for key, value in row.items():
         split, _, name = key.partition("_")
+        # The rows also have columns that are no metrics, such as the epoch and the step.
         if split in origin.SPLITS and isinstance(value, float):
             found.setdefault(split, {})[name] = value
     return found

@@ -31,6 +31,7 @@ Admit = Callable[[Spec, int], None]
 VERSION = 1  #: of the layout, of the coder and of the random streams that theta0 and P are drawn from
 
 _MAGIC, _VERSIONS = 0x1D, 0xD0  # the first byte; the second is _VERSIONS + VERSION
+# Bytes of the mark and of the CRC-32; checks: a 16-bit checksum and a float16.
 _MARK, _CHECKSUM, _CHECKS = 2, 4, "<He"
 
 
@@ -140,11 +141,14 @@ def _content(reader: ByteReader, admit: Admit | None) -> Content:
     if not 1 <= d <= D:
         damaged(f"d = {d} is not within 1 .. D = {D}")
     levels, listed = divmod(kind, 2)
+    # One value for all coordinates is never written; accepting it would give a second encoding.
     if levels > MOST_LEVELS or levels == 1 or (levels == 0 and listed):
         damaged(f"coordinates cannot have {levels} values")
+    # A uniform grid stores its step alone, and float32 coordinates have no book.
     book = _book(reader.take(2 * (levels if listed else min(levels, 1))), levels)
     code, buffers, checks = _payload(reader.rest(), spec)
     if admit is not None:
+        # Here, because decoding the coordinates takes longest.
         admit(spec, D)
     return Content(
         D=D,
@@ -184,6 +188,7 @@ def _book(data: bytes, levels: int) -> tuple[float, ...]:
 
 def _payload(rest: bytes, spec: Spec) -> tuple[bytes, bytes, tuple[int, float]]:
     """Code of the coordinates, buffers, and checks, which fill the rest of the file."""
+    # The code takes what the others leave: stating its length would cost bytes.
     code = len(rest) - spec.buffer_bytes - struct.calcsize(_CHECKS)
     if code < 0:
         damaged(f"{len(rest)} bytes follow the header, but {spec.buffer_bytes} of buffers are stated")

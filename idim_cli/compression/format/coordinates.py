@@ -11,6 +11,7 @@ from idim_cli.compression.format import entropy
 
 Floats = NDArray[np.float32]
 
+# A symbol takes one byte in memory.
 MOST_LEVELS = 256
 #: Coordinates per byte of code at most, so that the length of a file bounds the work of decoding it.
 MOST_PER_BYTE = 64
@@ -104,6 +105,7 @@ def listed(values: Floats, book: Floats, uniform: bool) -> Quantised:
     """Coordinates [d] as places in a rising `book` of bfloat16; unused ones are dropped unless `uniform`."""
     if uniform:
         return Quantised((float(book[1] - book[0]),), _places(book, values), len(book))
+    # Each value in the book costs two bytes, used or not.
     used = np.unique(values)
     if len(used) == 1:  # the format needs two values at least
         used = np.unique(np.append(used, np.float32(0 if used[0] else 1)))
@@ -122,6 +124,7 @@ def grid(levels: int) -> NDArray[np.float64]:
 def to_bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     """The upper halves of float32 numbers, rounded to nearest, ties to even; for numbers below 3.3e38."""
     bits = values.astype(np.float32).view(np.uint32)
+    # Adding 0x7FFF rounds ties down; the lowest bit that is kept turns odd results up.
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 
 

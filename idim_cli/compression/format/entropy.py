@@ -27,6 +27,7 @@ def encode(symbols: Sequence[int], levels: int) -> bytes:
     low, width = 0, _ONE
     for symbol in symbols:
         below, share = model.place(symbol)
+        # The remainder stays unused; at 48 bits that is less than 2 in a million of the width.
         unit = width // model.total
         low, width = low + unit * below, unit * share
         model.add(symbol)
@@ -93,6 +94,7 @@ class _Model:
         for symbol, share in enumerate(expected(levels)):
             self.add(symbol, share)
 
+    # 2, because counts are doubled to keep halves whole.
     def add(self, symbol: int, amount: int = 2) -> None:
         self.shares[symbol] += amount
         self.total += amount
@@ -127,6 +129,7 @@ def _carry(out: bytearray, low: int) -> int:
     if low < _ONE:
         return low
     at = len(out) - 1
+    # A carry passes through full bytes, as in addition by hand.
     while out[at] == 0xFF:
         out[at] = 0
         at -= 1

@@ -69,8 +69,10 @@ def record(path: Path) -> Mapping[str, Any]:
         said = bounded_io.parse_json(
             bounded_io.read_bytes(path.with_name(path.name + results.RECORD), _RECORD)
         )
+        # By digest: a record of an earlier file of this name describes other bytes.
         return said if isinstance(said, dict) and said.get("digest") == digest(path) else {}
     except (OSError, ValueError, FileError):
+        # The file is complete without its record, so a damaged record is no error.
         return {}
 
 
@@ -89,6 +91,7 @@ def check(path: Path, source: Path) -> None:
 
 def save(path: Path, data: bytes, source: Path) -> int:
     """Write a file as a whole or not at all, never over its `source`; returns its size on disk."""
+    # Checked again: hours of training may lie between the first check and this one.
     check(path, source)
     try:
         write_atomic(path, data)

@@ -44,6 +44,7 @@ _PROJECTORS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def number(spec: Spec, D: int) -> int:
     """The number of this spec with this D; 0 if it has none."""
+    # With D, so that a model of the same name but another size gets no number.
     return next((n for n in numbers() if named(n) == (spec, D)), 0)
 
 

@@ -19,6 +19,7 @@ from idim_cli.compression.format.spec import Buffer, Spec
 from idim_cli.core.errors import FileError
 from idim_cli.recipe.schema import Recipe, Seeds
 
+# By the names that safetensors uses, which the format shares.
 DTYPES = {
     "BOOL": torch.bool, "U8": torch.uint8, "I8": torch.int8, "I16": torch.int16, "I32": torch.int32,
     "I64": torch.int64, "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32,
@@ -118,8 +119,10 @@ def _narrow(tensor: Tensor, exact: bool) -> torch.dtype | None:
     """The narrowest dtype that holds these numbers: whole ones exactly, others to 11 bits or 2^-25."""
     if tensor.is_floating_point():
         wide = tensor.element_size() > 2
+        # float16 ends at 65,504, which running variances may exceed.
         return torch.float16 if wide and not exact and bool(tensor.half().isfinite().all()) else None
     whole = (torch.uint8, torch.int16, torch.int32)
+    # There and back, because a cast to a narrower integer wraps silently.
     fits = (dtype for dtype in whole if torch.equal(tensor.to(dtype).to(tensor.dtype), tensor))
     return next((d for d in fits if d.itemsize < tensor.element_size()), None)
 
@@ -139,5 +142,6 @@ def _tensor(buffer: Buffer, data: bytes) -> Tensor:
     # torch would accept other bytes, and compute nonsense with them.
     if buffer.dtype == "BOOL" and max(data) > 1:
         raise FileError(f"damaged .idim file: buffer {buffer.name!r} is not boolean")
+    # A copy, because torch warns about memory that cannot be written to.
     written = torch.frombuffer(bytearray(data), dtype=DTYPES[buffer.written])
     return written.to(dtype).reshape(buffer.shape)

@@ -19,6 +19,7 @@ from idim_cli.recipe.schema import Component, Frozen, Patterns
 KINDS = ("model", "projector", "dataset", "task")  #: in the order of the file
 #: Bytes of JSON that are inflated at most: without a limit, a small file could inflate to gigabytes.
 LIMIT = 1 << 20
+# Not from torch, which takes a second to import.
 WIDTHS = {
     "BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "F16": 2, "BF16": 2, "I32": 4, "F32": 4, "I64": 8, "F64": 8,
 }  # fmt: skip
@@ -110,6 +111,7 @@ class Spec(Frozen):
             text = json.dumps(
                 self._row(), separators=(",", ":"), ensure_ascii=False, allow_nan=False
             ).encode()
+            # By the rules of the reader: what is written must be readable.
             _parse(text)
         except (RecursionError, ValueError) as error:
             raise FileError(f"the model's description does not fit an .idim file: {error}") from error
@@ -153,6 +155,7 @@ def _entry(buffer: Buffer) -> list[Any]:
 def _inflate(data: bytes) -> bytes:
     grow = zlib.decompressobj(-15, DICTIONARY)
     try:
+        # One byte above the limit is enough to know that there is more.
         text = grow.decompress(data, LIMIT + 1)
     except zlib.error as error:
         raise ValueError("not deflated") from error

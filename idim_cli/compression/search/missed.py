@@ -76,6 +76,7 @@ def _better(
 def _smaller(trials: Trials, target: Target, options: CompressOptions) -> str:
     """Options that give smaller files."""
     assert target.most_bytes is not None
+    # A direct run has d = D, which --d cannot change.
     if trials.recipe.projector.name == "identity":
         return "compress a run in a subspace, which has fewer coordinates"
     listed = options.codebook == "kmeans"

@@ -74,6 +74,7 @@ def target_of(
             "give it with --baseline 0.98, or leave out --target",
         )
     level = target * baseline
+    # Other metrics, such as rewards, have no upper limit.
     if metric == "accuracy" and level > 1:
         raise IdimError(
             f"the level {target:g} x {baseline:.4f} = {level:.4f} is above 1, which no accuracy reaches",

@@ -32,6 +32,7 @@ from idim_cli.training.finished import discard_invalid, done, run_folder
 from idim_cli.training.preflight import preflight
 from idim_cli.training.prepare import Where, load_data
 
+# For the defaults of its other fields; the number of levels is not used.
 _USUAL = Quantise(levels=2)
 
 
@@ -81,6 +82,7 @@ def results_folder(path: Path) -> Path:
     runs = path.absolute().parent.parent
     if runs.name != results.RUNS:
         return path.parent
+    # A training with few values is one folder deeper: compressed/runs/RUN.
     return runs.parent.parent if runs.parent.name == results.TRAININGS else runs.parent
 
 
@@ -169,6 +171,7 @@ class Trials:
         for run in todo:
             discard_invalid(run, run_folder(self.out, run))
         if todo:
+            # All of them, so that a model that cannot be trained is an error before the first training.
             preflight(todo, self.where, SourceMap(self.recipe.name), "d")
             self.watcher.planned(self.asked, len(todo))
         for run, result in self.executor.map(todo, self.out, self.where, self.watcher):
@@ -197,6 +200,7 @@ class Trials:
         if self.epochs is not None:
             training = training.model_copy(update={"epochs": self.epochs, "steps": None})
         changes = {
+            # A folder of their own, so that they are never read as runs of the sweep.
             "name": results.TRAININGS,
             "d": size.d,
             "quantise": Quantise(
