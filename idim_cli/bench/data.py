@@ -79,10 +79,12 @@ def measure(
         raise DataError(message, "give folder, or a map-style dataset of your own")
     seed = recipe.seeds.data
     order = torch.from_numpy(Stream(seed, "order/0").permutation(len(train)))[:examples]
+    # All of them read the same examples, as files differ in size.
     calls: dict[Any, Call] = {_BARE: lambda: _bare(train, order, size, how.device)}
     for number in workers:
         calls[number] = _pass(train.read_by(number), Order(order, seed, 0), size, how.device)
     say(f"timing {len(order):,} examples: bare loop, and {', '.join(map(str, workers))} workers")
+    # Read in the usual way, as `mb_per_s` counts the tensors that a model gets.
     one = next(train.batches(Order(order[:1], seed, 0), 1, "cpu"))
     nbytes = sum(leaf.nbytes for leaf in batches.leaves(one))
     timings = interleaved(calls, how.seconds, how.device)
@@ -140,11 +142,13 @@ def _image(dataset: ImageFiles, place: int) -> tuple[Tensor, int]:
     """An image as torchvision's random resized crop and flip would make it, by Pillow alone."""
     view = dataset.view
     with Image.open(dataset.name(place)) as stored:
+        # Inside of `with`: Pillow reads the pixels only now.
         picture = stored.convert("RGB")
     width, height = picture.size
     side = min(width, height)
     box: tuple[float, float, float, float] = (0, 0, side, side)
     if view.scale is not None:
+        # Python's generator: the bare loop need not be reproducible, and pays for no seeds.
         area = width * height * random.uniform(*view.scale)
         ratio = math.exp(random.uniform(math.log(view.ratio[0]), math.log(view.ratio[1])))
         w, h = min(width, math.sqrt(area * ratio)), min(height, math.sqrt(area / ratio))

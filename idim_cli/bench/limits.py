@@ -45,6 +45,7 @@ class Pace:
 
     def excess(self, name: str, cost: Cost) -> str:
         """Why constructing it would take too long; empty if it does not, or nothing is known."""
+        # A kind that is not known yet is tried: its smallest P shows its pace.
         expected = self.known.get(name, 0.0) * cost.state_bytes
         if expected <= self.limit:
             return ""

@@ -55,6 +55,7 @@ def load() -> float | None:
 
 def _cpu_name() -> str:
     try:
+        # On Linux, `platform.processor` is empty or names the architecture only.
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):

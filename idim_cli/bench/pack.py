@@ -57,6 +57,7 @@ def pack_steps(loops: Sequence[Loop]) -> Call:
     trainings = [loop.stepwise() for loop in loops]
     batches = [next(training) for training in trainings]
     if why := unbatchable_reason(batches[0]):
+        # `train_many` would train them one by one, so there is no pack to time.
         raise ComponentError(f"these runs cannot be batched: {why}")
     pack = Pack(loops)
 
@@ -69,6 +70,7 @@ def pack_steps(loops: Sequence[Loop]) -> Call:
 
 
 def _loop(recipe: Recipe, seed: int, where: Where) -> Loop:
+    # All three differ between runs, as in a sweep of several seeds.
     seeds = Seeds(theta0=seed, projector=seed, data=seed)
     return endless(in_subspace(recipe.model_copy(update={"seeds": seeds})), where)
 

@@ -29,9 +29,11 @@ COLUMNS = (
     "skipped",
 )  # fmt: skip
 _PARTS = ("forward", "adjoint", "both")
+# -1 is the index of no projector.
 _FLOOR = (-1, "floor")
 # Assumed bytes for each parameter of a class without `expected_cost`: more than any shipped kind but dense.
 _ASSUMED_BYTES = 64
+# Small enough to take no time, and unequal, so that a transposed P is noticed.
 _TRIAL = (96, 8)  # D and d at which a class of the user is tried
 
 
@@ -45,6 +47,7 @@ class Contestant:
     def dimension(self, D: int, share: float) -> int:
         """The d at which it is measured; ComponentError if that is less than one."""
         if self.cls is Identity:
+            # Direct training has no d of its own.
             return D
         if round(share * D) < 1:
             raise ComponentError(f"D = {D:,} is too small for d = {share:g} x D", "give a larger D or d")
@@ -121,6 +124,7 @@ def measure(
     Raises:
         ComponentError: a D is too small.
     """
+    # The reference first: the rows of the others are compared with it as they are made.
     every, pace = [*reference, *those], Pace(how.limit)
     # All d are computed first, so that a D that is too small is an error before any measurement.
     planned = [(D, deque((one, one.dimension(D, share)) for one in every)) for D in sizes]
@@ -170,6 +174,7 @@ def _ready(
                 raise IdimError(reason)
             made.append(_make(one, D, d, how.device))
             pace.learn(one.name, cost, made[-1].build_s)
+        # torch reports a lack of memory as a RuntimeError.
         except (IdimError, RuntimeError, MemoryError) as error:
             skipped.append({"projector": one.name, "D": D, "d": d, "skipped": str(error).partition("\n")[0]})
     return made, skipped
@@ -207,6 +212,7 @@ def _timed(made: Sequence[_Made], D: int, how: How) -> Iterator[BenchRow]:
     # No random numbers: speed is independent of them, and drawing 60 million takes time.
     g = torch.linspace(-1, 1, D, device=how.device)
     other = torch.empty_like(g)
+    # There and back, as forward and adjoint have to pass over D numbers each.
     calls: dict[tuple[int, str], Call] = {_FLOOR: lambda: (other.copy_(g), g.copy_(other))}
     for i, one in enumerate(made):
         calls |= {(i, part): call for part, call in one.calls(g).items()}

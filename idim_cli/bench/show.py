@@ -41,6 +41,7 @@ class BenchLayout:
 def seconds(value: float) -> str:
     """A time with three digits, in s, ms or us."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        # 0.9995, because 0.9996 s rounds to 1 s, and would otherwise be shown as 1,000 ms.
         if value >= 0.9995 * size:
             return f"{ratio(value / size)} {unit}"
     return f"{ratio(value / 1e-6)} us"
@@ -48,6 +49,7 @@ def seconds(value: float) -> str:
 
 def ratio(value: float) -> str:
     """A number with three digits, whole from a thousand on."""
+    # 999.5: above it, .3g would switch to powers of ten.
     return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 

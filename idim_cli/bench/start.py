@@ -66,6 +66,7 @@ def measure(rounds: int, say: Callable[[str], None] = lambda _: None) -> Iterato
         torch = _timing(seen[_TORCH][1:])
         yield from (complete(_row(what, samples[1:], torch), COLUMNS) for what, samples in seen.items())
         for which in ("first", "second"):
+            # A cache of its own: that of the user may have the loops already.
             sample, printed = _timed(["-c", _LOOPS], {"NUMBA_CACHE_DIR": str(folder / "loops")})
             row = _row(f"loops, {which} process", [sample], torch)
             yield complete({**row, "compiled": int(printed)}, COLUMNS)
@@ -115,6 +116,7 @@ def _marks(folder: Path) -> dict[str, StartTime]:
         watched = psutil.Process(process.pid)
         for line in process.stderr:
             for mark in [mark for mark, pattern in left.items() if re.match(pattern, line)]:
+                # Read at once, because the process keeps using processor time.
                 used = watched.cpu_times()
                 found[f"sweep: {mark}"] = StartTime(time.perf_counter() - began, used.user + used.system)
                 del left[mark]
@@ -122,6 +124,7 @@ def _marks(folder: Path) -> dict[str, StartTime]:
                 break
         # The rest of the sweep is not timed.
         process.terminate()
+        # Emptied, because a full pipe would keep the process from ending.
         process.stderr.read()
     if left:
         raise IdimError(f"idim {_SWEEP} ended before its {next(iter(left))!r}", f"run: idim {_SWEEP}")

@@ -70,6 +70,7 @@ def measure(
     """
     run, pace = direct(recipe), Pace(how.limit)
     loop = endless(run, where)
+    # Networks of their own: both are trained, and would otherwise disturb each other.
     always = {_MODULE: _module_steps(endless(run, where)), _DIRECT: steps(loop)}
     for d in dims:
         calls, rows = dict(always), [_Row(name, d, loop) for name in names]
@@ -102,6 +103,7 @@ def endless(run: Run, where: Where) -> Loop:
 def steps(loop: Loop) -> Call:
     """A call that trains one step."""
     training = loop.stepwise()
+    # Up to the first step, so that the set-up is not timed.
     next(training)
     return partial(next, training)
 
@@ -127,6 +129,7 @@ class _Row:
         if excess := pace.excess(self.name, cost):
             raise IdimError(excess)
         began = time.perf_counter()
+        # With the data and the model, as in a real run; they are small next to a costly P.
         loop = endless(run, where)
         self.cells["build_s"] = time.perf_counter() - began
         pace.learn(self.name, cost, self.cells["build_s"])

@@ -30,6 +30,7 @@ def pictures(folder: Path, n: int = 200) -> None:
     from PIL import Image
 
     for k in range(n):
+        # A stream for each file, so that a larger n does not change the first ones.
         coarse = Stream(k, "bench/picture").words(48 * 64 * 3).astype(np.uint8).reshape(48, 64, 3)
         place = folder / f"class-{k % 2}"
         place.mkdir(parents=True, exist_ok=True)

@@ -40,6 +40,7 @@ class Timing:
     @property
     def spread(self) -> float:
         """Interquartile range as a share of the median."""
+        # inclusive: the other method would take the extremes of three rounds for quartiles.
         low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
         return (high - low) / self.median if self.median else 0.0
 
@@ -61,6 +62,7 @@ def interleaved(calls: Mapping[K, Call], seconds: float, device: torch.device) -
     samples: dict[K, list[float]] = {name: [] for name in calls}
     until = time.perf_counter() + seconds * len(calls)
     for done in itertools.count():
+        # Only between rounds, so that all calls have the same number of samples.
         if done >= LEAST_ROUNDS and time.perf_counter() >= until:
             return {name: Timing(tuple(some)) for name, some in samples.items()}
         for name, call in calls.items():
@@ -103,4 +105,5 @@ def _repeats(call: Call, burst: float, device: torch.device) -> int:
     # The first call, which includes all set-up, decides only whether one call fills a burst.
     if elapsed(call, 1, device) >= burst:
         return 1
+    # 1e-9, because the clock may not resolve a trivial call.
     return max(1, int(burst / max(elapsed(call, _WARM_UPS, device), 1e-9)))

@@ -28,6 +28,7 @@ def seconds(text: str | float) -> float:
     try:
         # `findall` skips what it does not match, so the parts must add up to the whole text.
         if not parts or "".join(number + unit for number, unit in parts) != whole:
+            # Caught below, so that malformed numbers such as 1.2.3 get the same message.
             raise ValueError
         return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
     except ValueError:
@@ -39,6 +40,7 @@ def rates(text: str | None) -> str | None:
     if text is None:
         return None
     try:
+        # As text of a recipe, because all options of the search become overrides.
         return str([float(part) for part in text.split(",")])
     except ValueError:
         raise typer.BadParameter(f"must be learning rates such as 0.01,0.02, got {text!r}") from None

@@ -36,6 +36,7 @@ from idim_cli.training.stop import SIGNALS
 
 # Columns below which the boxes of the help would cut words; plain text is wrapped instead.
 _BOXES = 60
+# At import, because Typer takes these settings when the commands are defined.
 _columns = shutil.get_terminal_size().columns
 _plain = _columns < _BOXES
 
@@ -79,6 +80,7 @@ app = typer.Typer(
     # Unforeseen errors are printed by `_unforeseen`.
     pretty_exceptions_enable=False,
 )
+# In the order of a study, which is the order of the help.
 for name, module in {
     "train": train,
     "sweep": sweep,
@@ -129,6 +131,7 @@ def main() -> None:
         console.begin()
         check_variables()
         keep_freed_memory()
+        # Before any user code is imported, which must not end the process unnoticed.
         no_exit()
         app(prog_name="idim")
     except IdimError as error:
@@ -138,6 +141,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except OSError as error:
+        # Verbs handle their own; this is output that cannot be written, such as to a full disk.
         sys.exit(console.report_error(as_file_error(error)))
     except Exception as error:
         sys.exit(_unforeseen(error))
@@ -148,6 +152,7 @@ def main() -> None:
 
 def _unforeseen(error: Exception) -> int:
     """An unforeseen error in one line; with -v, its traceback."""
+    # Hardly errors of idim: under a memory limit, libraries fail to load.
     if isinstance(error, ImportError | MemoryError):
         hint = "check the installation and the available memory (ulimit -v)"
         console.fail(f"cannot continue: {described(error)}", hint)
@@ -157,6 +162,7 @@ def _unforeseen(error: Exception) -> int:
     console.fail(
         f"internal error{place}: {described(error)}", "please report it, with the traceback that -v prints"
     )
+    # From the words of the command, as the level of the console is reset when a verb ends.
     if {"-v", "--verbose"} & {*sys.argv}:
         console.fail("".join(traceback.format_exception(error)), label="traceback")
     return RUN_FAILED
@@ -164,6 +170,7 @@ def _unforeseen(error: Exception) -> int:
 
 def _deaf() -> None:
     """Ignore the notice of a cluster while Python exits: it must not change the exit code."""
+    # Windows has no SIGUSR1.
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 

@@ -93,6 +93,7 @@ def projectors(
     Exit code: 0; 2 for an invalid option; 75, 130 or 143 when stopped, and
     what was measured until then is kept.
     """
+    # Before the imports, so that a mistyped option is reported without waiting for torch.
     wanted = _numbers("--D", sizes)
     from idim_cli.bench import projectors as bench
 
@@ -194,6 +195,7 @@ def start(
     """
     from idim_cli.bench import start as bench
 
+    # Only for the description of the machine: the commands run in processes of their own.
     _report("start", bench.COLUMNS, bench.measure(rounds, console.say), _how("cpu", 0.0), out, as_json)
 
 
@@ -224,6 +226,7 @@ def data(
     recipe, or missing data; 75, 130 or 143 when stopped, and what was measured
     is kept.
     """
+    # 0 is allowed: this process then reads the examples itself.
     wanted = _numbers("--workers", workers, r"\d+")
     from idim_cli.bench import data as bench
     from idim_cli.recipe.load import load
@@ -280,6 +283,7 @@ def _report(
 
     folder = out or options.out_folder(os.environ.get("IDIM_OUT") or "results") / "bench"
     on, found, path = machine.here(how.device), list[Any](), folder / f"{bench}.csv"
+    # Before the first measurement, so that a folder that cannot be made costs no time.
     folder.mkdir(parents=True, exist_ok=True)
     # The CSV is rewritten for each row, so that an interruption loses none.
     with _kept(path):
@@ -294,6 +298,7 @@ def _report(
         console.document(f"bench-{bench}/1", document)
     else:
         console.out(show.table(bench, found, on))
+    # After the table, next to the prompt, where they are read.
     for text in warnings:
         console.warn(text)
     for file in written:

@@ -30,6 +30,7 @@ def _safe(offer: Callable[[Any, str], Iterable[str]]) -> Completer:
 @_safe
 def recipe(ctx: Any, incomplete: str) -> Iterable[str]:
     """Shipped recipes by name, and the user's files."""
+    # Imports are inside the functions: completion must not wait for modules that it does not need.
     from idim_cli.recipe.find import shipped
 
     return _with_paths(shipped(), incomplete, ".yaml", ".yml")
@@ -44,6 +45,7 @@ def results(ctx: Any, incomplete: str) -> Iterable[str]:
 @_safe
 def run_folder(ctx: Any, incomplete: str) -> Iterable[str]:
     """Folders of runs with a checkpoint, and paths."""
+    # Only runs with a checkpoint can be compressed or evaluated.
     return _with_paths(_below(_out(), "*/runs/*/checkpoint.safetensors"), incomplete, ".safetensors")
 
 
@@ -111,6 +113,7 @@ def _code(incomplete: str) -> Iterator[str]:
     file, colon, _ = incomplete.partition(".py:")
     if colon:
         yield from (f"{file}.py:{name}" for name in definitions(Path(f"{file}.py")))
+    # A word without a slash is the name of a component; all files would hide those.
     elif "/" in incomplete or incomplete == ".":
         for path in _paths("./" if incomplete == "." else incomplete, (".py",)):
             yield path if path.endswith("/") else f"{path}:"

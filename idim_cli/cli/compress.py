@@ -27,12 +27,14 @@ def numbers(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
         raise typer.BadParameter(f"must be whole numbers such as 2,3,4, got {text!r}")
+    # Without repetitions, which would be tried twice.
     return sorted({int(part) for part in parts})
 
 
 def levels(text: str) -> list[int]:
     """The value of --levels."""
     found = numbers(text)
+    # 256, because a symbol of the format takes one byte.
     if not 2 <= found[0] <= found[-1] <= 256:
         raise typer.BadParameter(f"must be from 2 to 256, got {text!r}")
     return found
@@ -152,6 +154,7 @@ def command(
         codebook=codebook.value, d=d, epochs=epochs, lossless=lossless, frontier=frontier, compare=compare,
     )  # fmt: skip
     try:
+        # Without a recipe: no d_int is read from these runs, as they also differ in their number of values.
         with console.resumable(), Local(jobs) as executor, watch.shown(None, Path()) as watcher:
             where = Where(options.stored_device(device, checkpoint), data)
             done = compress(
@@ -164,6 +167,7 @@ def command(
                 trust_code=trust_code,
             )
     except NotReachedError as error:
+        # The file exists and is shown; the exit code still says that it misses the target.
         if error.written:
             _print(error.written, frontier, as_json)
         raise

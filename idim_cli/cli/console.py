@@ -63,6 +63,7 @@ def only_data() -> Iterator[None]:
 
 def data() -> TextIO:
     """The stream of data: stdout."""
+    # Outside of a verb, as in completion, nothing is redirected.
     return _data or sys.stdout
 
 
@@ -135,6 +136,7 @@ def out(text: str) -> None:
     r"""Print data on stdout; characters that its encoding lacks are written as \\u2500."""
     stream = data()
     stream.write(_shown(text if text.endswith("\n") else text + "\n"))
+    # At once, so that data and messages keep their order where both go to one log.
     stream.flush()
 
 
@@ -196,6 +198,7 @@ def reader_may_leave() -> Iterator[None]:
         nowhere = os.open(os.devnull, os.O_WRONLY)  # for what Python flushes at its end
         os.dup2(nowhere, data().fileno())
         if hasattr(signal, "SIGPIPE"):
+            # Python ignores SIGPIPE; a shell expects that a reader who leaves ends the writer by it.
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGPIPE)
         sys.exit(RUN_FAILED)
@@ -207,6 +210,7 @@ def resumable() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Ended):
+        # Raised again below, as the exit code depends on the signal.
         fail("finished runs and checkpoints are kept", "run the same command to continue", "stopped")
         raise
 

@@ -40,6 +40,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     ]
     rows += [(name, "found" if there else "missing") for name, there in data["found"].items()]
     rows += [(f"{DISTRIBUTION}[{name}]", "yes" if there else "no") for name, there in found["extras"].items()]
+    # Last, next to the prompt, where they are read.
     rows += [("PROBLEM", problem) for problem in found["problems"]]
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}} {value}" for name, value in rows]

@@ -57,6 +57,7 @@ def _with_class(fields: Fields) -> Fields:
 @functools.cache
 def _of_class(module: str, name: str) -> Fields:
     """The fields of a class, from their types and docstrings."""
+    # Building a schema takes time, and only the reference and tests need one.
     from pydantic import TypeAdapter
 
     found = TypeAdapter(getattr(importlib.import_module(module), name)).json_schema()["properties"]
@@ -103,6 +104,7 @@ def _object(fields: Fields) -> Schema:
     # No further properties: a test compares real documents, so that an undocumented field is found.
     found = {"type": "object", "properties": every, "required": needed, "additionalProperties": False}
     if _OF_ANOTHER in fields:
+        # Either an error or a whole reading, never a mixture of the two.
         found["anyOf"] = [{"required": ["error"]}, {"required": list(parts()[fields[_OF_ANOTHER]])}]
     return found
 

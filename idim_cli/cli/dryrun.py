@@ -27,6 +27,7 @@ def show(
     trust_code: bool = False,
 ) -> None:
     """Print the result of `idim_cli.execute.forecast`, and the code that would run."""
+    # Imports torch, which errors of the recipe must not wait for.
     from idim_cli.execute.forecast import forecast
     from idim_cli.recipe import trust
 
@@ -72,6 +73,7 @@ def _row(kind: Kind, group: str) -> tuple[str, ...]:
 
 def _span(kind: Kind) -> str:
     """The values of d: one, or the first and the last."""
+    # A search chooses d as it goes, so there is no list yet.
     if kind.at_most or not kind.d:
         return ""
     return str(kind.d[0]) if len(kind.d) == 1 else f"{kind.d[0]} .. {kind.d[-1]}"

@@ -12,6 +12,7 @@ import typer
 from idim_cli.cli import complete, console, options
 
 
+# Repeats the names of `compression.evaluate`, whose import takes as long as that of torch.
 class SplitName(StrEnum):
     """The splits of a data set."""
 
@@ -57,5 +58,6 @@ def command(
     for name, value in score.metrics.items():
         # All digits: two evaluations can then be compared exactly.
         console.out(f"{name} {value!r}")
+    # On stderr: stdout has the metrics alone, for scripts.
     examples = "one example" if score.examples == 1 else f"{score.examples:,} examples"
     console.say(f"on the {examples} of the {score.split} split")

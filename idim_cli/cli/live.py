@@ -83,6 +83,7 @@ class Live(Watching):
         self.running, self.clock = running, clock
         self.bars = rich.Progress(
             rich.TextColumn("{task.description}"),
+            # 24 leaves room for the count and the ETA in `_NARROW` columns.
             rich.BarColumn(bar_width=24),
             rich.TextColumn("{task.fields[count]}"),
             rich.TextColumn("{task.fields[time]}"),
@@ -92,11 +93,14 @@ class Live(Watching):
             speed_estimate_period=300,
             get_time=clock,
         )
+        # Without a total rich shows a moving bar, until the number of runs is known.
         self.task = self.bars.add_task("starting", total=None, count="", time="")
         self.runs, self.done = 1, 0
         self.ahead, self.ended = 0, 0  # runs of this process: planned, finished
         self.active: dict[str, Active] = {}
+        # So that the first report is drawn at once.
         self.drawn = -REDRAW
+        # A daemon, so that an error elsewhere is not kept waiting by the view.
         self.heard, self.pulse = threading.Event(), threading.Thread(target=self._pulse, daemon=True)
         self.screen = Screen(
             get_renderable=self._view, console=console.messages(), auto_refresh=False, transient=True,
@@ -123,6 +127,7 @@ class Live(Watching):
             self.bars.reset(self.task, count=self._count(), time="")
             self.pulse.start()
         self.ahead += pending
+        # Until the first report the thread draws; two writers would garble the screen.
         if self.ahead and self.heard.is_set():
             self._draw()
 
@@ -173,6 +178,7 @@ class Live(Watching):
     def _draw(self) -> None:
         self.bars.update(
             self.task,
+            # Until the first report it says "starting".
             description="training",
             # rich divides by the total.
             total=max(self.ahead, 1),
@@ -285,6 +291,7 @@ def _reading_lines(estimates: Sequence[Estimate], over: Collection[str]) -> Iter
     if len(read) > _GROUPS:
         yield f"  + {len(read) - _GROUPS} more"
     if read:
+        # All groups of a sweep are read by one protocol.
         one = read[0][1]
         floor = "" if has_no_floor(one) else f", floor {one.floor_kind}"
         yield f"  rule {one.rule}, level {one.fraction:g} x baseline {one.baseline_kind}{floor}"

@@ -34,6 +34,7 @@ def out_folder(text: str | Path) -> Path:
 
 def number_or_auto(text: str) -> int | None:
     """The value of an option that is a positive whole number, or ``auto``, which is None."""
+    # None, so that "not given" and "auto" are one case for the executor.
     if text == "auto":
         return None
     if not text.isdecimal() or int(text) < 1:
@@ -143,6 +144,7 @@ def stored_device(given: str | None, path: Path) -> str:
     from idim_cli.compression.format import files
     from idim_cli.runs import results
 
+    # The device that a recipe sets comes before IDIM_DEVICE, as in `device`.
     recipe = None
     try:
         if not given and not files.is_compressed(path):
@@ -172,4 +174,5 @@ def given(
     # Defaults are left out, to keep the command short.
     usual = {"--out": os.environ.get("IDIM_OUT", "results")}
     words = [f"{name}={value}" for name, value in options.items() if value not in (None, usual.get(name))]
+    # As one word each: `--tracker` may be repeated.
     return [*words, *(f"--tracker={one}" for one in tracker or ())]

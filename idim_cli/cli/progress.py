@@ -26,6 +26,7 @@ class Watching:
         self.checked: set[str] = set()
 
     def _check(self, run: Run, progress: Progress) -> None:
+        # Only with -v: the check is of interest once, for a new kind of P.
         if console.level() < console.VERBOSE:
             return
         about = f"{run.recipe.projector.name} {dict(run.group)}"
@@ -55,6 +56,7 @@ class Plain(Watching):
         if not self.begun:
             before = f", {self.done} of them already done" if self.done else ""
             self._say(f"{_runs(self.runs)}{before}")
+        # A search whose first requests are all done has not begun to train yet.
         self.begun = self.begun or pending > 0
 
     def progress(self, run: Run, progress: Progress) -> None:
@@ -82,6 +84,7 @@ class Plain(Watching):
 
     def _say(self, message: str) -> None:
         console.say(message)
+        # Every line counts, so that a log with many short runs has no lines in between.
         self.spoke = time.monotonic()
 
 

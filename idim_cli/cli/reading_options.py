@@ -110,6 +110,7 @@ def reading_options(path: Path, paper: bool = False, **given: Any) -> Options:
     """
     from idim_cli.thresholds import PAPER, recorded_options
 
+    # --paper replaces the recipe, and options replace either.
     return (PAPER if paper else recorded_options(path)).but(**reading_flags(**given))
 
 
@@ -123,4 +124,5 @@ def _number_or_word(text: str) -> float | str:
     try:
         return float(text)
     except ValueError:
+        # `Options` checks words, and its error lists those that are possible.
         return text

@@ -47,6 +47,7 @@ def list_(as_json: options.JsonOption = False) -> None:
         found = [{"name": n, "description": about[n], "path": paths[n]} for n in about]
         console.document("recipes-list/1", {"recipes": found})
         return
+    # default: an installation may lack the shipped recipes.
     width = max(map(len, about), default=0)
     for name, text in about.items():
         console.out(f"{name:{width}}  {text}".rstrip())
@@ -68,6 +69,7 @@ def show(name: NameArgument, as_json: options.JsonOption = False) -> None:
         from idim_cli.recipe.dump import dump
         from idim_cli.recipe.load import load
 
+        # Loaded only for JSON: a recipe with errors must still be printable.
         console.document("recipes-show/1", {"path": path, "text": text, "recipe": dump(load(path).recipe)})
     else:
         console.out(text)
@@ -92,6 +94,7 @@ def copy(
     target = Path(destination)
     if target.is_dir():
         target = target / source.name
+    # The slash says that a folder is meant; a file of that name would be a surprise.
     elif destination.endswith("/"):
         raise FileError(f"no folder {destination}", "create it first")
     write_new(target, read_text(source), force)
@@ -126,6 +129,7 @@ def check(
         if not one.faults:
             console.out("\n".join([f"ok {file}", *one.limits(), *(f"  runs {code}" for code in one.code)]))
     if found:
+        # After all files, so that one with errors hides none of the others.
         raise RecipeError(found)
 
 

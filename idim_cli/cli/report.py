@@ -115,6 +115,7 @@ def command(
     given = {"baseline": baseline, "fraction": fraction, "floor": floor, "rule": rule}
     flags = reading_options.reading_flags(**given, confidence=confidence, centre=centre)
     chosen = reading_options.selection(column, where, group_by)
+    # The page is written before the table is printed: a closed pipe must not prevent it.
     made = report(
         paths, out, PAPER if paper else None, log=axis, published=published, figures=figures,
         figure_size=size, caption=caption, selection=chosen, say=console.say, **flags,
@@ -124,6 +125,7 @@ def command(
     for result in made.results:
         if result.left:
             console.warn(f"{result.path}: {result.left}")
+        # A single run has no reading by its nature, which is not worth a message.
         for part in result.unread if not result.lone else ():
             console.say(f"left out: {part.title}: {part.problem}")
     if as_json:

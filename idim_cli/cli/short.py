@@ -12,6 +12,7 @@ import typer
 from idim_cli.cli import console
 
 _option = partial(typer.Option, rich_help_panel="Short forms of recipe keys")
+# Followed by "." or "=", because `dataset` and `device` begin with d too.
 _OF_ONE_RUN = re.compile(r"(d|seeds)(?=[.=])")
 
 
@@ -68,6 +69,7 @@ def _of_sweep(override: str) -> str:
 
 
 def _listed(value: str) -> str:
+    # `sweep.d` is a list; a single number means a list of one.
     return f"[{value}]" if value.strip().isdecimal() else value
 
 

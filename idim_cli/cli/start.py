@@ -12,6 +12,7 @@ _exit = os._exit  # user code is prevented from calling it later
 
 
 def _end(number: int, frame: FrameType | None) -> None:
+    # An exception would be raised inside a half-done import, which some modules catch.
     _exit(_CODES[signal.Signals(number).name])
 
 
@@ -19,6 +20,7 @@ def main() -> None:
     """Run the command line; a signal during its imports ends it like a later one, without a traceback."""
     # Python's own handlers would print a traceback of a half-done import.
     for name in _CODES:
+        # Windows has no SIGUSR1.
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _end)
     try:

@@ -84,10 +84,12 @@ def command(
     where = Where(options.device(device, loaded.recipe), data, download)
     if dry_run:
         return dryrun.show(loaded, out, where, jobs, pack, as_json, trust_code=trust_code)
+    # The executor is closed first, while the view can still show its messages.
     with console.resumable(), watch.shown(loaded.recipe, out) as watcher, Local(jobs, pack) as executor:
         outcome = sweep(loaded, out, where=where, executor=executor, watcher=watcher, trust_code=trust_code)
     from idim_cli.thresholds import TableOrigin  # with numpy, for which the first line must not wait
 
+    # With all options that matter, so that the suggested command continues this sweep.
     words = [recipe, *changes, *search, *options.given(out, data, device, jobs, pack, tracker)]
     outcome = outcome.following(TableOrigin(words, loaded.recipe))
     if as_json:

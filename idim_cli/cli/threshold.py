@@ -58,6 +58,7 @@ def command(
     if every:
         _print_all(found, how, origin, as_json)
         return
+    # One group that can be read is enough; without any, the error of the first is the answer.
     thresholds.require_any(found)
     if as_json:
         console.document("threshold/1", {"estimates": [one.as_dict() for one in found]})

@@ -55,6 +55,7 @@ def command(
     # The display and the forecast of a single run must not see the sweep of its recipe.
     one = replace(loaded, recipe=loaded.recipe.model_copy(update={"sweep": None}))
     if dry_run:
+        # One job and no pack: there is a single run.
         return dryrun.show(one, out, where, jobs=1, pack=1, as_json=as_json, trust_code=trust_code)
     with console.resumable(), watch.shown(one.recipe, out) as watcher:
         report = partial(watcher.progress, run)
@@ -62,6 +63,7 @@ def command(
     folder = run_folder(out, run)
     if as_json:
         console.document("train/1", {**result, "folder": folder})
+    # After the JSON, which scripts get in either case.
     if result["status"] != "ok":
         console.fail(f"{run.run_id} failed: {result['reason']}", _hint(result, folder))
         raise typer.Exit(RUN_FAILED)

@@ -69,6 +69,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
             with console.only_data(), _each_warning_once():
                 return _called(functools.partial(function, *args, **given), bool(given.get("as_json")))
         finally:
+            # Further commands in this process, as in tests and notebooks, begin without a trace of this one.
             _OURS.removeHandler(handler)
             if verbose:
                 _end(time.perf_counter() - began)
@@ -106,6 +107,7 @@ def _contained(function: Callable[[], Any]) -> Any:
     except OSError as error:
         raise as_file_error(error) from error
     except RuntimeError as error:  # how pathlib reports it before Python 3.13
+        # Other RuntimeErrors are faults of idim, and stay visible as such.
         if not str(error).startswith("Symlink loop"):
             raise
         raise FileError(str(error), "remove the link") from error

@@ -21,6 +21,7 @@ def shown(recipe: Recipe | None, out: Path) -> AbstractContextManager[Watcher]:
 
         return nullcontext(Silent())
     if not console.drawable():
+        # rich would print one bar at the very end: a log of a cluster would stay silent for hours.
         return progress.Plain()
     # Imports rich, which only the live view needs.
     from idim_cli.cli.live import Live

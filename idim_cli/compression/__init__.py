@@ -1,1 +1,1 @@
-"""The smallest honest file of a solution: how few values, in how many dimensions, still do."""
+"""Packing a trained run into an `.idim` file as small as a target allows, and restoring it."""

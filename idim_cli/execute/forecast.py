@@ -126,8 +126,9 @@ def forecast(
         loaded.require_sweep()
     planned = _Planned(loaded, out, where)
     further, batch = planned.further(), planned.batch
-    # As many typical runs as the limits allow stand in for those that a search has not chosen yet.
+    # Runs that a search has not chosen yet are estimated as typical ones, as many as its limits allow.
     number = workers([*planned.todo, *(one for one, more in further for _ in range(more))], where, jobs, pack)
+    # A worker has fewer threads than this process, and makes slower steps.
     with _threads(number, planned.todo, where):
         found = [planned.kind(alike, pack) for alike in kinds(planned.runs).values()]
         found += [
@@ -135,6 +136,7 @@ def forecast(
             for one, more in further
         ]
     runs = sum(kind.runs for kind in found)
+    # A finished sweep is only read, without torch and data.
     start = _START + (START_SECONDS if number > 1 else 0.0) if planned.todo else 0.0
     trained = sum(kind.seconds or 0.0 for kind in found) / number
     # A search decides once for each batch.
@@ -213,6 +215,7 @@ class _Planned:
         """For each group of an unfinished search: a typical run, and how many more its limits allow."""
         most = self.search.most() if self.search is not None and self.todo else []
         return [
+            # Any seeds: the cost is independent of them.
             (group.at([(max(1, int(self._native(group) * _TYPICAL)), Seeds())])[0], more)
             for group, more in most
             if more > 0
@@ -230,6 +233,7 @@ def _measured(kind: Kind, left: Sequence[Run], where: Where, pack: int | None) -
         return kind
     high, low = widest(left), min(left, key=lambda run: run.recipe.d or 0)
     packed = packing(high, where, min(pack or len(left), len(left)))
+    # Two points are enough: the time for P grows about linearly with d, and the rest is constant.
     ends = [probe(low, where) if low.recipe.d != high.recipe.d else packed.probe, packed.probe]
     alone = [_between(run, (low, high), ends) for run in left]
     cost = expected(high.recipe.projector, packed.probe.sizes, high.recipe.d or packed.probe.D)

@@ -37,6 +37,7 @@ class Inline:
             for run, result in serve(ask, out, where, self.pack, watcher.progress, watcher.say):
                 del mine[run.run_id]
                 if result is None:
+                    # Its result is looked for when all others have ended.
                     queue.hold(run)
                 else:
                     queue.ended(run)
@@ -81,6 +82,7 @@ def _best_size(task: QueuedRun, where: Where, share: float) -> int:
     try:
         return packing(task.widest, where, task.alike, share).size
     except Exception:
+        # The run itself reports the error, with its folder and its log.
         return 1
 
 

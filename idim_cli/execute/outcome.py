@@ -60,6 +60,7 @@ class Outcome:
 
     def text(self) -> str:
         """The text of summary.json."""
+        # Strict JSON: NaN is an error here rather than in the reader.
         return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
 
     @property
@@ -71,6 +72,7 @@ class Outcome:
             kept = {
                 key: value for key, value in one.group.items() if not (self.rates_compared and key == RATE)
             }
+            # By text, because values such as lists and mappings cannot be keys.
             groups.setdefault(json.dumps(kept, default=str), []).append(one.not_reached)
         return any(all(each) for each in groups.values())
 

@@ -43,5 +43,6 @@ class ProgressLines(Silent):
 
 def usual() -> Watcher:
     """`ProgressLines` on a terminal and in notebooks; nothing in scripts and jobs."""
+    # stderr of a notebook is shown, but is no terminal; under pythonw there is none.
     visible = (sys.stderr is not None and sys.stderr.isatty()) or "ipykernel" in sys.modules
     return ProgressLines() if visible else Silent()

@@ -42,6 +42,7 @@ class Queue:
         self.held: list[Run] = []  # by other processes
         self.open = len(self.waiting)  # waiting or in training
         self.deaths = Counter[str]()
+        # Held runs that were announced, and whether a run has ended since they were last tried.
         self._announced, self._fresh = 0, False
 
     @property
@@ -65,6 +66,7 @@ class Queue:
         run = next(fit, None)
         if run is None:
             return None
+        # Only a first run decides the size of a pack; the others join one.
         alike = self._alike(run)[:room] if wanted is None else [run]
         self.waiting.remove(run)
         mine[run.run_id] = run
@@ -96,6 +98,7 @@ class Queue:
         if not self.held or self.open:
             return
         if not self._fresh:
+            # Once for each number, because this is repeated every second.
             if self._announced != len(self.held):
                 watcher.waiting(len(self.held))
                 self._announced = len(self.held)

@@ -75,9 +75,11 @@ def sweep(
             while (ask := search.ask(work.known)) is not None:
                 work.carry_out(ask)
         except Exception:  # including a signal to stop
+            # The last runs may not be in the table yet, as it is written only now and then.
             work.table.catch_up()
             raise
         outcome = work.outcome()
+        # Inside of `with`, while the trackers are open.
         tracking.read(outcome.estimates)
     return outcome
 
@@ -220,6 +222,7 @@ class _Sweep:
             return self._with_note(found)
         # Another process may have finished a run, or written its own files, in the meantime.
         seen = len(list(results.finished(self.folder, {**known}, self.plan)))
+        # Repeated until nothing changes, so that the last process to end writes a complete table.
         return self._with_note(found) if seen == len(table) and self._is_ours() else self.outcome()
 
     @property
@@ -247,6 +250,7 @@ class _Sweep:
         return results.plan_text(self.loaded.recipe.name, self.plan)
 
     def _write_table(self) -> None:
+        # Of two sweeps in a folder, the one that planned last writes; both would alternate otherwise.
         if self._is_ours():
             results.write_csv(self.folder, {**self.known}, self.plan)
 

@@ -22,10 +22,12 @@ class Tracked:
 
     def __init__(self, watcher: Watcher, tracking: Tracking) -> None:
         self.watcher, self.tracking = watcher, tracking
+        # Trackers have no use for these, so they go to the watcher directly.
         self.planned, self.waiting, self.say = watcher.planned, watcher.waiting, watcher.say
 
     def progress(self, run: Run, progress: Progress) -> None:
         """The progress of a run."""
+        # First, because a tracker may wait for its server.
         self.watcher.progress(run, progress)
         self.tracking.going(run, progress.D)
 

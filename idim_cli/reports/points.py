@@ -45,6 +45,7 @@ class Curve:
         columns = [_column(points, name) for name in ("d", centre, "sd", "n")]
         size = len(columns[0])
         rows = sorted(
+            # An error bar of length 0 is hidden by its mark, as one of unknown length should be.
             (d, mean, sd if math.isfinite(sd) else 0.0, int(n) if math.isfinite(n) else 1)
             for d, mean, sd, n in zip(*(column or [math.nan] * size for column in columns), strict=True)
             if math.isfinite(mean) and math.isfinite(d) and d > 0

@@ -107,6 +107,7 @@ def report(
         IdimError: a path has no results, or a table, recipe or option is invalid. Nothing is written then.
         OSError: `out` cannot be written to.
     """
+    # Imported on use, as `import idim_cli` must load neither pandas nor matplotlib.
     from idim_cli.reports.inputs.collect import collect
     from idim_cli.reports.page import reproduce
     from idim_cli.runs import results
@@ -114,6 +115,7 @@ def report(
     places = _places(paths)
     if not places:
         raise IdimError("no results to report", "give a results folder, or a CSV of runs")
+    # A text such as "false" would count as true.
     if not isinstance(log, bool | None):
         raise IdimError(f"log must be True, False or None, got {log!r}", "None chooses by how d is spread")
     fields = {
@@ -147,6 +149,7 @@ def _size(size: Any) -> tuple[float, float] | None:
         width, height = (float(side) for side in size)
     except (TypeError, ValueError) as error:
         raise IdimError(f"figure_size must be two numbers, got {size!r}", "such as (3.3, 2.5)") from error
+    # Below an inch, labels fill the whole figure.
     if not (1 <= width <= _LARGEST and 1 <= height <= _LARGEST):
         raise IdimError(f"figure_size must be from 1 to {_LARGEST:g} inches, got {width:g} x {height:g}")
     return width, height

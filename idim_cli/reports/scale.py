@@ -74,6 +74,7 @@ def d_scale(d: Sequence[float], log: bool, margin: float = 0.05) -> Scale:
     scale = around(d, log, margin)
     if log or (min(d) > max(d) / 2 and len(set(d)) > 1):
         return scale
+    # From 0, so that distances from the origin show ratios of d.
     return Scale(0.0, scale.high)
 
 
@@ -84,6 +85,7 @@ def decimals(span: float) -> int:
 
 def labels(ticks: Sequence[float]) -> list[str]:
     """Round values of d as text: 500, 1,000, 1,500; in thousands (k) or millions (M) beyond 10,000."""
+    # Decided for all ticks together, so that an axis has no mixture of both forms.
     if max(ticks, default=0.0) < 1e4:
         return [f"{tick:,.0f}" for tick in ticks]
     return [_short(tick) for tick in ticks]

@@ -55,4 +55,5 @@ def library(name: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
+        # The name of the extra and not of the module, as that is what the user has to install.
         raise MissingExtraError(extra, extra) from error

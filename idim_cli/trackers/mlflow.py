@@ -72,6 +72,7 @@ class MLflow:
             params = [self.entities.Param(key, str(value)) for key, value in settings.items()]
             for at in range(0, len(params), _BATCH):
                 self.client.log_batch(run.info.run_id, params=params[at : at + _BATCH])
+        # Every evaluation has an epoch, so its history has all steps that were sent.
         last = self._last_step(run.info.run_id, "epoch") if found else -1
         self.open[name] = _Open(run.info.run_id, last, dict(run.data.metrics))
 
@@ -85,6 +86,7 @@ class MLflow:
     def end(self, name: str, figures: Figures, status: str) -> None:
         """The figures as metrics, without those that exist already, and the status as a tag."""
         run = self.open.pop(name)
+        # Sent again, a figure would appear twice in its history.
         new = {key: value for key, value in figures.items() if run.figures.get(key) != value}
         self._log(run.run_id, max(run.last, 0), new)
         self.client.set_tag(run.run_id, "idim.status", status)

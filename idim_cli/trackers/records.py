@@ -82,6 +82,7 @@ def _flat(value: Any, key: str = "") -> dict[str, str | int | float | bool]:
     if isinstance(value, Mapping):
         parts = (_flat(inner, f"{key}.{name}" if key else name) for name, inner in value.items())
         return {name: inner for part in parts for name, inner in part.items()}
+    # Trackers would show the word "None".
     if value is None:
         return {}
     return {key: value if isinstance(value, str | int | float) else json.dumps(value)}

@@ -40,6 +40,7 @@ class TensorBoard:
     def end(self, name: str, figures: Figures, status: str) -> None:
         """The figures with the settings, for the tab of hyperparameters."""
         writer, settings = self.open.pop(name)
+        # Step 0: results have no place on the axis of a learning curve.
         writer.add_text("status", status, 0)
         metrics = {f"result/{key}": value for key, value in figures.items()}
         # Not by `add_hparams`, which opens a second file that readers may mistake for an earlier one.

@@ -93,6 +93,7 @@ class Tracking:
         return []
 
     def _send(self, action: Callable[[Tracker], object]) -> None:
+        # A copy, because a tracker that fails is removed on the way.
         for entry in list(self.trackers):
             name, tracker = entry
             try:

@@ -70,6 +70,7 @@ class WandB:
         last = self.state / f"{name}.step"  # offline, the library itself does not know earlier steps
         if step > (int(last.read_text()) if last.exists() else -1):
             self.open[name].log(dict(figures), step=step)
+            # After the row: one that is sent twice does less harm than one that is lost.
             last.write_text(str(step))
 
     def end(self, name: str, figures: Figures, status: str) -> None:
@@ -93,4 +94,5 @@ def _token(path: Path) -> str:
     with contextlib.suppress(FileExistsError):
         path.hardlink_to(own)  # atomic: no process reads a half-written token
     own.unlink()
+    # That of the first process, which may not be this one.
     return path.read_text()

@@ -176,7 +176,7 @@ def _read_named(reader: ByteReader) -> tuple[Spec, int]:
 
 
 def _book(data: bytes, levels: int) -> tuple[float, ...]:
-    """The values as they are stored; those that they stand for must be finite and rise."""
+    """The values as they are stored; decoded, they must be finite and rise."""
     book = tuple(from_bfloat16(np.frombuffer(data, dtype="<u2").astype(np.uint16)).tolist())
     if book:
         with np.errstate(all="ignore"):  # of a step that is none, or too large

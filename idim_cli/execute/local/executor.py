@@ -37,6 +37,7 @@ class Local:
 
     def __init__(self, jobs: int | None = None, pack: int | None = None) -> None:
         for name, value in (("jobs", jobs), ("pack", pack)):
+            # `type`, because True is an instance of int.
             if value is not None and (type(value) is not int or value < 1):
                 raise IdimError(f"{name} must be a positive whole number or None, got {value!r}")
         self.jobs, self.pack = jobs, pack
@@ -58,6 +59,7 @@ class Local:
         from idim_cli.execute.local.pool import Pool
 
         began = time.monotonic()
+        # Workers that have been started cost nothing more, so there is nothing to decide.
         number = 1 if self.pool else workers(runs, where, self.jobs, self.pack, self.spent)
         if number > 1:
             # As large as possible: a search may request more runs at a time later.
@@ -107,6 +109,7 @@ def _worth_it(runs: Sequence[Run], where: Where, pack: int | None, number: int, 
     """Whether this many processes save more time than they take to start."""
     from idim_cli.training.batched.pack_size import packing
 
+    # n processes save the share (n - 1) / n of the work, which must exceed the start.
     enough, seconds = START_SECONDS * number / (number - 1), spent
     for alike in kinds(runs).values():
         with contextlib.suppress(Exception):  # the run itself reports the error

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from multiprocessing.connection import wait
 from typing import Any
 
-# Signals to stop are handled by the parent; the end of the connection tells the workers.
+# Signals to stop are handled by the parent; workers stop at the end of their connection.
 _PROGRAM = """
 import signal, sys
 for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
@@ -81,6 +81,7 @@ class ForkServer:
             return
         data = b""
         with contextlib.suppress(OSError):
+            # A read may end within a message; the rest is kept in `_partial`.
             data = self.socket.recv(1 << 16)
         # An empty read is the end of the connection.
         self.gone = not data
@@ -199,6 +200,7 @@ def _born(connection: int, parent: socket.socket) -> int:
     try:
         from idim_cli.execute.local.worker import main
 
+        # A copy in a worker would keep the connection of the fork server open after its end.
         parent.close()
         code = main(connection)
     except SystemExit as end:
@@ -206,5 +208,6 @@ def _born(connection: int, parent: socket.socket) -> int:
     except BaseException:
         traceback.print_exc()
     finally:
+        # By `os._exit`, which flushes nothing: handlers at exit belong to the fork server.
         sys.stderr.flush()
         _end(code)

@@ -57,10 +57,11 @@ class Pool:
         self.close()
 
     def close(self) -> bool:
-        """Tell the workers to save unfinished runs and end; returns whether all did."""
+        """Make the workers save unfinished runs and end; returns whether all did."""
         members, self.members = self.members, []
         fork_server, self.fork_server = self.fork_server, None
         try:
+            # Before the fork server, which reports how its workers end.
             return dismiss(members)
         finally:
             if fork_server is not None:
@@ -183,6 +184,7 @@ class _Map:
             self.request.number = _STOPPED[code]
             self.left += len(member.runs)
             return
+        # Counted, because workers that cannot start would be replaced forever.
         self.failed_starts += not member.asked
         if self.failed_starts == DEATHS:
             raise IdimError(f"worker processes cannot start: {_how(code)}", "use --jobs 1, which starts none")
@@ -200,6 +202,7 @@ class _Map:
         folder = run_folder(self.out, run)
         failed = result.failed(run, error, None, self.where.device or run.recipe.device)
         try:
+            # Another process may have taken over the run in the meantime.
             with results.sole_writer(folder):
                 known = done(run, folder)  # by another process in the meantime
                 if known is not None:

@@ -157,6 +157,7 @@ class Worker:
         """A run from the parent; None if it has none, or after a signal to stop."""
         self.send(RunRequest(config))
         task: QueuedRun | None = self._receive()
+        # After a signal nothing begins; a run that has not begun needs no saving.
         return None if self.request.number else task
 
     def on_step(self, run: Run, progress: Progress) -> None:
@@ -165,6 +166,7 @@ class Worker:
             self._receive()
         now = time.monotonic()
         if now >= self.due.get(run.run_id, 0.0):
+            # With the number of runs, so that a large pack does not flood the parent.
             self.due[run.run_id] = now + TICK_SECONDS * max(len(self.due), 1)
             self.send(Update(run.run_id, progress))
 

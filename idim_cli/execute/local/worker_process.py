@@ -122,10 +122,11 @@ class WorkerProcess:
 
 
 def dismiss(members: Iterable[WorkerProcess]) -> bool:
-    """Tell workers to save unfinished runs and end; returns whether all did."""
+    """Make workers save unfinished runs and end; returns whether all did."""
     members = list(members)
     try:
         for member in members:
+            # All of them first, so that they save at the same time.
             member.connection.close()
         codes = [member.process.wait() for member in members]
     finally:  # after a second signal, without waiting

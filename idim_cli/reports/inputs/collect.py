@@ -52,6 +52,7 @@ class Inputs:
         """First part of the names of files that are about all inputs."""
         if len(self.places) > 1:
             return "all"
+        # A report of one result has its name, so that figures of several reports can share a folder.
         return self.results[0].slug if self.results else "compressed"
 
 
@@ -75,6 +76,7 @@ def collect(
     # Every place has a compressed file, but none can be read.
     if not runs and not compressed:
         raise faults[0]
+    # Notes and no errors: one damaged file must not prevent the report on the others.
     notes += [f"left out: {fault}" for fault in faults]
     return Inputs(tuple(places), tuple(_numbered(runs)), tuple(compressed), tuple(notes))
 

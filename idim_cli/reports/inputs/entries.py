@@ -17,6 +17,7 @@ from idim_cli.thresholds.text import has_no_floor, percent, share_text
 
 # On a narrow terminal: the protocol goes first, then the context; problem and d_int always stay.
 _FIRST_TO_GO = ("rule", "runs", "baseline", "% of D", "D", "level", "verdict")
+# Shorter than the words of recipes, because the column has to fit a terminal.
 _BASELINES = {"model": "own", "best": "best", "fixed": "fixed"}
 
 
@@ -61,6 +62,7 @@ def entries(found: Sequence[ResultSet]) -> list[Entry]:
     for (result, section), group in zip(pairs, groups, strict=True):
         # The name of the results is left out where the group's own values identify it already.
         keys = own if alike[_words(group, own, names)] == 1 else differing
+        # `config` identifies the whole problem, so it differs whenever the model does.
         family = [key for key in keys if key.partition(".")[0] not in ("model", "config", "results")]
         title = section.title if len(pairs) == 1 else _words(group, keys, names) or section.title
         made.append(Entry(title, _words(group, family, names), result, section))

@@ -49,6 +49,7 @@ def find(name_or_path: str | Path) -> Published:
     Raises:
         IdimError: the name is unknown and no file, or the file is not such a table.
     """
+    # Imported on use: few reports have published points.
     import yaml
 
     name, known = str(name_or_path), shipped()

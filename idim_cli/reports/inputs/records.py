@@ -65,6 +65,7 @@ def read(path: Path) -> Compressed:
     try:
         # Through `untrusted_text`, which makes names of others safe to print.
         text = json.dumps(untrusted_text.loads(bounded_io.read_bytes(path, _BYTES)))
+        # strict: a text is no number, and a number no truth value.
         found = TypeAdapter(Compressed).validate_json(text, strict=True)
     except OSError as error:
         raise FileError(f"{path}: {error.strerror}", _AGAIN) from error
@@ -84,6 +85,7 @@ def read(path: Path) -> Compressed:
         raise FileError(f"{path} describes {found.bytes:,} bytes, but {file.name} has {size:,}", _AGAIN)
     if compressed.digest(file) != found.digest:
         raise FileError(f"{path} describes another {file.name}", _AGAIN)
+    # File and record may have been moved together since they were written.
     return replace(found, path=file)
 
 
@@ -98,4 +100,5 @@ def _possible(found: Compressed) -> bool:
     # The bounds must be those that the counts and bits prove.
     proved = bounds.bound(said.wrong, said.n, said.bits, said.delta)
     pairs = (said.binomial, proved.binomial), (said.pac_bayes, proved.pac_bayes)
+    # 1e-6: special functions differ in their last digits between versions of scipy.
     return all(math.isclose(one, other, rel_tol=1e-6) for one, other in pairs)

@@ -103,10 +103,12 @@ def load(path: Path, options: Options | None = None, selection: Selection = ALL,
 
 def _name(path: Path, table: DataFrame) -> str:
     recipes = set(table["recipe"].dropna()) if "recipe" in table else set()
+    # A CSV may have runs of several recipes, of which none names the whole.
     return str(recipes.pop()) if len(recipes) == 1 else path.resolve().name.removesuffix(".csv")
 
 
 def _folders(path: Path, table: DataFrame) -> dict[str, Path]:
+    # A table may have been copied away from its folders, or be of another program.
     if path.is_file() or "run_id" not in table:
         return {}
     # The folder of one run.

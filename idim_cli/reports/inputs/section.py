@@ -125,6 +125,7 @@ def _slugs(found: Sequence[Group]) -> list[str]:
     names: list[str] = []
     seen: Counter[str] = Counter()
     for group in found:
+        # Only the values that differ: names of files are limited in length.
         name = slugged("-".join(short[key][str(group[key])] for key in keys if group.get(key) is not None))
         seen[name] += 1
         names.append(f"{name}~{seen[name]}" if seen[name] > 1 else name)

@@ -86,6 +86,7 @@ def split(runs: Sample) -> VarianceSplit:
         return VarianceSplit(
             problem="No two runs at one d were trained to their end, so there is no variance to split."
         )
+    # Weighted by degrees of freedom, so that a d with many runs counts more.
     sd = math.sqrt(sum(square for square, n in zip(runs.squares, dof, strict=True) if n) / sum(dof))
     if not runs.drawn:
         return VarianceSplit(
@@ -152,6 +153,7 @@ def _alike(seeds: NDArray[np.int64], y: NDArray[np.float64]) -> NDArray[np.float
     """
     cells, own = np.unique(seeds, axis=0, return_inverse=True)
     n, total, square = (np.bincount(own.ravel(), weights) for weights in (None, y, y * y))
+    # Sums over runs give the sums over pairs, without a loop over pairs.
     pairs = (n * (n - 1) / 2, (n * square - total**2) / 2)
     return np.stack([np.bincount(cells[:, 0], of_cell) for of_cell in pairs])
 
@@ -203,5 +205,6 @@ def _jackknife_errors(pairs: Pairs, design: NDArray[np.float64]) -> list[float] 
         return [None] * design.shape[1]
     rest = pairs.counts.sum(axis=0) - pairs.counts, pairs.squares.sum(axis=0) - pairs.squares
     left = np.array([_fit(*one, design, signed=True) for one in zip(*rest, strict=True)])
+    # n - 1 times their variance, because estimates that share all d but one hardly vary.
     spread = (n - 1) / n * ((left - left.mean(axis=0)) ** 2).sum(axis=0)
     return [float(error) for error in np.sqrt(spread)]

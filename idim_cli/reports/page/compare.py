@@ -75,7 +75,9 @@ def _parameters(found: Sequence[Entry], others: Sequence[Published | None], slug
     ]
     nets = [net for one in fitting for net in one.nets]
     trained = {sample.D for sample in samples if sample.D and len(sample.direct)}
+    # One network alone is a point, and shows no relation.
     if len(trained) < 2 and not nets:
         return None
+    # Once each: several results often have the same source.
     source = ", ".join(dict.fromkeys(one.source for one in fitting if one.nets))
     return parameters.chart(found, nets, source, slug)

@@ -86,6 +86,7 @@ def _facts_of_run(row: Mapping[Any, Any]) -> dict[str, str]:
     measure = " ".join(str(row[key]) for key in ("score_on", "metric") if isinstance(row.get(key), str))
     known = {measure or "performance": row.get("performance")}
     known |= {name: row.get(key) for key, name in _OF_A_RUN.items()}
+    # NaN, an empty cell of the table, is unequal to itself.
     return {key: _plain(value) for key, value in known.items() if value is not None and value == value}
 
 

@@ -139,12 +139,14 @@ def _title(inputs: Inputs, panels: Sequence[Panel]) -> str:
     if not panels:
         problems = dict.fromkeys(f"{one.dataset}, {one.model}" for one in inputs.records)
         return f"Compressed networks: {'; '.join(problems)}"
+    # Of several groups the title has the names of the results alone; headings have the rest.
     names = ", ".join(result.name for result in inputs.results)
     return f"Intrinsic dimension: {panels[0].heading if len(panels) == 1 else names}"
 
 
 def _ended(result: ResultSet) -> str:
     """The days on which the first and the last run ended; empty if unknown."""
+    # The first ten characters of an ISO time are its date.
     days = sorted(text[:10] for text in result.known("date"))
     return " .. ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
 
@@ -157,6 +159,7 @@ def _versions(result: ResultSet) -> str:
 def _written() -> str:
     """``2026-01-31 by idim 0.1.0``: today in UTC, or the day of SOURCE_DATE_EPOCH."""
     given = os.environ.get(_EPOCH, "")
+    # Longer numbers are beyond the years that datetime knows.
     fixed = given.isdecimal() and len(given) < 12
     now = datetime.fromtimestamp(int(given), UTC) if fixed else datetime.now(UTC)
     return f"{now:%Y-%m-%d} by idim {version()}"

@@ -12,6 +12,7 @@ class Slugs:
     def new(self, slug: str) -> str:
         """`slug`, or with the first number that makes it new; case is ignored, as on some disks."""
         name, count = slug, 1
+        # Some disks ignore case, on which one file would replace the other.
         while name.casefold() in self._taken:
             count += 1
             name = f"{slug}~{count}"

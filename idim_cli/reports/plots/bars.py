@@ -117,6 +117,7 @@ def _whisker(axes: Axes, place: int, one: Entry) -> None:
     options: dict[str, Any] = {"color": style.RED, "zorder": 3}
     if ends is None:
         return
+    # Open ends are infinite: they are drawn at the edge, as arrows.
     low, high = (min(max(end, limits[0]), limits[1]) for end in ends)
     axes.plot([low, high], [place, place], linewidth=1.5, **options)
     for end, shown, arrow in ((ends[0], low, "<"), (ends[1], high, ">")):
@@ -126,6 +127,7 @@ def _whisker(axes: Axes, place: int, one: Entry) -> None:
 def _length_bars(axes: Axes, found: Sequence[Compressed], log: bool, medium: style.Medium) -> None:
     bits = [one.bits for one in found]
     models = {name: place for place, name in enumerate(dict.fromkeys(one.model for one in found))}
+    # With more models than colours, equal colours would suggest equal models.
     few = len(models) <= len(style.SERIES)
     colours = [style.SERIES[models[one.model]][0] if few else style.BLUE for one in found]
     axes.barh(range(len(found)), bits, color=colours, alpha=0.55, height=0.7)

@@ -65,6 +65,7 @@ def d_against_D(found: Sequence[Entry], slug: str, left_out: int = 0) -> Chart:
         top = max(_top(one) for one in found)
         looks = zip(labels, series.values(), style.series_styles(len(series)), strict=True)
         for index, (label, members, (colour, mark)) in enumerate(looks):
+            # Centred, so that the series lie around their common D.
             offset = _OFFSET ** (index - (len(series) - 1) / 2)
             for one in members:
                 _reading(axes, one, colour, mark, top, offset if one.reading.D in shared else 1.0)

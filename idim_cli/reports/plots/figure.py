@@ -71,6 +71,7 @@ def build(
     low, high = axes.get_ylim()
     most = _FEW if medium.size and medium.size[1] < _LOW else _TICKS
     axes.set_yticks(scale.Scale(low, high).ticks(lambda ticks: len(ticks) <= most))
+    # Again, because setting ticks widens the limits to include them.
     axes.set_ylim(low, high)
     axes.set_ylabel(performance)
     if reading is not None:
@@ -100,6 +101,7 @@ def _axis_of_d(axes: Axes, d: Sequence[float], log: bool | None, room: int) -> N
     ticks = span.ticks(lambda ticks: _have_room(span, ticks, room)) or [d[0]]
     axes.set_xticks(ticks, scale.labels(ticks))
     if span.log:
+        # numticks: by default matplotlib leaves out minor ticks if there are many decades.
         axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=20))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("subspace dimension d" + (" (log axis)" if span.log else ""))

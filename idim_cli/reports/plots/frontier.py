@@ -35,6 +35,7 @@ def scored(one: Compressed) -> list[TrialRecord]:
 def best(tried: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The Pareto frontier: files that are better than all of the same size or smaller, ascending."""
     found: list[TrialRecord] = []
+    # Of one size the better first, so that the others are no improvement on it.
     for trial in sorted(tried, key=lambda trial: (trial.bytes, -_score(trial))):
         if not found or _score(trial) > _score(found[-1]):
             found.append(trial)
@@ -53,6 +54,7 @@ def chart(one: Compressed, slug: str, label: str) -> Chart:
         if one.max_bytes is not None:
             axes.axvline(one.max_bytes, color=style.BLACK, linewidth=1, linestyle="--", zorder=1)
         frontier = best(tried)
+        # Steps, because nothing better is known between two files.
         axes.plot(
             [trial.bytes for trial in frontier], list(map(_score, frontier)), drawstyle="steps-post",
             color=style.FAINT, linewidth=3, zorder=0.5, label="frontier",
@@ -159,6 +161,7 @@ def _series(axes: Axes, tried: Sequence[TrialRecord]) -> None:
         colour = style.RAMP[round(place * (len(style.RAMP) - 1) / max(len(levels) - 1, 1))]
         mark = style.SERIES[place % len(style.SERIES)][1]
         series.append(([t for t in trained if t.levels == many], f"{many} values", colour, f"{mark}-"))
+    # In grey: they show what training adds.
     series.append(([t for t in tried if t.how == "rounded"], "rounded only", style.GREY, ".:"))
     series.append(([t for t in tried if t.levels is None], "float32", style.GREY, "x"))
     for trials, label, colour, line in series:

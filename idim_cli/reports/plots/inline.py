@@ -47,6 +47,7 @@ def element(file: bytes, slug: str, title: str, alt: str) -> str:
     }  # fmt: skip
     described = ElementTree.Element("desc", {"id": f"{slug}-alt"})
     described.text = alt
+    # As the first child, where SVG has descriptions of an element.
     root.insert(0, described)
     return ElementTree.tostring(root, encoding="unicode")
 
@@ -63,5 +64,6 @@ def _adapted(key: str, value: str, slug: str) -> str:
         return f"{slug}-{value}"
     if "#" not in value:
         return value
+    # upper: matplotlib writes colours in lower case.
     coloured = _COLOUR.sub(lambda found: f"var(--{COLOURS[found[0].upper()]})", value)
     return _REFERENCE.sub(rf"#{slug}-\1", coloured)

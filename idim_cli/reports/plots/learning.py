@@ -114,6 +114,7 @@ def _draw(axes: Axes, drawn: Sequence[LearningCurve], shown: Sequence[int]) -> N
     steps = max(len(shown) - 1, 1)
     colours = {d: style.RAMP[round(index * (MOST_D - 1) / steps)] for index, d in enumerate(shown)}
     named = set()
+    # Direct runs last: above the other lines, and first in the reversed legend.
     for one in sorted(drawn, key=lambda one: math.inf if one.d is None else one.d):
         label = "direct" if one.d is None else f"d = {one.d:,}"
         colour = style.BLACK if one.d is None else colours[one.d]

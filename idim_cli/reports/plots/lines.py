@@ -34,6 +34,7 @@ def draw(lines: Lines, floors: Lines, *, title: str = "", x: str = "", y: str = 
             [*floors.items(), *lines.items()], looks, strict=True
         ):
             look: dict[str, Any] = {"color": colour, "marker": mark, "linestyle": dashes, "linewidth": width}
+            # Rows come in the order of the command line, in which d and D need not ascend.
             xs, ys = zip(*sorted(points), strict=True) if points else ((), ())
             axes.plot(xs, ys, label=name, markerfacecolor="white", markersize=5, **look)
         figure.legend(loc="outside right upper", frameon=False, fontsize=8)

@@ -26,9 +26,11 @@ def chart(found: Sequence[Entry], log: bool | None, slug: str) -> Chart | None:
     """
     with_points = [one for one in found if one.section.curve.every_d]
     measures = Counter(one.section.performance for one in with_points)
+    # Two measures have no common axis.
     measure = max(measures, key=lambda name: measures[name], default="")
     ordered = sorted((one for one in with_points if one.section.performance == measure), key=_order)
     # Evenly over the order by d_int, so that the picture stays representative.
+    # At least 1, so that no group is drawn twice.
     step = max(1.0, len(ordered) / _MOST)
     drawn = [ordered[int(at * step)] for at in range(min(len(ordered), _MOST))]
     if len(drawn) < 2:

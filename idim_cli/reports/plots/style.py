@@ -49,8 +49,10 @@ _STYLE: Any = {
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
     "axes.linewidth": 0.8,
+    # Without it ids in the SVG are random.
     "svg.hashsalt": "idim",
     "svg.fonttype": "none",  # words stay words, which can be read aloud, searched and edited
+    # TrueType: some publishers refuse the default, Type 3.
     "pdf.fonttype": 42,
 }
 # Within a page every colour is one that the page may change.
@@ -191,6 +193,7 @@ def log_ticks(axis: Axis) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = sorted(axis.get_view_interval())
+    # Over more than two or three decades, labels at 2 and 5 would overlap.
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,), numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: labels([value])[0]))
     axis.set_minor_formatter(NullFormatter())

@@ -44,6 +44,7 @@ def labels(found: Sequence[Compressed]) -> list[str]:
             same.setdefault(tuple(part), []).append(place)
         for places in same.values():
             texts = [detail(found[place]) for place in places]
+            # A detail that all share would lengthen the labels for nothing.
             if len(set(texts)) > 1:
                 for place, text in zip(places, texts, strict=True):
                     parts[place].append(text)

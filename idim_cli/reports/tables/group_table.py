@@ -127,6 +127,7 @@ def _row(
         "d": d,
         "runs": len(values),
         "mean": float(np.mean(values)) if known else None,
+        # Unknown for one run, not 0.
         "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
         "min": float(np.min(values)) if known else None,
         "max": float(np.max(values)) if known else None,

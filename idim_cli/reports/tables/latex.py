@@ -102,6 +102,7 @@ def _table(caption: str, slug: str, columns: str, rows: Sequence[Sequence[str]])
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{maths(caption)}}}",
+        # Labels cannot be escaped: a % or # in one would break the document.
         rf"  \label{{tab:{re.sub(r'[^A-Za-z0-9:.-]+', '-', slug)}}}",
         rf"  \begin{{tabular}}{{{columns}}}",
         r"    \toprule",

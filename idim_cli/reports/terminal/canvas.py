@@ -20,6 +20,7 @@ _ASCII = {
 }  # fmt: skip
 #: Every character beyond ASCII that a plot may draw.
 MARKS = "".join(_UNICODE.values())
+# Of the palette of the terminal, which is readable on its background, light or dark.
 _COLOURS = {
     "baseline": "90", "level": "33", "floor": "90", "interval": "31", "value": "31",
     "below": "36", "solved": "1;36", "up": "36", "down": "36",
@@ -72,6 +73,7 @@ class Canvas:
         self.axis = self._line("axis")
         for tick, _, _ in self.ticks:
             self.axis[self._column(tick)] = self._cell("tick")
+        # Lines first: points are drawn over them.
         for name, height in lines_at.items():
             self.cells[self._row(height)] = self._line(name)
 

@@ -66,5 +66,6 @@ def _mark_interval(canvas: Canvas, reading: Reading | None) -> None:
         for end, name in zip(ends, ("left", "right"), strict=True):
             if math.isinf(end):
                 canvas.mark_axis(end, name, "interval")
+    # After the interval, which would cover it.
     if reading is not None and reading.value is not None:
         canvas.mark_axis(reading.value, "value", "value")
