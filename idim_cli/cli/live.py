@@ -100,7 +100,7 @@ class Live(Watching):
         self.active: dict[str, Active] = {}
         # So that the first report is drawn at once.
         self.drawn = -REDRAW
-        # A daemon, so that an error elsewhere is not kept waiting by the view.
+        # A daemon: after an error elsewhere it must not keep the process alive.
         self.heard, self.pulse = threading.Event(), threading.Thread(target=self._pulse, daemon=True)
         self.screen = Screen(
             get_renderable=self._view, console=console.messages(), auto_refresh=False, transient=True,

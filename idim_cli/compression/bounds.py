@@ -59,7 +59,7 @@ def bound(wrong: int, n: int, bits: float, delta: float = DELTA) -> Bound:
 
 def prefix_free_bits(size: int) -> float:
     """Bits of a string of bytes that also says where it ends: weights 1 / (size (size + 1)) sum to 1."""
-    # max: an empty string has no logarithm, and is no file anyway.
+    # max, because the logarithm of 0 is not defined; no file is empty.
     return 8 * size + math.log2(max(size, 1) * (size + 1))
 
 

@@ -15,8 +15,8 @@ from idim_cli.thresholds.options import percent_hint
 
 def _counts(name: str, value: Any) -> None:
     """IdimError for anything but a list of positive whole numbers."""
-    # `type`, because True is an instance of int.
     several = isinstance(value, Sequence) and not isinstance(value, str)
+    # `type`, because True is an instance of int.
     if not several or not value or not all(type(one) is int and one > 0 for one in value):
         raise IdimError(f"{name} must be a list of positive integers, got {value!r}", f"such as {name}=[3]")
 
