@@ -1,4 +1,4 @@
-"""How data are loaded: the data set that a recipe names, put through the transformations that all share."""
+"""Loading of the data set that a recipe names, with the transformations that all data sets share."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ __all__ = ["Data", "Source", "Split", "load"]
 
 T = TypeVar("T")
 _SEE = "see idim_cli.datasets.split.Split"
+# From the signature, so that a new transformation is a parameter of every data set without a second list.
 _SHARED = frozenset(inspect.signature(transform).parameters) - {"source"}
 
 
@@ -43,8 +44,8 @@ def load(
             environment variable IDIM_DATA_WORKERS, else the cores that training leaves free.
 
     Raises:
-        DataError: files are absent or damaged, the parameters do not suit the data, or the tensors are none
-            that can be trained on.
+        DataError: files are absent or damaged, the parameters do not suit the data, or the tensors
+            cannot be trained on.
         ComponentError: the name is unknown, or the parameters do not fit.
         MissingExtraError: the data set needs a package that is not installed.
     """
@@ -53,6 +54,7 @@ def load(
     shared = {key: value for key, value in params.items() if key in _SHARED}
     source = _source(component.name, own, data_root(root), download)
     data = transform(_sound_source(component.name, source), **shared)
+    # Not a parameter of the data set: any number of processes reads the same bits.
     number = data_workers() if workers is None else workers
     return replace(
         data,
@@ -63,9 +65,10 @@ def load(
 
 
 def _source(name: str, params: dict[str, Any], root: Path | None, download: bool) -> Source:
+    # Code of the user's gets `root` and `download` only if it names them; registered data sets take both.
     if ":" in name and name not in REGISTRY:
         context = {"root": root, "download": download}
-        source = _drawn(lambda: user_code.call(name, user_code.find(name), params, context))
+        source = _seeded(lambda: user_code.call(name, user_code.find(name), params, context))
     else:
         source = REGISTRY.open(name)(root, download, **params)
     return source if isinstance(source, Source) else _source_of(name, source)
@@ -90,21 +93,23 @@ def _source_of(name: str, found: Any) -> Source:
 
 
 def _is_dataset(found: Any) -> bool:
-    """Whether it is a split, or a map-style dataset: a mapping or a bare tensor is more likely a mistake."""
+    """Whether it is a split or a map-style dataset."""
+    # Mappings, texts and tensors also have a length and an index, but are more likely a mistake.
     listed = hasattr(found, "__getitem__") and hasattr(found, "__len__")
     return isinstance(found, Split) or (
         listed and not isinstance(found, Mapping | str | bytes | torch.Tensor)
     )
 
 
-def _drawn(make: Callable[[], T]) -> T:
-    """What `make` returns: the same in every process, also where it draws a split or an order."""
+def _seeded(make: Callable[[], T]) -> T:
+    # Code of the user's may draw a split or an order from the global generators. Every process of a sweep has
+    # to get the same data, whatever was drawn before.
     with user_code.seeded(0):
         return make()
 
 
 def _sound_source(name: str, source: Source) -> Source:
-    """`source`, its splits checked; the test split when it is read."""
+    """`source` with its splits checked."""
     classes, read_test, held = source.classes, source.test, source.validation
     if classes is not None and (not isinstance(classes, int) or classes < 1):
         raise DataError(f"{name}: classes should be a whole number, at least 1, or None, got {classes!r}")
@@ -112,7 +117,8 @@ def _sound_source(name: str, source: Source) -> Source:
         raise DataError(f"{name}: test is a {type(read_test).__name__}, not a function that reads the split")
     return Source(
         train=_sound(source.train, f"{name}: training split"),
-        test=lambda: _sound(_drawn(read_test), f"{name}: test split"),
+        # Checked when it is read, which only an explicit final evaluation does.
+        test=lambda: _sound(_seeded(read_test), f"{name}: test split"),
         classes=classes,
         validation=_sound(held, f"{name}: validation split") if _is_dataset(held) else held,
         notes=source.notes,
@@ -121,12 +127,12 @@ def _sound_source(name: str, source: Source) -> Source:
 
 
 def _sound(split: Any, what: str) -> Split:
-    """`split`, a map-style dataset as `Streamed`; DataError, which names it, if it is unfit."""
+    """`split`, or `Streamed` over a map-style dataset; DataError, which names it, if it cannot be used."""
     if not _is_dataset(split):
         kind = type(split).__name__
         raise DataError(f"{what}: should be a Split or have len(dataset) and dataset[i], not a {kind}", _SEE)
     if not isinstance(split, Split):
-        from idim_cli.datasets.streamed import Streamed  # takes a while to import, and few need it
+        from idim_cli.datasets.streamed import Streamed  # slow to import, and tensors do not need it
 
         split = Streamed(split)
     if flaw := next(_flaws(split), None):
@@ -135,11 +141,9 @@ def _sound(split: Any, what: str) -> Split:
 
 
 def _flaws(split: Split) -> Iterator[str]:
-    """What is wrong, in words; each is looked for only if nothing was wrong before.
-
-    What targets may be is each task's own business (`Task.check`).
-    """
-    if not isinstance(split, Tensors):
+    """What is wrong with a split, in words. Targets are checked by `Task.check`."""
+    # A generator of which only the first item is used: each check relies on those before it.
+    if not isinstance(split, Tensors):  # checking the examples would read all of them
         if not len(split):
             yield "there are no examples"
         return
@@ -156,9 +160,11 @@ def _flaws(split: Split) -> Iterator[str]:
         yield f"there are no examples: shapes {', '.join(str([*tensor.shape]) for tensor in named.values())}"
     args, kwargs, _ = batch.parts(split.data)
     for tensor in batch.leaves((args, kwargs)):
-        # As parameters are. What a model makes of whole numbers (tokens, pixels, masks) is its own choice.
+        # Parameters are float32. Whole numbers (tokens, pixels, masks) are converted by the model, if at all.
         if tensor.dtype.is_floating_point and tensor.dtype != torch.float32:
             yield f"x should be float32 (or int64 for tokens), not {str(tensor.dtype).removeprefix('torch.')}"
+    # In training these would look like divergence, and blame the learning rate. aminmax makes no copy, unlike
+    # isfinite of the whole tensor.
     for name, tensor in named.items():
         if tensor.dtype.is_floating_point and not all(end.isfinite() for end in torch.aminmax(tensor)):
             yield f"{name} holds NaN or infinite numbers"

@@ -16,7 +16,7 @@ TARGETS = ("labels", "label", "targets", "target", "y")
 
 
 class Parts(NamedTuple):
-    """A batch divided: what the model is called with, and the targets (None if there are none)."""
+    """A batch split into what the model is called with and the targets (None if there are none)."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -24,7 +24,7 @@ class Parts(NamedTuple):
 
 
 def parts(batch: Any) -> Parts:
-    """Divide a batch, or the whole of a split, into the arguments of the model and the targets.
+    """Split a batch, or the data of a whole split, into the arguments of the model and the targets.
 
     A tuple holds the inputs and, last, the targets; a dict holds the targets under one of `TARGETS`, and its
     other entries are keyword arguments; a tensor alone is the input of a problem without targets.
@@ -35,7 +35,7 @@ def parts(batch: Any) -> Parts:
     if isinstance(batch, Mapping):
         name = next((name for name in TARGETS if name in batch), None)
         return Parts((), {key: value for key, value in batch.items() if key != name}, batch.get(name))
-    if isinstance(batch, tuple | list):
+    if isinstance(batch, tuple | list):  # default_collate returns lists
         return Parts(tuple(batch[:-1]), {}, batch[-1])
     return Parts((batch,), {}, None)
 
@@ -51,12 +51,12 @@ def predictions(returned: Any) -> Tensor:
     """The tensor in what a model returned: itself, or the `logits` of a dict or an object.
 
     Raises:
-        ComponentError: it is, or holds, no such tensor.
+        ComponentError: there is no such tensor.
     """
     if isinstance(returned, Tensor):
         return returned
     found = returned.get("logits") if isinstance(returned, Mapping) else getattr(returned, "logits", None)
-    # The others of a tuple, such as auxiliary outputs in training, would be left out unseen.
+    # Of a tuple, such as one with auxiliary outputs for training, all but one part would be dropped silently.
     if isinstance(returned, tuple) or not isinstance(found, Tensor):
         hint = "return one tensor, or a dict or an object with `logits`"
         raise ComponentError(f"the model returned a {type(returned).__name__}, not a tensor", hint)
@@ -72,7 +72,7 @@ def shape(batch: Any) -> Any:
 
 
 class _Shape:
-    """A leaf: pytree functions would take a tuple of sizes for a tuple of leaves."""
+    # A leaf: pytree functions would treat a tuple of sizes as a tuple of leaves.
 
     def __init__(self, sizes: torch.Size) -> None:
         self.sizes = tuple(sizes)
@@ -80,8 +80,9 @@ class _Shape:
 
 def mapped(function: Any, batch: Any) -> Any:
     """The batch with `function` applied to each tensor."""
+    # Not isinstance: a named tuple has to stay one, as in the general case below.
     if type(batch) is tuple and all(isinstance(leaf, Tensor) for leaf in batch):
-        # The usual form: walking a tree would cost a tenth of a small step.
+        # The usual form, without the walk over a tree, which takes a tenth of the time of a small step.
         return tuple(map(function, batch))
     return pytree.tree_map(function, batch)
 
@@ -92,12 +93,13 @@ def leaves(batch: Any) -> list[Tensor]:
 
 
 def tensors(batch: Any) -> dict[str, Tensor]:
-    """All tensors of a batch by name: ``x`` and ``y`` of a pair, else the keys or places that lead to each.
+    """All tensors of a batch by name: ``x`` and ``y`` of a pair, else the keys or indices that lead to each.
 
     Raises:
-        DataError: a part is no tensor.
+        DataError: a part is not a tensor.
     """
-    if isinstance(batch, tuple) and len(batch) == 2:  # the usual form, with names that stay as they are
+    # Digests contain these names: with another name a split would have another digest.
+    if isinstance(batch, tuple) and len(batch) == 2:
         batch = {"x": batch[0], "y": batch[1]}
     found = {}
     for path, leaf in pytree.tree_flatten_with_path(batch)[0]:

@@ -14,18 +14,21 @@ from pydantic import Field
 from idim_cli.core.errors import ComponentError, DataError
 from idim_cli.core.machine import data_workers
 from idim_cli.datasets import file_scan, loading
-from idim_cli.datasets.files import HINT
+from idim_cli.datasets.files import HINT, folders
 from idim_cli.datasets.image_files import Check, ImageFiles, View
 from idim_cli.datasets.split import Source
 from idim_cli.datasets.streamed import Streamed
 
+# Those of torchvision's ImageFolder.
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-#: Of each channel over ImageNet's training images, in 0..1, as networks pretrained on them expect.
+#: Of each channel over ImageNet's training images, in 0..1; pretrained networks expect these.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _VALIDATION = ("val", "valid", "validation")
 _LAYOUT = "expected PATH/train/CLASS/*.jpg and PATH/val/CLASS/*.jpg, or PATH/CLASS/*.jpg"
-_LISTED = 5  # names in a message; of more their number
-_CHUNK = 64  # files that a process checks at a time
+_LISTED = 5  # names in a message; a large data set may have thousands to list
+# Files that a process checks at a time: enough that handing them over costs little, and few enough that
+# processes end at about the same time.
+_CHUNK = 64
 _log = logging.getLogger(__name__)
 
 #: Paths of the images of each class, below the folder of the split.
@@ -73,6 +76,7 @@ def folder(
     """
     view = View(
         size,
+        # 256 for 224: the customary evaluation on ImageNet.
         size * 8 // 7 if resize is None else resize,
         scale,
         ratio,
@@ -82,7 +86,10 @@ def folder(
     )
     if problem := view.problem():
         raise ComponentError(f"folder: {problem}")
-    top = _top(path, root)
+    tried = folders(path, root)
+    top = next((one for one in tried if one.is_dir()), None)
+    if top is None:
+        raise DataError(f"folder: there is no folder {' or '.join(map(str, tried))}", HINT)
     return _source(top, view, corrupt == "skip")
 
 
@@ -92,29 +99,21 @@ def _source(top: Path, view: View, skip: bool) -> Source:
     classes, notes = [*train[1]], list[str]()
 
     def images(of: tuple[Path, Listing]) -> ImageFiles:
+        # Labels number the folders in order, so one folder more or less would shift all labels after it.
         if [*of[1]] != classes:
             raise _other_classes(of[0], [*of[1]], train[0], classes)
         return _images(*of, view, skip, notes)
 
     examples = images(train)
-    whole = train[0] == top
+    whole = train[0] == top  # then `val` and `test` below it are classes, not splits
     own = None if held is None or whole else Streamed(images(_listed(held)))
     return Source(
         train=Streamed(examples),
         test=lambda: Streamed(images(_listed(_test(top, whole)))),
         classes=len(classes),
         validation=max(1, len(examples) // 10) if own is None else own,
-        notes=tuple(notes),
+        notes=tuple(notes),  # complete only now: reading the splits adds to it
     )
-
-
-def _top(path: str, root: Path | None) -> Path:
-    """The folder of a data set: under the data folder, or else the working folder."""
-    tried = [*([root / path] if root else []), Path(path).expanduser().absolute()]
-    found = next((one for one in tried if one.is_dir()), None)
-    if found is None:
-        raise DataError(f"folder: there is no folder {' or '.join(map(str, dict.fromkeys(tried)))}", HINT)
-    return found
 
 
 def _test(top: Path, whole: bool) -> Path:
@@ -124,7 +123,9 @@ def _test(top: Path, whole: bool) -> Path:
 
 
 def _listed(split: Path) -> tuple[Path, Listing]:
-    """A split's folder with the images of each class; DataError if there are none, or none of a class."""
+    """A split's folder with the images of each class; DataError if there are none, or a class has none."""
+    # Sorted: file systems list in different orders, and labels and examples are numbered in this one. Hidden
+    # names, here and below, are mostly files that macOS adds, such as ._1.jpg.
     names = sorted(one.name for one in os.scandir(split) if one.is_dir() and not one.name.startswith("."))
     listing = {name: sorted(_images_below(split / name, split)) for name in names}
     if not any(listing.values()):
@@ -132,12 +133,13 @@ def _listed(split: Path) -> tuple[Path, Listing]:
     if empty := [name for name, files in listing.items() if not files]:
         hint = f"remove it, or add files ending in {', '.join(SUFFIXES)}"
         raise DataError(f"folder: no images in {split} for the class {_some(empty)}", hint)
-    if len(listing) == 1:
-        raise DataError(f"folder: {split} holds the one class {names[0]!r}", _LAYOUT)
+    if len(listing) == 1:  # most likely a folder too high or too low
+        raise DataError(f"folder: {split} holds a single class, {names[0]!r}", _LAYOUT)
     return split, listing
 
 
 def _images_below(folder: Path, split: Path) -> Iterator[str]:
+    # Classes are often links to folders on a shared disk.
     for where, _, names in os.walk(folder, followlinks=True):
         for name in names:
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
@@ -151,19 +153,20 @@ def _images(split: Path, listing: Listing, view: View, skip: bool, notes: list[s
         which = _some([str(split / name) for name in damaged])
         notes.append(f"{len(damaged)} of {len(pairs)} images cannot be decoded and are skipped: {which}")
         pairs = [pair for pair in pairs if pair[0] not in damaged]
+        # Without any of its images a class would still be counted in the outputs of the model.
         if gone := [name for number, name in enumerate(listing) if number not in {pair[1] for pair in pairs}]:
             raise DataError(f"folder: no image in {split} can be decoded for the class {_some(gone)}")
     return ImageFiles(split, [name for name, _ in pairs], torch.tensor([number for _, number in pairs]), view)
 
 
 def _damaged(split: Path, files: Sequence[str]) -> dict[str, str]:
-    """Files that cannot be decoded, with the reason; found once, and remembered."""
+    """Files that cannot be decoded, with the reason; cached."""
 
     def find() -> dict[str, str]:
         groups = torch.split(torch.arange(len(files)), _CHUNK)
         found = loading.read(Check(split, files), groups, data_workers())
         flaws = {files[place]: why for some in found for place, why in some}
-        for name, why in flaws.items():  # of many the notes name a few
+        for name, why in flaws.items():  # the notes name only a few
             _log.warning("%s: %s; it is skipped", split / name, why)
         return flaws
 
@@ -177,7 +180,7 @@ def _other_classes(split: Path, own: Sequence[str], train: Path, classes: Sequen
     what = [f"without {_some(missing)}"] * bool(missing) + [f"with {_some(further)}"] * bool(further)
     return DataError(
         f"folder: the classes of {split} are not those of {train}: {' and '.join(what)}",
-        "give both the same folders of classes",
+        "both need the same folders of classes",
     )
 
 

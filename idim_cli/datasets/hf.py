@@ -10,11 +10,13 @@ from typing import Any
 
 from idim_cli.core.csv_io import line_of, read_csv
 from idim_cli.core.errors import DataError, MissingExtraError
-from idim_cli.datasets.files import HINT, reading
+from idim_cli.datasets.files import HINT, folders, reading
 from idim_cli.datasets.rows import Opened, Row, Table, Wanted, read
 from idim_cli.datasets.split import Source
 
 Opener = Callable[[str], Opened]
+# `data/train-*.parquet` is what push_to_hub of the library writes. Parquet first: it keeps types, CSV does
+# not.
 _PATTERNS = ("{}.parquet", "{}-*.parquet", "data/{}-*.parquet", "{}.csv", "{}-*.csv")
 
 
@@ -35,8 +37,8 @@ def hf(
 
     Images become float32 [channels, height, width] in 0..1: 8 bits from 0 to 255, deeper pixels from the
     lowest to the highest of the training split. Grey images among colour ones get three equal channels.
-    Without an image column, all columns of numbers but the label make up the example, and those that only
-    count the rows. CSV files may have decimal commas, semicolons and UTF-16. An empty cell is refused with
+    Without an image column, all columns of numbers except the label and row numbers make up the
+    example. CSV files may have decimal commas, semicolons and UTF-16. An empty cell is refused with
     its place. Labels of any kind are numbered in sorted order.
 
     Args:
@@ -64,6 +66,7 @@ def hf(
             return read(opener(split), wanted, like)
 
     train = table(train_split)
+    # Of the training split alone, whose labels define the classes; others may not occur elsewhere.
     classes = sorted(set(train.labels))
     held = len(train.labels) // 10 or 1
     own = table(validation_split, train).split(classes) if validation_split else held
@@ -73,12 +76,11 @@ def hf(
 
 def _opener(path: str, config: str | None, root: Path | None, download: bool) -> Opener:
     """A function that opens the split of a name, from the first folder found or else from the hub."""
-    folders = [*([root / path] if root else []), Path(path).expanduser().absolute()]
-    for folder in folders:
+    tried = folders(path, root)
+    for folder in tried:
         if folder.is_dir():
             return lambda split: _local(folder, split, f"hf: split {split!r} of {path}")
-    looked = " or ".join(str(folder) for folder in dict.fromkeys(folders))
-    return lambda split: _hub(path, config, split, download, looked)
+    return lambda split: _hub(path, config, split, download, " or ".join(map(str, tried)))
 
 
 def _library() -> Any:
@@ -90,15 +92,17 @@ def _library() -> Any:
 
 
 def _local(folder: Path, split: str, what: str) -> Opened:
-    """Rows of local files; streaming reads the files themselves, without a converted copy in a cache."""
+    """Rows of local files."""
     files = _files(folder, split)
     if files[0].suffix == ".csv":
         return _csv(files, what)
-    if files[0].suffix != ".parquet":  # to the library other words name a data set, which may be a script
+    if files[0].suffix != ".parquet":  # the library takes other words as the name of a data set
         raise DataError(
             f"hf: {files[0]} is neither parquet nor CSV", "name a split, or a file of these kinds"
         )
     names = [str(file) for file in files]
+    # Streaming reads the files themselves, without a converted copy in the library's cache. It calls files
+    # without a split `train`.
     rows: Iterable[Row] = _library().load_dataset("parquet", data_files=names, split="train", streaming=True)
     return Opened(what, rows, _row(what))
 
@@ -107,10 +111,11 @@ def _csv(files: Sequence[Path], what: str) -> Opened:
     """Rows of CSV files with the same columns."""
     import pandas as pd
 
+    # Not with the library: CSV files work without the extra, and errors name a line.
     tables = [read_csv(file, words=True) for file in files]
     for file, table in zip(files, tables, strict=True):
         if list(table) != list(tables[0]):
-            raise DataError(f"{file} and {files[0]} have other columns: {', '.join(map(str, table))}")
+            raise DataError(f"{file} and {files[0]} differ in their columns: {', '.join(map(str, table))}")
     begins = [0, *itertools.accumulate(len(table) for table in tables)]
 
     def place(row: int) -> str:
@@ -131,24 +136,26 @@ def _files(folder: Path, split: str) -> list[Path]:
         if files := sorted(folder.glob(pattern.format(split))):
             return files
     wanted = ", ".join(pattern.format(split) for pattern in _PATTERNS)
-    raise DataError(f"hf: {folder} holds no split {split!r}", f"looked for {wanted}")
+    raise DataError(f"hf: {folder} holds no split {split!r}", f"expected {wanted}")
 
 
-def _hub(path: str, config: str | None, split: str, download: bool, looked: str) -> Opened:
+def _hub(path: str, config: str | None, split: str, download: bool, tried: str) -> Opened:
     """Rows from the hub if downloading was asked for, otherwise from the library's cache alone."""
     datasets, what = _library(), f"hf: split {split!r} of {path}"
     try:
         with _offline(datasets, not download):
+            # Data sets with scripts are never run (docs/trust.md).
             rows = datasets.load_dataset(path, config, split=split, trust_remote_code=False)
             return Opened(what, rows, _row(what))
-    except Exception as error:
-        message = f"hf: there is no folder {looked}, and the hub gave no {path!r}, split {split!r}: {error}"
+    except Exception as error:  # network, cache, unknown names and splits: of many libraries
+        message = f"hf: there is no folder {tried}, and the hub gave no {path!r}, split {split!r}: {error}"
         raise DataError(message, HINT + ("" if download else ", or ask the hub with --download")) from error
 
 
 @contextmanager
 def _offline(datasets: Any, on: bool) -> Iterator[None]:
-    """Keep the library from the network while `on`; what was set before holds afterwards."""
+    """Keep the library from using the network while `on`."""
+    # The variable HF_HUB_OFFLINE is read when the library is imported, so its configuration is set instead.
     before = datasets.config.HF_HUB_OFFLINE
     datasets.config.HF_HUB_OFFLINE = before or on
     try:

@@ -1,7 +1,7 @@
 """Batches of a map-style dataset, read in this process or ahead of it by workers, with the same bits.
 
-The workers are those of PyTorch's DataLoader. This module adds what it leaves open: the seeds that examples
-draw from, which error is shown, and what signals and the end of a training do to the workers.
+The workers are those of PyTorch's DataLoader. This module adds the seeds of the examples, errors that
+name an example, and workers that handle signals and end with their training.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from idim_cli.core.user_code import seeded
 from idim_cli.datasets import batch as batches
 
 _PR_SET_PDEATHSIG = 1  # of Linux' prctl
-# Of a group of processes all are sent these (Ctrl-C, `scancel`); what they mean is the training's business.
+# These are sent to all processes of a group (Ctrl-C, `scancel`), but only the training is to handle them.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 
 
@@ -59,7 +59,7 @@ class Reader:
 
     def groups(self, places: Tensor, size: int) -> list[Tensor]:
         """Places of the dataset [n] in groups for batches of `size`, each with its seed: [2, size]."""
-        words = self.stream.words(int(places.max()) + 1)  # all at once: a word by itself takes 15 us
+        words = self.stream.words(int(places.max()) + 1)  # in one call: one for each word takes 15 us
         seeds = torch.from_numpy(words.view(np.int64))[places]
         return [*torch.stack([places, seeds]).split(size, dim=1)]
 
@@ -68,13 +68,15 @@ class Reader:
         places, seeds = group.tolist()
         try:
             return _tensors(self.collate([*map(self._read, places, seeds)]))
+        # Returned, not raised: the loader would wrap an error of a worker in a message with its traceback.
         except IdimError as error:
             return Failure(error.message, error.hint)
         except FOREIGN as error:
-            what = f"the examples {places[0]} .. {places[-1]} cannot be put together: {described(error)}"
-            return Failure(what, "each should be a pytree of tensors of the same shapes")
+            what = f"the examples {places[0]} .. {places[-1]} cannot be collated: {described(error)}"
+            return Failure(what, "each must be a pytree of tensors with the same shapes")
 
     def _read(self, place: int, seed: int) -> Any:
+        # torch.manual_seed would also seed the generators of CUDA, which belong to the training.
         torch.default_generator.manual_seed(seed)
         np.random.seed(seed % 2**32)
         random.seed(seed)
@@ -86,6 +88,7 @@ class Reader:
             raise DataError(f"{self._name(place)}: {described(error)}{_line(error)}") from error
 
     def _name(self, place: int) -> str:
+        # Most datasets have no `name`, and one that fails must not hide the error that is reported.
         with contextlib.suppress(Exception):
             return f"example {place} ({self.dataset.name(place)})"
         return f"example {place}"
@@ -94,16 +97,16 @@ class Reader:
 def read(reader: Any, groups: Sequence[Tensor], workers: int, pin: bool = False) -> Iterator[Any]:
     """``reader[group]`` of each group in turn; `workers` processes read ahead.
 
-    Generators of random numbers in this process stay as they were. Workers end with the iterator.
+    The state of random generators in this process is kept. Workers end with the iterator.
 
     Args:
         reader: returns a pytree of tensors, or a `Failure`.
-        groups: what it is asked for.
+        groups: the arguments, one for each call.
         workers: processes; none are started for a single group, or where processes cannot be forked.
-        pin: put batches into memory from which a GPU copies them by itself.
+        pin: put batches into pinned memory, so that copies to a GPU are asynchronous.
 
     Raises:
-        DataError: what a `Failure` says, or a worker was killed.
+        DataError: the reader returned a `Failure`, or a worker was killed.
     """
     workers = min(workers, len(groups)) if len(groups) > 1 and _can_fork() else 0
     for found in _ahead(reader, groups, workers, pin) if workers else map(_here(reader), groups):
@@ -113,13 +116,14 @@ def read(reader: Any, groups: Sequence[Tensor], workers: int, pin: bool = False)
 
 
 def _can_fork() -> bool:
-    """Whether workers can be had: only a fork takes along any dataset, such as one of the user's file."""
+    # Only a fork passes on any dataset: one from a file of the user's cannot be pickled. Daemonic processes
+    # may not have children.
     return sys.platform == "linux" and not multiprocessing.current_process().daemon
 
 
 def _here(reader: Any) -> Callable[[Tensor], Any]:
     def one(group: Tensor) -> Any:
-        # With one thread, as in workers: sums of several threads have other last bits.
+        # With one thread, as in workers: sums over several threads differ in their last bits.
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -135,11 +139,12 @@ def _ahead(reader: Any, groups: Sequence[Tensor], workers: int, pin: bool) -> It
     iterator = _started(reader, groups, workers, pin)
     try:
         yield from iterator
-    except (RuntimeError, OSError, EOFError) as error:  # of the loader itself: a reader raises nothing
+    # From the loader itself, as a reader returns its errors.
+    except (RuntimeError, OSError, EOFError) as error:
         for process in iterator._workers:
             process.kill()  # one that died may hold a lock that the others wait for
         reason = str(error).partition("\n")[0]
-        hint = "out of memory, main or shared (/dev/shm)? data_workers: 0 reads without processes"
+        hint = "check the memory, main and shared (/dev/shm); data_workers: 0 reads without processes"
         raise DataError(f"a process that reads examples ended: {reason}", hint) from error
     finally:
         iterator._shutdown_workers()
@@ -156,7 +161,7 @@ def _started(reader: Any, groups: Sequence[Tensor], workers: int, pin: bool) -> 
             batch_size=None,
             sampler=groups,
             num_workers=workers,
-            collate_fn=_as_it_is,
+            collate_fn=lambda batch: batch,  # it is one already
             pin_memory=pin,
             worker_init_fn=_begin,
             multiprocessing_context="fork",
@@ -167,56 +172,51 @@ def _started(reader: Any, groups: Sequence[Tensor], workers: int, pin: bool) -> 
 
 @contextlib.contextmanager
 def _forking() -> Iterator[None]:
-    """No signal meets a worker that has no handler for it yet, and the loader's own handler does not stay."""
+    """Block signals until workers have their handlers, and restore the handler that the loader replaces."""
     child = signal.getsignal(signal.SIGCHLD)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with warnings.catch_warnings():
-            # Workers use none of the threads that Python warns of, and may be more than the cores.
+            # Workers do not use the threads that Python warns of, and there may be more workers than cores.
             warnings.filterwarnings("ignore", "This DataLoader will create")
             warnings.filterwarnings("ignore", ".*multi-threaded, use of fork")
             yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         with contextlib.suppress(ValueError):  # not in the main thread
-            # It raises errors wherever this process is at the moment, as in saving a checkpoint.
+            # The loader's handler raises wherever this process is at the moment, such as in saving a
+            # checkpoint.
             signal.signal(signal.SIGCHLD, child)
 
 
 def _begin(worker: int) -> None:
-    """In a worker: the first signals to end are for the training, which will end its workers.
-
-    They end with it, however it ends, also in the middle of a call that does not return.
-    """
+    # Workers leave signals to the training, which ends them. The kernel kills them if it dies without doing
+    # so, even in a call that does not return.
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _the_next_ends)
+    # The first SIGTERM goes to the whole group; a second one comes from the loader, and has to end the
+    # worker.
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def _the_next_ends(number: int, frame: object) -> None:
-    signal.signal(number, signal.SIG_DFL)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
-
-
 def _tensors(batch: Any) -> Any:
-    """A collated batch, its pairs as tuples; DataError for parts that are no tensors."""
+    """A collated batch, its pairs as tuples; DataError for parts that are not tensors."""
     batch = tuple(batch) if isinstance(batch, list) else batch
     wrong = next((leaf for leaf in batches.leaves(batch) if not isinstance(leaf, Tensor)), None)
     if wrong is not None:
-        message = f"examples hold a {type(wrong).__name__}, which is no tensor or number"
+        message = f"examples hold a {type(wrong).__name__}, which is not a tensor or number"
         raise DataError(message, "leave it out, or convert it")
     # Parameters are float32, and Python's and numpy's floats are float64.
     return batches.mapped(lambda leaf: leaf.float() if leaf.dtype == torch.float64 else leaf, batch)
 
 
 def _line(error: BaseException) -> str:
-    """Where in the user's code an error arose, in words; empty if in none."""
+    """Where in the user's code an error was raised, in words; empty if elsewhere."""
+    # The innermost frame outside installed packages: the error itself is often raised deep inside numpy or
+    # Pillow.
     frames = traceback.extract_tb(error.__traceback__)
     own = [one for one in frames if "site-packages" not in one.filename and one.filename != __file__]
     return f", at {own[-1].filename}:{own[-1].lineno}" if own else ""

@@ -8,7 +8,7 @@ from idim_cli.core.errors import DataError
 from idim_cli.datasets.files import locate, reading, scaled
 from idim_cli.datasets.split import Source, Tensors
 
-HELD_OUT = 10_000
+HELD_OUT = 10_000  # the published results depend on it: docs/results.md
 
 
 def mnist(root: Path | None, download: bool, *, normalise: bool = False) -> Source:
@@ -18,10 +18,11 @@ def mnist(root: Path | None, download: bool, *, normalise: bool = False) -> Sour
     are scaled to 0..1, as the paper's authors did; an example has shape [1, 28, 28].
 
     Args:
-        root: holds MNIST/raw/train-images-idx3-ubyte and its three companions.
+        root: holds MNIST/raw/train-images-idx3-ubyte and the three other files.
         download: fetch them with torchvision if they are missing.
         normalise: subtract the mean of the training pixels and divide by their standard deviation.
     """
+    # Mean and deviation of the training pixels in 0..1.
     return _idx("MNIST", root, download, (0.1307, 0.3081) if normalise else None)
 
 
@@ -31,7 +32,7 @@ def fashion_mnist(root: Path | None, download: bool, *, normalise: bool = False)
     Split and scaled as MNIST is.
 
     Args:
-        root: holds FashionMNIST/raw/train-images-idx3-ubyte and its three companions.
+        root: holds FashionMNIST/raw/train-images-idx3-ubyte and the three other files.
         download: fetch them with torchvision if they are missing.
         normalise: subtract the mean of the training pixels and divide by their standard deviation.
     """
@@ -56,6 +57,7 @@ def _read(images: Path, labels: Path, norm: tuple[float, float] | None) -> Tenso
         x = read_image_file(str(images)).unsqueeze(1)
     with reading(labels):
         y = read_label_file(str(labels))
+    # Each file may be sound, and yet be that of another split or data set.
     if len(x) != len(y) or not 0 <= int(y.min()) <= int(y.max()) < 10:
         raise DataError(f"{images} and {labels} do not belong together: {len(x)} images, {len(y)} labels")
     mean, std = ([norm[0]], [norm[1]]) if norm else ([], [])

@@ -1,4 +1,4 @@
-"""Rows of a table as tensors: an image column is decoded, columns of numbers are put side by side."""
+"""Rows of a table as tensors: an image column is decoded, columns of numbers are stacked."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = Mapping[str, Any]
+# Names of image columns on the hub and in transformers.
 IMAGES = ("img", "image", "pixel_values")
 
 
@@ -28,9 +29,9 @@ class Opened:
     """The rows of a split as they are stored.
 
     Attributes:
-        what: they are, for messages.
+        what: name of the split, for messages.
         rows: a table, or mappings of column names to values.
-        place: says where a row lies, counted from 0.
+        place: gives the file and line of a row, counted from 0.
     """
 
     what: str
@@ -49,15 +50,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Table:
-    """Examples with their labels as they were found.
+    """Examples with their labels as they are stored.
 
     Attributes:
-        what: was read, for messages.
+        what: name of the split, for messages.
         x: images [n, H, W, C], or numbers float32 [n, k].
         labels: n of them.
         wanted: the columns that were read.
         scale: of the pixels; None for numbers.
-        notes: in words, what was done that might surprise.
+        notes: in words, what was left out or scaled.
     """
 
     what: str
@@ -68,7 +69,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def split(self, classes: list[Any]) -> Tensors:
-        """Images as float32 [n, C, H, W] in 0..1, numbers as they are; labels by their place in `classes`."""
+        """Images as float32 [n, C, H, W] in 0..1, numbers as they are; labels by their index in `classes`."""
         number = {label: k for k, label in enumerate(classes)}
         if unknown := sorted({str(label) for label in self.labels if label not in number}):
             raise DataError(
@@ -86,7 +87,7 @@ def read(opened: Opened, wanted: Wanted, like: Table | None = None) -> Table:
     Args:
         opened: the rows.
         wanted: the columns.
-        like: the training split, whose columns, channels and scale another one takes over.
+        like: the training split, if another is read: its columns, channels and scale are used.
 
     Raises:
         DataError: a column is missing, a cell is empty, there are no rows, or images are not of one size.
@@ -96,8 +97,9 @@ def read(opened: Opened, wanted: Wanted, like: Table | None = None) -> Table:
     if isinstance(opened.rows, pd.DataFrame):
         if wanted.image is not None:
             hint = "leave out image, or give parquet files"
-            raise DataError(f"{opened.what}: a CSV file holds no images", hint)
+            raise DataError(f"{opened.what}: a CSV file cannot hold images", hint)
         return _numbers(opened, opened.rows, wanted, like)
+    # The first row decides between images and numbers; a stream cannot be read twice, so it is put back.
     rows = iter(opened.rows)
     first = next(rows, None)
     if first is None:
@@ -109,10 +111,11 @@ def read(opened: Opened, wanted: Wanted, like: Table | None = None) -> Table:
 
 
 def _image(what: str, row: Row, wanted: Wanted) -> str | None:
-    """The column of images; None if there are numbers alone."""
+    """The column of images; None if there is none."""
     columns.require(row, [wanted.label, *([wanted.image] if wanted.image else [])], what)
     if wanted.image or wanted.features:
         return wanted.image
+    # A column of this name may hold numbers, such as the number of an image.
     found = (name for name in IMAGES if name in row and not isinstance(row[name], int | float))
     return next(found, None)
 
@@ -137,13 +140,14 @@ def _images(opened: Opened, rows: Iterable[Row], image: str, label: str, like: T
 
 def _as_trained(x: NDArray[Any], like: Table, what: str) -> NDArray[Any]:
     """Images of another split with the channels of the training split; DataError if they differ otherwise."""
+    # Other depths mean another scale, which would shift all pixels without an error.
     if x.dtype != like.x.dtype:
-        raise DataError(f"{what}: pixels are {x.dtype}, and {like.x.dtype} in the training split")
-    if x.shape[-1] == 1 < like.x.shape[-1]:
+        raise DataError(f"{what}: pixels are {x.dtype}, but {like.x.dtype} in the training split")
+    if x.shape[-1] == 1 < like.x.shape[-1]:  # all images of this split happen to be grey
         x = np.repeat(x, like.x.shape[-1], axis=-1)
     if x.shape[1:] != like.x.shape[1:]:
         here, there = (" x ".join(map(str, shape[1:])) for shape in (x.shape, like.x.shape))
-        raise DataError(f"{what}: images are {here} (height, width, channels), and {there} in training")
+        raise DataError(f"{what}: images are {here} (height, width, channels), but {there} in training")
     return x
 
 
@@ -153,6 +157,8 @@ def _numbers(opened: Opened, frame: pd.DataFrame, wanted: Wanted, like: Table | 
     if not len(frame):
         raise DataError(f"{what}: there are no rows")
     known = columns.labels(frame[wanted.label].tolist(), wanted.label, place)
+    # Columns are chosen once, in the training split: in another, a different set might be empty or hold
+    # words.
     names = like.wanted.features if like else wanted.features
     chosen = columns.Chosen(list(names)) if names else columns.choose(frame, wanted.label, what, place)
     x = columns.numbers(frame, chosen.names, what, place)

@@ -1,4 +1,4 @@
-"""The forms of data: splits, what a data set's own function returns, and what training gets."""
+"""Splits, the `Source` that a data set returns, and the `Data` that training gets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Order:
     """Which examples are read, in which order, and what their augmentation depends on.
 
     Attributes:
-        examples: int64 [n], places in the split; None is all of it in its own order.
+        examples: int64 [n], indices into the split; None is all of it in its own order.
         seed, epoch: augmentation of example i depends on (seed, epoch, i) alone; without an epoch, as in an
             evaluation, nothing is augmented.
     """
@@ -34,11 +34,12 @@ class Order:
 class Split(abc.ABC):
     """Examples that can be read in any order as batches: pytrees of tensors whose first axis counts examples.
 
-    A split knows nothing of labels or classes: tasks do. ``Split(x, y)`` makes `Tensors`.
+    A split does not interpret targets: tasks do. ``Split(x, y)`` makes `Tensors`.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Split:
-        """`Tensors` where no kind is named."""
+        """Make `Tensors` unless a subclass is named."""
+        # So that users' code can write Split(x, y) without knowing the subclasses.
         return object.__new__(Tensors if cls is Split else cls)
 
     @abc.abstractmethod
@@ -60,27 +61,27 @@ class Split(abc.ABC):
     @property
     @abc.abstractmethod
     def targets(self) -> Any:
-        """The targets of all examples, as in a batch; None if only reading everything would tell them."""
+        """The targets of all examples, as in a batch; None if that would take reading every example."""
 
     @abc.abstractmethod
     def digest(self) -> str | None:
-        """A digest of the content, the same in every process; None if it cannot be had."""
+        """A digest of the content, the same in every process; None if it is unknown."""
 
     @abc.abstractmethod
     def with_targets(self, targets: Any) -> Split:
         """The same examples with other targets, in their order."""
 
     def to(self, device: str | torch.device) -> Split:
-        """The same split on another device, where it is one that lies on a device."""
+        """The same split on another device; no effect unless it is held in memory."""
         return self
 
     def read_by(self, workers: int) -> Split:
-        """The same split read by so many processes, where it is one that is read while it is used."""
+        """The same split read by `workers` processes; no effect if it is held in memory."""
         return self
 
 
 class Tensors(Split):
-    """A split that is wholly in memory, with random access.
+    """A split that is held in memory, with random access.
 
     Args:
         parts: the inputs and, last, the targets; or one pytree, such as a dict. All tensors have the same
@@ -99,7 +100,7 @@ class Tensors(Split):
 
     @functools.cached_property
     def _first(self) -> Tensor:
-        """Any of the tensors; found once, as its length and device are asked for at each step."""
+        # Cached: its length and device are needed in every step, and finding it walks a tree.
         return batches.leaves(self.data)[0]
 
     def at(self, index: Tensor | slice) -> Any:
@@ -107,10 +108,12 @@ class Tensors(Split):
         return batches.mapped(lambda tensor: tensor[index], self.data)
 
     def batches(self, order: Order, size: int, device: str | torch.device) -> Iterator[Any]:
-        """Slices of the data where all are read in their own order, else copies."""
+        """The examples of `order` in batches."""
+        # Slices are views: reading a whole split in its own order copies nothing.
         if order.examples is None:
             places: list[Any] = [slice(begin, begin + size) for begin in range(0, len(self), size)]
         else:
+            # Indices are moved to the data, as they are much smaller.
             places = [*torch.split(order.examples.to(self.device), size)]
         for place in places:
             yield batches.mapped(lambda tensor, place=place: tensor[place].to(device), self.data)
@@ -129,7 +132,7 @@ class Tensors(Split):
 
     @property
     def x(self) -> Any:
-        """The inputs: of a model that takes one, else the arguments of its call."""
+        """The inputs: one tensor, or the arguments if the model takes several."""
         args, kwargs, _ = batches.parts(self.data)
         return kwargs or (args[0] if len(args) == 1 else args)
 
@@ -167,11 +170,11 @@ class Source:
     Attributes:
         train: all training examples, in the order of the files.
         test: reads the test split; called only for an explicit final evaluation.
-        classes: number of classes, where labels have them and a part of the examples may lack some.
+        classes: number of classes, if the targets are classes; a part of the examples may lack some.
         validation: the data set's own validation split, or how many of the last training examples are held
             out unless the recipe says otherwise; None is a tenth.
-        bytes_per_token: of a text in tokens, for bits per byte.
-        notes: in words, what was done on reading that might surprise; users are shown them.
+        bytes_per_token: mean bytes of text per token, for bits per byte.
+        notes: in words, what was left out or changed while reading; shown to users.
     """
 
     train: Split
@@ -184,15 +187,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run trains and is scored on.
+    """The splits that a run trains and is scored on.
 
     Attributes:
         train, validation: the splits, transformed as the recipe says.
-        test: reads the test split, which nothing else touches.
-        classes: number of classes, if the data set says so.
-        bytes_per_token: of a text in tokens, if the data set says so.
+        test: reads the test split.
+        classes: number of classes, if the data set declares it.
+        bytes_per_token: mean bytes of text per token, if the data set declares it.
         notes: in words, how the splits were made.
-        warnings: those of the notes that the user has to know of.
+        warnings: the notes that are shown to the user as warnings.
     """
 
     train: Split
@@ -211,15 +214,14 @@ class Data:
     def digest(self, split: str) -> str | None:
         """The fingerprint of ``train``, ``validation`` or ``test``, taken once; None if it cannot be read."""
         if split not in self._digests:
-            self._digests[split] = self._digest(split)
+            try:
+                held = self.test() if split == "test" else getattr(self, split)
+                self._digests[split] = held.digest()
+            except FOREIGN:  # a data set may have no test split, and only some runs need one
+                self._digests[split] = None
         return self._digests[split]
 
+    # Not a field: `replace` copies fields, and the digests of other splits would go with them.
     @functools.cached_property
     def _digests(self) -> dict[str, str | None]:
         return {}
-
-    def _digest(self, split: str) -> str | None:
-        try:
-            return (self.test() if split == "test" else getattr(self, split)).digest()  # type: ignore[no-any-return]
-        except FOREIGN:  # there may be none, and none may be needed
-            return None

@@ -1,4 +1,4 @@
-"""Parts of a split that hold each class in its share, for data that lie sorted by class."""
+"""Parts of a split with each class in proportion, for data that are sorted by class."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_BINS = 10  # parts of a sorted real target; also, whole numbers beyond so many an example are no classes
-_EXPECTED = 10  # of a class in the last part: that none is there by chance has a probability of e^-10
-# Changes of label from one example to the next, as a share of those of a random order; of fewer than five of
-# these nothing can be said.
+_BINS = 10  # parts of a sorted real target; also the most classes per example that whole numbers may define
+_EXPECTED = 10  # examples of a class expected in a part: that it has none by chance has probability e^-10
+# Changes of label from one example to the next, as a share of those expected in a random order. With fewer
+# than five expected, a random order may have as few as a sorted one.
 _FEW, _AT_MOST, _TOO_FEW = 0.1, 0.5, 5
 
 
 def strata(targets: Any) -> Tensor | None:
-    """The class of each example, int64 [n]; of a real target in sorted order its decile; else None.
-
-    Real targets that merely change slowly are left alone: of a time series the last part is a fair test.
-    """
+    """The class of each example, int64 [n]; of a real target in sorted order its decile; else None."""
+    # Real targets that merely change slowly have no strata: of a time series the last part is a fair test.
     if not isinstance(targets, Tensor) or targets.ndim > 2 or targets.numel() != len(targets):
         return None
     flat = targets.detach().cpu().reshape(-1)
@@ -31,10 +29,10 @@ def strata(targets: Any) -> Tensor | None:
 
 
 def is_sorted(y: Tensor, last: int) -> bool:
-    """Whether the `last` of the labels y [n] stand for the others as badly as if they were sorted by class.
+    """Whether the `last` of the labels y [n] represent the others as badly as in data sorted by class.
 
-    That is so if labels change far more seldom than in a random order, or if a class of which the last part
-    should have ten is not in it.
+    True if labels change far less often than in a random order, or if a class is missing of which the last
+    part should have ten.
     """
     n, counts = len(y), torch.bincount(y)
     share = counts / n
@@ -48,18 +46,19 @@ def is_sorted(y: Tensor, last: int) -> bool:
 
 
 def spread(y: Tensor, count: int, last: bool = False) -> Tensor:
-    """Which `count` of the labels y [n] are the first of each class, or the last, in the shares of the whole.
+    """Select `count` of the labels y [n]: the first of each class, or the last, in the proportions of all.
 
     Returns:
         bool [n].
     """
     labels = y.flip(0) if last else y
-    order = torch.argsort(labels, stable=True)
+    order = torch.argsort(labels, stable=True)  # stable: the first of a class stay the first
     sizes = torch.bincount(labels)
     begins = sizes.cumsum(0) - sizes
     rank = torch.empty(len(y), dtype=torch.float64)
     rank[order] = torch.arange(len(y), dtype=torch.float64) - begins[labels[order]]
-    # The k-th of n_c comes at (k + 1/2) / n_c of the way: any part of that order has each class in its share.
+    # The k-th of n_c is put at (k + 1/2) / n_c of the way: any part of that order has each class in
+    # proportion.
     chosen = torch.zeros(len(y), dtype=torch.bool)
     chosen[torch.argsort((rank + 0.5) / sizes[labels], stable=True)[:count]] = True
     return chosen.flip(0) if last else chosen

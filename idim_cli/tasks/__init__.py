@@ -1,4 +1,4 @@
-"""Tasks: what a training minimises, and what its performance means."""
+"""Tasks: what training minimizes, and what the performance of a run is."""
 
 from idim_cli.core.registry import Registry
 

@@ -1,4 +1,4 @@
-"""Classification: cross-entropy is minimised, accuracy is the performance."""
+"""Classification: cross-entropy is minimized, accuracy is the performance."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch.nn import functional
 
 from idim_cli.core.errors import DataError
 from idim_cli.datasets.split import Data, Split
-from idim_cli.tasks.base import Model, answer, batches, evaluating, require
+from idim_cli.tasks.base import Model, answer, answers, require
 
-_TOP = 5  # of ImageNet's second figure
+_TOP = 5  # the second figure that is customary for ImageNet
 
 
 class Classify:
     """Classification by cross-entropy; performance is accuracy.
 
     Args:
-        score: the split whose accuracy is the performance. ``train`` is for shuffled labels, which nothing
-            held out can confirm (paper, section 3.1).
+        score: the split whose accuracy is the performance. ``train`` is for shuffled labels, which cannot
+            be predicted for held-out examples (paper, section 3.1).
     """
 
     metric = "accuracy"
@@ -31,13 +31,13 @@ class Classify:
     def check(self, split: Split, classes: int | None) -> None:
         """DataError unless targets are int64 [n] in 0 .. classes - 1."""
         y = split.targets
-        if y is None:  # not known without reading everything: the first batch will show it
+        if y is None:  # a streamed dataset without `targets`: cross_entropy will refuse a wrong batch
             return
         require(y, [torch.int64], ["[n]"])
         refuse_labels(y, classes)
 
     def outputs(self, data: Data) -> dict[str, Any]:
-        """``outputs`` and ``classes``: what the data set says, else the highest training label plus one."""
+        """``outputs`` and ``classes``: as declared, else the highest training label plus one."""
         classes = classes_of(data)
         return {"outputs": classes, "classes": classes}
 
@@ -49,13 +49,13 @@ class Classify:
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
         """``accuracy`` in 0..1 and ``nll``, the mean cross-entropy in nats, over the whole split.
 
-        Of more than five classes also ``top5_accuracy``. All are NaN if any output is not finite: NaN has no
-        largest entry, and argmax would name class 0.
+        With more than five classes also ``top5_accuracy``. All are NaN if any output is not finite.
         """
-        with evaluating(model):
-            found = (answer(model, batch) for batch in batches(model, split, batch_size))
-            sums = torch.stack([_sums(logits.float(), y) for logits, y in found])
+        # The sums stay on the device until the end: a copy after each batch would make a GPU wait.
+        sums = torch.stack([_sums(logits, y) for logits, y in answers(model, split, batch_size)])
+        # In float64, which adds the batches of any split without rounding that depends on the batch size.
         figures = (sums.cpu().double().sum(dim=0) / len(split)).tolist()
+        # Not strict: with five classes or fewer there are two figures.
         return dict(zip(("accuracy", "nll", "top5_accuracy"), figures, strict=False))
 
     def chance(self, split: Split) -> float | None:
@@ -66,6 +66,7 @@ class Classify:
 
 def refuse_labels(y: Tensor, classes: int | None) -> None:
     """DataError for labels that are negative, or beyond the number of classes where it is known."""
+    # On a GPU such labels end the process in a device assertion that does not say which label is wrong.
     low, high = (int(end) for end in torch.aminmax(y))
     if low < 0 or (classes is not None and high >= classes):
         wanted = "not be negative" if classes is None else f"lie in 0 .. {classes - 1}"
@@ -73,19 +74,22 @@ def refuse_labels(y: Tensor, classes: int | None) -> None:
 
 
 def classes_of(data: Data, ignored: int | None = None) -> int:
-    """How many classes there are: what the data set says, else the highest training label plus one."""
+    """The number of classes: as the data set declares it, else the highest training label plus one."""
+    # Declared first: a small or sorted part of the examples may lack the last class.
     if data.classes is not None:
         return data.classes
     y = data.train.targets
     if y is None:
-        raise DataError("the number of classes is unknown", "say it: Source(..., classes=10)")
+        raise DataError("the number of classes is unknown", "set it: Source(..., classes=10)")
     return int(y.max() if ignored is None else y[y != ignored].max()) + 1
 
 
 def _sums(logits: Tensor, y: Tensor) -> Tensor:
-    """Right answers, sum of the cross-entropy, and right ones among five, as [2] or [3]; NaN if one is."""
+    """Correct answers, sum of the cross-entropy and, if it applies, correct among five, as [2] or [3]."""
     right = (logits.argmax(dim=1) == y).sum()
     sums = [right.to(logits.dtype), functional.cross_entropy(logits, y, reduction="sum")]
     if logits.shape[1] > _TOP:
         sums.append((logits.topk(_TOP, dim=1).indices == y[:, None]).sum().to(logits.dtype))
+    # argmax takes NaN for the largest entry, so a diverged model would seem to answer, and might score. No
+    # `if`: it would make the GPU wait for each batch.
     return torch.where(logits.isfinite().all(), torch.stack(sums), torch.nan)

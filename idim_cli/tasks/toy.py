@@ -12,7 +12,7 @@ from torch.nn import functional
 from idim_cli.datasets.split import Data, Split
 from idim_cli.tasks.base import Model, answer, batches, evaluating
 
-GROUPS = 10
+GROUPS = 10  # the intrinsic dimension that a search should find
 
 
 class Toy:
@@ -26,7 +26,7 @@ class Toy:
     score_on: Literal["train", "validation"] = "train"
 
     def check(self, split: Split, classes: int | None) -> None:
-        """Any data do: nothing of them is used."""
+        """Any data are accepted: none are used."""
 
     def outputs(self, data: Data) -> dict[str, Any]:
         """One number, which the toy model ignores."""
@@ -41,6 +41,7 @@ class Toy:
 
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
         """``exp_minus_loss``, 1 for a perfect solution, and ``loss``."""
+        # One batch is enough, as the data are not used.
         with evaluating(model):
             loss = self.loss(model, next(batches(model, split, batch_size))).item()
         return {"exp_minus_loss": math.exp(-loss), "loss": loss}

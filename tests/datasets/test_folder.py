@@ -182,7 +182,7 @@ def test_no_images(tmp_path):
 
 
 def test_one_class_is_none(tmp_path):
-    with pytest.raises(DataError, match="one class"):
+    with pytest.raises(DataError, match="a single class"):
         source(write(tmp_path / "pictures", classes=["cat"]))
 
 

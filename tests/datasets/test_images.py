@@ -80,7 +80,7 @@ def test_grey_among_colour_gets_three_equal_channels(tmp_path):
 def test_colour_in_the_test_alone_is_refused(tmp_path):
     colour = coded(np.zeros((2, 2, 3), dtype=np.uint8))
     data = read(tmp_path, [coded(one) for one in ramp(np.uint8, 0, 110)], [colour])
-    with pytest.raises(DataError, match=r"2 x 2 x 3 .height, width, channels., and 2 x 2 x 1 in training"):
+    with pytest.raises(DataError, match=r"2 x 2 x 3 .height, width, channels., but 2 x 2 x 1 in training"):
         data.test()
 
 
@@ -114,7 +114,7 @@ GREY = [coded(one) for one in ramp(np.uint8, 0, 110)]
         ([coded(one) for one in ramp(np.uint16, 7, 7)], "every pixel of all images is 7"),
         ([*GREY[:2], coded(ramp(np.uint16, 7, 9)[0])], "of one depth: uint8 in row 1, uint16 in row 3"),
         ([*GREY[:4], deep_colour()], "row 5: column 'image': a colour image of 16 bits a channel"),
-        ([*GREY[:4], b"no image"], "row 5: column 'image': bytes that are no image"),
+        ([*GREY[:4], b"no image"], "row 5: column 'image': bytes that are not an image"),
         ([*GREY[:4], GREY[0][:-30]], "row 5: column 'image': a damaged image"),
         ([*GREY[:4], None], "row 5: column 'image': nothing where an image is expected"),
         ([coded(ramp(np.float32, np.nan, 1)[0], "TIFF")], "row 1: column 'image': .* NaN or infinite"),

@@ -252,7 +252,7 @@ def test_forms_of_examples():
         "weight": torch.float32,
         "labels": torch.int64,
     }
-    with pytest.raises(DataError, match="str, which is no tensor"):
+    with pytest.raises(DataError, match="str, which is not a tensor"):
         inputs(Streamed(Words()), Order(EVERYTHING, 0, 0))
 
 

@@ -197,7 +197,7 @@ def test_bits_per_byte_by_what_the_data_set_says():
         (Tensors(tokens()[:, 0]), "int64"),
         (Tensors({"words": tokens()}), "no targets"),
         (Tensors(tokens() - 1), "lie in 0 .. 10"),
-        (Tensors(tokens(), tokens().roll(-1, 1)), "moved by one"),
+        (Tensors(tokens(), tokens().roll(-1, 1)), "shifted by one"),
         (Tensors(tokens(), tokens()[:, 0]), "int64"),
     ],
 )
