@@ -259,6 +259,7 @@ def add_hooks(net):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_gradient_hooks_and_other_precisions_have_the_gradient_that_they_have_natively(dtype):
+    torch.manual_seed(0)  # of other draws the gradient may stay within the bound that the hook sets
     net = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2)).to(dtype)
     native, inside = gradients(net, torch.randn(5, 4, dtype=dtype))
     assert inside.dtype == torch.float32
