@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from idim_cli.core.errors import ComponentError, DataError
 
-#: Keys of a dict that hold its targets, in this order: those of text and of vision libraries.
+#: Keys that may hold the targets of a dict, as text and vision libraries call them; the first present does.
 TARGETS = ("labels", "label", "targets", "target", "y")
 
 
@@ -33,7 +33,7 @@ def parts(batch: Any) -> Parts:
     Parts(args=(), kwargs={'input_ids': 1}, targets=2)
     """
     if isinstance(batch, Mapping):
-        name = next((name for name in TARGETS if name in batch), None)
+        name = _target_key(batch)
         return Parts((), {key: value for key, value in batch.items() if key != name}, batch.get(name))
     if isinstance(batch, tuple | list):  # default_collate returns lists
         return Parts(tuple(batch[:-1]), {}, batch[-1])
@@ -43,8 +43,14 @@ def parts(batch: Any) -> Parts:
 def with_targets(batch: Any, targets: Any) -> Any:
     """The same batch with other targets."""
     if isinstance(batch, Mapping):
-        return {key: targets if key in TARGETS else value for key, value in batch.items()}
+        name = _target_key(batch)
+        return {key: targets if key == name else value for key, value in batch.items()}
     return (*batch[:-1], targets)
+
+
+def _target_key(batch: Mapping[str, Any]) -> str | None:
+    # The first alone: with `labels`, an entry `y` is an input of the model.
+    return next((name for name in TARGETS if name in batch), None)
 
 
 def predictions(returned: Any) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from idim_cli.datasets.files import locate, reading, scaled, standardized
+from idim_cli.datasets.files import locate, reading, scaled, standardized, torchvision_fetch
 from idim_cli.datasets.hf import hf
 from idim_cli.datasets.split import Source, Split, Tensors
 
@@ -39,7 +39,7 @@ def cifar10(root: Path | None, download: bool, *, normalise: bool = False) -> So
 
     def split(train: bool) -> Tensors:
         files = [*_BATCHES, f"{_FOLDER}/test_batch", f"{_FOLDER}/batches.meta"]
-        folder = locate("CIFAR-10", root, files, _fetch if download else None)[0].parent
+        folder = locate("CIFAR-10", root, files, torchvision_fetch("CIFAR10", download))[0].parent
         return _read(folder, train, normalise)
 
     return Source(split(True), lambda: split(False), classes=10, validation=HELD_OUT)
@@ -66,9 +66,3 @@ def _parquet(root: Path, normalise: bool) -> Source:
         return Tensors(standardized(of.x, MEAN, STD), of.y) if normalise else of
 
     return Source(split(found.train), lambda: split(found.test()), classes=10, validation=HELD_OUT)
-
-
-def _fetch(root: Path) -> None:
-    from torchvision.datasets import CIFAR10
-
-    CIFAR10(root, download=True)

@@ -55,6 +55,17 @@ def folders(path: str, root: Path | None) -> list[Path]:
     return [*dict.fromkeys(places)]
 
 
+def torchvision_fetch(name: str, download: bool) -> Callable[[Path], Any] | None:
+    """A function that lets torchvision download its data set `name` into a folder; None unless `download`."""
+
+    def fetch(root: Path) -> None:
+        import torchvision  # slow to import, and needed only for the original files
+
+        getattr(torchvision.datasets, name)(root, download=True)
+
+    return fetch if download else None
+
+
 @contextmanager
 def reading(what: object) -> Iterator[None]:
     """Turn any error while reading `what` into a DataError that names it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from idim_cli.core.errors import DataError
-from idim_cli.datasets.files import locate, reading, scaled
+from idim_cli.datasets.files import locate, reading, scaled, torchvision_fetch
 from idim_cli.datasets.split import Source, Tensors
 
 HELD_OUT = 10_000  # the published results depend on it: docs/results.md
@@ -40,11 +40,9 @@ def fashion_mnist(root: Path | None, download: bool, *, normalise: bool = False)
 
 
 def _idx(name: str, root: Path | None, download: bool, norm: tuple[float, float] | None) -> Source:
-    fetch = (lambda folder: _fetch(name, folder)) if download else None
-
     def split(stem: str) -> Tensors:
         files = [f"{name}/raw/{stem}-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-        images, labels = locate(name, root, files, fetch)
+        images, labels = locate(name, root, files, torchvision_fetch(name, download))
         return _read(images, labels, norm)
 
     return Source(split("train"), lambda: split("t10k"), classes=10, validation=HELD_OUT)
@@ -62,9 +60,3 @@ def _read(images: Path, labels: Path, norm: tuple[float, float] | None) -> Tenso
         raise DataError(f"{images} and {labels} do not belong together: {len(x)} images, {len(y)} labels")
     mean, std = ([norm[0]], [norm[1]]) if norm else ([], [])
     return Tensors(scaled(x, mean, std), y)
-
-
-def _fetch(name: str, root: Path) -> None:
-    import torchvision
-
-    getattr(torchvision.datasets, name)(root, download=True)

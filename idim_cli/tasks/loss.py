@@ -53,7 +53,7 @@ class Loss:
         """Any targets are accepted: only the loss knows what it needs."""
 
     def outputs(self, data: Data) -> dict[str, Any]:
-        """``outputs``, and ``classes`` if the data set says how many there are."""
+        """``outputs``, and ``classes`` if the data set declares them."""
         classes = {} if data.classes is None else {"classes": data.classes}
         return {"outputs": self.count or data.classes or _size(some_targets(data.train)), **classes}
 

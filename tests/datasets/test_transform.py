@@ -98,7 +98,7 @@ def test_every_data_set_takes_them_in_a_recipe():
 
 
 def by_class(*sizes):
-    """Examples that lie sorted by class, each numbered."""
+    """Examples sorted by class, each numbered."""
     y = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
     split = Split(torch.arange(len(y), dtype=torch.float32)[:, None], y)
     return Source(split, lambda: split, len(sizes), validation=len(y) // 5)
@@ -126,3 +126,10 @@ def test_an_order_that_is_mixed_is_left_alone(sizes):
     data = transform(Source(mixed, lambda: mixed, len(sizes), validation=len(mixed) // 5), fraction=0.5)
     assert not data.warnings
     assert torch.equal(data.validation.y, mixed.y[-(len(mixed) // 5) :])
+
+
+def test_other_targets_leave_an_input_named_y_as_it_is():
+    split = Split({"x": torch.zeros(3, 2), "y": torch.ones(3, 2), "labels": torch.arange(3)})
+    shuffled = split.with_targets(torch.tensor([5, 6, 7]))
+    assert shuffled.targets.tolist() == [5, 6, 7]
+    assert torch.equal(shuffled.data["y"], torch.ones(3, 2))
