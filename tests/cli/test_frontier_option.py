@@ -137,7 +137,7 @@ def test_report_of_a_sweep_has_its_files_below_the_readings(cli, trained):
     assert len(files.splitlines()) <= 4
     done = cli("report", "results/small", "--format", "csv")
     assert len({len(row) for row in csv.reader(done.stdout.splitlines())}) == 1
-    assert "name compressed files alone" in done.stderr
+    assert "for a CSV of compressed files" in done.stderr
     told = json.loads(cli("report", "results/small", "--json").stdout)
     jsonschema.validate(told, documents.schema("report/1"), jsonschema.Draft202012Validator)
     (file,) = told["compressed"]
