@@ -20,6 +20,8 @@ def strata(targets: Any) -> Tensor | None:
     if not isinstance(targets, Tensor) or targets.ndim > 2 or targets.numel() != len(targets):
         return None
     flat = targets.detach().cpu().reshape(-1)
+    if flat.is_complex():  # which have no order
+        return None
     if not flat.dtype.is_floating_point and int(flat.min()) >= 0 and int(flat.max()) < _BINS * len(flat):
         return flat.long()
     steps = flat.diff()

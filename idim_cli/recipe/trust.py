@@ -117,7 +117,8 @@ def permit(loaded: Loaded, trust_code: bool = False) -> None:
     Raises:
         RecipeError: the code may not run; names each callable with its parameters.
     """
-    found = untrusted(loaded)
+    # A file that does not exist runs nothing: loading it says so, instead of asking to trust it.
+    found = [one for one in untrusted(loaded) if not _is_missing(one.name)]
     if not found:
         return
     if not trust_code:
@@ -126,6 +127,12 @@ def permit(loaded: Loaded, trust_code: bool = False) -> None:
     announce(loaded.source.file, found)
     # Of the file as it is written: other overrides on the next command line must not ask again.
     signatures.remember(_statement(references(_as_written(loaded))))
+
+
+def _is_missing(name: str) -> bool:
+    """Whether the name is of a Python file that does not exist."""
+    where = name.rpartition(":")[0]
+    return where.endswith(".py") and not Path(where).exists()
 
 
 def announce(file: object, found: Iterable[Reference]) -> None:

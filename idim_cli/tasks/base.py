@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from idim_cli.core.errors import ComponentError, DataError
-from idim_cli.datasets.batch import parts, predictions
-from idim_cli.datasets.split import Data, Order, Split
+from idim_cli.datasets.batch import TARGETS, parts, predictions
+from idim_cli.datasets.split import Data, Order, Split, Tensors
 from idim_cli.recipe.schema import Component
 from idim_cli.tasks import REGISTRY
 
@@ -88,6 +88,12 @@ def some_targets(split: Split) -> Any:
     return parts(next(iter(split.batches(Order(torch.zeros(1, dtype=torch.int64)), 1, "cpu")))).targets
 
 
+def checkable(split: Split) -> bool:
+    """Whether the targets of a split can be checked, or are missing although they should be there."""
+    # Of a streamed dataset without `targets` only the first batch shows what they are.
+    return split.targets is not None or isinstance(split, Tensors)
+
+
 def require(y: Any, dtypes: Sequence[torch.dtype], axes: Sequence[str]) -> None:
     """Check that targets have one of these dtypes and as many axes as one of the texts in `axes`.
 
@@ -101,7 +107,8 @@ def require(y: Any, dtypes: Sequence[torch.dtype], axes: Sequence[str]) -> None:
         return
     wanted = f"{' or '.join(map(_name, dtypes))} {' or '.join(axes)}"
     if y is None:
-        raise DataError(f"there are no targets; they should be {wanted}", "see idim_cli.datasets.split.Split")
+        hint = f"return pairs (x, y), or a dict with an entry {', '.join(TARGETS[:-1])} or {TARGETS[-1]}"
+        raise DataError(f"there are no targets; they should be {wanted}", hint)
     found = f"{_name(y.dtype)} of shape {[*y.shape]}" if isinstance(y, Tensor) else f"a {type(y).__name__}"
     raise DataError(f"y should be {wanted}, not {found}", "convert it in the data set, or take another task")
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from idim_cli.core.errors import DataError
+from idim_cli.core.errors import ComponentError, DataError
 from idim_cli.datasets.split import Data, Split
-from idim_cli.tasks.base import Model, answer, answers, require
+from idim_cli.tasks.base import Model, answer, answers, checkable, require
 
 _TOP = 5  # the second figure that is customary for ImageNet
 
@@ -27,23 +27,25 @@ class Classify:
 
     def __init__(self, *, score: Literal["validation", "train"] = "validation") -> None:
         self.score_on: Literal["train", "validation"] = score
+        self.classes = 0  # until `outputs` has seen the data
 
     def check(self, split: Split, classes: int | None) -> None:
         """DataError unless targets are int64 [n] in 0 .. classes - 1."""
         y = split.targets
-        if y is None:  # a streamed dataset without `targets`: cross_entropy will refuse a wrong batch
+        if not checkable(split):
             return
         require(y, [torch.int64], ["[n]"])
         refuse_labels(y, classes)
 
     def outputs(self, data: Data) -> dict[str, Any]:
         """``outputs`` and ``classes``: as declared, else the highest training label plus one."""
-        classes = classes_of(data)
+        self.classes = classes = classes_of(data)
         return {"outputs": classes, "classes": classes}
 
     def loss(self, model: Model, batch: Any) -> Tensor:
         """Mean cross-entropy, in nats, of the logits [B, classes] against the labels [B]."""
         logits, y = answer(model, batch)
+        self._refuse_few(logits)
         return functional.cross_entropy(logits, y)
 
     def evaluate(self, model: nn.Module, split: Split, batch_size: int = 2000) -> dict[str, float]:
@@ -52,11 +54,22 @@ class Classify:
         With more than five classes also ``top5_accuracy``. All are NaN if any output is not finite.
         """
         # The sums stay on the device until the end: a copy after each batch would make a GPU wait.
-        sums = torch.stack([_sums(logits, y) for logits, y in answers(model, split, batch_size)])
+        sums = torch.stack([self._sums(*both) for both in answers(model, split, batch_size)])
         # In float64, which adds the batches of any split without rounding that depends on the batch size.
         figures = (sums.cpu().double().sum(dim=0) / len(split)).tolist()
         # Not strict: with five classes or fewer there are two figures.
         return dict(zip(("accuracy", "nll", "top5_accuracy"), figures, strict=False))
+
+    def _sums(self, logits: Tensor, y: Tensor) -> Tensor:
+        self._refuse_few(logits)
+        return _sums(logits, y)
+
+    def _refuse_few(self, logits: Tensor) -> None:
+        """ComponentError for logits without an entry for each class."""
+        # More are allowed: heads of pretrained networks may have classes that these data lack.
+        if logits.ndim != 2 or logits.shape[1] < self.classes:
+            message = f"the model returned outputs of shape {[*logits.shape]}, not [B, {self.classes}]"
+            raise ComponentError(message, "one for each class of the data")
 
     def chance(self, split: Split) -> float | None:
         """The share of the most frequent class of a split: the accuracy of answering nothing else."""

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from idim_cli.core.errors import DataError
 from idim_cli.datasets.split import Data, Split
-from idim_cli.tasks.base import Model, answer, answers, refuse_shape, require, some_targets
+from idim_cli.tasks.base import Model, answer, answers, checkable, refuse_shape, require, some_targets
 
 # Libraries store such targets as any of these; the loss converts them.
 _DTYPES = (torch.int64, torch.float32, torch.bool, torch.uint8)
@@ -30,7 +30,8 @@ class Multilabel:
 
     def check(self, split: Split, classes: int | None) -> None:
         """DataError unless targets are zeros and ones, [n, k]."""
-        if (y := split.targets) is None:
+        y = split.targets
+        if not checkable(split):
             return
         require(y, _DTYPES, ["[n, k]"])
         if not ((y == 0) | (y == 1)).all():

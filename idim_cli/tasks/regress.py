@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from idim_cli.datasets.split import Data, Split
-from idim_cli.tasks.base import Model, answer, answers, refuse_shape, require, some_targets
+from idim_cli.tasks.base import Model, answer, answers, checkable, refuse_shape, require, some_targets
 
 
 class Regress:
@@ -29,8 +29,8 @@ class Regress:
 
     def check(self, split: Split, classes: int | None) -> None:
         """DataError unless targets are float32 [n] or [n, k]."""
-        if (y := split.targets) is not None:
-            require(y, [torch.float32], ["[n]", "[n, k]"])
+        if checkable(split):
+            require(split.targets, [torch.float32], ["[n]", "[n, k]"])
 
     def outputs(self, data: Data) -> dict[str, Any]:
         """``outputs``, how many numbers are predicted for each example."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from idim_cli.datasets.split import Data, Split
-from idim_cli.tasks.base import Model, answer, answers, refuse_shape, require
+from idim_cli.tasks.base import Model, answer, answers, checkable, refuse_shape, require
 from idim_cli.tasks.classify import classes_of, refuse_labels
 
 
@@ -31,7 +31,8 @@ class Segment:
 
     def check(self, split: Split, classes: int | None) -> None:
         """DataError unless targets are int64 [n, H, W] in 0 .. classes - 1, or ignored."""
-        if (y := split.targets) is not None:
+        y = split.targets
+        if checkable(split):
             require(y, [torch.int64], ["[n, H, W]"])
             if (counted := y[self._counts(y)]).numel():  # aminmax needs at least one
                 refuse_labels(counted, classes)

@@ -15,6 +15,8 @@ _FEWEST = 3
 # A performance more than _PERCENT times a later one, but less than 100^2 / _PERCENT times, is probably a
 # percentage before a share: real curves seldom fall by a factor of 25 to 400 as d grows.
 _PERCENT = 25
+# By this share of the baseline, and by so many standard errors, runs in subspaces are clearly better.
+_EXCESS, _ERRORS = 0.05, 4
 
 
 def cautions(runs: Sample, options: Options, baseline: float, floor: float, level: float) -> Iterator[str]:
@@ -28,6 +30,7 @@ def cautions(runs: Sample, options: Options, baseline: float, floor: float, leve
     """
     start, done = runs.start, np.concatenate([*runs.runs, np.empty(0)])
     yield from _chance(runs, options, baseline, floor, level)
+    yield from _exceeded(runs, options, baseline, floor)
     if runs.idle:
         yield (
             "every run in a subspace has the performance that it had before training: nothing was learnt "
@@ -55,6 +58,24 @@ def _chance(runs: Sample, options: Options, baseline: float, floor: float, level
         yield f"a constant answer reaches the level {_short(level)}: {share} is {_short(chance)}"
     elif options.floor != 0 and least <= floor:
         yield f"the baseline {shown} is not clearly above the floor {_short(floor)}"
+
+
+def _exceeded(runs: Sample, options: Options, baseline: float, floor: float) -> Iterator[str]:
+    """Runs in subspaces that are clearly better than the direct runs, which then were not trained enough."""
+    if options.baseline != "model" or not len(runs.d):
+        return
+    means = runs.points.mean
+    best = int(means.argmax())
+    dof = int(runs.points.n.sum()) - len(runs.d) + len(runs.direct) - 1
+    squares = sum(runs.squares) + float(((runs.direct - runs.direct.mean()) ** 2).sum())
+    error = np.sqrt(squares / max(dof, 1) * (1 / runs.points.n[best] + 1 / len(runs.direct)))
+    # Subspaces regularise, so that a little more than 100 % is usual; the best of several d is also lucky.
+    if dof > 0 and means[best] - baseline > max(_EXCESS * abs(baseline - floor), _ERRORS * error):
+        yield (
+            f"the runs at d = {int(runs.d[best])} reach {_short(float(means[best]))}, clearly more than the "
+            f"baseline {_short(baseline)}: direct training may need other learning rates or more epochs "
+            "(sweep.baseline.set)"
+        )
 
 
 def _at_least(runs: Sample, options: Options, baseline: float) -> float:

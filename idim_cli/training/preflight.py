@@ -164,8 +164,16 @@ class _Check:
                 _log.warning("%s: %s", recipe.dataset.name, warning)
             with self._at("task", ComponentError):
                 task = tasks.checked(recipe.task, data, recipe.dataset.name)
+                self._floor(recipe, task, data)
                 return self._trial(recipe, data, task.outputs(data), device)
         return []
+
+    def _floor(self, recipe: Recipe, task: tasks.Task, data: Data) -> None:
+        """A floor of chance needs a task that knows it, or the finished runs could not be read."""
+        scored = data.train if task.score_on == "train" else data.validation
+        if recipe.threshold.floor == "chance" and tasks.chance(task, scored) is None:
+            message = f"the chance performance of task {recipe.task.name!r} is not known for these data"
+            self.faults.append(self.source.fault("threshold.floor", message, "set a number, such as 0"))
 
     def _trial(self, recipe: Recipe, data: Data, outputs: Outputs, device: torch.device) -> list[int]:
         """As `_network`, when the data and the task are known."""

@@ -118,8 +118,8 @@ class Free(torch.optim.Optimizer):
         (
             "--optimizer=torch:NAdam",
             "optimizer",
-            {"name": "torch:NAdam", "lr": 0.002},
-            {"training.optimizer.lr": 0.0001},
+            {"name": "torch:NAdam", "lr": 0.04},
+            {"training.optimizer.lr": 0.002},
         ),
     ],
 )

@@ -160,3 +160,8 @@ def test_a_split_that_is_drawn_is_the_same_each_time(tmp_path):
     first, again = (load(Component(name="./drawn.py:data")) for _ in range(2))
     assert torch.equal(first.train.x, again.train.x)
     assert torch.equal(first.test().x, again.test().x)
+
+
+def test_targets_without_an_order_are_no_fault_of_holding_out():
+    complex_targets = Split(X, torch.view_as_complex(torch.rand(6, 2)))
+    assert len(load(Component(name=given(complex_targets))).validation) == 2

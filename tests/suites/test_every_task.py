@@ -10,6 +10,7 @@ from torch.func import functional_call, vmap
 
 from idim_cli.core.errors import ComponentError, DataError
 from idim_cli.core.registry import registry
+from idim_cli.datasets.base import load
 from idim_cli.datasets.batch import parts
 from idim_cli.datasets.split import Data, Split, Tensors
 from idim_cli.recipe.schema import Component
@@ -232,3 +233,20 @@ def test_outputs_of_another_shape_are_refused(case):
 def test_wrong_parameters_are_refused():
     with pytest.raises(ComponentError, match="scroe"):
         REGISTRY.filled("regress", {"scroe": "train"})
+
+
+def test_too_few_outputs_for_the_classes_are_refused():
+    """The loss of a label beyond the outputs would end in an IndexError of torch's."""
+    task, data = build(Component(name="classify")), load(Component(name="digits"))
+    task.outputs(data)
+    with pytest.raises(ComponentError, match=r"outputs of shape \[8, 9\], not \[B, 10\]"):
+        task.loss(nn.Sequential(nn.Flatten(), nn.Linear(64, 9)), data.train.at(slice(8)))
+    task.loss(nn.Sequential(nn.Flatten(), nn.Linear(64, 1000)), data.train.at(slice(8)))
+
+
+def test_targets_that_are_missing_are_named_before_training():
+    split = Split({"left": torch.rand(4, 2), "right": torch.rand(4, 2)})
+    for name in ("classify", "regress", "multilabel", "segment"):
+        with pytest.raises(DataError, match="there are no targets") as caught:
+            build(Component(name=name)).check(split, None)
+        assert "labels" in caught.value.hint

@@ -134,3 +134,13 @@ def test_an_accuracy_above_1(tmp_path):
     assert estimate(chosen, baseline=1.0).cautions == (caution,)
     assert any("--column seed_projector=seed reads it so" in note for note in notes)
     assert "seed_projector=seed" not in str(Selection({"seed_projector": "seed"}).of(table)[1])
+
+
+@pytest.mark.parametrize(
+    ("direct", "cautioned"),
+    [((0.5, 0.51), True), ((0.97, 0.97), False), ((0.5, 1.3), False)],  # far below; within 5 %; too noisy
+)
+def test_runs_that_are_clearly_better_than_the_direct_ones(direct, cautioned):
+    """Direct training that did not converge makes every level low."""
+    caution = "the runs at d = 160 reach 0.985, clearly more than the baseline"
+    assert any(caution in one for one in estimate(table(direct=direct)).cautions) == cautioned

@@ -331,3 +331,11 @@ def test_hooked_parameters_train_as_they_do_natively(made, tmp_path):
     assert result["status"] == "ok"
     assert not coords[:16].any()
     assert coords[16:].all()
+
+
+def test_a_floor_of_chance_that_the_task_does_not_know_is_found_before_training(made, code):
+    code.write_text(code.read_text() + "\ndef loss(o, t): return o.sum()\ndef score(o, t): return 0.5\n")
+    recipe = made("Plain", f"task={code}:loss", "threshold.floor=chance")
+    one = fault(recipe)
+    assert one.path == "threshold.floor"
+    assert "not known" in one.message
