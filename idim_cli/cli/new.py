@@ -3,58 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from idim_cli.cli import complete, console, options
 
 
+def _component(kind: str, more: str = "") -> Any:
+    """The option that names a component of this kind."""
+    complete_name = complete.component(kind)
+    return typer.Option(
+        f"--{kind}", metavar="NAME", help=f"Or module:callable{more}.", autocompletion=complete_name
+    )
+
+
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the recipe; the file is NAME.yaml.")],
     overrides: options.OverridesArgument = None,
-    dataset: Annotated[
-        str,
-        typer.Option(
-            "--dataset",
-            metavar="NAME",
-            help="Or module:callable.",
-            autocompletion=complete.component("dataset"),
-        ),
-    ] = "digits",
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", metavar="NAME", help="Or module:callable.", autocompletion=complete.component("model")
-        ),
-    ] = "fc",
-    task: Annotated[
-        str,
-        typer.Option(
-            "--task",
-            metavar="NAME",
-            help="Or module:callable, such as a loss.",
-            autocompletion=complete.component("task"),
-        ),
-    ] = "classify",
-    projector: Annotated[
-        str,
-        typer.Option(
-            "--projector",
-            metavar="NAME",
-            help="Or module:callable.",
-            autocompletion=complete.component("projector"),
-        ),
-    ] = "tied",
-    optimizer: Annotated[
-        str,
-        typer.Option(
-            "--optimizer",
-            metavar="NAME",
-            help="Or module:callable, or torch:NAME.",
-            autocompletion=complete.component("optimizer"),
-        ),
-    ] = "adam",
+    dataset: Annotated[str, _component("dataset")] = "digits",
+    model: Annotated[str, _component("model")] = "fc",
+    task: Annotated[str, _component("task", ", such as a loss")] = "classify",
+    projector: Annotated[str, _component("projector")] = "tied",
+    optimizer: Annotated[str, _component("optimizer", ", or torch:NAME")] = "adam",
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:

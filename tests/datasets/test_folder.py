@@ -258,7 +258,7 @@ def test_workers_read_the_same_bits(top):
 def test_the_imagenet_sample(data_root):
     top = data_root.parent / "imagenet-sample"
     if not top.is_dir():
-        pytest.skip("needs imagenet-sample")
+        pytest.skip(reason="needs imagenet-sample next to the data folder")
     found = source(top, size=32)
     assert (len(found.train), len(found.validation), found.classes) == (800, 300, 10)
     x, y = whole(found.validation)
@@ -270,7 +270,7 @@ def test_the_imagenet_sample(data_root):
 @pytest.mark.data
 def test_the_shipped_recipe_gives_a_reading_of_the_imagenet_sample(data_root, tmp_path):
     if not (data_root.parent / "imagenet-sample").is_dir():
-        pytest.skip("needs imagenet-sample")
+        pytest.skip(reason="needs imagenet-sample next to the data folder")
     shorter = ["training.epochs=1", "sweep.d=[400,3200]", "sweep.seeds=1", "sweep.baseline.seeds=1"]
     swept = idim_cli.sweep(
         load("imagefolder", shorter), tmp_path, where=idim_cli.Where("cpu", data_root.parent)

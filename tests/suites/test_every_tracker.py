@@ -17,7 +17,7 @@ OWN = """
 import json
 
 class Lines:
-    \"\"\"Appends a line for each thing that it is told.\"\"\"
+    \"\"\"Appends a line for each call.\"\"\"
 
     def __init__(self, folder, *, file: str = "lines.jsonl"):
         self.path = folder / file
@@ -68,7 +68,7 @@ def made(name, folder):
         try:
             return build(Component(name=name, params=PARAMS.get(name, {})), folder)
         except MissingExtraError as error:
-            pytest.skip(str(error))
+            pytest.skip(reason=str(error))
 
 
 def test_records_may_be_under_way_at_once_and_begin_again(name, tmp_path):
